@@ -1,0 +1,53 @@
+using System;
+
+namespace Weir.Core.Io;
+
+/// <summary>
+/// A block device below an engine: file, disk, RAM, model, or simulation. Shared by threads; I/O goes through one
+/// <see cref="DeviceQueue"/> per thread.
+/// </summary>
+public abstract class Device : IDisposable
+{
+    /// <summary>What the user called it, for messages.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Usable bytes, a multiple of <see cref="LogicalBlockBytes"/>.</summary>
+    public abstract long SizeBytes { get; }
+
+    /// <summary>Smallest unit and alignment of offset, length and memory: 512 or 4096.</summary>
+    public abstract int LogicalBlockBytes { get; }
+
+    /// <summary>Flush works and means something (R14).</summary>
+    public abstract bool CanFlush { get; }
+
+    /// <summary>What tells this device from another one of equal size: WWN, inode, export name. At most 128 bytes of UTF-8.</summary>
+    public abstract string Identity { get; }
+
+    /// <summary>The thread's own door; called on that thread.</summary>
+    public abstract DeviceQueue OpenQueue(IoContext io);
+
+    /// <summary>
+    /// Where the extent around <paramref name="offsetBytes"/> ends and whether it holds data; devices that cannot tell
+    /// say "data to the end". Synchronous, short, callable from any queue thread.
+    /// </summary>
+    public virtual long ExtentEnd(long offsetBytes, out bool isHole)
+    {
+        isHole = false;
+        return SizeBytes;
+    }
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+}
+
+/// <summary>One thread's door to one device.</summary>
+public abstract unsafe class DeviceQueue
+{
+    /// <summary>
+    /// Starts <paramref name="op"/>. Exactly one completion follows through <see cref="IoContext.Complete"/>, never
+    /// from inside this call's caller's frame: completions are queued and run by the loop. The result is the full
+    /// length (0 for flush, discard, zeroes) or a negative errno. A range operation (Discard, WriteZeroes) guarantees
+    /// zeroes afterwards. Memory stays valid until the completion.
+    /// </summary>
+    public abstract void Submit(IoOp* op);
+}

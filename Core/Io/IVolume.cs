@@ -1,0 +1,77 @@
+using System;
+
+namespace Weir.Core.Io;
+
+/// <summary>A served block device: one engine instance over its devices, shared by all queue threads.</summary>
+public interface IVolume : IDisposable
+{
+    /// <summary>Engine name on the command line.</summary>
+    string Engine { get; }
+
+    /// <summary>Bytes clients see. A multiple of 512.</summary>
+    long SizeBytes { get; }
+
+    /// <summary>Writes are refused with EPERM by the frontend.</summary>
+    bool ReadOnly { get; }
+
+    /// <summary>Discards do something.</summary>
+    bool CanDiscard { get; }
+
+    /// <summary>Write-zeroes is never slower than a write of the same length (NBD_CMD_FLAG_FAST_ZERO).</summary>
+    bool CanFastZero { get; }
+
+    /// <summary>Opens queue number <paramref name="index"/>; called on the queue's own thread, once each.</summary>
+    IVolumeQueue OpenQueue(int index, IoContext io);
+
+    /// <summary>Adds the volume's figures, any time, from any thread.</summary>
+    void Report(IStatusWriter status);
+}
+
+/// <summary>Receives status figures by name: JSON, text or Prometheus behind it. Names are snake_case, units last.</summary>
+public interface IStatusWriter
+{
+    /// <summary>A number.</summary>
+    void Number(string name, long value);
+    /// <summary>A word.</summary>
+    void Text(string name, string value);
+}
+
+/// <summary>One extent of <see cref="IVolumeQueue.BlockStatus"/>.</summary>
+public struct Extent
+{
+    /// <summary>Bytes.</summary>
+    public long LengthBytes;
+    /// <summary>Bit 0: not allocated (hole). Bit 1: reads as zeroes. As NBD_STATE_HOLE and NBD_STATE_ZERO.</summary>
+    public uint Flags;
+}
+
+/// <summary>
+/// One queue thread's door to a volume. Everything here is called on that thread only. Nothing blocks, nothing
+/// allocates, and no completion is reported from inside <see cref="Submit"/>.
+/// </summary>
+public unsafe interface IVolumeQueue
+{
+    /// <summary>Takes a valid request. It may already be complete when this returns; collect it like any other.</summary>
+    void Submit(Request* request);
+
+    /// <summary>The next completed request in any order, or null.</summary>
+    Request* TakeCompleted();
+
+    /// <summary>Background work, timers, parked requests: once per turn of the thread's loop.</summary>
+    void Poll(long nowUs);
+
+    /// <summary>When <see cref="Poll"/> wants to be called at the latest, on the context's clock.</summary>
+    long DeadlineUs { get; }
+
+    /// <summary>
+    /// Extents from <paramref name="offsetBytes"/> on, at most <paramref name="extents"/>.Length; may stop early but
+    /// returns at least one. Neighbouring extents differ in flags.
+    /// </summary>
+    int BlockStatus(long offsetBytes, long lengthBytes, Span<Extent> extents);
+
+    /// <summary>Starts the orderly stop (R15): no request is submitted after this.</summary>
+    void BeginStop();
+
+    /// <summary>The stop is finished: 0 under way, 1 done, negative errno when something could not be made durable.</summary>
+    int StopResult { get; }
+}

@@ -1,0 +1,75 @@
+namespace Weir.Core.Io;
+
+/// <summary>What an <see cref="IoOp"/> asks of a device or of the ring.</summary>
+public enum IoKind : byte
+{
+    /// <summary>Free slot.</summary>
+    None,
+    /// <summary>Read into <see cref="IoOp.Buffer"/>.</summary>
+    Read,
+    /// <summary>Write from <see cref="IoOp.Buffer"/>.</summary>
+    Write,
+    /// <summary>Write from <see cref="IoOp.VectorCount"/> iovecs at <see cref="IoOp.Buffer"/>.</summary>
+    WriteVector,
+    /// <summary>Make every write that completed before this was submitted durable.</summary>
+    Flush,
+    /// <summary>Make a range read as zeroes, giving its space back where the device can.</summary>
+    Discard,
+    /// <summary>Make a range read as zeroes, keeping its space.</summary>
+    WriteZeroes,
+    /// <summary>Ring only: accept a connection.</summary>
+    Accept,
+    /// <summary>Ring only: receive from a socket.</summary>
+    Receive,
+    /// <summary>Ring only: send iovecs to a socket.</summary>
+    Send,
+    /// <summary>Ring only: the wake-up of another thread.</summary>
+    Wake,
+}
+
+/// <summary>
+/// One operation in flight: a slot of an <see cref="IoContext"/>'s fixed pool. The submitter fills the request part,
+/// the device the result; the handler owns it again from its completion on, and releases it.
+/// Rebuilt from the idea of TigerBeetle's <c>iops.zig</c>: the pool's size is the back-pressure.
+/// </summary>
+public unsafe struct IoOp
+{
+    /// <summary>What is asked.</summary>
+    public IoKind Kind;
+    /// <summary>Whose completion this is: index into the context's handlers.</summary>
+    public byte Handler;
+    /// <summary>The handler's own name for this step.</summary>
+    public byte Step;
+    /// <summary>How often it has been tried again.</summary>
+    public byte Attempts;
+    /// <summary>Number of iovecs, for <see cref="IoKind.WriteVector"/> and <see cref="IoKind.Send"/>.</summary>
+    public int VectorCount;
+    /// <summary>Byte offset on the device. A multiple of the device's logical block.</summary>
+    public long OffsetBytes;
+    /// <summary>Bytes asked for. A multiple of the device's logical block.</summary>
+    public long LengthBytes;
+    /// <summary>Memory, or the first iovec.</summary>
+    public void* Buffer;
+    /// <summary>Bytes done, or a negative errno (kernel convention). A device never reports a short success.</summary>
+    public int Result;
+    /// <summary>Free for the handler.</summary>
+    public int UserInt;
+    /// <summary>Free for the handler.</summary>
+    public long UserA;
+    /// <summary>Free for the handler.</summary>
+    public long UserB;
+    /// <summary>The request this belongs to, if any.</summary>
+    public Request* Request;
+    /// <summary>List link: free list, completion list, or the handler's own list.</summary>
+    public IoOp* Next;
+    /// <summary>Device's private use (the slow disk's due time, the ring's file descriptor).</summary>
+    public long DeviceA;
+    /// <summary>Device's private use.</summary>
+    public long DeviceB;
+    /// <summary>Which device queue of the context has it; -1 for none.</summary>
+    public int DeviceQueue;
+    /// <summary>Position in the pool. Never changes.</summary>
+    public int Index;
+    /// <summary>Counts the slot's uses, so that a stale completion is recognised.</summary>
+    public uint Generation;
+}

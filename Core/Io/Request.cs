@@ -1,0 +1,79 @@
+using System;
+
+namespace Weir.Core.Io;
+
+/// <summary>What a client asks.</summary>
+public enum RequestKind : byte
+{
+    /// <summary>Free slot.</summary>
+    None,
+    /// <summary>Read <see cref="Request.LengthBytes"/> into <see cref="Request.Data"/>.</summary>
+    Read,
+    /// <summary>Write them from there.</summary>
+    Write,
+    /// <summary>Make everything acknowledged before durable.</summary>
+    Flush,
+    /// <summary>The client no longer needs the range; it reads as zeroes.</summary>
+    Discard,
+    /// <summary>The range shall read as zeroes.</summary>
+    WriteZeroes,
+}
+
+/// <summary>Modifiers of a request.</summary>
+[Flags]
+public enum RequestFlags : byte
+{
+    /// <summary>None.</summary>
+    None = 0,
+    /// <summary>Acknowledge only when durable.</summary>
+    Fua = 1,
+    /// <summary>WriteZeroes: fail with ENOTSUP rather than be slow.</summary>
+    FastZero = 2,
+    /// <summary>WriteZeroes: keep the space allocated.</summary>
+    NoHole = 4,
+}
+
+/// <summary>
+/// One client request, in a slot of the frontend's pool. The frontend fills the first part and hands it to
+/// <see cref="IVolumeQueue.Submit"/>; it belongs to the engine until <see cref="IVolumeQueue.TakeCompleted"/> returns it.
+/// </summary>
+/// <remarks>
+/// Memory: for reads, <c>Data - (OffsetBytes &amp; 4095)</c> is 4 KiB aligned and the whole blocks that the request
+/// touches lie inside the buffer: engines read whole blocks there. For writes any address will do for
+/// <c>writeboost</c>; <c>passthrough</c> needs the same alignment as for reads. Offset and length are multiples of 512
+/// and inside the volume: the frontend's one validation has seen to that.
+/// </remarks>
+public unsafe struct Request
+{
+    /// <summary>What is asked.</summary>
+    public RequestKind Kind;
+    /// <summary>Modifiers.</summary>
+    public RequestFlags Flags;
+    /// <summary>0, or a negative errno; set when it completes.</summary>
+    public int Result;
+    /// <summary>First byte on the volume.</summary>
+    public long OffsetBytes;
+    /// <summary>Bytes; discard and zeroes may be as long as the volume.</summary>
+    public long LengthBytes;
+    /// <summary>The request's first byte in memory; null where no data goes along.</summary>
+    public byte* Data;
+    /// <summary>Free for the frontend.</summary>
+    public ulong Cookie;
+    /// <summary>Free for the frontend.</summary>
+    public long FrontendA;
+    /// <summary>Free for the frontend.</summary>
+    public long FrontendB;
+    /// <summary>Free for the frontend.</summary>
+    public int FrontendInt;
+
+    /// <summary>Engine: device operations under way.</summary>
+    public int Pending;
+    /// <summary>Engine: bytes whose handling has begun.</summary>
+    public long Progress;
+    /// <summary>Engine: log position that must be durable before the acknowledgement.</summary>
+    public long WaitPosition;
+    /// <summary>Engine: free use.</summary>
+    public int EngineInt;
+    /// <summary>List link of whoever owns it.</summary>
+    public Request* Next;
+}

@@ -1,0 +1,1 @@
+namespace Weir.Bench; internal static class Program { private static void Main() { } }
