@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# The one entry point: ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench | vm
+set -euo pipefail
+cd "$(dirname "$0")"
+
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
+export DOTNET_CLI_UI_LANGUAGE=en
+[ -w "${HOME:-/nonexistent}" ] || export DOTNET_CLI_HOME="$PWD/out/home" NUGET_PACKAGES="$PWD/out/home/packages"
+
+binary_limit_bytes=$((8 * 1024 * 1024))
+
+say() { printf 'build: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+usage() { say "usage: ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench | vm"; exit 2; }
+
+has_sdk() {
+  command -v dotnet > /dev/null && dotnet --list-sdks 2> /dev/null | grep -Eq '^(9|[1-9][0-9])\.'
+}
+
+# has WHAT: is it there? The names are Debian packages.
+has() {
+  case $1 in
+    gcc) command -v gcc > /dev/null ;;
+    zlib1g-dev) [ -e /usr/include/zlib.h ] ;;
+    libc6-dev) [ -e /usr/include/linux/io_uring.h ] ;;
+    fio) command -v fio > /dev/null && fio --enghelp 2> /dev/null | grep -qw nbd ;;
+    nbdkit) command -v nbdkit > /dev/null ;;
+    libnbd-bin) command -v nbdinfo > /dev/null && command -v nbdcopy > /dev/null ;;
+    qemu-utils) command -v qemu-img > /dev/null && command -v qemu-io > /dev/null ;;
+    *) die "unknown package $1" ;;
+  esac
+}
+
+# need PACKAGE...: installs what is missing when it may, else names it.
+need() {
+  local missing=() package
+  for package in "$@"; do has "$package" || missing+=("$package"); done
+  if [ ${#missing[@]} -gt 0 ]; then
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
+      die "missing: ${missing[*]}. Install with: sudo apt-get install -y ${missing[*]}"
+    fi
+    say "installing ${missing[*]}"
+    apt-get update -q >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -q -y "${missing[@]}" >&2 \
+      || die "could not install: ${missing[*]}. Install with: apt-get install -y ${missing[*]}"
+    for package in "${missing[@]}"; do has "$package" || die "$package is installed but does not do what is needed"; done
+  fi
+  has_sdk || die "missing: .NET SDK 9 or newer. Install with: sudo apt-get install -y dotnet-sdk-10.0" \
+    "(packages.microsoft.com), or https://dot.net/v1/dotnet-install.sh --channel 10.0"
+}
+
+# One native executable: out/weir. Its symbols stay under out/build.
+publish() {
+  need gcc libc6-dev zlib1g-dev
+  dotnet publish Frontends -c Release -o out/build/publish -v quiet >&2 || die "the build failed"
+  install -D -m 755 out/build/publish/weir out/weir
+  local size_bytes
+  size_bytes=$(stat -c %s out/weir)
+  [ "$size_bytes" -lt $binary_limit_bytes ] || die "out/weir has $size_bytes bytes, the limit is $binary_limit_bytes"
+  say "out/weir: $size_bytes bytes"
+}
+
+# The last line is always "N passed, N failed", from the runner's own result file.
+run_tests() {
+  local results=out/build/test-results.xml status=0 passed=0 failed=0 total=0
+  rm -f "$results"
+  out/build/bin/tests/test_linux-x64/Weir.Tests -noColor -failSkips -parallel none -xml "$results" "$@" || status=$?
+  count() { sed -n 's/.*<assembly .*[ ]'"$1"'="\([0-9]*\)".*/\1/p' "$results" | awk '{ n += $1 } END { print n + 0 }'; }
+  if [ -s "$results" ]; then
+    total=$(count total) passed=$(count passed) failed=$((total - passed + $(count errors)))
+  fi
+  if [ "$failed" = 0 ] && { [ "$status" != 0 ] || [ "$passed" = 0 ]; }; then failed=1; fi
+  echo "$passed passed, $failed failed"
+  [ "$failed" = 0 ]
+}
+
+test_all() {
+  local filter=()
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --seeds) [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || usage; export WEIR_SEEDS=$2; shift 2 ;;
+      --filter) [ -n "${2:-}" ] || usage; filter+=(-class "$2"); shift 2 ;;
+      *) usage ;;
+    esac
+  done
+  need gcc libc6-dev zlib1g-dev fio nbdkit libnbd-bin qemu-utils
+  publish
+  dotnet build tests -c Test -v quiet >&2 || die "the tests do not build"
+  export WEIR_BINARY="$PWD/out/weir"
+  run_tests "${filter[@]}"
+}
+
+action=${1:-build}
+[ $# -eq 0 ] || shift
+case $action in
+  test) test_all "$@" ;;
+  build | demo | bench | vm) [ $# -eq 0 ] || usage ;;&
+  build) publish ;;
+  demo)
+    need gcc libc6-dev zlib1g-dev fio
+    publish
+    exec bench/demo.sh "$PWD/out/weir"
+    ;;
+  bench)
+    need gcc libc6-dev zlib1g-dev
+    exec dotnet run --project bench -c Release -- "$@"
+    ;;
+  vm)
+    say "vm: the real-kernel tests need the ublk frontend, which is not in this version"
+    exit 2
+    ;;
+  *) usage ;;
+esac
