@@ -1,0 +1,75 @@
+using System;
+
+namespace Weir.Native;
+
+/// <summary>
+/// One stretch of zeroed anonymous memory, mapped once and cut up by its owner. From 2 MiB on it is 2 MiB aligned and
+/// asks for huge pages; below that it is page aligned. Not inherited by child processes: pages under direct I/O
+/// must not be shared by a fork.
+/// </summary>
+public sealed unsafe class Slab : IDisposable
+{
+    /// <summary>Size of a huge page on x86-64.</summary>
+    public const long HugePageBytes = 2 << 20;
+
+    private const long PageBytes = 4096;
+    private byte* _mapping;
+    private readonly nuint _mappingBytes;
+
+    /// <summary>Maps at least <paramref name="sizeBytes"/>; throws <see cref="NativeException"/> when memory is short.</summary>
+    public Slab(long sizeBytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(sizeBytes);
+        bool huge = sizeBytes >= HugePageBytes;
+        SizeBytes = RoundUp(sizeBytes, huge ? HugePageBytes : PageBytes);
+        _mappingBytes = (nuint)(SizeBytes + (huge ? HugePageBytes : 0));
+        nint address = Libc.Map(_mappingBytes, Const.PROT_READ | Const.PROT_WRITE,
+            Const.MAP_PRIVATE | Const.MAP_ANONYMOUS, -1, 0);
+        NativeException.Check(address, $"cannot map {SizeBytes} bytes of memory");
+        _mapping = (byte*)address;
+        Start = (byte*)RoundUp(address, huge ? HugePageBytes : PageBytes);
+        // Advice only: without huge pages everything works the same, a little slower.
+        if (huge) _ = Libc.Advise(Start, (nuint)SizeBytes, Const.MADV_HUGEPAGE);
+        _ = Libc.Advise(Start, (nuint)SizeBytes, Const.MADV_DONTFORK);
+    }
+
+    /// <summary>First byte.</summary>
+    public byte* Start { get; private set; }
+
+    /// <summary>Bytes, rounded up to whole pages.</summary>
+    public long SizeBytes { get; }
+
+    /// <summary>Unmaps. The owner has seen to it that no operation uses the memory any more.</summary>
+    public void Dispose()
+    {
+        if (_mapping == null) return;
+        byte* mapping = _mapping;
+        _mapping = null;
+        Start = null;
+        _ = Libc.Unmap(mapping, _mappingBytes);
+    }
+
+    private static long RoundUp(long value, long unit) => (value + unit - 1) & -unit;
+}
+
+/// <summary>How much memory this process may lock, which bounds what it may register with io_uring.</summary>
+public static class MemoryLock
+{
+    /// <summary>The soft limit in bytes; <see cref="long.MaxValue"/> for none. Root is not bound by it.</summary>
+    public static long LimitBytes
+    {
+        get
+        {
+            if (Libc.GetLimit(Const.RLIMIT_MEMLOCK, out rlimit limit) < 0) return 0;
+            return limit.rlim_cur > long.MaxValue ? long.MaxValue : (long)limit.rlim_cur;
+        }
+    }
+
+    /// <summary>Raises the soft limit to the hard one, which needs no right. Returns the limit that then holds.</summary>
+    public static long Raise()
+    {
+        if (Libc.GetLimit(Const.RLIMIT_MEMLOCK, out rlimit limit) == 0 && limit.rlim_cur < limit.rlim_max)
+            _ = Libc.SetLimit(Const.RLIMIT_MEMLOCK, new rlimit { rlim_cur = limit.rlim_max, rlim_max = limit.rlim_max });
+        return LimitBytes;
+    }
+}
