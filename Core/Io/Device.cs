@@ -36,6 +36,12 @@ public abstract class Device : IDisposable
         return SizeBytes;
     }
 
+    /// <summary>
+    /// Sees to it that no write can fail for want of space (R16): allocates the whole file. Synchronous, control path.
+    /// 0, or a negative errno; devices that own their space say 0.
+    /// </summary>
+    public virtual int Preallocate() => 0;
+
     /// <inheritdoc/>
     public abstract void Dispose();
 }

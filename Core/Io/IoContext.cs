@@ -30,6 +30,7 @@ public abstract unsafe class IoContext : IDisposable
     private IoOp* _free;
     private IoOp* _completedHead;
     private IoOp* _completedTail;
+    private readonly DueHeap _delayed = new(PoolSize);
 
     /// <summary>Allocates the pool.</summary>
     protected IoContext()
@@ -55,6 +56,12 @@ public abstract unsafe class IoContext : IDisposable
 
     /// <summary>Submits what is prepared and, if <paramref name="wait"/>, sleeps until a completion or the deadline.</summary>
     public abstract void Pump(bool wait, long deadlineUs);
+
+    /// <summary>
+    /// Tells the context that device I/O will use this memory, so that it can be pinned once instead of per operation.
+    /// On the owning thread; the memory stays mapped until the context is gone. False: not pinned, works the same.
+    /// </summary>
+    public virtual bool RegisterSlab(byte* start, long sizeBytes) => false;
 
     /// <summary>Registers a receiver of completions; control path.</summary>
     public byte AddHandler(IIoHandler handler)
@@ -105,16 +112,26 @@ public abstract unsafe class IoContext : IDisposable
         Invariant.Check(op->Kind != IoKind.None);
         op->Result = result;
         op->Next = null;
+        if (op->DueUs != 0 && op->DueUs > NowUs) _delayed.Add(op); else List(op);
+    }
+
+    /// <summary>When the next held-back completion is due; a context's <see cref="Pump"/> sleeps no longer.</summary>
+    public long NextDueUs => _delayed.NextUs;
+
+    private void List(IoOp* op)
+    {
         if (_completedTail == null) _completedHead = op; else _completedTail->Next = op;
         _completedTail = op;
     }
 
     /// <summary>A completion waits to be run: the loop must not sleep.</summary>
-    public bool HasCompletions => _completedHead != null;
+    public bool HasCompletions => _completedHead != null || _delayed.NextUs <= NowUs;
 
     /// <summary>Runs the completions listed so far, in order; those added meanwhile wait for the next turn.</summary>
     public int RunCompletions()
     {
+        long nowUs = NowUs;
+        while (_delayed.NextUs <= nowUs) List(_delayed.Take());
         IoOp* op = _completedHead;
         _completedHead = _completedTail = null;
         int count = 0;
@@ -130,5 +147,9 @@ public abstract unsafe class IoContext : IDisposable
     }
 
     /// <inheritdoc/>
-    public virtual void Dispose() => NativeMemory.Free(_pool);
+    public virtual void Dispose()
+    {
+        _delayed.Dispose();
+        NativeMemory.Free(_pool);
+    }
 }

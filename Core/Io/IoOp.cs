@@ -62,10 +62,12 @@ public unsafe struct IoOp
     public Request* Request;
     /// <summary>List link: free list, completion list, or the handler's own list.</summary>
     public IoOp* Next;
-    /// <summary>Device's private use (the slow disk's due time, the ring's file descriptor).</summary>
+    /// <summary>Device's private use (the ring: descriptor and state).</summary>
     public long DeviceA;
-    /// <summary>Device's private use.</summary>
+    /// <summary>Device's private use (the ring: bytes done).</summary>
     public long DeviceB;
+    /// <summary>The completion is held back until then, on the context's clock (the slow disk); 0 for at once.</summary>
+    public long DueUs;
     /// <summary>Which device queue of the context has it; -1 for none.</summary>
     public int DeviceQueue;
     /// <summary>Position in the pool. Never changes.</summary>
