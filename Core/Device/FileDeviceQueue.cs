@@ -1,0 +1,163 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Native;
+using Weir.Native.Uring;
+
+namespace Weir.Core.Devices;
+
+/// <summary>
+/// One thread's I/O on a <see cref="FileDevice"/>: each operation is one or more ring requests one after the other,
+/// until it is complete or has failed.
+/// </summary>
+/// <remarks>
+/// In the operation: <see cref="IoOp.DeviceA"/> counts retries of an interrupted request, <see cref="IoOp.DeviceB"/>
+/// the bytes done.
+/// </remarks>
+internal sealed unsafe class FileDeviceQueue : DeviceQueue
+{
+    // A request is interrupted only in odd moments; a thousand in a row is an error to be shown.
+    private const long RetriesMax = 1000;
+
+    private readonly RingContext _io;
+    private readonly FileDevice _device;
+    private readonly FileRef _file;
+    private readonly int _index;
+
+    public FileDeviceQueue(RingContext io, FileDevice device)
+    {
+        _io = io;
+        _device = device;
+        _index = io.AddFile(this, device.Descriptor, out _file);
+        if (!device.CanZeroRange) _ = io.Zeroes;
+    }
+
+    public override void Submit(IoOp* op)
+    {
+        op->DeviceQueue = _index;
+        op->DeviceA = 0;
+        op->DeviceB = 0;
+        if (op->Kind != IoKind.Flush) CheckRange(op);
+        Issue(op);
+    }
+
+    /// <summary>One ring request of <paramref name="op"/> is done: go on, or complete.</summary>
+    public void Advance(IoOp* op, int result)
+    {
+        if (result is -Errno.EAGAIN or -Errno.EINTR && op->DeviceA++ < RetriesMax) Issue(op);
+        else if (op->Kind is IoKind.Discard or IoKind.WriteZeroes) AdvanceRange(op, result);
+        else if (op->Kind == IoKind.Flush) Complete(op, result);
+        else AdvanceData(op, result);
+    }
+
+    private void CheckRange(IoOp* op)
+    {
+        long mask = _device.LogicalBlockBytes - 1;
+        Invariant.Check(((op->OffsetBytes | op->LengthBytes) & mask) == 0);
+        Invariant.Check(op->OffsetBytes >= 0 && op->LengthBytes > 0);
+        Invariant.Check(op->LengthBytes <= _device.SizeBytes - op->OffsetBytes);
+    }
+
+    private void Issue(IoOp* op)
+    {
+        io_uring_sqe* sqe = _io.NextEntry();
+        switch (op->Kind)
+        {
+            case IoKind.Read: IssueData(sqe, op, isWrite: false, (byte*)op->Buffer); break;
+            case IoKind.Write: IssueData(sqe, op, isWrite: true, (byte*)op->Buffer); break;
+            case IoKind.WriteVector: IssueVector(sqe, op); break;
+            case IoKind.Flush: Sqe.DataSync(sqe, _file, RingContext.UserData(op)); break;
+            default: IssueRange(sqe, op); break;
+        }
+        _io.PublishOp();
+    }
+
+    private void IssueData(io_uring_sqe* sqe, IoOp* op, bool isWrite, byte* buffer)
+    {
+        Invariant.Check(op->LengthBytes <= int.MaxValue);
+        long offset = op->OffsetBytes + op->DeviceB;
+        byte* start = buffer + op->DeviceB;
+        uint length = (uint)(op->LengthBytes - op->DeviceB);
+        ulong userData = RingContext.UserData(op);
+        int bufferIndex = _io.FindBuffer(start, length);
+        if (bufferIndex >= 0 && isWrite) Sqe.WriteFixed(sqe, _file, start, length, offset, bufferIndex, userData);
+        else if (bufferIndex >= 0) Sqe.ReadFixed(sqe, _file, start, length, offset, bufferIndex, userData);
+        else if (isWrite) Sqe.Write(sqe, _file, start, length, offset, userData);
+        else Sqe.Read(sqe, _file, start, length, offset, userData);
+    }
+
+    /// <summary>
+    /// All iovecs at once; after a short write one after the other, so that the caller's iovecs stay as they are.
+    /// </summary>
+    private void IssueVector(io_uring_sqe* sqe, IoOp* op)
+    {
+        Invariant.Check(op->LengthBytes <= int.MaxValue);
+        iovec* vector = (iovec*)op->Buffer;
+        ulong userData = RingContext.UserData(op);
+        if (op->DeviceB == 0)
+        {
+            Sqe.WriteVector(sqe, _file, vector, op->VectorCount, op->OffsetBytes, userData);
+            return;
+        }
+        long skip = op->DeviceB;
+        for (; skip >= (long)vector->iov_len; vector++) skip -= (long)vector->iov_len;
+        uint length = (uint)((long)vector->iov_len - skip);
+        Sqe.Write(sqe, _file, (byte*)vector->iov_base + skip, length, op->OffsetBytes + op->DeviceB, userData);
+    }
+
+    /// <summary>The first of three ways that the device is not known to lack: punch, zero, write zeroes.</summary>
+    private void IssueRange(io_uring_sqe* sqe, IoOp* op)
+    {
+        long offset = op->OffsetBytes + op->DeviceB;
+        long length = op->LengthBytes - op->DeviceB;
+        ulong userData = RingContext.UserData(op);
+        int mode = RangeMode(op);
+        if (mode != 0) Sqe.Allocate(sqe, _file, mode, offset, length, userData);
+        else Sqe.Write(sqe, _file, _io.Zeroes, (uint)Math.Min(RingContext.ZeroesBytes, length), offset, userData);
+    }
+
+    /// <summary>The fallocate mode for the next step, 0 for plain writes. A range begun with writes ends with writes.</summary>
+    private int RangeMode(IoOp* op)
+    {
+        if (op->DeviceB > 0) return 0;
+        if (op->Kind == IoKind.Discard && _device.CanPunchHole)
+            return Const.FALLOC_FL_PUNCH_HOLE | Const.FALLOC_FL_KEEP_SIZE;
+        return _device.CanZeroRange ? Const.FALLOC_FL_ZERO_RANGE | Const.FALLOC_FL_KEEP_SIZE : 0;
+    }
+
+    private void AdvanceRange(IoOp* op, int result)
+    {
+        int mode = RangeMode(op);
+        if (result == -Errno.EOPNOTSUPP && mode != 0)
+        {
+            _device.Lacks(mode);
+            Issue(op);
+        }
+        else if (result < 0 || mode != 0) Complete(op, result);
+        else AdvanceZeroes(op, result);
+    }
+
+    private void AdvanceZeroes(IoOp* op, int written)
+    {
+        op->DeviceB += written;
+        if (written == 0) Complete(op, -Errno.EIO);
+        else if (op->DeviceB == op->LengthBytes) Complete(op, 0);
+        else Issue(op);
+    }
+
+    private void AdvanceData(IoOp* op, int result)
+    {
+        op->DeviceB += Math.Max(result, 0);
+        if (result < 0) Complete(op, result);
+        // The end of the file inside the device: somebody has cut it off.
+        else if (result == 0) Complete(op, -Errno.EIO);
+        else if (op->DeviceB == op->LengthBytes) Complete(op, (int)op->LengthBytes);
+        else Issue(op);
+    }
+
+    private void Complete(IoOp* op, int result)
+    {
+        op->DeviceQueue = -1;
+        _io.Complete(op, result);
+    }
+}

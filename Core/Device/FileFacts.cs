@@ -1,0 +1,14 @@
+namespace Weir.Core.Devices;
+
+/// <summary>What opening a file or block device found out.</summary>
+/// <param name="Path">As the user gave it.</param>
+/// <param name="SizeBytes">Usable bytes, a multiple of the logical block.</param>
+/// <param name="LogicalBlockBytes">512 or 4096.</param>
+/// <param name="IsBlockDevice">A block device; else a regular file.</param>
+/// <param name="IsReadOnly">Opened for reading only.</param>
+/// <param name="IsDirect">Around the page cache.</param>
+/// <param name="Identity">WWN or serial of a disk, file system and inode of a file.</param>
+/// <param name="Warning">One line to print, or null.</param>
+public sealed record FileFacts(
+    string Path, long SizeBytes, int LogicalBlockBytes, bool IsBlockDevice, bool IsReadOnly, bool IsDirect,
+    string Identity, string? Warning);

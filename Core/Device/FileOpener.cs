@@ -1,0 +1,106 @@
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Native;
+
+namespace Weir.Core.Devices;
+
+/// <summary>
+/// Opens files and block devices, with one clear line for everything that can be wrong. A size that is not a whole
+/// number of logical blocks is refused rather than rounded down: the tail would be lost to clients without a word.
+/// </summary>
+public static class FileOpener
+{
+    private const int RetryMs = 20;
+
+    /// <summary>Opens and locks PATH. Throws <see cref="UserErrorException"/>.</summary>
+    public static FileDevice Open(string path, bool readOnly = false)
+    {
+        NativeCheck(path, Libc.Status(path, out statx status));
+        bool isBlock = CheckKind(path, status);
+        int fd = OpenDirect(path, isBlock, readOnly, out bool isDirect);
+        try
+        {
+            NativeCheck(path, Libc.Status(fd, out status));
+            TakeLock(path, fd, readOnly);
+            return new FileDevice(fd, Examine(path, fd, status, isBlock, readOnly, isDirect));
+        }
+        catch
+        {
+            _ = Libc.Close(fd);
+            throw;
+        }
+    }
+
+    private static FileFacts Examine(string path, int fd, in statx status, bool isBlock, bool readOnly, bool isDirect)
+    {
+        long size = isBlock ? BlockDevice.SizeBytes(fd) : (long)status.stx_size;
+        if (size < 0) throw Cannot(path, "ask for the size", (int)size);
+        if (size == 0) throw new UserErrorException($"{path}: has no size (0 bytes)");
+        if (isBlock && !readOnly && BlockDevice.IsReadOnly(fd) == 1)
+            throw new UserErrorException($"{path}: the device is write-protected; serve it with --read-only");
+        int logical = isBlock ? BlockDevice.LogicalBlockBytes(fd) : DirectAlignment.OfFile(fd, status, ref isDirect);
+        if (logical is not (512 or 4096))
+            throw new UserErrorException($"{path}: logical blocks of {logical} bytes; Weir knows 512 and 4096");
+        if (size % logical != 0)
+            throw new UserErrorException($"{path}: {size} bytes are not a whole number of {logical}-byte blocks");
+        string? warning = isDirect ? null
+            : $"{path}: this file system has no direct I/O; going through the page cache, which costs memory and speed";
+        string identity = FileIdentity.Of(fd, status, isBlock);
+        return new FileFacts(path, size, logical, isBlock, readOnly, isDirect, identity, warning);
+    }
+
+    private static bool CheckKind(string path, in statx status) => (status.stx_mode & Const.S_IFMT) switch
+    {
+        Const.S_IFREG => false,
+        Const.S_IFBLK => true,
+        Const.S_IFDIR => throw new UserErrorException($"{path}: is a directory; expected a file or block device"),
+        _ => throw new UserErrorException($"{path}: is neither a file nor a block device"),
+    };
+
+    /// <summary>With O_DIRECT where the file system has it. O_EXCL claims a block device against mounts too.</summary>
+    private static int OpenDirect(string path, bool isBlock, bool readOnly, out bool isDirect)
+    {
+        int flags = Const.O_CLOEXEC | (readOnly ? Const.O_RDONLY : Const.O_RDWR);
+        if (isBlock && !readOnly) flags |= Const.O_EXCL;
+        isDirect = true;
+        int fd = OpenPatiently(path, flags | Const.O_DIRECT);
+        if (fd == -Errno.EINVAL)
+        {
+            isDirect = false;
+            fd = OpenPatiently(path, flags);
+        }
+        if (fd == -Errno.EBUSY)
+            throw new UserErrorException($"{path}: in use: mounted, part of another device, or served by another weir");
+        if (fd == -Errno.EROFS && !readOnly)
+            throw new UserErrorException($"{path}: lies on a read-only file system; serve it with --read-only");
+        if (fd < 0) throw Cannot(path, readOnly ? "open for reading" : "open for reading and writing", fd);
+        return fd;
+    }
+
+    /// <summary>Like the lock, a claim of a killed process lives until its last I/O is over.</summary>
+    private static int OpenPatiently(string path, int flags)
+    {
+        int fd = Libc.Open(path, flags);
+        for (int waited = 0; fd == -Errno.EBUSY && waited < FileLock.PatienceMs; waited += RetryMs)
+        {
+            Thread.Sleep(RetryMs);
+            fd = Libc.Open(path, flags);
+        }
+        return fd;
+    }
+
+    private static void TakeLock(string path, int fd, bool readOnly)
+    {
+        int result = FileLock.TryLock(fd, shared: readOnly);
+        if (result == -Errno.EAGAIN) throw new UserErrorException($"{path}: in use by another weir");
+        if (result < 0) throw Cannot(path, "lock", result);
+    }
+
+    private static void NativeCheck(string path, int result)
+    {
+        if (result < 0) throw Cannot(path, "open", result);
+    }
+
+    private static UserErrorException Cannot(string path, string what, int result) =>
+        new($"{path}: cannot {what}: {Errno.Text(result)}");
+}

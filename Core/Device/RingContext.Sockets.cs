@@ -1,0 +1,79 @@
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Native;
+using Weir.Native.Uring;
+
+namespace Weir.Core.Devices;
+
+public sealed unsafe partial class RingContext
+{
+    /// <summary>Accepts one connection on <paramref name="fd"/>: the result is a blocking descriptor.</summary>
+    public void Accept(IoOp* op, int fd) => Begin(op, IoKind.Accept, fd);
+
+    /// <summary>
+    /// Receives up to <see cref="IoOp.LengthBytes"/> into <see cref="IoOp.Buffer"/>; the result may be less, and 0 is
+    /// the end of the stream.
+    /// </summary>
+    public void Receive(IoOp* op, int fd) => Begin(op, IoKind.Receive, fd);
+
+    /// <summary>
+    /// Sends <see cref="IoOp.VectorCount"/> iovecs at <see cref="IoOp.Buffer"/> whole. A result below their sum means
+    /// that the connection broke half way. The iovecs must stay until the completion.
+    /// </summary>
+    public void Send(IoOp* op, int fd) => Begin(op, IoKind.Send, fd);
+
+    /// <summary>
+    /// Asks for the end of an operation that this context has in flight. It completes once, as ever: with
+    /// <c>-ECANCELED</c>, or with its result if that came first. Device I/O under way is not interrupted.
+    /// </summary>
+    public void Cancel(IoOp* op)
+    {
+        Sqe.Cancel(NextEntry(), UserData(op), IgnoreMark);
+        _ring.Submission.Publish();
+    }
+
+    /// <summary>As <see cref="Cancel"/>, for everything on a plain descriptor; close it after their completions.</summary>
+    public void CancelFd(int fd)
+    {
+        Sqe.CancelFile(NextEntry(), fd, IgnoreMark);
+        _ring.Submission.Publish();
+    }
+
+    private void Begin(IoOp* op, IoKind kind, int fd)
+    {
+        op->Kind = kind;
+        op->DeviceQueue = -1;
+        op->DeviceA = fd;
+        Issue(op);
+    }
+
+    private void Issue(IoOp* op)
+    {
+        FileRef file = new((int)op->DeviceA, false);
+        io_uring_sqe* sqe = NextEntry();
+        if (op->Kind == IoKind.Accept) Sqe.Accept(sqe, file, UserData(op));
+        else if (op->Kind == IoKind.Receive)
+            Sqe.Receive(sqe, file, op->Buffer, checked((uint)op->LengthBytes), UserData(op));
+        else Sqe.Send(sqe, file, Message(op), Const.MSG_NOSIGNAL | Const.MSG_WAITALL, UserData(op));
+        PublishOp();
+    }
+
+    /// <summary>The header must outlive the system call: each slot of the pool has one of its own.</summary>
+    private msghdr* Message(IoOp* op)
+    {
+        Invariant.Check(op->Kind == IoKind.Send);
+        msghdr* message = &_messages[op->Index];
+        *message = default;
+        message->msg_iov = (iovec*)op->Buffer;
+        message->msg_iovlen = (nuint)op->VectorCount;
+        return message;
+    }
+
+    private void FinishSocket(IoOp* op, int result)
+    {
+        // Blocking sockets do not say EAGAIN; if the kernel ever passes one on, asking again is right.
+        if (result == -Errno.EAGAIN) Issue(op);
+        // A running request that is cancelled may be interrupted instead.
+        else Complete(op, result == -Errno.EINTR ? -Errno.ECANCELED : result);
+    }
+}
