@@ -123,6 +123,7 @@ public static class Const
     public const int SOL_SOCKET = 1;
     public const int SO_REUSEADDR = 2;
     public const int SO_SNDBUF = 7;
+    public const int SO_KEEPALIVE = 9;
     public const int IPPROTO_TCP = 6;
     public const int IPPROTO_IPV6 = 41;
     public const int TCP_NODELAY = 1;

@@ -1,0 +1,198 @@
+using System;
+using System.Runtime.InteropServices;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Native;
+
+namespace Weir.Frontends.Nbd;
+
+/// <summary>
+/// One client. A state machine over its queue's ring: at most one receive and one send are under way, and everything
+/// between is plain code on the queue's thread. All memory is its own and allocated once, so that a slow or dead
+/// client stalls nobody; the object serves another client after this one.
+/// </summary>
+/// <remarks>
+/// The files follow the data: Connection.Receive (bytes in), .Requests (parse, validate, hand to the engine),
+/// .Answers (engine results to replies), .Send (replies out). This one holds the life: greeting, handshake, end.
+/// </remarks>
+internal sealed unsafe partial class Connection : IDisposable
+{
+    /// <summary>A client that negotiates has this long for each option.</summary>
+    public const long HandshakeUs = 30_000_000;
+
+    /// <summary>A client that has said goodbye has this long to take its last replies.</summary>
+    public const long FarewellUs = 30_000_000;
+
+    private enum Phase
+    {
+        /// <summary>No client.</summary>
+        Free,
+        /// <summary>Options are negotiated.</summary>
+        Handshaking,
+        /// <summary>Requests are taken.</summary>
+        Serving,
+        /// <summary>No more requests are taken; those in progress are answered.</summary>
+        Finishing,
+        /// <summary>The socket is shut down; what is under way comes home.</summary>
+        Closing,
+    }
+
+    private readonly NbdQueue _queue;
+    private readonly Handshake _handshake;
+    private readonly Arena _arena = new();
+    private readonly Slots _slots = new();
+    private readonly int _handshakePages;
+    private IoOp* _receive;
+    private IoOp* _send;
+    private int _fd = -1;
+    private Phase _phase;
+    private IVolumeQueue? _volume;
+    private ExportLimits _limits;
+    private int _inEngine;
+    private bool _handshakeHeld;
+
+    /// <summary>Allocates what a client needs.</summary>
+    public Connection(NbdQueue queue, int index)
+    {
+        _queue = queue;
+        Index = index;
+        _handshake = new Handshake(queue.Exports);
+        _handshakePages = (Handshake.OutputBytes(queue.Exports) + Arena.PageBytes - 1) / Arena.PageBytes;
+        _stream = (byte*)NativeMemory.AlignedAlloc(StreamBytes, Arena.PageBytes);
+        _vectors = (iovec*)NativeMemory.AllocZeroed(MaxVectors, (nuint)sizeof(iovec));
+    }
+
+    /// <summary>Position in the queue's table; in every operation and request of this connection.</summary>
+    public int Index { get; }
+
+    /// <summary>The data memory, for registration with the ring.</summary>
+    public Slab Slab => _arena.Slab;
+
+    /// <summary>On the queue's list of connections to look after in this turn.</summary>
+    public bool IsTouched { get; set; }
+
+    /// <summary>Nobody is served.</summary>
+    public bool IsFree => _phase == Phase.Free;
+
+    /// <summary>When <see cref="Expire"/> is due; <see cref="long.MaxValue"/> for never.</summary>
+    public long DeadlineUs { get; private set; }
+
+    /// <summary>Something stopped the parser, and what it waits for has come.</summary>
+    public bool CanGoOn => _stalled && _freed && _phase != Phase.Closing;
+
+    /// <summary>Serves the client at <paramref name="fd"/>, which it owns from here on.</summary>
+    public void Open(int fd, IoOp* receive, IoOp* send, long nowUs)
+    {
+        Invariant.Check(IsFree);
+        _fd = fd;
+        _receive = receive;
+        _send = send;
+        _phase = Phase.Handshaking;
+        _handshake.Reset();
+        DeadlineUs = nowUs + HandshakeUs;
+        int page = _arena.Allocate(_handshakePages);
+        Invariant.Check(page == 0);
+        _handshakeHeld = true;
+        SendHandshake(Handshake.Greet(HandshakeOutput));
+    }
+
+    /// <summary>Parses what came, then receives more.</summary>
+    public void Step(long nowUs)
+    {
+        if (_phase == Phase.Handshaking) StepHandshake(nowUs);
+        if (_phase is Phase.Serving or Phase.Finishing) Parse();
+        Receive();
+    }
+
+    /// <summary>Sends what is ready; ends what is over.</summary>
+    public void EndTurn()
+    {
+        if (_phase is Phase.Serving or Phase.Finishing) SendReady();
+        if (_phase == Phase.Finishing && IsAnswered) Abort();
+        if (_phase == Phase.Closing && !_receiving && !_sending && _inEngine == 0) Close();
+    }
+
+    /// <summary>
+    /// Takes no more requests. What was begun is answered, then the connection closes; at the latest when the client
+    /// has not taken its replies by <paramref name="untilUs"/>.
+    /// </summary>
+    public void Finish(long untilUs)
+    {
+        if (_phase == Phase.Handshaking) Abort();
+        if (_phase is not (Phase.Serving or Phase.Finishing)) return;
+        _phase = Phase.Finishing;
+        DeadlineUs = untilUs;
+        _queue.Touch(this);
+    }
+
+    /// <summary>Ends it at once: the client has broken the protocol, is gone, or has had its time.</summary>
+    public void Abort()
+    {
+        if (_phase is Phase.Free or Phase.Closing) return;
+        _phase = Phase.Closing;
+        DeadlineUs = long.MaxValue;
+        // Ends the receive and the send under way; a socket already reset says ENOTCONN, which is as good.
+        _ = Sockets.Shutdown(_fd);
+        _queue.Touch(this);
+    }
+
+    /// <summary>The deadline has passed. A slow engine is not the client's fault and gets more time.</summary>
+    public void Expire(long nowUs)
+    {
+        if (_phase == Phase.Finishing && _inEngine > 0) DeadlineUs = nowUs + NbdServer.StopPatienceUs;
+        else Abort();
+    }
+
+    /// <summary>Only when the ring is gone: its last operations used this memory.</summary>
+    public void Dispose()
+    {
+        _arena.Dispose();
+        _slots.Dispose();
+        NativeMemory.AlignedFree(_stream);
+        NativeMemory.Free(_vectors);
+    }
+
+    private bool IsAnswered => _inEngine == 0 && !_sending && _readyHead == null && !IsIssuingRead;
+
+    private Span<byte> HandshakeOutput => new(_arena.At(0), _handshakePages * Arena.PageBytes);
+
+    /// <summary>One option at a time: the next is taken when the answer to the last has gone.</summary>
+    private void StepHandshake(long nowUs)
+    {
+        while (_phase == Phase.Handshaking && !_sending)
+        {
+            HandshakeStep step = _handshake.Step(Received, HandshakeOutput, out int consumed, out int written);
+            _start += consumed;
+            if (written > 0) SendHandshake(written);
+            if (step == HandshakeStep.NeedInput) return;
+            DeadlineUs = nowUs + HandshakeUs;
+            if (step == HandshakeStep.Transmission) Serve();
+            if (step == HandshakeStep.Close) _phase = Phase.Finishing;
+        }
+    }
+
+    private void Serve()
+    {
+        _phase = Phase.Serving;
+        DeadlineUs = long.MaxValue;
+        int export = _handshake.ExportIndex;
+        _volume = _queue.Volume(export);
+        _limits = _queue.Exports[export].Limits(_handshake.Structured, _handshake.BlockStatus);
+    }
+
+    /// <summary>Nothing is under way any more: every slot and page is free, whatever it was used for.</summary>
+    private void Close()
+    {
+        _ = Libc.Close(_fd);
+        _fd = -1;
+        _phase = Phase.Free;
+        _volume = null;
+        _slots.Reset();
+        _arena.Reset();
+        ResetReceive();
+        ResetRequests();
+        ResetSend();
+        _queue.Closed(this, _receive, _send);
+        _receive = _send = null;
+    }
+}

@@ -1,0 +1,152 @@
+using System;
+using System.Buffers.Binary;
+
+namespace Weir.Frontends.Nbd;
+
+/// <summary>What the connection does after a step of the handshake.</summary>
+internal enum HandshakeStep
+{
+    /// <summary>Receive more and call again.</summary>
+    NeedInput,
+    /// <summary>Send what was written, then call again.</summary>
+    Again,
+    /// <summary>Send what was written; requests follow.</summary>
+    Transmission,
+    /// <summary>Send what was written, if anything, and close.</summary>
+    Close,
+}
+
+/// <summary>
+/// The fixed newstyle handshake of one connection, as pure code: bytes in, bytes out. Each call takes at most one
+/// step, and its output fits in <see cref="OutputBytes"/>.
+/// </summary>
+internal sealed partial class Handshake(Export[] exports)
+{
+    private ClientFlags _clientFlags;
+    private bool _haveClientFlags;
+    private long _drainBytes;
+    private NbdOption _drainOption;
+    private int _contextExport;
+
+    /// <summary>Index of the export chosen; valid after <see cref="HandshakeStep.Transmission"/>.</summary>
+    public int ExportIndex { get; private set; }
+
+    /// <summary>The client takes structured replies.</summary>
+    public bool Structured { get; private set; }
+
+    /// <summary>The client selected <c>base:allocation</c> for the export chosen.</summary>
+    public bool BlockStatus => Structured && _contextExport == ExportIndex;
+
+    /// <summary>Room one step may need: every export's name and description, and a little.</summary>
+    public static int OutputBytes(Export[] exports)
+    {
+        int bytes = 16 << 10;
+        foreach (Export export in exports) bytes += 64 + export.Name.Length + export.Description.Length;
+        return bytes;
+    }
+
+    /// <summary>For the next connection.</summary>
+    public void Reset()
+    {
+        _clientFlags = ClientFlags.None;
+        _haveClientFlags = false;
+        _drainBytes = 0;
+        _contextExport = -1;
+        ExportIndex = -1;
+        Structured = false;
+    }
+
+    /// <summary>What the server says first. Returns its bytes.</summary>
+    public static int Greet(Span<byte> output)
+    {
+        OptionWriter writer = new(output);
+        writer.UInt64(Protocol.InitMagic);
+        writer.UInt64(Protocol.OptionMagic);
+        writer.UInt16((ushort)(HandshakeFlags.FixedNewstyle | HandshakeFlags.NoZeroes));
+        return writer.Length;
+    }
+
+    /// <summary>Takes one step over what has been received so far.</summary>
+    public HandshakeStep Step(ReadOnlySpan<byte> input, Span<byte> output, out int consumed, out int written)
+    {
+        OptionWriter writer = new(output);
+        HandshakeStep step = Next(input, ref writer, out consumed);
+        written = writer.Length;
+        return step;
+    }
+
+    private HandshakeStep Next(ReadOnlySpan<byte> input, ref OptionWriter writer, out int consumed)
+    {
+        if (!_haveClientFlags) return TakeClientFlags(input, out consumed);
+        if (_drainBytes > 0) return Drain(input, ref writer, out consumed);
+        consumed = 0;
+        if (input.Length < Protocol.OptionHeaderBytes) return HandshakeStep.NeedInput;
+        if (BinaryPrimitives.ReadUInt64BigEndian(input) != Protocol.OptionMagic) return HandshakeStep.Close;
+        NbdOption option = (NbdOption)BinaryPrimitives.ReadUInt32BigEndian(input[8..]);
+        uint length = BinaryPrimitives.ReadUInt32BigEndian(input[12..]);
+        if (length > Protocol.MaxOptionBytes) return BeginDrain(option, length, out consumed);
+        if (input.Length < Protocol.OptionHeaderBytes + (int)length) return HandshakeStep.NeedInput;
+        consumed = Protocol.OptionHeaderBytes + (int)length;
+        return Option(option, input[Protocol.OptionHeaderBytes..consumed], ref writer);
+    }
+
+    private HandshakeStep TakeClientFlags(ReadOnlySpan<byte> input, out int consumed)
+    {
+        consumed = 0;
+        if (input.Length < Protocol.ClientFlagsBytes) return HandshakeStep.NeedInput;
+        _clientFlags = (ClientFlags)BinaryPrimitives.ReadUInt32BigEndian(input);
+        _haveClientFlags = true;
+        consumed = Protocol.ClientFlagsBytes;
+        bool known = (_clientFlags & ~(ClientFlags.FixedNewstyle | ClientFlags.NoZeroes)) == 0;
+        return known ? HandshakeStep.Again : HandshakeStep.Close;
+    }
+
+    /// <summary>An option longer than any sensible one is read past, then refused; EXPORT_NAME has no refusal.</summary>
+    private HandshakeStep BeginDrain(NbdOption option, uint length, out int consumed)
+    {
+        consumed = 0;
+        if (option == NbdOption.ExportName || !IsFixedNewstyle) return HandshakeStep.Close;
+        consumed = Protocol.OptionHeaderBytes;
+        _drainBytes = length;
+        _drainOption = option;
+        return HandshakeStep.Again;
+    }
+
+    private HandshakeStep Drain(ReadOnlySpan<byte> input, ref OptionWriter writer, out int consumed)
+    {
+        consumed = (int)Math.Min(input.Length, _drainBytes);
+        _drainBytes -= consumed;
+        if (_drainBytes > 0) return HandshakeStep.NeedInput;
+        writer.Reply(_drainOption, NbdOptionReply.ErrTooBig, "option too long"u8);
+        return _drainOption == NbdOption.Abort ? HandshakeStep.Close : HandshakeStep.Again;
+    }
+
+    private bool IsFixedNewstyle => (_clientFlags & ClientFlags.FixedNewstyle) != 0;
+
+    /// <summary>A client that did not say "fixed" knows only EXPORT_NAME and cannot read a refusal.</summary>
+    private HandshakeStep Option(NbdOption option, ReadOnlySpan<byte> data, ref OptionWriter writer)
+    {
+        if (option == NbdOption.ExportName) return ExportName(data, ref writer);
+        if (!IsFixedNewstyle) return HandshakeStep.Close;
+        switch (option)
+        {
+            case NbdOption.Abort:
+                writer.Reply(option, NbdOptionReply.Ack);
+                return HandshakeStep.Close;
+            case NbdOption.List:
+                List(data, ref writer);
+                return HandshakeStep.Again;
+            case NbdOption.Info or NbdOption.Go:
+                return Info(option, data, ref writer);
+            case NbdOption.StructuredReply:
+                StructuredReply(data, ref writer);
+                return HandshakeStep.Again;
+            case NbdOption.ListMetaContext or NbdOption.SetMetaContext:
+                MetaContext(option, data, ref writer);
+                return HandshakeStep.Again;
+            default:
+                writer.Reply(option, NbdOptionReply.ErrUnsup);
+                return HandshakeStep.Again;
+        }
+    }
+}

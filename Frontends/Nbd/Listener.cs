@@ -1,0 +1,125 @@
+using System;
+using System.Globalization;
+using System.Net;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Native;
+
+namespace Weir.Frontends.Nbd;
+
+/// <summary>Where clients connect: a Unix socket or a TCP port. Control path but for the descriptor.</summary>
+internal sealed unsafe class Listener : IDisposable
+{
+    private const int TypeMask = 0xF000;
+    private const int SocketType = 0xC000;
+
+    private readonly string? _path;
+    private readonly string? _host;
+    private readonly int _port;
+    private readonly ulong _inode;
+
+    private Listener(int fd, string path)
+    {
+        Descriptor = fd;
+        _path = path;
+        _inode = Libc.Status(path, out statx status) == 0 ? status.stx_ino : 0;
+    }
+
+    private Listener(int fd, string host, int port)
+    {
+        Descriptor = fd;
+        _host = host;
+        _port = port;
+    }
+
+    /// <summary>The listening socket.</summary>
+    public int Descriptor { get; private set; }
+
+    /// <summary>Clients come over TCP.</summary>
+    public bool IsTcp => _path == null;
+
+    /// <summary>The accept under way, on the first queue's thread.</summary>
+    public IoOp* Accept { get; set; }
+
+    /// <summary>The accept failed and is tried again a little later.</summary>
+    public bool AcceptWaits { get; set; }
+
+    /// <summary>Small replies go out at once, and a peer whose machine died is noticed in the end.</summary>
+    public static void TuneTcp(int fd)
+    {
+        _ = Sockets.SetNoDelay(fd);
+        _ = Sockets.SetOption(fd, Const.SOL_SOCKET, Const.SO_KEEPALIVE, 1);
+    }
+
+    /// <summary>
+    /// Listens at <c>unix:PATH</c> or <c>tcp:HOST:PORT</c>; <c>tcp:PORT</c> is 127.0.0.1, IPv6 hosts stand in brackets,
+    /// port 0 lets the kernel choose. Throws <see cref="UserErrorException"/> with one line.
+    /// </summary>
+    public static Listener Open(string address)
+    {
+        if (address.StartsWith("unix:", StringComparison.Ordinal)) return OpenUnix(address[5..]);
+        if (address.StartsWith("tcp:", StringComparison.Ordinal)) return OpenTcp(address[4..]);
+        throw new UserErrorException($"cannot listen at '{address}': expected unix:PATH or tcp:HOST:PORT", 2);
+    }
+
+    /// <summary>What a client is told to connect to, for the export called <paramref name="name"/>.</summary>
+    public string Uri(string name)
+    {
+        string export = System.Uri.EscapeDataString(name);
+        return _path == null ? $"nbd://{_host}:{_port}/{export}"
+            : $"nbd+unix:///{export}?socket={System.Uri.EscapeDataString(_path).Replace("%2F", "/", StringComparison.Ordinal)}";
+    }
+
+    /// <summary>Closes, and removes the socket file if it is still this one's.</summary>
+    public void Dispose()
+    {
+        if (Descriptor < 0) return;
+        bool isOurs = _path != null && Libc.Status(_path, out statx status) == 0 && status.stx_ino == _inode;
+        if (isOurs) _ = Libc.Unlink(_path!);
+        _ = Libc.Close(Descriptor);
+        Descriptor = -1;
+    }
+
+    private static Listener OpenUnix(string path)
+    {
+        int fd = Sockets.ListenUnix(path);
+        if (fd == -Errno.EADDRINUSE)
+        {
+            RemoveStale(path);
+            fd = Sockets.ListenUnix(path);
+        }
+        if (fd < 0) throw new UserErrorException($"cannot listen at '{path}': {Errno.Text(fd)}");
+        return new Listener(fd, path);
+    }
+
+    /// <summary>Only a socket file that nobody listens at may go.</summary>
+    private static void RemoveStale(string path)
+    {
+        int result = Libc.Status(path, out statx status);
+        if (result == 0 && (status.stx_mode & TypeMask) != SocketType)
+            throw new UserErrorException($"cannot listen at '{path}': a file that is not a socket is there");
+        int fd = Sockets.ConnectUnix(path);
+        if (fd >= 0)
+        {
+            _ = Libc.Close(fd);
+            throw new UserErrorException($"cannot listen at '{path}': another server listens there");
+        }
+        if (fd != -Errno.ECONNREFUSED)
+            throw new UserErrorException($"cannot listen at '{path}': a socket is there: {Errno.Text(fd)}");
+        _ = Libc.Unlink(path);
+    }
+
+    private static Listener OpenTcp(string address)
+    {
+        int colon = address.LastIndexOf(':');
+        string host = colon < 0 ? "127.0.0.1" : address[..colon];
+        bool isPort = int.TryParse(address[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out int port);
+        string plain = host is "localhost" or "" ? "127.0.0.1" : host.Trim('[', ']');
+        if (!isPort || port > 65535 || !IPAddress.TryParse(plain, out IPAddress? ip))
+            throw new UserErrorException($"cannot listen at 'tcp:{address}': expected tcp:HOST:PORT with a numeric host", 2);
+        int fd = Sockets.ListenTcp(ip, port);
+        if (fd < 0) throw new UserErrorException($"cannot listen at 'tcp:{address}': {Errno.Text(fd)}");
+        string shown = plain.Contains(':', StringComparison.Ordinal) ? $"[{plain}]" : plain;
+        return new Listener(fd, shown, Sockets.LocalPort(fd));
+    }
+}

@@ -1,0 +1,44 @@
+using System.Threading;
+using Weir.Core.Io;
+
+namespace Weir.Frontends.Nbd;
+
+/// <summary>What one queue has done. Written by its thread, read by any; each number alone is exact.</summary>
+internal sealed class NbdCounters
+{
+    /// <summary>Connections served so far.</summary>
+    public long Connections;
+    /// <summary>Connections turned away because there were too many.</summary>
+    public long RefusedConnections;
+    /// <summary>Connections ended because the client broke the protocol.</summary>
+    public long BrokenConnections;
+    /// <summary>Requests taken.</summary>
+    public long Requests;
+    /// <summary>Requests that were not valid.</summary>
+    public long RefusedRequests;
+    /// <summary>Sends, each with all replies that were ready.</summary>
+    public long Sends;
+
+    /// <summary>The sums of all queues.</summary>
+    public static void Report(NbdCounters[] queues, IStatusWriter status)
+    {
+        NbdCounters sum = new();
+        foreach (NbdCounters queue in queues) sum.Add(queue);
+        status.Number("nbd_connections", sum.Connections);
+        status.Number("nbd_refused_connections", sum.RefusedConnections);
+        status.Number("nbd_broken_connections", sum.BrokenConnections);
+        status.Number("nbd_requests", sum.Requests);
+        status.Number("nbd_refused_requests", sum.RefusedRequests);
+        status.Number("nbd_sends", sum.Sends);
+    }
+
+    private void Add(NbdCounters other)
+    {
+        Connections += Volatile.Read(ref other.Connections);
+        RefusedConnections += Volatile.Read(ref other.RefusedConnections);
+        BrokenConnections += Volatile.Read(ref other.BrokenConnections);
+        Requests += Volatile.Read(ref other.Requests);
+        RefusedRequests += Volatile.Read(ref other.RefusedRequests);
+        Sends += Volatile.Read(ref other.Sends);
+    }
+}

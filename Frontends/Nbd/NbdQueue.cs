@@ -1,0 +1,190 @@
+using System;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+using Weir.Native;
+
+namespace Weir.Frontends.Nbd;
+
+/// <summary>The NBD clients of one queue. The first queue also accepts, for all.</summary>
+internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
+{
+    /// <summary>Data memories registered with the ring, which pins them: those of the first connections.</summary>
+    private const int RegisteredArenas = 16;
+
+    private const byte AcceptStep = 1;
+    private const byte ReceiveStep = 2;
+    private const byte SendStep = 3;
+
+    private readonly NbdServer _server;
+    private readonly Connection?[] _connections;
+    private readonly Connection[] _touched;
+    private int _touchedCount;
+    private int _openCount;
+    private byte _handler;
+    private long _timerUs = long.MaxValue;
+    private bool _stopping;
+    private QueueThread? _thread;
+    private RingContext? _io;
+
+    /// <summary>Prepares the queue's tables.</summary>
+    public NbdQueue(NbdServer server)
+    {
+        _server = server;
+        _connections = new Connection?[server.MaxConnections];
+        _touched = new Connection[server.MaxConnections];
+    }
+
+    /// <summary>What this queue has done.</summary>
+    public NbdCounters Counters { get; } = new();
+
+    /// <summary>The thread's ring.</summary>
+    public RingContext Io => _io!;
+
+    /// <summary>What can be asked for.</summary>
+    public Export[] Exports => _server.Exports;
+
+    /// <summary>The thread's door to an export's volume.</summary>
+    public IVolumeQueue Volume(int export) => _thread!.Volume(export);
+
+    /// <inheritdoc/>
+    public bool HasWork => _touchedCount > 0;
+
+    /// <inheritdoc/>
+    public long DeadlineUs => _timerUs;
+
+    /// <inheritdoc/>
+    public bool IsStopped => _stopping && _openCount == 0 && _acceptCount == 0;
+
+    /// <inheritdoc/>
+    public void Open(QueueThread thread)
+    {
+        _thread = thread;
+        _io = (RingContext)thread.Io;
+        _handler = _io.AddHandler(this);
+        if (thread.Index == 0) BeginAccept();
+    }
+
+    /// <inheritdoc/>
+    public void Receive(QueueMessage message)
+    {
+        if (message.Kind == QueueMessageKind.Connection) Serve(message.Value);
+    }
+
+    /// <summary>Puts <paramref name="connection"/> on this turn's list.</summary>
+    public void Touch(Connection connection)
+    {
+        if (connection.IsTouched) return;
+        connection.IsTouched = true;
+        _touched[_touchedCount++] = connection;
+    }
+
+    /// <inheritdoc/>
+    public void Completed(IoOp* op)
+    {
+        if (op->Step == AcceptStep)
+        {
+            Accepted(op);
+            return;
+        }
+        Connection connection = _connections[op->UserInt]!;
+        if (op->Step == ReceiveStep) connection.ReceiveDone(op);
+        else connection.SendDone(op);
+    }
+
+    /// <inheritdoc/>
+    public void Step(long nowUs)
+    {
+        if (nowUs >= _timerUs) RunTimers(nowUs);
+        int count = _touchedCount;
+        for (int i = 0; i < count; i++) _touched[i].Step(nowUs);
+    }
+
+    /// <inheritdoc/>
+    public void Complete(Request* request) => _connections[request->FrontendInt]!.Complete(request);
+
+    /// <inheritdoc/>
+    public void EndTurn(long nowUs)
+    {
+        int count = _touchedCount;
+        _touchedCount = 0;
+        for (int i = 0; i < count; i++)
+        {
+            Connection connection = _touched[i];
+            connection.IsTouched = false;
+            connection.EndTurn();
+            _timerUs = Math.Min(_timerUs, connection.DeadlineUs);
+            if (connection.CanGoOn) Touch(connection);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void BeginStop(long nowUs)
+    {
+        _stopping = true;
+        EndAccept();
+        foreach (Connection? connection in _connections) connection?.Finish(nowUs + NbdServer.StopPatienceUs);
+        _timerUs = nowUs;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Connection? connection in _connections) connection?.Dispose();
+    }
+
+    /// <summary>A connection has ended: its place and its operations are free.</summary>
+    public void Closed(Connection connection, IoOp* receive, IoOp* send)
+    {
+        Io.Release(receive);
+        Io.Release(send);
+        _openCount--;
+        _server.Leave();
+    }
+
+    /// <summary>Serves a client whose place the server has counted already.</summary>
+    private void Serve(int fd)
+    {
+        IoOp* receive = _stopping ? null : Io.Acquire(_handler, IoKind.Receive);
+        IoOp* send = receive == null ? null : Io.Acquire(_handler, IoKind.Send);
+        if (send == null)
+        {
+            if (receive != null) Io.Release(receive);
+            Counters.RefusedConnections++;
+            _ = Libc.Close(fd);
+            _server.Leave();
+            return;
+        }
+        Connection connection = FreeConnection();
+        (receive->Step, receive->UserInt) = (ReceiveStep, connection.Index);
+        (send->Step, send->UserInt) = (SendStep, connection.Index);
+        _openCount++;
+        Counters.Connections++;
+        connection.Open(fd, receive, send, Io.NowUs);
+        Touch(connection);
+    }
+
+    /// <summary>The first place without a client; its memory is made when it is used for the first time.</summary>
+    private Connection FreeConnection()
+    {
+        int index = 0;
+        while (_connections[index] is { IsFree: false }) index++;
+        Connection? connection = _connections[index];
+        if (connection != null) return connection;
+        connection = new Connection(this, index);
+        _connections[index] = connection;
+        if (index < RegisteredArenas) _ = Io.RegisterSlab(connection.Slab.Start, connection.Slab.SizeBytes);
+        return connection;
+    }
+
+    private void RunTimers(long nowUs)
+    {
+        _timerUs = long.MaxValue;
+        foreach (Connection? connection in _connections)
+        {
+            if (connection == null) continue;
+            if (connection.DeadlineUs <= nowUs) connection.Expire(nowUs);
+            _timerUs = Math.Min(_timerUs, connection.DeadlineUs);
+        }
+        if (_acceptRetry) RetryAccept();
+    }
+}

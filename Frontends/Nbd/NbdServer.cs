@@ -1,0 +1,142 @@
+using System;
+using System.Threading;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+
+namespace Weir.Frontends.Nbd;
+
+/// <summary>What an NBD server is started with.</summary>
+internal sealed record NbdServerOptions
+{
+    /// <summary>What can be asked for; the first is the default export.</summary>
+    public required Export[] Exports { get; init; }
+
+    /// <summary>Addresses as <see cref="Listener.Open"/> takes them.</summary>
+    public required string[] Listen { get; init; }
+
+    /// <summary>Queue threads.</summary>
+    public int Queues { get; init; } = 1;
+
+    /// <summary>Clients served at a time; one more is turned away.</summary>
+    public int MaxConnections { get; init; } = 128;
+
+    /// <summary>Called on a queue's thread that cannot go on. The product ends the process.</summary>
+    public required Action<Exception> OnFailure { get; init; }
+}
+
+/// <summary>
+/// Volumes served over NBD: listeners, queue threads, and what the threads share. <see cref="Start"/>,
+/// <see cref="Stop"/>, <see cref="Join"/>; the volumes stay the caller's.
+/// </summary>
+internal sealed class NbdServer : IDisposable
+{
+    /// <summary>When stopping, clients that do not take their replies get this long.</summary>
+    public const long StopPatienceUs = 3_000_000;
+
+    private readonly QueueThread[] _threads;
+    private readonly NbdCounters[] _counters;
+    private int _openCount;
+    private int _turn;
+
+    /// <summary>Prepares the queues; nothing listens yet.</summary>
+    private NbdServer(NbdServerOptions options)
+    {
+        Exports = options.Exports;
+        MaxConnections = options.MaxConnections;
+        Listeners = new Listener[options.Listen.Length];
+        IVolume[] volumes = Array.ConvertAll(Exports, export => export.Volume);
+        _threads = new QueueThread[options.Queues];
+        _counters = new NbdCounters[options.Queues];
+        for (int i = 0; i < options.Queues; i++)
+        {
+            NbdQueue queue = new(this);
+            _counters[i] = queue.Counters;
+            _threads[i] = new QueueThread(i, static () => new RingContext(), volumes, queue, options.OnFailure);
+        }
+    }
+
+    /// <summary>What can be asked for.</summary>
+    public Export[] Exports { get; }
+
+    /// <summary>Where clients connect.</summary>
+    public Listener[] Listeners { get; }
+
+    /// <summary>Clients served at a time, over all queues.</summary>
+    public int MaxConnections { get; }
+
+    /// <summary>The queue threads.</summary>
+    public ReadOnlySpan<QueueThread> Threads => _threads;
+
+    /// <summary>What each queue has done.</summary>
+    public ReadOnlySpan<NbdCounters> Counters => _counters;
+
+    /// <summary>Listens, starts the threads and serves. Throws one clear line when an address cannot be had.</summary>
+    public static NbdServer Start(NbdServerOptions options)
+    {
+        NbdServer server = new(options);
+        for (int i = 0; i < options.Listen.Length; i++) server.OpenListener(i, options.Listen[i]);
+        // The first queue accepts for the others, so it starts last.
+        for (int i = server._threads.Length - 1; i >= 0; i--) server._threads[i].Start();
+        return server;
+    }
+
+    /// <summary>The address of an export, for people and programs.</summary>
+    public string Uri(int listener, int export) =>
+        Listeners[listener].Uri(System.Text.Encoding.UTF8.GetString(Exports[export].Name));
+
+    /// <summary>Begins the orderly stop; any thread, any number of times.</summary>
+    public void Stop()
+    {
+        foreach (QueueThread thread in _threads) thread.Post(new QueueMessage(QueueMessageKind.Stop, 0));
+    }
+
+    /// <summary>Waits for the stop to finish. 0, or the negative errno of what could not be made durable.</summary>
+    public int Join()
+    {
+        int result = 0;
+        foreach (QueueThread thread in _threads)
+        {
+            thread.Join();
+            if (thread.Result != 0) result = thread.Result;
+        }
+        return result;
+    }
+
+    /// <summary>The frontend's figures; any thread.</summary>
+    public void Report(IStatusWriter status)
+    {
+        status.Number("nbd_open_connections", Volatile.Read(ref _openCount));
+        NbdCounters.Report(_counters, status);
+    }
+
+    /// <summary>Counts a client in. The queue that serves it, round robin, or null: there are too many.</summary>
+    public QueueThread? Enter()
+    {
+        if (Interlocked.Increment(ref _openCount) <= MaxConnections) return _threads[_turn++ % _threads.Length];
+        Leave();
+        return null;
+    }
+
+    /// <summary>Counts a client out.</summary>
+    public void Leave() => Interlocked.Decrement(ref _openCount);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Listener listener in Listeners) listener?.Dispose();
+        foreach (QueueThread thread in _threads) thread.Dispose();
+    }
+
+    private void OpenListener(int index, string address)
+    {
+        try
+        {
+            Listeners[index] = Listener.Open(address);
+        }
+        catch
+        {
+            foreach (Listener? listener in Listeners) listener?.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,172 @@
+using System;
+using System.Runtime.InteropServices;
+using Weir.Core.Base;
+using Weir.Core.Io;
+
+namespace Weir.Frontends.Nbd;
+
+/// <summary>One request of the client, from its header to its last reply.</summary>
+internal unsafe struct Command
+{
+    /// <summary>The client's name for it.</summary>
+    public ulong Cookie;
+    /// <summary>First byte on the volume.</summary>
+    public long OffsetBytes;
+    /// <summary>Bytes asked for.</summary>
+    public long LengthBytes;
+    /// <summary>Bytes handed to the engine so far.</summary>
+    public long IssuedBytes;
+    /// <summary>Parts in the engine.</summary>
+    public int Outstanding;
+    /// <summary>The first error, as a negative errno.</summary>
+    public int Error;
+    /// <summary>What was asked.</summary>
+    public NbdCommand Type;
+    /// <summary>How.</summary>
+    public CommandFlags Flags;
+    /// <summary>A read of several chunks whose data goes out in order: client without structured replies.</summary>
+    public bool Ordered;
+    /// <summary>Ordered: the reply's header has gone out.</summary>
+    public bool HeaderSent;
+    /// <summary>Ordered: the first part not yet sent.</summary>
+    public Part* FirstPart;
+    /// <summary>Ordered: the last part issued.</summary>
+    public Part* LastPart;
+    /// <summary>Free list.</summary>
+    public Command* Next;
+}
+
+/// <summary>
+/// One engine request and the reply it leads to. A request of the client has one part, or several where it is longer
+/// than a chunk.
+/// </summary>
+internal unsafe struct Part
+{
+    /// <summary>Room for the longest reply header.</summary>
+    public const int HeaderCapacity = 40;
+
+    /// <summary>What the engine sees. First, so that a completed request's address is its part's.</summary>
+    public Request Request;
+    /// <summary>What it belongs to; null once the command needs no more than this reply.</summary>
+    public Command* Command;
+    /// <summary>Reply list, or free list.</summary>
+    public Part* Next;
+    /// <summary>The command's next part, for ordered reads.</summary>
+    public Part* NextInCommand;
+    /// <summary>Data sent behind the header.</summary>
+    public byte* Payload;
+    /// <summary>Bytes of it.</summary>
+    public int PayloadBytes;
+    /// <summary>First page of the arena.</summary>
+    public int FirstPage;
+    /// <summary>Pages; 0 for none.</summary>
+    public int PageCount;
+    /// <summary>Bytes of <see cref="Header"/> to send.</summary>
+    public int HeaderBytes;
+    /// <summary>The engine has answered.</summary>
+    public bool Completed;
+    /// <summary>The reply's header.</summary>
+    public fixed byte Header[HeaderCapacity];
+}
+
+/// <summary>The fixed pools of one connection. An empty pool is back-pressure: the connection stops reading requests.</summary>
+internal sealed unsafe class Slots : IDisposable
+{
+    /// <summary>Requests one connection may have in progress.</summary>
+    public const int Commands = 256;
+
+    /// <summary>More than commands, for those that are cut in chunks.</summary>
+    public const int Parts = Commands + 64;
+
+    private readonly Command* _commands;
+    private readonly Part* _parts;
+    private Command* _freeCommand;
+    private Part* _freePart;
+
+    /// <summary>Allocates both.</summary>
+    public Slots()
+    {
+        _commands = (Command*)NativeMemory.AllocZeroed(Commands, (nuint)sizeof(Command));
+        _parts = (Part*)NativeMemory.AllocZeroed(Parts, (nuint)sizeof(Part));
+        Reset();
+    }
+
+    /// <summary>Commands taken.</summary>
+    public int CommandsInUse { get; private set; }
+
+    /// <summary>Parts taken.</summary>
+    public int PartsInUse { get; private set; }
+
+    /// <summary>A command and a part for it can be had.</summary>
+    public bool HasFree => _freeCommand != null && _freePart != null;
+
+    /// <summary>Everything is free again; the caller knows that the engine has no part any more.</summary>
+    public void Reset()
+    {
+        _freeCommand = null;
+        _freePart = null;
+        for (int i = Commands - 1; i >= 0; i--)
+        {
+            _commands[i].Next = _freeCommand;
+            _freeCommand = &_commands[i];
+        }
+        for (int i = Parts - 1; i >= 0; i--)
+        {
+            _parts[i].Next = _freePart;
+            _freePart = &_parts[i];
+        }
+        CommandsInUse = PartsInUse = 0;
+    }
+
+    /// <summary>A cleared command. The caller asked <see cref="HasFree"/>.</summary>
+    public Command* AcquireCommand()
+    {
+        Command* command = _freeCommand;
+        Invariant.Check(command != null);
+        _freeCommand = command->Next;
+        *command = default;
+        CommandsInUse++;
+        return command;
+    }
+
+    /// <summary>A part without pages and header for <paramref name="command"/>, or null.</summary>
+    public Part* AcquirePart(Command* command)
+    {
+        Part* part = _freePart;
+        if (part == null) return null;
+        _freePart = part->Next;
+        part->Request = default;
+        part->Command = command;
+        part->Next = part->NextInCommand = null;
+        part->Payload = null;
+        part->PayloadBytes = part->PageCount = part->HeaderBytes = 0;
+        part->Completed = false;
+        PartsInUse++;
+        return part;
+    }
+
+    /// <summary>Gives a command back.</summary>
+    public void Release(Command* command)
+    {
+        Invariant.Check(command->Outstanding == 0);
+        command->Next = _freeCommand;
+        _freeCommand = command;
+        CommandsInUse--;
+    }
+
+    /// <summary>Gives a part back; its pages are gone already.</summary>
+    public void Release(Part* part)
+    {
+        Invariant.Check(part->PageCount == 0);
+        part->Next = _freePart;
+        _freePart = part;
+        PartsInUse--;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        NativeMemory.Free(_commands);
+        NativeMemory.Free(_parts);
+    }
+}

@@ -1,0 +1,188 @@
+using System;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Io;
+
+namespace Weir.Frontends;
+
+/// <summary>
+/// One thread per queue. It owns an <see cref="IoContext"/> and its own door to each volume, and turns one loop:
+/// submit and wait, run completions, parse requests, poll the engine, collect answers, prepare replies. Frontend and
+/// devices share the ring, so that a batch of requests costs one system call.
+/// </summary>
+internal sealed unsafe class QueueThread : IDisposable
+{
+    private readonly Func<IoContext> _newContext;
+    private readonly IVolume[] _volumes;
+    private readonly IVolumeQueue[] _queues;
+    private readonly IQueueFrontend _frontend;
+    private readonly Action<Exception> _onFailure;
+    private readonly Thread _thread;
+    private readonly ManualResetEventSlim _opened = new();
+    private readonly QueueMailbox _mailbox = new();
+    private IoContext? _io;
+    private Exception? _openFailure;
+    private StopPhase _stopPhase;
+    private int _result;
+    private long _turns;
+
+    private enum StopPhase
+    {
+        Serving,
+        Frontend,
+        Volumes,
+        Done,
+    }
+
+    /// <summary>Prepares queue <paramref name="index"/>; <see cref="Start"/> runs it.</summary>
+    /// <param name="index">Number of the queue, from 0.</param>
+    /// <param name="newContext">Makes the thread's context, on the thread.</param>
+    /// <param name="volumes">What is served.</param>
+    /// <param name="frontend">Where requests come from.</param>
+    /// <param name="onFailure">Called on the thread when it cannot go on; ends the process in the product.</param>
+    public QueueThread(
+        int index, Func<IoContext> newContext, IVolume[] volumes, IQueueFrontend frontend, Action<Exception> onFailure)
+    {
+        Index = index;
+        _newContext = newContext;
+        _volumes = volumes;
+        _queues = new IVolumeQueue[volumes.Length];
+        _frontend = frontend;
+        _onFailure = onFailure;
+        _thread = new Thread(Run) { IsBackground = true, Name = $"queue {index}" };
+    }
+
+    /// <summary>Number of the queue.</summary>
+    public int Index { get; }
+
+    /// <summary>The thread's context; on the thread, or after <see cref="Start"/> for <see cref="IoContext.Wake"/>.</summary>
+    public IoContext Io => _io ?? throw new InvalidOperationException("the queue is not open");
+
+    /// <summary>0 when the stop went well, else a negative errno: something could not be made durable. After Join.</summary>
+    public int Result => _result;
+
+    /// <summary>Turns of the loop so far; any thread.</summary>
+    public long Turns => Volatile.Read(ref _turns);
+
+    /// <summary>The thread's door to a volume; on the thread.</summary>
+    public IVolumeQueue Volume(int index) => _queues[index];
+
+    /// <summary>Runs the thread and waits until it is ready. Throws what went wrong there.</summary>
+    public void Start()
+    {
+        _thread.Start();
+        _opened.Wait();
+        if (_openFailure != null) throw _openFailure;
+    }
+
+    /// <summary>Tells the thread something, from any thread. False when its mailbox is full, or the thread has ended.</summary>
+    public bool Post(QueueMessage message) => _mailbox.TryAdd(message, Io);
+
+    /// <summary>Waits for the end that a <see cref="QueueMessageKind.Stop"/> brings.</summary>
+    public void Join() => _thread.Join();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Invariant.Check(!_thread.IsAlive);
+        _opened.Dispose();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            if (TryOpen())
+                while (_stopPhase != StopPhase.Done) Turn();
+            Close();
+        }
+        catch (Exception failure)
+        {
+            _result = -1;
+            _onFailure(failure);
+        }
+    }
+
+    /// <summary>The context goes first: it waits for operations that use the frontend's memory.</summary>
+    private void Close()
+    {
+        _mailbox.Close();
+        while (_mailbox.TryTake(out QueueMessage message)) Take(message, 0);
+        _io?.Dispose();
+        _frontend.Dispose();
+    }
+
+    private bool TryOpen()
+    {
+        try
+        {
+            _io = _newContext();
+            for (int i = 0; i < _volumes.Length; i++) _queues[i] = _volumes[i].OpenQueue(Index, _io);
+            _frontend.Open(this);
+        }
+        catch (Exception failure)
+        {
+            _openFailure = failure;
+        }
+        bool opened = _openFailure == null;
+        _opened.Set();
+        return opened;
+    }
+
+    /// <summary>One turn. The order matters: answers of this turn go out with the next submission.</summary>
+    private void Turn()
+    {
+        IoContext io = Io;
+        bool wait = !_frontend.HasWork && !io.HasCompletions && _mailbox.IsEmpty;
+        io.Pump(wait, DeadlineUs());
+        io.RunCompletions();
+        long nowUs = io.NowUs;
+        while (_mailbox.TryTake(out QueueMessage message)) Take(message, nowUs);
+        _frontend.Step(nowUs);
+        foreach (IVolumeQueue queue in _queues)
+        {
+            queue.Poll(nowUs);
+            Request* request;
+            while ((request = queue.TakeCompleted()) != null) _frontend.Complete(request);
+        }
+        _frontend.EndTurn(nowUs);
+        if (_stopPhase != StopPhase.Serving) ContinueStop();
+        Volatile.Write(ref _turns, _turns + 1);
+    }
+
+    private long DeadlineUs()
+    {
+        long deadlineUs = _frontend.DeadlineUs;
+        foreach (IVolumeQueue queue in _queues) deadlineUs = Math.Min(deadlineUs, queue.DeadlineUs);
+        return deadlineUs;
+    }
+
+    private void Take(QueueMessage message, long nowUs)
+    {
+        if (message.Kind != QueueMessageKind.Stop)
+        {
+            _frontend.Receive(message);
+            return;
+        }
+        if (_stopPhase != StopPhase.Serving) return;
+        _stopPhase = StopPhase.Frontend;
+        _frontend.BeginStop(nowUs);
+    }
+
+    /// <summary>First the clients' requests, then the volumes' own end.</summary>
+    private void ContinueStop()
+    {
+        if (_stopPhase == StopPhase.Frontend && _frontend.IsStopped)
+        {
+            foreach (IVolumeQueue queue in _queues) queue.BeginStop();
+            _stopPhase = StopPhase.Volumes;
+        }
+        if (_stopPhase != StopPhase.Volumes) return;
+        foreach (IVolumeQueue queue in _queues)
+        {
+            if (queue.StopResult == 0) return;
+            if (queue.StopResult < 0) _result = queue.StopResult;
+        }
+        _stopPhase = StopPhase.Done;
+    }
+}

@@ -1,0 +1,78 @@
+using System;
+using System.IO;
+using System.Threading;
+using Weir.Core.Io;
+using Weir.Frontends.Nbd;
+using Xunit;
+
+namespace Weir.Tests.Nbd;
+
+/// <summary>An NBD server inside the test process, on a Unix socket, over any volume.</summary>
+internal sealed class NbdHost : IDisposable
+{
+    private Exception? _failure;
+    private bool _stopped;
+
+    public NbdHost(IVolume volume, int queues = 1, int maxConnections = 128, string[]? listen = null)
+        : this([new Export("disk", "a test", volume)], queues, maxConnections, listen)
+    {
+    }
+
+    public NbdHost(Export[] exports, int queues = 1, int maxConnections = 128, string[]? listen = null)
+    {
+        Path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"weir-{Guid.NewGuid():n}.sock");
+        Server = NbdServer.Start(new NbdServerOptions
+        {
+            Exports = exports,
+            Listen = listen ?? ["unix:" + Path],
+            Queues = queues,
+            MaxConnections = maxConnections,
+            OnFailure = failure => _failure = failure,
+        });
+    }
+
+    public NbdServer Server { get; }
+
+    public string Path { get; }
+
+    public string Uri => Server.Uri(0, 0);
+
+    /// <summary>A client that has not said anything yet.</summary>
+    public NbdClient Connect() => new(Path);
+
+    /// <summary>A client ready for requests.</summary>
+    public NbdClient Serve(bool structured = false, bool status = false)
+    {
+        NbdClient client = Connect();
+        client.Greet();
+        if (structured) client.NegotiateStructured();
+        if (status) client.SelectAllocation("disk");
+        client.Go("disk");
+        return client;
+    }
+
+    /// <summary>Stops in order; everything must have gone well.</summary>
+    public void Stop()
+    {
+        if (_stopped) return;
+        _stopped = true;
+        Server.Stop();
+        int result = Server.Join();
+        Assert.True(_failure == null, _failure?.ToString());
+        Assert.Equal(0, result);
+        Assert.False(File.Exists(Path));
+    }
+
+    /// <summary>Waits for something that must come; a minute means that it never does.</summary>
+    public static void Until(Func<bool> condition, string what)
+    {
+        for (int i = 0; i < 60_000 && !condition(); i++) Thread.Sleep(1);
+        Assert.True(condition(), "waited in vain for: " + what);
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        Server.Dispose();
+    }
+}
