@@ -1,0 +1,26 @@
+using Weir.Core.Base;
+using Weir.Core.Io;
+
+namespace Weir.Tests.Simulation;
+
+/// <summary>What the simulation drives: an engine and how to start it.</summary>
+public interface ISimEngine
+{
+    /// <summary>Name, for messages.</summary>
+    string Name { get; }
+
+    /// <summary>Bytes its devices write whole or not at all; 512 unless the engine is a simple reference.</summary>
+    int UnitBytes { get; }
+
+    /// <summary>Survives I/O errors and bit rot as the rules have it.</summary>
+    bool WithstandsFaults { get; }
+
+    /// <summary>Draws what belongs to the engine in a configuration.</summary>
+    void Configure(SimConfig config, ref Prng random);
+
+    /// <summary>Makes a blank cache device usable.</summary>
+    void Format(SimConfig config, IoContext io, Device cache, Device backing);
+
+    /// <summary>Opens the volume; recovery included.</summary>
+    IVolume Open(SimConfig config, IoContext io, Device cache, Device backing, IRamStore ram, bool readOnly);
+}

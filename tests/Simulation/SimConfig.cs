@@ -1,0 +1,52 @@
+using Weir.Core.Base;
+
+namespace Weir.Tests.Simulation;
+
+/// <summary>Everything a seed decides once.</summary>
+public sealed class SimConfig
+{
+    /// <summary>The seed.</summary>
+    public ulong Seed { get; init; }
+
+    public long BackingBytes { get; set; }
+    public long CacheBytes { get; set; }
+    public int SegmentBytes { get; set; } = 128 << 10;
+    public int RamSegments { get; set; }
+    public int BackingBlockBytes { get; set; } = 512;
+    public int CacheBlockBytes { get; set; } = 512;
+    public bool RamOutlivesProcess { get; set; } = true;
+    public bool Faults { get; set; }
+    public bool Rot { get; set; }
+    public bool TaggedBacking { get; set; }
+    public int Lives { get; set; }
+    public int Queues { get; set; } = 1;
+    public long SyncIntervalUs { get; set; } = 1_000_000;
+    public int WritebackThreshold { get; set; } = 70;
+    public int MaxBatchedWriteback { get; set; } = 4;
+    public int RangeBudget { get; set; } = 64;
+
+    /// <summary>Draws a configuration.</summary>
+    public static SimConfig Draw(ulong seed, ISimEngine engine, ref Prng random)
+    {
+        var c = new SimConfig { Seed = seed };
+        bool large = random.Chance(10);
+        c.BackingBytes = (long)random.Between(1, large ? 7 : 2) << 20;
+        c.BackingBytes += random.Below(200) * 4096L;
+        c.CacheBytes = (3L << 19) + random.Below(large ? 4 << 20 : 1 << 20) / 4096 * 4096L;
+        if (random.Chance(20)) c.BackingBlockBytes = 4096;
+        if (random.Chance(20)) c.CacheBlockBytes = 4096;
+        if (c.BackingBlockBytes == 512 && random.Chance(50)) c.BackingBytes += random.Below(8) * 512L;
+        c.RamSegments = random.Between(4, 16);
+        c.RamOutlivesProcess = !random.Chance(10);
+        c.TaggedBacking = random.Chance(50);
+        c.Lives = random.Between(2, 6);
+        c.SyncIntervalUs = random.Chance(50) ? 1_000_000 : random.Between(1_000, 300_000);
+        c.WritebackThreshold = random.Chance(30) ? 0 : random.Between(10, 90);
+        c.MaxBatchedWriteback = random.Between(1, 8);
+        c.RangeBudget = random.Chance(50) ? 64 : random.Between(4, 16);
+        c.Faults = engine.WithstandsFaults && random.Chance(8);
+        c.Rot = engine.WithstandsFaults && !c.Faults && random.Chance(8);
+        engine.Configure(c, ref random);
+        return c;
+    }
+}

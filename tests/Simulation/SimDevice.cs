@@ -1,0 +1,162 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+
+namespace Weir.Tests.Simulation;
+
+/// <summary>Errors to come: <see cref="Left"/> operations of a kind, after <see cref="Countdown"/> good ones.</summary>
+public struct SimFault
+{
+    public IoKind Kind;
+    public int Countdown;
+    public int Left;
+}
+
+/// <summary>
+/// A block device with a volatile write cache. Completed writes are seen by reads at once and survive the process,
+/// not the power; writes in flight may show in part at any time.
+/// </summary>
+public sealed unsafe class SimDevice : Device
+{
+    private readonly int _logicalBlockBytes;
+    private readonly int _unitBytes;
+
+    public SimDevice(SimWorld world, string name, long sizeBytes, int logicalBlockBytes, int unitBytes)
+    {
+        World = world;
+        Name = name;
+        SizeBytes = sizeBytes;
+        _logicalBlockBytes = logicalBlockBytes;
+        _unitBytes = Math.Max(unitBytes, logicalBlockBytes);
+        Media = new SimMedia(sizeBytes, _unitBytes);
+    }
+
+    public SimWorld World { get; }
+    public SimMedia Media { get; }
+
+    /// <summary>Nobody may write now (a read-only open).</summary>
+    public bool Sealed { get; set; }
+
+    /// <summary>The errors to come.</summary>
+    public SimFault Fault;
+
+    /// <summary>Operations of each kind that completed, by <see cref="IoKind"/>.</summary>
+    public long[] Done { get; } = new long[(int)IoKind.Wake + 1];
+
+    public override string Name { get; }
+    public override long SizeBytes { get; }
+    public override int LogicalBlockBytes => _logicalBlockBytes;
+    public override bool CanFlush => true;
+    public override string Identity => "simulated:" + Name;
+
+    public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, (SimContext)io);
+
+    /// <summary>Applies a pending write, or a run of its units only.</summary>
+    public void Apply(IoOp* op, long firstByte, long lengthBytes)
+    {
+        long at = op->OffsetBytes;
+        if (op->Kind == IoKind.WriteVector) ApplyVector(op, firstByte, lengthBytes);
+        else if (op->Kind == IoKind.Write) Media.Write(at + firstByte, lengthBytes, (byte*)op->Buffer + firstByte);
+        else Media.Write(at + firstByte, lengthBytes, null);
+    }
+
+    /// <summary>True when <paramref name="op"/> changes the medium.</summary>
+    public static bool IsWrite(IoOp* op) =>
+        op->Kind is IoKind.Write or IoKind.WriteVector or IoKind.Discard or IoKind.WriteZeroes;
+
+    /// <summary>Does what <paramref name="op"/> asks and says how it went.</summary>
+    public int Execute(IoOp* op, long seqAtSubmit)
+    {
+        Done[(int)op->Kind]++;
+        if (Fails(op->Kind)) return Break(op, seqAtSubmit);
+        switch (op->Kind)
+        {
+            case IoKind.Read:
+                Buffer.MemoryCopy(Media.Current + op->OffsetBytes, op->Buffer, op->LengthBytes, op->LengthBytes);
+                return (int)op->LengthBytes;
+            case IoKind.Flush:
+                Media.MakeDurable(seqAtSubmit);
+                return 0;
+            default:
+                Apply(op, 0, op->LengthBytes);
+                return op->Kind is IoKind.Write or IoKind.WriteVector ? (int)op->LengthBytes : 0;
+        }
+    }
+
+    public override void Dispose() => Media.Dispose();
+
+    private bool Fails(IoKind kind)
+    {
+        if (Fault.Left == 0 || (Fault.Kind != kind && !(Fault.Kind == IoKind.Write && kind == IoKind.WriteVector)))
+        {
+            return false;
+        }
+        if (Fault.Countdown-- > 0) return false;
+        Fault.Left--;
+        World.Faults++;
+        World.Note(SimEvent.Fault, (long)kind, text: Name);
+        return true;
+    }
+
+    /// <summary>EIO, after part of the harm was done.</summary>
+    private int Break(IoOp* op, long seqAtSubmit)
+    {
+        if (op->Kind == IoKind.Flush) Media.FailFlush(seqAtSubmit, ref World.Random);
+        else if (op->Kind == IoKind.Read) new Span<byte>(op->Buffer, (int)op->LengthBytes).Fill(0xEE);
+        else if (World.Random.Chance(50)) ApplySome(op);
+        return -5;
+    }
+
+    /// <summary>Applies a random run of units.</summary>
+    public void ApplySome(IoOp* op)
+    {
+        long units = (op->LengthBytes + _unitBytes - 1) / _unitBytes;
+        long first = World.Random.Below(units);
+        long count = 1 + World.Random.Below(units - first);
+        long at = first * _unitBytes;
+        Apply(op, at, Math.Min(count * _unitBytes, op->LengthBytes - at));
+    }
+
+    private void ApplyVector(IoOp* op, long firstByte, long lengthBytes)
+    {
+        var vector = (long*)op->Buffer; // struct iovec: address, length
+        long position = 0;
+        for (int i = 0; i < op->VectorCount; i++)
+        {
+            long from = Math.Max(firstByte, position);
+            long to = Math.Min(firstByte + lengthBytes, position + vector[2 * i + 1]);
+            if (from < to) Media.Write(op->OffsetBytes + from, to - from, (byte*)vector[2 * i] + (from - position));
+            position += vector[2 * i + 1];
+        }
+        Invariant.Check(position == op->LengthBytes);
+    }
+
+    private void Validate(IoOp* op)
+    {
+        if (op->Kind == IoKind.Flush) return;
+        bool aligned = op->OffsetBytes % _logicalBlockBytes == 0 && op->LengthBytes % _logicalBlockBytes == 0;
+        bool inside = op->OffsetBytes >= 0 && op->LengthBytes > 0 && op->OffsetBytes + op->LengthBytes <= SizeBytes;
+        bool memory = op->Kind is not (IoKind.Read or IoKind.Write)
+            || (op->Buffer != null && (long)op->Buffer % _logicalBlockBytes == 0);
+        if (aligned && inside && memory) return;
+        throw new SimViolationException(
+            $"bad device operation: {op->Kind} on {Name} at {op->OffsetBytes}, {op->LengthBytes} bytes, " +
+            $"memory {(long)op->Buffer:x}");
+    }
+
+    private sealed class Queue(SimDevice device, SimContext context) : DeviceQueue
+    {
+        public override void Submit(IoOp* op)
+        {
+            device.Validate(op);
+            if (device.Sealed && (IsWrite(op) || op->Kind == IoKind.Flush))
+            {
+                throw new SimViolationException($"a read-only open submitted a {op->Kind} to {device.Name} (R16)");
+            }
+            context.Enqueue(device, op);
+            device.World.Tick(
+                SimEvent.Submit, (long)op->Kind, op->OffsetBytes, op->LengthBytes,
+                device.World.Trace == null ? null : $"{device.Name} {op->Kind}");
+        }
+    }
+}

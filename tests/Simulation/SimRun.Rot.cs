@@ -1,0 +1,121 @@
+using System;
+using System.Collections.Generic;
+
+namespace Weir.Tests.Simulation;
+
+public sealed unsafe partial class SimRun
+{
+    private const int MarginWrites = 4;
+
+    /// <summary>
+    /// R5: flips a bit of something that was flushed long ago. A damaged data block may cost that block (EIO) and
+    /// nothing else; a damaged header may make the engine refuse. Nothing may ever read wrong.
+    /// </summary>
+    private void RotAndReopen()
+    {
+        WriteMargin();
+        bool power = _world.Random.Chance(50);
+        if (power) LosePower();
+        long target = PickData();
+        bool header = target < 0 || _world.Random.Chance(40);
+        if (header) target = PickHeader();
+        if (target < 0) return;
+        _cache.Media.Rot(target, _world.Random.Below(8));
+        _world.Note(SimEvent.Fault, target, header ? 1 : 0, text: "rot");
+        long rotten = header ? -1 : _rotSector / SectorTag.PerBlock;
+        _world.Restart(long.MaxValue);
+        if (OpenRotten(header)) CompareRotten(rotten);
+    }
+
+    /// <summary>
+    /// Some work, then a few flushed writes to the first block: the headers that follow record how far the log is
+    /// durable, so that damage below cannot be taken for a torn end. Then the process dies.
+    /// </summary>
+    private void WriteMargin()
+    {
+        _world.Restart(long.MaxValue);
+        Open(readOnly: false);
+        Verify(durable: true);
+        Work();
+        _client!.Drain();
+        for (int i = 0; i < MarginWrites; i++)
+        {
+            Request(Core.Io.RequestKind.Flush, 0);
+            Request(Core.Io.RequestKind.Write, 4096);
+        }
+        Request(Core.Io.RequestKind.Flush, 0);
+        _client.ReadAll(_image, _config.BackingBytes);
+        _world.Kill();
+        Bury();
+        _ram.Empty();
+        _ram.FreeAbandoned();
+    }
+
+    private void Request(Core.Io.RequestKind kind, long lengthBytes)
+    {
+        _client!.TrySubmit(new PlannedRequest { Kind = kind, LengthBytes = lengthBytes }, mayOverlap: true);
+        _client.Drain();
+    }
+
+    /// <summary>A byte of a tagged sector on the cache device that holds what the image shows; -1 for none.</summary>
+    private long PickData()
+    {
+        var places = new List<long>();
+        byte* media = _cache.Media.Current;
+        for (long at = 0; at + 512 <= _cache.SizeBytes; at += 512)
+        {
+            if (!SectorTag.HasMagic(media + at, 1)) continue;
+            long sector = ((long*)(media + at))[2];
+            if (sector < SectorTag.PerBlock || sector >= _history.SectorCount) continue;
+            if (SectorTag.Parse(media + at, sector) == _image[sector]) places.Add(at);
+        }
+        if (places.Count == 0) return -1;
+        long place = places[_world.Random.Below(places.Count)];
+        _rotSector = ((long*)(media + place))[2];
+        return place + _world.Random.Below(512);
+    }
+
+    /// <summary>A byte of a block of the cache device that is no client data; -1 for none.</summary>
+    private long PickHeader()
+    {
+        var places = new List<long>();
+        byte* media = _cache.Media.Current;
+        for (long at = 0; at + 4096 <= _cache.SizeBytes; at += 4096)
+        {
+            if (!SectorTag.HasMagic(media + at, 8) && !IsZeroBlock(media + at)) places.Add(at);
+        }
+        return places.Count == 0 ? -1 : places[_world.Random.Below(places.Count)] + _world.Random.Below(4096);
+    }
+
+    private static bool IsZeroBlock(byte* block) => !new ReadOnlySpan<byte>(block, 4096).ContainsAnyExcept((byte)0);
+
+    private bool OpenRotten(bool mayRefuse)
+    {
+        try
+        {
+            Open(readOnly: false);
+            return true;
+        }
+        catch (Exception e) when (mayRefuse && !IsBug(e))
+        {
+            _world.Note(SimEvent.Note, text: "refused: " + e.Message);
+            return false;
+        }
+    }
+
+    private void CompareRotten(long rotten)
+    {
+        var found = new ulong[_image.Length];
+        _client!.TolerateErrors = true;
+        _client.ReadAllPieces(found, _config.BackingBytes);
+        for (long x = SectorTag.PerBlock; x < found.Length; x++)
+        {
+            bool excused = found[x] == CrashOracle.Unknown && (rotten < 0 || x / SectorTag.PerBlock == rotten);
+            if (found[x] == _image[x] || excused) continue;
+            string shown = found[x] == CrashOracle.Unknown ? "an error" : $"{found[x]:x}";
+            throw new SimViolationException(
+                $"after rot of {(rotten < 0 ? "a header" : $"block {rotten}")}: sector {x} shows {shown}, "
+                + $"not {_image[x]:x} (R5)" + _history.Explain(x));
+        }
+    }
+}

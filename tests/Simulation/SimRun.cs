@@ -1,0 +1,320 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using Weir.Core.Base;
+using Weir.Core.Io;
+
+namespace Weir.Tests.Simulation;
+
+/// <summary>How a seed went.</summary>
+public readonly record struct SimResult(
+    ulong Seed, string? Failure, ulong Hash, long Steps, int Crashes, bool Drained, TimeSpan Elapsed);
+
+/// <summary>
+/// One seed: a volume formatted, opened, used, crashed or stopped, and opened again, several times over, with the
+/// image checked after every opening.
+/// </summary>
+public sealed unsafe partial class SimRun : IDisposable
+{
+    private readonly ISimEngine _engine;
+    private readonly SimConfig _config;
+    private readonly SimWorld _world;
+    private readonly SimDevice _cache;
+    private readonly SimDevice _backing;
+    private readonly SimRamStore _ram;
+    private readonly History _history;
+    private readonly CrashOracle _oracle;
+    private readonly Workload _workload;
+    private readonly ulong[] _image;
+    private readonly List<SimContext> _contexts = [];
+    private IVolume? _volume;
+    private SimClient? _client;
+    private CrashKind _since;
+    private bool _drained;
+    private long _rotSector;
+    private int _crashes;
+
+    public SimRun(ISimEngine engine, ulong seed, bool trace)
+    {
+        _engine = engine;
+        var random = new Prng(seed);
+        _config = SimConfig.Draw(seed, engine, ref random);
+        _world = new SimWorld(random.Next(), trace) { AtCrash = OnCrash };
+        _cache = new SimDevice(_world, "cache", _config.CacheBytes, _config.CacheBlockBytes, engine.UnitBytes);
+        _backing = new SimDevice(_world, "backing", _config.BackingBytes, _config.BackingBlockBytes, engine.UnitBytes);
+        _ram = new SimRamStore(_world, _config.RamOutlivesProcess);
+        _history = new History(_config.BackingBytes / 512);
+        _oracle = new CrashOracle(_history);
+        _workload = new Workload(_config.BackingBytes, random.Next());
+        _image = new ulong[_history.SectorCount];
+        if (_config.TaggedBacking) PresetBacking();
+    }
+
+    /// <summary>Readable events, when asked for.</summary>
+    public IReadOnlyList<string> Trace => (IReadOnlyList<string>?)_world.Trace ?? [];
+
+    /// <summary>Runs <paramref name="seed"/> to its end or its first violation.</summary>
+    public static SimResult Run(ISimEngine engine, ulong seed)
+    {
+        using var run = new SimRun(engine, seed, trace: false);
+        return run.Run();
+    }
+
+    /// <summary>Runs it to its end or its first violation.</summary>
+    public SimResult Run()
+    {
+        string? failure = null;
+        var watch = Stopwatch.StartNew();
+        Mutant.AtPoint = () => _world.Tick(SimEvent.Point);
+        try
+        {
+            Format();
+            for (int life = 0; life < _config.Lives; life++) Live();
+            LastLife();
+            if (_config.Rot) RotAndReopen();
+        }
+        catch (Exception e)
+        {
+            failure = e is SimViolationException ? e.Message : e.ToString();
+            _world.Trace?.Add("FAILED: " + failure);
+        }
+        Mutant.AtPoint = null;
+        return new SimResult(_config.Seed, failure, _world.Hash, _world.Step, _crashes, _drained, watch.Elapsed);
+    }
+
+    public void Dispose()
+    {
+        Bury();
+        _ram.Dispose();
+        _cache.Dispose();
+        _backing.Dispose();
+    }
+
+    private void PresetBacking()
+    {
+        byte* sector = stackalloc byte[512];
+        for (long x = 0; x < _history.SectorCount; x += 1 + x / 64 % 3)
+        {
+            ulong value = (1UL << 40) + (ulong)x;
+            SectorTag.Fill(sector, x, 1, value);
+            _backing.Media.Preset(x * 512, 512, sector);
+            _history.Base[x] = _history.Shown[x] = value;
+        }
+    }
+
+    private void Format()
+    {
+        bool done = false;
+        while (!done)
+        {
+            _world.Restart(_world.Random.Chance(20) && _crashes == 0 ? 1 + _world.Random.Below(20) : long.MaxValue);
+            done = Guard(() => _engine.Format(_config, NewContext(), _cache, _backing));
+            _world.Note(SimEvent.Format, done ? 1 : 0);
+            if (done) Bury();
+            else AfterCrash();
+        }
+        _since = CrashKind.None;
+    }
+
+    private void Live()
+    {
+        _world.Restart(DrawCrash());
+        DrawFault();
+        bool alive = Guard(() =>
+        {
+            bool readOnly = _workload.Below(100) < 8;
+            if (!Open(readOnly)) return;
+            bool known = Verify(!readOnly);
+            if (!readOnly && known) Work();
+            readOnly |= !known;
+            if (readOnly || _workload.Below(100) < 50 || !Stop()) _world.Kill();
+        });
+        (_cache.Fault, _backing.Fault) = (default, default);
+        (_cache.Sealed, _backing.Sealed, _ram.Sealed) = (false, false, false);
+        if (!alive || _world.Crashed) AfterCrash();
+        else AfterStop();
+    }
+
+    /// <summary>No crash, no fault: everything must be there, and stay there over a stop.</summary>
+    private void LastLife()
+    {
+        for (int round = 0; round < 2; round++)
+        {
+            _world.Restart(long.MaxValue);
+            Open(readOnly: false);
+            Verify(durable: true);
+            if (round == 0) Work();
+            else CheckDrained();
+            if (!Stop()) throw new SimViolationException("the stop failed on healthy devices");
+            AfterStop();
+        }
+    }
+
+    /// <summary>An engine may refuse a failing device with an error of its own, not with one of these.</summary>
+    private static bool IsBug(Exception e) =>
+        e is SimViolationException or SimStuckException or InvariantException or NullReferenceException
+            or IndexOutOfRangeException or ArgumentException or InvalidOperationException or OverflowException;
+
+    private bool Open(bool readOnly)
+    {
+        int faults = _world.Faults;
+        _world.Note(SimEvent.Open, readOnly ? 1 : 0, (long)_since);
+        (_cache.Sealed, _backing.Sealed, _ram.Sealed) = (readOnly, readOnly, readOnly);
+        var contexts = new SimContext[readOnly ? 1 : _config.Queues];
+        for (int i = 0; i < contexts.Length; i++) contexts[i] = NewContext();
+        try
+        {
+            _volume = _engine.Open(_config, contexts[0], _cache, _backing, _ram, readOnly);
+        }
+        catch (Exception e) when (!_world.Crashed && _world.Faults > faults && !IsBug(e))
+        {
+            _world.Note(SimEvent.Note, text: "open failed: " + e.Message);
+            _world.Kill();
+            return false;
+        }
+        if (_volume.SizeBytes != _config.BackingBytes) throw new SimViolationException("the volume has a wrong size");
+        _client = new SimClient(_world, _history, _volume, contexts) { ImitationSource = _cache.Media };
+        return true;
+    }
+
+    /// <summary>Reads and judges the whole image. False: a failing device hides part of it.</summary>
+    private bool Verify(bool durable)
+    {
+        _client!.ReadAll(_image, _config.BackingBytes);
+        if (Array.IndexOf(_image, CrashOracle.Unknown) >= 0) return false;
+        string? wrong = _oracle.Check(_image, _since);
+        if (wrong != null) throw new SimViolationException($"after {_since}: {wrong}");
+        _world.Note(SimEvent.Verify, (long)_since);
+        if (_since != CrashKind.Process && !durable && _since != CrashKind.Power) return true;
+        _oracle.Rebase(_image, _since != CrashKind.Process);
+        _since = CrashKind.None;
+        return true;
+    }
+
+    private void Work()
+    {
+        _workload.NextLife();
+        if (_workload.Below(100) < 30) CheckBlockStatus();
+        for (int i = 0; i < _workload.Requests; i++)
+        {
+            PlannedRequest plan = _workload.Next();
+            while (_client!.Outstanding >= _workload.QueueDepth || !_client.TrySubmit(plan, _workload.MayOverlap))
+            {
+                _client.Turn(true, long.MaxValue);
+            }
+            if (_workload.Below(100) < 60) _client.Turn(false, _world.NowUs);
+            if (_workload.Below(100) < _workload.IdlePercent) _client.Idle(_workload.IdleUs());
+        }
+        if (_workload.Below(100) < 70) _client!.Drain();
+    }
+
+    /// <summary>Right after a verification: an extent said to be zero must be.</summary>
+    private void CheckBlockStatus()
+    {
+        for (int i = 0; i < 4; i++)
+        {
+            long first = _workload.Below((int)_history.SectorCount);
+            long count = 1 + _workload.Below((int)(_history.SectorCount - first));
+            _client!.CheckBlockStatus(first * 512, count * 512, _image);
+        }
+    }
+
+    private bool Stop()
+    {
+        int result = _client!.Stop();
+        _world.Note(SimEvent.Stop, result);
+        if (result == 1) return true;
+        if (!_client.MayFail) throw new SimViolationException($"the stop failed with {result} on healthy devices");
+        return false;
+    }
+
+    private void AfterStop()
+    {
+        _history.Stopped();
+        _history.Close();
+        Bury();
+        if (_world.Random.Chance(30)) LosePower();
+    }
+
+    private void AfterCrash()
+    {
+        _crashes++;
+        _history.Close();
+        Bury();
+        int pick = _world.Random.Below(100);
+        CrashKind kind = pick < 45 ? CrashKind.Process : pick < 55 ? CrashKind.ProcessWithoutRam : CrashKind.Power;
+        _world.Note(SimEvent.Crash, (long)kind, text: kind.ToString());
+        if (kind > _since) _since = kind;
+        if (kind == CrashKind.Process) return;
+        if (kind == CrashKind.Power) LosePower();
+        _ram.Empty();
+        _ram.FreeAbandoned();
+    }
+
+    private void LosePower()
+    {
+        int modes = Enum.GetValues<CutMode>().Length;
+        _cache.Media.PowerCut((CutMode)_world.Random.Below(modes), ref _world.Random);
+        _backing.Media.PowerCut((CutMode)_world.Random.Below(modes), ref _world.Random);
+        _ram.Empty();
+        _ram.FreeAbandoned();
+        _ram.NewBoot();
+    }
+
+    /// <summary>Runs at the moment of death, while the memory of what is in flight still is there.</summary>
+    private void OnCrash()
+    {
+        foreach (SimContext context in _contexts) context.Abandon();
+        _ram.ProcessDied();
+    }
+
+    /// <summary>Frees what belonged to the process that is gone.</summary>
+    private void Bury()
+    {
+        _volume?.Dispose();
+        _volume = null;
+        _client?.Dispose();
+        _client = null;
+        foreach (SimContext context in _contexts) context.Dispose();
+        _contexts.Clear();
+        _ram.FreeAbandoned();
+    }
+
+    private SimContext NewContext()
+    {
+        var context = new SimContext(_world);
+        _contexts.Add(context);
+        return context;
+    }
+
+    /// <summary>Runs a life; false if it crashed. Whatever a crash throws on its way out counts as the crash.</summary>
+    private bool Guard(Action life)
+    {
+        try
+        {
+            life();
+            return true;
+        }
+        catch (Exception e) when (_world.Crashed && e is not SimViolationException)
+        {
+            return false;
+        }
+    }
+
+    private long DrawCrash()
+    {
+        int pick = _world.Random.Below(100);
+        if (pick < 20) return long.MaxValue;
+        if (pick < 40) return 1 + _world.Random.Below(40);
+        return 1 + _world.Random.Below(1 << _world.Random.Between(4, 12));
+    }
+
+    private void DrawFault()
+    {
+        if (!_config.Faults || _world.Random.Chance(30)) return;
+        SimDevice device = _world.Random.Chance(60) ? _cache : _backing;
+        IoKind kind = _world.Random.Below(4) switch { 0 => IoKind.Read, 1 => IoKind.Flush, _ => IoKind.Write };
+        int left = _world.Random.Chance(70) ? _world.Random.Between(1, 4) : 1_000_000;
+        device.Fault = new SimFault { Kind = kind, Countdown = _world.Random.Below(150), Left = left };
+    }
+}

@@ -1,0 +1,113 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Globalization;
+using System.Threading;
+using Weir.Core.Base;
+
+namespace Weir.Tests.Simulation;
+
+/// <summary>Runs many seeds on all cores, and one seed with its trace.</summary>
+public static class SimRunner
+{
+    /// <summary>The seeds that failed, and how many ran.</summary>
+    public sealed class Summary
+    {
+        public int Ran;
+        public long Steps;
+        public int Crashes;
+        public int Drained;
+        public TimeSpan Elapsed;
+        public TimeSpan Slowest;
+        public ulong SlowestSeed;
+        public SortedDictionary<ulong, string> Failures { get; } = [];
+
+        public override string ToString() => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Ran} seeds in {Elapsed.TotalSeconds:f1} s ({Ran / Elapsed.TotalSeconds:f0} seeds/s), {Crashes} crashes, "
+            + $"{Steps} steps, {Drained} drained to the backing device, slowest {Slowest.TotalMilliseconds:f0} ms "
+            + $"(seed {SlowestSeed})");
+    }
+
+    /// <summary>
+    /// Runs seeds <paramref name="first"/> to first + count - 1; ends early once <paramref name="enough"/> failed.
+    /// </summary>
+    public static Summary Run(ISimEngine engine, ulong first, int count, int enough, MutantId mutant = MutantId.None)
+    {
+        var summary = new Summary();
+        int next = -1;
+        var watch = Stopwatch.StartNew();
+        var threads = new Thread[Environment.ProcessorCount];
+        for (int i = 0; i < threads.Length; i++)
+        {
+            threads[i] = new Thread(() =>
+            {
+                Mutant.Active = mutant;
+                int index;
+                while ((index = Interlocked.Increment(ref next)) < count && !Full(summary, enough))
+                {
+                    Add(summary, SimRun.Run(engine, first + (ulong)index));
+                }
+                Mutant.Active = MutantId.None;
+                SimMemory.FreeAll();
+            });
+            threads[i].Start();
+        }
+        foreach (Thread thread in threads) thread.Join();
+        summary.Elapsed = watch.Elapsed;
+        return summary;
+    }
+
+    /// <summary>The failures, each with the command that replays it, and the end of the first one's trace.</summary>
+    public static string Explain(ISimEngine engine, Summary summary)
+    {
+        var text = new System.Text.StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"{summary.Failures.Count} of {summary.Ran} seeds failed\n");
+        int shown = 0;
+        foreach ((ulong seed, string failure) in summary.Failures)
+        {
+            if (++shown > 10) break;
+            text.Append(CultureInfo.InvariantCulture, $"seed {seed}: {failure}\n  replay: {ReplayCommand(seed)}\n");
+        }
+        foreach (ulong seed in summary.Failures.Keys)
+        {
+            text.Append(TraceOf(engine, seed, 60));
+            break;
+        }
+        return text.ToString();
+    }
+
+    /// <summary>Runs one seed again and returns the last lines of its trace.</summary>
+    public static string TraceOf(ISimEngine engine, ulong seed, int lines)
+    {
+        using var run = new SimRun(engine, seed, trace: true);
+        SimResult result = run.Run();
+        var text = new System.Text.StringBuilder();
+        int skip = Math.Max(0, run.Trace.Count - lines);
+        text.Append(CultureInfo.InvariantCulture, $"trace of seed {seed}, {result.Steps} steps, {skip} lines before\n");
+        for (int i = skip; i < run.Trace.Count; i++) text.Append(run.Trace[i]).Append('\n');
+        return text.Append(result.Failure == null ? "passed\n" : "failed\n").ToString();
+    }
+
+    private static string ReplayCommand(ulong seed) =>
+        $"WEIR_SEED={seed} ./build.sh test --filter Weir.Tests.Simulation.SimulationTests";
+
+    private static bool Full(Summary summary, int enough)
+    {
+        lock (summary) return summary.Failures.Count >= enough;
+    }
+
+    private static void Add(Summary summary, in SimResult result)
+    {
+        lock (summary)
+        {
+            summary.Ran++;
+            if (result.Failure != null) summary.Failures.Add(result.Seed, result.Failure);
+            summary.Steps += result.Steps;
+            summary.Crashes += result.Crashes;
+            if (result.Drained) summary.Drained++;
+            if (result.Elapsed <= summary.Slowest) return;
+            (summary.Slowest, summary.SlowestSeed) = (result.Elapsed, result.Seed);
+        }
+    }
+}
