@@ -1,0 +1,70 @@
+using System.Runtime.InteropServices;
+
+namespace Weir.Core.Writeboost.Format;
+
+/// <summary>What a log slot holds.</summary>
+public enum EntryKind : byte
+{
+    /// <summary>Nothing: reserved, never filled.</summary>
+    Void = 0,
+    /// <summary>A block, or the sectors of it that <see cref="LogEntry.Sectors"/> names.</summary>
+    Data = 1,
+    /// <summary>A range of zeroes; its slot carries no data.</summary>
+    Zeroes = 2,
+    /// <summary>A discarded range: reads as zeroes too; its space may be given back.</summary>
+    Discard = 3,
+}
+
+/// <summary>
+/// One entry of a record header: what the slot at the same place holds.
+/// <code>
+///  0        4         9       10       11     12       15
+///  | value  | block   | device| sectors| kind | zeroes |
+///  | u32    | u40     | u8    | bits   | u8   |        |
+/// </code>
+/// value: CRC32C of the slot's 4 KiB (Data), or the number of blocks (Zeroes, Discard).
+/// </summary>
+[StructLayout(LayoutKind.Explicit, Pack = 1, Size = Bytes)]
+public struct LogEntry
+{
+    /// <summary>Size on disk: 255 of them and 271 bytes more make a block.</summary>
+    public const int Bytes = 15;
+
+    /// <summary>Most blocks one range entry names.</summary>
+    public const long MaxRangeBlocks = uint.MaxValue;
+
+    /// <summary>CRC32C of the data, or blocks in the range.</summary>
+    [FieldOffset(0)] public uint Value;
+    [FieldOffset(4)] private uint _blockLow;
+    [FieldOffset(8)] private byte _blockHigh;
+    /// <summary>Backing device, 0 based.</summary>
+    [FieldOffset(9)] public byte Device;
+    /// <summary>Bit i: sector i of the block is here.</summary>
+    [FieldOffset(10)] public byte Sectors;
+    /// <summary>What it is.</summary>
+    [FieldOffset(11)] public EntryKind Kind;
+    [FieldOffset(12)] private byte _zero0;
+    [FieldOffset(13)] private ushort _zero1;
+
+    /// <summary>Block number on the backing device (4 KiB units, 40 bits).</summary>
+    public long Block
+    {
+        readonly get => _blockLow | ((long)_blockHigh << 32);
+        set
+        {
+            _blockLow = (uint)value;
+            _blockHigh = (byte)(value >> 32);
+        }
+    }
+
+    /// <summary>Device and block in one number, the index's key: device in bits 40..47.</summary>
+    public readonly ulong Key => _blockLow | ((ulong)_blockHigh << 32) | ((ulong)Device << 40);
+
+    /// <summary>An entry for a block, or for the sectors of it in <paramref name="sectors"/>.</summary>
+    public static LogEntry ForData(ulong key, byte sectors, uint checksum) =>
+        new() { Value = checksum, _blockLow = (uint)key, _blockHigh = (byte)(key >> 32), Device = (byte)(key >> 40), Sectors = sectors, Kind = EntryKind.Data };
+
+    /// <summary>An entry for <paramref name="blocks"/> blocks of zeroes from <paramref name="key"/> on.</summary>
+    public static LogEntry ForRange(ulong key, uint blocks, EntryKind kind) =>
+        new() { Value = blocks, _blockLow = (uint)key, _blockHigh = (byte)(key >> 32), Device = (byte)(key >> 40), Sectors = 0xFF, Kind = kind };
+}

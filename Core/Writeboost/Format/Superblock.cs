@@ -1,0 +1,135 @@
+using System;
+using System.Runtime.InteropServices;
+using System.Text;
+using Weir.Core.Base;
+
+namespace Weir.Core.Writeboost.Format;
+
+/// <summary>
+/// Superblock of layout <c>native</c>, 4 KiB, little endian; copy A at byte 0, copy B at 512 KiB. Both are always
+/// written one after the other with a flush between, so at least one is whole.
+/// <code>
+///    0  magic "WEIRSB01"           u64
+///    8  version                    u32
+///   12  flags                      u32   bit 0: clean stop
+///   16  cache UUID                 16 bytes
+///   32  secret                     16 bytes; the epochs' nonces come from it
+///   48  generation                 u64   rises with every update
+///   56  epoch                      u64   rises with every start
+///   64  segment bytes, count       u32, u32
+///   72  mark                       u64   position: everything below is on the backing device
+///   80  mark sequence              u64   of the first record at or after the mark
+///   88  end position, sequence     u64, u64   after a clean stop: where the log ends
+///  104  mark checksum, end checksum u32, u32  headers before mark and end
+///  112  backing size               u64   0: not bound yet
+///  120  zero                       u64
+///  128  backing identity           128 bytes UTF-8, zero padded
+///  256  zero
+/// 4092  checksum                   u32   CRC32C of bytes 0..4091
+/// </code>
+/// </summary>
+[StructLayout(LayoutKind.Explicit, Pack = 1, Size = Bytes)]
+public unsafe struct Superblock
+{
+    /// <summary>Size on disk.</summary>
+    public const int Bytes = 4096;
+    /// <summary>Byte offset of copy B.</summary>
+    public const long CopyBOffset = 512 << 10;
+    /// <summary>"WEIRSB01", little endian.</summary>
+    public const ulong MagicValue = 0x3130425352494557;
+    /// <summary>Format version.</summary>
+    public const uint VersionValue = 1;
+    /// <summary>Flag: the last stop was orderly and <see cref="EndPosition"/> holds.</summary>
+    public const uint CleanFlag = 1;
+    private const int IdentityBytes = 128;
+    private const int ChecksumOffset = 4092;
+
+    /// <summary>See the picture.</summary>
+    [FieldOffset(0)] public ulong Magic;
+    /// <summary>See the picture.</summary>
+    [FieldOffset(8)] public uint Version;
+    /// <summary><see cref="CleanFlag"/>.</summary>
+    [FieldOffset(12)] public uint Flags;
+    /// <summary>This cache, and no other.</summary>
+    [FieldOffset(16)] public Guid CacheId;
+    /// <summary>Never leaves the cache device.</summary>
+    [FieldOffset(32)] public Guid Secret;
+    /// <summary>The newer copy has the larger.</summary>
+    [FieldOffset(48)] public long Generation;
+    /// <summary>Lives so far.</summary>
+    [FieldOffset(56)] public long Epoch;
+    /// <summary>Bytes of a segment.</summary>
+    [FieldOffset(64)] public int SegmentBytes;
+    /// <summary>Segments.</summary>
+    [FieldOffset(68)] public int SegmentCount;
+    /// <summary>Everything below is on the backing device. Always the start of a segment.</summary>
+    [FieldOffset(72)] public long MarkPosition;
+    /// <summary>Sequence of the first record at or after the mark.</summary>
+    [FieldOffset(80)] public long MarkSequence;
+    /// <summary>After a clean stop: the log ends here.</summary>
+    [FieldOffset(88)] public long EndPosition;
+    /// <summary>After a clean stop: the sequence that would come next.</summary>
+    [FieldOffset(96)] public long EndSequence;
+    /// <summary>Checksum of the header before the mark.</summary>
+    [FieldOffset(104)] public uint MarkChecksum;
+    /// <summary>Checksum of the log's last header.</summary>
+    [FieldOffset(108)] public uint EndChecksum;
+    /// <summary>Size of the backing device this cache belongs to; 0 when it has not met one.</summary>
+    [FieldOffset(112)] public long BackingBytes;
+    [FieldOffset(128)] private fixed byte _identity[IdentityBytes];
+    /// <summary>CRC32C of everything before it.</summary>
+    [FieldOffset(ChecksumOffset)] public uint Checksum;
+
+    /// <summary>The last stop was orderly.</summary>
+    public readonly bool IsClean => (Flags & CleanFlag) != 0;
+
+    /// <summary>What the backing device said it is.</summary>
+    public string BackingIdentity
+    {
+        readonly get
+        {
+            fixed (byte* identity = _identity)
+                return Encoding.UTF8.GetString(identity, new Span<byte>(identity, IdentityBytes).IndexOf((byte)0) is >= 0 and int end ? end : IdentityBytes);
+        }
+        set
+        {
+            fixed (byte* identity = _identity)
+            {
+                Span<byte> room = new(identity, IdentityBytes);
+                room.Clear();
+                Encoding.UTF8.TryGetBytes(value, room, out _);
+            }
+        }
+    }
+
+    /// <summary>
+    /// The 128-bit nonce of <paramref name="epoch"/>: the secret, mixed with the epoch. No client ever reads a header,
+    /// so mixing need not be one-way, only different for every epoch.
+    /// </summary>
+    public readonly Guid NonceOf(long epoch)
+    {
+        Guid secret = Secret;
+        ulong* halves = (ulong*)&secret;
+        halves[0] = Mix(halves[0] + (ulong)epoch * 0x9E3779B97F4A7C15);
+        halves[1] = Mix(halves[1] ^ halves[0]);
+        return secret;
+    }
+
+    /// <summary>Fills <see cref="Checksum"/>.</summary>
+    public static void Seal(Superblock* superblock) =>
+        superblock->Checksum = Crc32C.Compute((byte*)superblock, ChecksumOffset);
+
+    /// <summary>Magic and checksum are right.</summary>
+    public static bool IsValid(Superblock* superblock) =>
+        superblock->Magic == MagicValue
+        && superblock->Checksum == Crc32C.Compute((byte*)superblock, ChecksumOffset)
+        && superblock->Version == VersionValue;
+
+    // Stafford's variant 13 of the 64-bit finalizer: every bit of the input moves every bit of the output.
+    private static ulong Mix(ulong value)
+    {
+        value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9;
+        value = (value ^ (value >> 27)) * 0x94D049BB133111EB;
+        return value ^ (value >> 31);
+    }
+}

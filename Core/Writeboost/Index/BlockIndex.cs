@@ -1,0 +1,259 @@
+using System;
+using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Writeboost.Log;
+
+namespace Weir.Core.Writeboost.Index;
+
+/// <summary>One logged version of a block, as a lookup found it.</summary>
+public struct BlockVersion
+{
+    /// <summary>Position in the log: the larger, the newer.</summary>
+    public long Position;
+    /// <summary>Where it lies on the cache device.</summary>
+    public uint Slot;
+    /// <summary>RAM segment that holds it, or -1; then its segment is pinned once for this version.</summary>
+    public int Ram;
+    /// <summary>Sectors it holds.</summary>
+    public byte Sectors;
+    /// <summary>Its bytes are known to be rotten.</summary>
+    public bool Rotten;
+}
+
+/// <summary>
+/// Block to log slots, at most 16 bytes per slot: a node of 12 bytes for every slot of the cache and three bucket
+/// heads of 4 bytes for every four slots.
+/// <code>
+///  node:  | next u32 | key low u32 | key high u16 | sectors u8 | flags u8 |      head: | latch 1 bit | slot 31 bits |
+/// </code>
+/// A block with partial writes has several nodes in its bucket's chain, in no order: a node's age is its log position.
+/// A node stays only while it holds a sector that no newer node of its block holds, so a block has at most eight.
+/// Protocol: a bucket is read and changed under its latch, the top bit of its head, for some dozen instructions; a
+/// node belongs to its bucket's latch while linked, and to the writer that reserved the slot before that. A lookup
+/// pins under the latch the segments it will read from the device, so that removal (under the same latch) and reuse
+/// (after the pins are gone) cannot overtake it.
+/// </summary>
+public sealed unsafe class BlockIndex : IDisposable
+{
+    /// <summary>Most versions a lookup returns: eight disjoint sectors.</summary>
+    public const int MaxVersions = 8;
+
+    private const uint Latch = 0x8000_0000;
+    private const uint None = 0x7FFF_FFFF;
+    private const byte LinkedFlag = 1, RottenFlag = 2;
+    private readonly Node* _nodes;
+    private readonly uint* _heads;
+    private readonly uint _headCount;
+    private readonly SegmentTable _table;
+    private readonly int _slotShift;
+
+    /// <summary>An empty index over all slots of <paramref name="geometry"/>.</summary>
+    public BlockIndex(in Geometry geometry, SegmentTable table)
+    {
+        Invariant.Check(geometry.SlotCount <= None);
+        _table = table;
+        _slotShift = geometry.SlotShift;
+        _headCount = (uint)Math.Max(1, geometry.SlotCount * 3 / 4);
+        BytesUsed = (geometry.SlotCount * sizeof(Node)) + ((long)_headCount * sizeof(uint));
+        _nodes = (Node*)NativeMemory.AllocZeroed((nuint)geometry.SlotCount, (nuint)sizeof(Node));
+        _heads = (uint*)NativeMemory.Alloc(_headCount, sizeof(uint));
+        new Span<uint>(_heads, (int)_headCount).Fill(None);
+    }
+
+    /// <summary>Bytes of all its structures.</summary>
+    public long BytesUsed { get; }
+
+    /// <summary>
+    /// The versions of block <paramref name="key"/>, newest first, into <paramref name="versions"/> (room for
+    /// <see cref="MaxVersions"/>). The caller unpins the segment of each whose Ram is -1.
+    /// </summary>
+    public int Lookup(ulong key, BlockVersion* versions)
+    {
+        uint* head = HeadOf(key);
+        if (Volatile.Read(ref *head) == None) return 0;
+        int count = 0;
+        uint slot = Enter(head);
+        uint first = slot;
+        for (; slot != None; slot = _nodes[slot].Next)
+        {
+            if (!_nodes[slot].Is(key)) continue;
+            Invariant.Check(count < MaxVersions);
+            count = InsertSorted(versions, count, VersionOf(slot));
+        }
+        for (int i = 0; i < count; i++) Pin(ref versions[i]);
+        Exit(head, first);
+        return count;
+    }
+
+    /// <summary>Position of the newest version of block <paramref name="key"/>; 0 when none.</summary>
+    public long NewestPosition(ulong key)
+    {
+        uint* head = HeadOf(key);
+        if (Volatile.Read(ref *head) == None) return 0;
+        long newest = 0;
+        uint first = Enter(head);
+        for (uint slot = first; slot != None; slot = _nodes[slot].Next)
+            if (_nodes[slot].Is(key)) newest = Math.Max(newest, _table.PositionOf(slot));
+        Exit(head, first);
+        return newest;
+    }
+
+    /// <summary>
+    /// Adds the version in <paramref name="slot"/>; unlinks the versions of the block that have nothing newer to give.
+    /// The highest position wins, whoever comes last (R2).
+    /// </summary>
+    public void Insert(ulong key, uint slot, byte sectors)
+    {
+        Node* node = &_nodes[slot];
+        Invariant.Check((node->Flags & LinkedFlag) == 0);
+        Invariant.Check(sectors != 0);
+        node->Set(key, sectors);
+        uint* head = HeadOf(key);
+        uint first = Enter(head);
+        node->Next = first;
+        node->Flags = LinkedFlag;
+        Exit(head, Prune(slot, key));
+    }
+
+    /// <summary>Removes the version in <paramref name="slot"/> if it still counts.</summary>
+    public void Remove(uint slot)
+    {
+        Node* node = &_nodes[slot];
+        if (node->KeyIsUnset) return;
+        uint* head = HeadOf(node->Key);
+        uint first = Enter(head);
+        if ((node->Flags & LinkedFlag) != 0) first = Unlink(first, slot);
+        Exit(head, first);
+    }
+
+    /// <summary>The version in <paramref name="slot"/> still has a sector that no newer version has.</summary>
+    public bool IsLinked(uint slot) => (Volatile.Read(ref _nodes[slot].Flags) & LinkedFlag) != 0;
+
+    /// <summary>The bytes of <paramref name="slot"/> are not what was written: its block reads EIO.</summary>
+    public void MarkRotten(uint slot)
+    {
+        uint* head = HeadOf(_nodes[slot].Key);
+        uint first = Enter(head);
+        _nodes[slot].Flags |= RottenFlag;
+        Exit(head, first);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        NativeMemory.Free(_nodes);
+        NativeMemory.Free(_heads);
+    }
+
+    private static int InsertSorted(BlockVersion* versions, int count, BlockVersion version)
+    {
+        int at = count;
+        for (; at > 0 && versions[at - 1].Position < version.Position; at--) versions[at] = versions[at - 1];
+        versions[at] = version;
+        return count + 1;
+    }
+
+    private BlockVersion VersionOf(uint slot) => new()
+    {
+        Position = _table.PositionOf(slot),
+        Slot = slot,
+        Sectors = _nodes[slot].Sectors,
+        Rotten = (_nodes[slot].Flags & RottenFlag) != 0,
+    };
+
+    private void Pin(ref BlockVersion version)
+    {
+        int physical = (int)(version.Slot >> _slotShift);
+        version.Ram = _table.RamOf(physical);
+        if (version.Ram < 0) _table.Pin(physical);
+    }
+
+    // The chain starts at the new node. Gathers the block's nodes, and unlinks those that the newer ones cover.
+    private uint Prune(uint first, ulong key)
+    {
+        BlockVersion* versions = stackalloc BlockVersion[MaxVersions + 1];
+        int count = 0;
+        for (uint slot = first; slot != None; slot = _nodes[slot].Next)
+        {
+            if (!_nodes[slot].Is(key)) continue;
+            Invariant.Check(count <= MaxVersions);
+            count = InsertSorted(versions, count, VersionOf(slot));
+        }
+        if (Mutant.Is(MutantId.R2LastComerWins)) return PruneOthers(first, versions, count);
+        byte covered = 0;
+        for (int i = 0; i < count; i++)
+        {
+            if ((versions[i].Sectors & ~covered) == 0) first = Unlink(first, versions[i].Slot);
+            covered |= versions[i].Sectors;
+        }
+        return first;
+    }
+
+    private uint PruneOthers(uint first, BlockVersion* versions, int count)
+    {
+        uint keep = first;
+        for (int i = 0; i < count; i++)
+            if (versions[i].Slot != keep && (versions[i].Sectors & ~_nodes[keep].Sectors) == 0) first = Unlink(first, versions[i].Slot);
+        return first;
+    }
+
+    private uint Unlink(uint first, uint slot)
+    {
+        _nodes[slot].Flags = 0;
+        if (first == slot) return _nodes[slot].Next;
+        uint before = first;
+        while (_nodes[before].Next != slot)
+        {
+            before = _nodes[before].Next;
+            Invariant.Check(before != None);
+        }
+        _nodes[before].Next = _nodes[slot].Next;
+        return first;
+    }
+
+    // Keys are dense and regular: a multiplicative hash spreads them, its high half times the count picks the head.
+    private uint* HeadOf(ulong key)
+    {
+        ulong hash = (key ^ (key >> 29)) * 0x9E3779B97F4A7C15;
+        hash ^= hash >> 32;
+        return &_heads[Math.BigMul((uint)hash, _headCount) >> 32];
+    }
+
+    private static uint Enter(uint* head)
+    {
+        SpinWait spin = default;
+        while (true)
+        {
+            uint value = Volatile.Read(ref *head);
+            if ((value & Latch) == 0 && Interlocked.CompareExchange(ref *head, value | Latch, value) == value) return value;
+            spin.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
+    private static void Exit(uint* head, uint first) => Volatile.Write(ref *head, first);
+
+    [StructLayout(LayoutKind.Sequential, Pack = 1, Size = 12)]
+    private struct Node
+    {
+        public uint Next;
+        private uint _keyLow;
+        private ushort _keyHigh;
+        public byte Sectors;
+        public byte Flags;
+
+        public readonly ulong Key => _keyLow | ((ulong)_keyHigh << 32);
+
+        public readonly bool KeyIsUnset => Sectors == 0;
+
+        public readonly bool Is(ulong key) => _keyLow == (uint)key && _keyHigh == (ushort)(key >> 32);
+
+        public void Set(ulong key, byte sectors)
+        {
+            _keyLow = (uint)key;
+            _keyHigh = (ushort)(key >> 32);
+            Sectors = sectors;
+        }
+    }
+}

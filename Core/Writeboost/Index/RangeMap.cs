@@ -1,0 +1,170 @@
+using System;
+using System.Runtime.InteropServices;
+using System.Threading;
+using Weir.Core.Base;
+
+namespace Weir.Core.Writeboost.Index;
+
+/// <summary>
+/// The zeroed and discarded ranges that the log holds (R9): disjoint intervals of block keys, sorted, each with the log
+/// position of the newest range entry over it. Versions in <see cref="BlockIndex"/> with a higher position win over it.
+/// Protocol: a sequence lock. The changer holds the latch and keeps the version odd meanwhile; readers search without
+/// a lock and look again when the version has moved. The budget bounds the range entries in the log, and with them
+/// the intervals: n ranges have 2n ends, so at most 2n - 1 intervals.
+/// </summary>
+public sealed unsafe class RangeMap : IDisposable
+{
+    private readonly int _budget;
+    private Interval* _intervals;
+    private Interval* _scratch;
+    private int _capacity;
+    private SpinLatch _latch;
+    private int _version;
+    private int _count;
+    private int _entries;
+
+    /// <summary>An empty map for at most <paramref name="budget"/> range entries at a time.</summary>
+    public RangeMap(int budget)
+    {
+        _budget = budget;
+        Grow(budget);
+    }
+
+    /// <summary>Range entries in the log.</summary>
+    public int Entries => Volatile.Read(ref _entries);
+
+    /// <summary>Bytes of its structures.</summary>
+    public long BytesUsed => 2L * _capacity * sizeof(Interval);
+
+    /// <summary>Takes room for one range entry; false when the budget is full and the request must wait.</summary>
+    public bool TryTakeBudget()
+    {
+        if (Interlocked.Increment(ref _entries) <= _budget) return true;
+        Interlocked.Decrement(ref _entries);
+        return false;
+    }
+
+    /// <summary>Gives back the room of <paramref name="count"/> entries.</summary>
+    public void ReturnBudget(int count)
+    {
+        int left = Interlocked.Add(ref _entries, -count);
+        Invariant.Check(left >= 0);
+    }
+
+    /// <summary>Recovery found a range entry: it counts, also beyond the budget. No other thread yet.</summary>
+    public void TakeRecovered()
+    {
+        _entries++;
+        if ((2 * _entries) + 4 > _capacity) Grow(2 * _entries);
+    }
+
+    /// <summary>Position of the newest range over block <paramref name="key"/>; 0 when none.</summary>
+    public long PositionOver(ulong key)
+    {
+        if (Volatile.Read(ref _count) == 0) return 0;
+        while (true)
+        {
+            int version = Volatile.Read(ref _version);
+            long position = Search(key);
+            Thread.MemoryBarrier();
+            if ((version & 1) == 0 && Volatile.Read(ref _version) == version) return position;
+        }
+    }
+
+    /// <summary>Lays a range of <paramref name="blocks"/> blocks at <paramref name="position"/> over what is there.</summary>
+    public void Insert(ulong key, long blocks, long position)
+    {
+        _latch.Enter();
+        int low = FirstEndingAfter(key);
+        int high = low;
+        while (high < _count && _intervals[high].Start < key + (ulong)blocks) high++;
+        int made = Merge(low, high, new Interval { Start = key, End = key + (ulong)blocks, Position = position });
+        Interlocked.Increment(ref _version);
+        Replace(low, high, made);
+        Interlocked.Increment(ref _version);
+        _latch.Exit();
+    }
+
+    /// <summary>Forgets the ranges whose entries lie below <paramref name="position"/>.</summary>
+    public void RemoveBelow(long position)
+    {
+        if (Volatile.Read(ref _count) == 0) return;
+        _latch.Enter();
+        Interlocked.Increment(ref _version);
+        int kept = 0;
+        for (int i = 0; i < _count; i++)
+            if (_intervals[i].Position >= position) _intervals[kept++] = _intervals[i];
+        Volatile.Write(ref _count, kept);
+        Interlocked.Increment(ref _version);
+        _latch.Exit();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        NativeMemory.Free(_intervals);
+        NativeMemory.Free(_scratch);
+    }
+
+    private void Grow(int entries)
+    {
+        _capacity = (2 * entries) + 4;
+        _intervals = (Interval*)NativeMemory.Realloc(_intervals, (nuint)_capacity * (nuint)sizeof(Interval));
+        _scratch = (Interval*)NativeMemory.Realloc(_scratch, (nuint)_capacity * (nuint)sizeof(Interval));
+    }
+
+    private long Search(ulong key)
+    {
+        int low = FirstEndingAfter(key);
+        return low < _capacity && low < Volatile.Read(ref _count) && _intervals[low].Start <= key ? _intervals[low].Position : 0;
+    }
+
+    private int FirstEndingAfter(ulong key)
+    {
+        int low = 0, high = Volatile.Read(ref _count);
+        while (low < high)
+        {
+            int middle = (low + high) >> 1;
+            if (_intervals[middle].End > key) high = middle; else low = middle + 1;
+        }
+        return low;
+    }
+
+    // Builds in the scratch what replaces intervals low..high when the range comes: parts of newer intervals stay.
+    private int Merge(int low, int high, Interval range)
+    {
+        int made = 0;
+        ulong from = range.Start;
+        for (int i = low; i < high; i++)
+        {
+            Interval old = _intervals[i];
+            if (old.Start < range.Start) _scratch[made++] = old with { End = range.Start };
+            if (old.Position > range.Position)
+            {
+                Interval kept = old with { Start = Math.Max(old.Start, range.Start), End = Math.Min(old.End, range.End) };
+                if (from < kept.Start) _scratch[made++] = range with { Start = from, End = kept.Start };
+                _scratch[made++] = kept;
+                from = kept.End;
+            }
+        }
+        if (from < range.End) _scratch[made++] = range with { Start = from };
+        if (high > low && _intervals[high - 1].End > range.End) _scratch[made++] = _intervals[high - 1] with { Start = range.End };
+        return made;
+    }
+
+    private void Replace(int low, int high, int made)
+    {
+        int tail = _count - high;
+        Invariant.Check(low + made + tail <= _capacity);
+        new Span<Interval>(&_intervals[high], tail).CopyTo(new Span<Interval>(&_intervals[low + made], tail));
+        new Span<Interval>(_scratch, made).CopyTo(new Span<Interval>(&_intervals[low], made));
+        Volatile.Write(ref _count, low + made + tail);
+    }
+
+    private struct Interval
+    {
+        public ulong Start;
+        public ulong End;
+        public long Position;
+    }
+}

@@ -1,0 +1,87 @@
+using Weir.Core.Io;
+
+namespace Weir.Core.Writeboost.Log;
+
+/// <summary>One queue thread's way to the cache device for the log: record writes and flushes, and their completions.</summary>
+public sealed unsafe class LogPort : IIoHandler
+{
+    private const byte WriteStep = 1, FlushStep = 2;
+
+    /// <summary>Tries of one record write: a device that fails three times in a row is not passing dust.</summary>
+    public const int MaxAttempts = 3;
+
+    private readonly SegmentLog _log;
+    private readonly DeviceQueue _cache;
+    private readonly byte _handler;
+    private bool _stalled;
+
+    /// <summary>The port of the thread that owns <paramref name="io"/>.</summary>
+    public LogPort(SegmentLog log, DeviceQueue cache, IoContext io)
+    {
+        _log = log;
+        _cache = cache;
+        Io = io;
+        _handler = io.AddHandler(this);
+    }
+
+    /// <summary>The thread's context.</summary>
+    public IoContext Io { get; }
+
+    /// <summary>Room for one more operation; else remembers to try again in <see cref="Poll"/>.</summary>
+    public bool HasRoom()
+    {
+        if (Io.FreeCount > 0) return true;
+        _stalled = true;
+        return false;
+    }
+
+    /// <summary>Once per turn: goes on with what had no room.</summary>
+    public void Poll()
+    {
+        if (!_stalled) return;
+        _stalled = false;
+        _log.Seal(this);
+        _log.TryFlush(this);
+    }
+
+    /// <summary>Starts the one sequential write of a record. <see cref="HasRoom"/> was asked.</summary>
+    public void Write(long offsetBytes, byte* data, long lengthBytes, long track)
+    {
+        IoOp* op = Io.Acquire(_handler, IoKind.Write, urgent: true);
+        op->Step = WriteStep;
+        op->OffsetBytes = offsetBytes;
+        op->Buffer = data;
+        op->LengthBytes = lengthBytes;
+        op->UserA = track;
+        _cache.Submit(op);
+    }
+
+    /// <summary>Starts a device flush. <see cref="HasRoom"/> was asked.</summary>
+    public void Flush()
+    {
+        IoOp* op = Io.Acquire(_handler, IoKind.Flush, urgent: true);
+        op->Step = FlushStep;
+        _cache.Submit(op);
+    }
+
+    /// <inheritdoc/>
+    public void Completed(IoOp* op)
+    {
+        if (op->Step == FlushStep)
+        {
+            int result = op->Result;
+            Io.Release(op);
+            _log.FlushDone(this, result);
+        }
+        else if (op->Result < 0 && ++op->Attempts < MaxAttempts)
+        {
+            _cache.Submit(op);
+        }
+        else
+        {
+            (int result, long track) = (op->Result, op->UserA);
+            Io.Release(op);
+            _log.WriteDone(this, track, result);
+        }
+    }
+}

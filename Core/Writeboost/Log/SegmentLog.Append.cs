@@ -1,0 +1,70 @@
+using System.Threading;
+using Weir.Core.Base;
+
+namespace Weir.Core.Writeboost.Log;
+
+/// <content>Reserving, filling and closing: the write path's part.</content>
+public sealed unsafe partial class SegmentLog
+{
+    /// <summary>
+    /// Takes up to <paramref name="wanted"/> slots, opening the next segment when needed. False: no segment or no RAM
+    /// segment is free; the request waits, and is woken when there is one.
+    /// </summary>
+    public bool TryReserve(int wanted, LogPort port, out Reservation reservation)
+    {
+        while (!_cursor.TryReserve(wanted, Geometry, out reservation))
+            if (!TryOpenNext(port)) return false;
+        return true;
+    }
+
+    /// <summary>Header slot of the record that <paramref name="slot"/> belongs to.</summary>
+    public int RecordOf(in Reservation reservation, int slot) =>
+        SegmentCursor.RecordOf(reservation.RecordStart, slot, Geometry.BoundarySlots);
+
+    /// <summary>RAM segment of a segment in which the caller has slots to fill.</summary>
+    public int RamOf(long segment)
+    {
+        int ram = Table.RamOf(Geometry.Physical(segment));
+        Invariant.Check(ram >= 0);
+        Invariant.Check(Ram.SequenceOf(ram) == segment);
+        return ram;
+    }
+
+    /// <summary><paramref name="count"/> more slots of the record at <paramref name="start"/> are published and indexed.</summary>
+    public void CountFilled(LogPort port, int ram, int start, int count)
+    {
+        if (Interlocked.Add(ref *CounterAt(ram, start), count) == Ready) Seal(port);
+    }
+
+    /// <summary>The record <paramref name="start"/>..<paramref name="end"/> gets no more slots. Once per record, by its closer.</summary>
+    public void CloseRecord(LogPort port, int ram, int start, int end)
+    {
+        Invariant.Check(end > start);
+        Invariant.Check(end - start <= Geometry.MaxRecordSlots);
+        _recordEnds[(ram * Geometry.SlotsPerSegment) + start] = (ushort)end;
+        CountFilled(port, ram, start, Ready - (end - start - 1));
+    }
+
+    /// <summary>Closes the open record, so that everything reserved so far can become durable. Returns that position.</summary>
+    public long CloseOpenRecord(LogPort port) => Close(port, wholeSegment: false);
+
+    /// <summary>Gives up the rest of the open segment, so that write-back can have it. Returns the position after it.</summary>
+    public long CloseOpenSegment(LogPort port)
+    {
+        Close(port, wholeSegment: true);
+        return Geometry.Position(HeadSegment, Geometry.SlotsPerSegment);
+    }
+
+    private long Close(LogPort port, bool wholeSegment)
+    {
+        CloseResult result = _cursor.Close(wholeSegment, Geometry, out long segment, out int start, out int end);
+        if (result == CloseResult.Full) return Geometry.Position(segment, Geometry.SlotsPerSegment);
+        int ram = Table.RamOf(Geometry.Physical(segment));
+        if (wholeSegment && ram >= 0) Volatile.Write(ref _segmentEnds[ram], end);
+        if (result == CloseResult.Closed) CloseRecord(port, ram, start, end);
+        else if (wholeSegment) Seal(port);
+        return Geometry.Position(segment, end);
+    }
+
+    private int* CounterAt(int ram, int slot) => &_counters[(ram * Geometry.SlotsPerSegment) + slot];
+}

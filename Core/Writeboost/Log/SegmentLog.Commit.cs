@@ -1,0 +1,147 @@
+using System.Threading;
+using Weir.Core.Base;
+
+namespace Weir.Core.Writeboost.Log;
+
+/// <content>
+/// From written to durable: group commit (R6). One commit at a time: close the open record, wait until everything below
+/// the target is written, flush the device, and D is what had been written when that flush was submitted. Flushes that
+/// arrive meanwhile raise <c>_wanted</c> and share the next commit. Fields belong to the holder of the commit latch,
+/// D is read by all.
+/// </content>
+public sealed unsafe partial class SegmentLog
+{
+    private readonly Track[] _tracks;
+    private SpinLatch _commit;
+    private long _trackHead;      // under _seal
+    private long _trackTail;      // under _commit, as all below
+    private long _written;        // every record that ends at or below is written, no gap
+    private long _writtenRecord;  // end of the last of them
+    private long _durable;        // D
+    private long _durableRecord;  // end of the last record at or below D
+    private long _wanted;         // somebody waits for this position to be durable
+    private long _target;         // the running commit's
+    private bool _committing;
+    private bool _flushing;
+    private long _flushCovers;
+    private long _flushCoversRecord;
+
+    /// <summary>D: everything below this position is durable.</summary>
+    public long Durable => Volatile.Read(ref _durable);
+
+    /// <summary>End of the last record at or below D: what headers carry.</summary>
+    public long DurableRecord => Volatile.Read(ref _durableRecord);
+
+    /// <summary>Everything below this position is on the device, durable or not.</summary>
+    public long Written => Volatile.Read(ref _written);
+
+    /// <summary>Device flushes of the log in this life.</summary>
+    public long FlushCount { get; private set; }
+
+    /// <summary>Wants everything below <paramref name="position"/> durable, soon; the queues are woken when it is.</summary>
+    public void RequestDurable(LogPort port, long position)
+    {
+        _commit.Enter();
+        if (position > _wanted) _wanted = position;
+        bool start = !_committing && _wanted > _durable && Health.State != VolumeState.Failed;
+        if (start)
+        {
+            _committing = true;
+            _target = long.MaxValue;
+        }
+        long wanted = _wanted;
+        _commit.Exit();
+        if (start) StartCommit(port, wanted);
+    }
+
+    /// <summary>Submits the device flush of the running commit when its records are written.</summary>
+    public void TryFlush(LogPort port)
+    {
+        _commit.Enter();
+        bool ready = _written >= _target || (Mutant.Is(MutantId.R6FlushBeforeWritten) && _target != long.MaxValue);
+        bool go = _committing && !_flushing && ready && port.HasRoom();
+        if (go)
+        {
+            _flushing = true;
+            _flushCovers = Mutant.Is(MutantId.R6FlushBeforeWritten) ? _target : _written;
+            _flushCoversRecord = _writtenRecord;
+            FlushCount++;
+        }
+        _commit.Exit();
+        if (!go) return;
+        port.Flush();
+        if (Mutant.Is(MutantId.R6AckBeforeFlush)) Advance();
+    }
+
+    /// <summary>A record write has ended. Called by the port.</summary>
+    public void WriteDone(LogPort port, long track, int result)
+    {
+        if (result < 0)
+        {
+            Health.Worsen(VolumeState.Failed, $"cache device: log write failed with errno {-result}");
+            _wakeQueues();
+            return;
+        }
+        _commit.Enter();
+        _tracks[track & (_tracks.Length - 1)].Done = true;
+        while (_trackTail < Volatile.Read(ref _trackHead) && _tracks[_trackTail & (_tracks.Length - 1)].Done)
+        {
+            ref Track done = ref _tracks[_trackTail++ & (_tracks.Length - 1)];
+            Volatile.Write(ref _written, done.End);
+            _writtenRecord = done.RecordEnd;
+        }
+        _commit.Exit();
+        TryFlush(port);
+    }
+
+    /// <summary>The device flush has ended. After a failed one nothing is certain: the volume stops. Called by the port.</summary>
+    public void FlushDone(LogPort port, int result)
+    {
+        if (result < 0)
+        {
+            Health.Worsen(VolumeState.Failed, $"cache device: flush failed with errno {-result}");
+            _wakeQueues();
+            return;
+        }
+        _commit.Enter();
+        Advance();
+        _committing = _flushing = false;
+        long wanted = _wanted;
+        bool again = wanted > _durable;
+        _commit.Exit();
+        ReleaseDurable();
+        _wakeQueues();
+        if (again) RequestDurable(port, wanted);
+    }
+
+    private void Advance()
+    {
+        Volatile.Write(ref _durableRecord, _flushCoversRecord);
+        Volatile.Write(ref _durable, _flushCovers);
+    }
+
+    private void StartCommit(LogPort port, long wanted)
+    {
+        long target = wanted > _cursor.OpenRecord(Geometry) ? CloseOpenRecord(port) : wanted;
+        _commit.Enter();
+        _target = target;
+        _commit.Exit();
+        TryFlush(port);
+    }
+
+    private long AddTrack(long end, long recordEnd)
+    {
+        long track = _trackHead;
+        Invariant.Check(track - Volatile.Read(ref _trackTail) < _tracks.Length);
+        _tracks[track & (_tracks.Length - 1)] = new Track { End = end, RecordEnd = recordEnd };
+        Volatile.Write(ref _trackHead, track + 1);
+        return track;
+    }
+
+    private struct Track
+    {
+        public long End;
+        public long RecordEnd;
+        public bool Done;
+    }
+}

@@ -1,0 +1,92 @@
+using System;
+using System.Runtime.InteropServices;
+using System.Threading;
+using Weir.Core.Base;
+
+namespace Weir.Core.Writeboost.Log;
+
+/// <content>Opening segments, giving RAM segments back, freeing what was written back.</content>
+public sealed unsafe partial class SegmentLog
+{
+    private readonly ReaderGate _gate;
+    private readonly int[] _free;
+    private SpinLatch _open;
+    private SpinLatch _release;
+    private int _freeCount;          // under _open
+    private long _releaseSegment;    // under _release: oldest segment that may still be in RAM
+    private long _tailSegment;       // written by write-back only
+    private int _starved;            // writers wait for a free segment: write-back must hurry
+
+    /// <summary>Writers wait until write-back frees a segment.</summary>
+    public bool IsStarved => Volatile.Read(ref _starved) != 0;
+
+    /// <summary>
+    /// Opens the segment after the full one. True when a segment is open, whoever opened it. Reuse is safe: the tail
+    /// has moved beyond the old contents only after R8's steps.
+    /// </summary>
+    public bool TryOpenNext(LogPort port)
+    {
+        _open.Enter();
+        bool opened = OpenNext(out long segment, out bool ramShort);
+        _open.Exit();
+        if (!opened && !ramShort && Interlocked.Exchange(ref _starved, 1) == 0) _wakeQueues();
+        if (ramShort) RequestDurable(port, Geometry.Position(segment, 0));
+        return opened;
+    }
+
+    /// <summary>Segments before <paramref name="segment"/> are free: on the backing device, marked, forgotten, unread.</summary>
+    public void FreeBefore(long segment)
+    {
+        Invariant.Check(segment > TailSegment);
+        Volatile.Write(ref _tailSegment, segment);
+        Volatile.Write(ref _starved, 0);
+        _wakeQueues();
+    }
+
+    private bool OpenNext(out long segment, out bool ramShort)
+    {
+        long word = _cursor.Load();
+        segment = SegmentCursor.SegmentOf(word) + 1;
+        ramShort = false;
+        if (SegmentCursor.NextOf(word) <= Geometry.SlotsPerSegment) return true;
+        if (segment - TailSegment >= Geometry.SegmentCount) return false;
+        ramShort = _freeCount <= Ram.Count / 2;
+        if (_freeCount == 0) return false;
+        int ram = _free[--_freeCount];
+        Prepare(ram, segment);
+        _cursor.Open(segment);
+        return true;
+    }
+
+    private void Prepare(int ram, long segment)
+    {
+        NativeMemory.Clear(CounterAt(ram, 0), (nuint)Geometry.SlotsPerSegment * sizeof(int));
+        Volatile.Write(ref _segmentEnds[ram], Geometry.SlotsPerSegment);
+        Ram.Assign(ram, segment);
+        Table.Assign(Geometry.Physical(segment), segment, ram);
+    }
+
+    // Durable segments leave RAM (R6: not before). Their readers are waited for, then the RAM segment is free.
+    private void ReleaseDurable()
+    {
+        _release.Enter();
+        Span<int> rams = stackalloc int[Ram.Count];
+        int count = 0;
+        while (Geometry.Position(_releaseSegment + 1, 0) <= Durable && _releaseSegment < HeadSegment + 1)
+        {
+            int physical = Geometry.Physical(_releaseSegment++);
+            rams[count++] = Table.RamOf(physical);
+            Table.LeaveRam(physical);
+        }
+        if (count > 0) GiveBack(rams[..count]);
+        _release.Exit();
+    }
+
+    private void GiveBack(Span<int> rams)
+    {
+        _gate.Quiesce();
+        _open.Enter();
+        foreach (int ram in rams) _free[_freeCount++] = ram;
+        _open.Exit();
+    }
+}

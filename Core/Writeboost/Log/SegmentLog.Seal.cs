@@ -1,0 +1,102 @@
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Writeboost.Format;
+
+namespace Weir.Core.Writeboost.Log;
+
+/// <content>
+/// Completed records get their header, in log order because each carries the checksum of the one before, and are
+/// written. Fields here belong to the holder of the seal latch. A thread that finds the latch taken leaves: the holder
+/// looks again after it has let go.
+/// </content>
+public sealed unsafe partial class SegmentLog
+{
+    private SpinLatch _seal;
+    private long _sealSegment;
+    private int _sealSlot;
+    private long _nextSequence;
+    private uint _previousChecksum;
+    private long _sealedRecord;
+
+    /// <summary>Records sealed so far in this life.</summary>
+    public long RecordsWritten { get; private set; }
+
+    /// <summary>Bytes sent to the log in this life, headers included.</summary>
+    public long BytesWritten { get; private set; }
+
+    /// <summary>The sequence and checksum that the next record builds on; the log is quiet.</summary>
+    public (long NextSequence, uint PreviousChecksum) Chain => (_nextSequence, _previousChecksum);
+
+    /// <summary>Seals every record that is complete and next in order.</summary>
+    public void Seal(LogPort port)
+    {
+        do
+        {
+            if (!port.HasRoom() || !_seal.TryEnter()) return;
+            while (port.HasRoom() && SealNext(port)) { }
+            _seal.Exit();
+        }
+        while (IsNextReady());
+    }
+
+    private bool IsNextReady()
+    {
+        int ram = SealRam();
+        return ram >= 0
+            && (_sealSlot >= Volatile.Read(ref _segmentEnds[ram]) || Volatile.Read(ref *CounterAt(ram, _sealSlot)) == Ready);
+    }
+
+    private int SealRam()
+    {
+        int physical = Geometry.Physical(_sealSegment);
+        return Table.SequenceOf(physical) == _sealSegment ? Table.RamOf(physical) : -1;
+    }
+
+    private bool SealNext(LogPort port)
+    {
+        int ram = SealRam();
+        if (ram < 0) return false;
+        if (_sealSlot >= Volatile.Read(ref _segmentEnds[ram]))
+        {
+            LeaveSegment(port);
+            return true;
+        }
+        if (Volatile.Read(ref *CounterAt(ram, _sealSlot)) != Ready) return false;
+        int start = _sealSlot;
+        int end = _recordEnds[(ram * Geometry.SlotsPerSegment) + start];
+        _sealSlot = end;
+        if (end > start + 1) WriteRecord(port, ram, start, end);
+        return true;
+    }
+
+    // Nothing more comes in this segment: its end counts as written as soon as its last record is.
+    private void LeaveSegment(LogPort port)
+    {
+        long track = AddTrack(Geometry.Position(_sealSegment + 1, 0), _sealedRecord);
+        _sealSegment++;
+        _sealSlot = 0;
+        WriteDone(port, track, 0);
+    }
+
+    private void WriteRecord(LogPort port, int ram, int start, int end)
+    {
+        RecordHeader* header = (RecordHeader*)Ram.Data(ram, start);
+        long position = Geometry.Position(_sealSegment, start);
+        FillHeader(header, ram, start, end, position);
+        _previousChecksum = header->Checksum;
+        _sealedRecord = header->EndPosition;
+        Table.SetLastRecord(Geometry.Physical(_sealSegment), header->Sequence);
+        RecordsWritten++;
+        long length = (long)(end - start) << Geometry.BlockShift;
+        BytesWritten += length;
+        port.Write(Geometry.OffsetOf(position), (byte*)header, length, AddTrack(_sealedRecord, _sealedRecord));
+    }
+
+    private void FillHeader(RecordHeader* header, int ram, int start, int end, long position)
+    {
+        RecordWriter.Begin(header, _superblock, position, _nextSequence++, _previousChecksum);
+        header->DurablePosition = DurableRecord;
+        RecordWriter.SetEntries(header, Ram.Entry(ram, start + 1), end - start - 1);
+        RecordWriter.Finish(header);
+    }
+}

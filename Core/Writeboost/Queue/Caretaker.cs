@@ -1,0 +1,118 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Writeback;
+
+namespace Weir.Core.Writeboost.Queue;
+
+/// <summary>
+/// What nobody asked for and everybody relies on, on the first queue's thread: the log is flushed within the sync
+/// interval, write-back goes on, and the stop is orderly (R15).
+/// </summary>
+public sealed unsafe class Caretaker : IDisposable
+{
+    private readonly WriteboostVolume _volume;
+    private readonly LogPort _port;
+    private readonly SuperblockWriter _superblocks;
+    private readonly WritebackEngine _writeback;
+    private long _syncDueUs = long.MaxValue;
+    private StopStep _stop;
+
+    /// <summary>The volume's one caretaker.</summary>
+    public Caretaker(WriteboostVolume volume, LogPort port, DeviceQueue cache, DeviceQueue backing)
+    {
+        _volume = volume;
+        _port = port;
+        _superblocks = new SuperblockWriter(cache, port.Io);
+        _writeback = new WritebackEngine(volume, port, cache, backing, _superblocks);
+    }
+
+    private enum StopStep
+    {
+        None,
+        Settle,
+        Mark,
+        Done,
+    }
+
+    /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
+    public long DeadlineUs => Math.Min(_syncDueUs, _writeback.DeadlineUs);
+
+    /// <summary>As <see cref="IVolumeQueue.StopResult"/>.</summary>
+    public int StopResult { get; private set; }
+
+    /// <summary>Once per turn.</summary>
+    public void Poll(long nowUs)
+    {
+        if (_volume.ReadOnly)
+        {
+            if (_stop == StopStep.Settle) Finish(1);
+            return;
+        }
+        PollSync(nowUs);
+        _writeback.Poll(nowUs, mayStart: _stop == StopStep.None);
+        if (_stop != StopStep.None) PollStop();
+    }
+
+    /// <summary>Starts the orderly stop.</summary>
+    public void BeginStop() => _stop = StopStep.Settle;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _superblocks.Dispose();
+        _writeback.Dispose();
+    }
+
+    private void PollSync(long nowUs)
+    {
+        SegmentLog log = _volume.Log;
+        long interval = _volume.Options.SyncIntervalUs;
+        if (interval == 0) return;
+        if (log.ReservedEnd <= log.Durable)
+        {
+            _syncDueUs = long.MaxValue;
+        }
+        else if (_syncDueUs == long.MaxValue)
+        {
+            _syncDueUs = nowUs + interval;
+        }
+        else if (nowUs >= _syncDueUs)
+        {
+            _syncDueUs = nowUs + interval;
+            log.RequestDurable(_port, log.ReservedEnd);
+        }
+    }
+
+    private void PollStop()
+    {
+        SegmentLog log = _volume.Log;
+        if (_stop == StopStep.Done) return;
+        if (_volume.Health.State == VolumeState.Failed)
+        {
+            Finish(-5);
+        }
+        else if (_stop == StopStep.Settle)
+        {
+            if (!_volume.OtherQueuesStopped) return;
+            bool settled = log.ReservedEnd <= log.Durable || Mutant.Is(MutantId.R15StopWithoutFlush);
+            if (!settled) log.RequestDurable(_port, log.ReservedEnd);
+            if (!settled || !_writeback.IsQuiet || _superblocks.IsBusy) return;
+            _stop = StopStep.Mark;
+            _volume.SetCleanEnd();
+            _superblocks.Begin(ref _volume.Superblock);
+        }
+        else if (!_superblocks.IsBusy)
+        {
+            if (_superblocks.Result == 0) _volume.ForgetRam();
+            Finish(_superblocks.Result == 0 ? 1 : _superblocks.Result);
+        }
+    }
+
+    private void Finish(int result)
+    {
+        StopResult = result;
+        _stop = StopStep.Done;
+    }
+}

@@ -1,0 +1,96 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
+
+namespace Weir.Core.Writeboost.Queue;
+
+/// <content>Writes: each piece takes a log slot, is copied and checksummed in one pass, published and indexed.</content>
+public sealed unsafe partial class WriteboostQueue
+{
+    private bool TryFillWrite(Request* request)
+    {
+        while (request->Progress < request->LengthBytes)
+        {
+            long first = request->OffsetBytes + request->Progress;
+            long end = request->OffsetBytes + request->LengthBytes;
+            long blocks = ((end - 1) >> Geometry.BlockShift) - (first >> Geometry.BlockShift) + 1;
+            if (!TryAppend(request, (int)Math.Min(blocks, SegmentCursor.MaxTake))) return false;
+        }
+        return true;
+    }
+
+    // All bytes are in memory before a slot is taken (R3), so every slot that is taken is filled.
+    private bool TryAppend(Request* request, int slots)
+    {
+        SegmentLog log = _volume.Log;
+        if (!log.TryReserve(slots, _port, out Reservation taken)) return false;
+        int ram = log.RamOf(taken.Segment);
+        int end = Math.Min(taken.First + taken.Count, log.Geometry.SlotsPerSegment + 1);
+        int run = 0;
+        for (int slot = taken.First; slot < end; slot++)
+        {
+            if ((slot & (log.Geometry.BoundarySlots - 1)) != 0)
+            {
+                FillSlot(request, ram, taken.Segment, slot);
+                run++;
+                continue;
+            }
+            int record = log.RecordOf(taken, slot - 1);
+            if (run > 0) log.CountFilled(_port, ram, record, run);
+            log.CloseRecord(_port, ram, record, slot);
+            run = 0;
+        }
+        if (run > 0) log.CountFilled(_port, ram, log.RecordOf(taken, end - 1), run);
+        return true;
+    }
+
+    private void FillSlot(Request* request, int ram, long segment, int slot)
+    {
+        if (request->Kind == RequestKind.Write) FillData(request, ram, segment, slot);
+        else FillZero(request, ram, segment, slot);
+        request->WaitPosition = _volume.Geometry.Position(segment, slot) + 1;
+    }
+
+    private void FillData(Request* request, int ram, long segment, int slot)
+    {
+        long offset = request->OffsetBytes + request->Progress;
+        int within = (int)(offset & (Geometry.BlockBytes - 1));
+        int length = (int)Math.Min(Geometry.BlockBytes - within, request->LengthBytes - request->Progress);
+        byte* data = _volume.Log.Ram.Data(ram, slot);
+        byte* source = request->Data + request->Progress;
+        uint checksum;
+        if (length == Geometry.BlockBytes)
+        {
+            checksum = Crc32C.CopyAndCompute(data, source, Geometry.BlockBytes);
+        }
+        else
+        {
+            new Span<byte>(data, Geometry.BlockBytes).Clear();
+            Buffer.MemoryCopy(source, data + within, length, length);
+            checksum = Crc32C.Compute(data, Geometry.BlockBytes);
+        }
+        request->Progress += length;
+        Publish(ram, segment, slot, LogEntry.ForData(KeyOf(offset), SectorMask.Of(within, length), checksum));
+    }
+
+    private void Publish(int ram, long segment, int slot, in LogEntry entry)
+    {
+        RamSegments segments = _volume.Log.Ram;
+        *segments.Entry(ram, slot) = entry;
+        if (!Mutant.Is(MutantId.R1NotPublished)) segments.Publish(ram, slot, segment);
+        long position = _volume.Geometry.Position(segment, slot);
+        if (entry.Kind == EntryKind.Data) _volume.Index.Insert(entry.Key, _volume.Geometry.PhysicalSlot(position), entry.Sectors);
+        else if (!Mutant.Is(MutantId.R9RangeNotKept)) _volume.Ranges.Insert(entry.Key, entry.Value, position);
+    }
+
+    private void FinishChange(Request* request)
+    {
+        bool durable = (request->Flags & RequestFlags.Fua) != 0 || !_volume.RamOutlivesProcess;
+        if (durable && !Mutant.Is(MutantId.R6FuaIgnored)) WaitFor(request, request->WaitPosition);
+        else Complete(request, 0);
+    }
+
+    private static ulong KeyOf(long offsetBytes) => (ulong)(offsetBytes >> Geometry.BlockShift);
+}

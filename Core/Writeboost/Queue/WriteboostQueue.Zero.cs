@@ -1,0 +1,68 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+
+namespace Weir.Core.Writeboost.Queue;
+
+/// <content>
+/// Discard and write-zeroes (R9): the whole blocks become one range entry, the ragged edges zeroed sectors, all ordered
+/// like writes. A single block is a plain write of zeroes: it costs the same slot and no budget.
+/// </content>
+public sealed unsafe partial class WriteboostQueue
+{
+    private const int BudgetTaken = 1;
+
+    private bool TryFillZero(Request* request)
+    {
+        if (Mutant.Is(MutantId.R9DiscardIgnored)) return true;
+        while (request->Progress < request->LengthBytes)
+        {
+            bool isRange = RangeBlocks(request) > 1;
+            if (isRange && request->EngineInt != BudgetTaken)
+            {
+                if (!_volume.Ranges.TryTakeBudget())
+                {
+                    _volume.RelieveRanges(_port);
+                    return false;
+                }
+                request->EngineInt = BudgetTaken;
+            }
+            if (!TryAppend(request, 1)) return false;
+        }
+        return true;
+    }
+
+    // Whole blocks from the request's next byte on; the last block of the volume counts as whole when it is short.
+    private long RangeBlocks(Request* request)
+    {
+        long offset = request->OffsetBytes + request->Progress;
+        long end = request->OffsetBytes + request->LengthBytes;
+        if ((offset & (Geometry.BlockBytes - 1)) != 0) return 0;
+        if (end == _volume.SizeBytes) end += Geometry.BlockBytes - 1;
+        return Math.Min((end - offset) >> Geometry.BlockShift, LogEntry.MaxRangeBlocks);
+    }
+
+    private void FillZero(Request* request, int ram, long segment, int slot)
+    {
+        byte* data = _volume.Log.Ram.Data(ram, slot);
+        new Span<byte>(data, Geometry.BlockBytes).Clear();
+        long blocks = RangeBlocks(request);
+        long offset = request->OffsetBytes + request->Progress;
+        long left = request->LengthBytes - request->Progress;
+        if (blocks > 1)
+        {
+            EntryKind kind = request->Kind == RequestKind.Discard ? EntryKind.Discard : EntryKind.Zeroes;
+            if ((request->Flags & RequestFlags.NoHole) != 0) kind = EntryKind.Zeroes;
+            request->EngineInt = 0;
+            request->Progress += Math.Min(blocks << Geometry.BlockShift, left);
+            Publish(ram, segment, slot, LogEntry.ForRange(KeyOf(offset), (uint)blocks, kind));
+            return;
+        }
+        int within = (int)(offset & (Geometry.BlockBytes - 1));
+        int length = (int)Math.Min(Geometry.BlockBytes - within, left);
+        request->Progress += length;
+        uint checksum = Crc32C.Compute(data, Geometry.BlockBytes);
+        Publish(ram, segment, slot, LogEntry.ForData(KeyOf(offset), SectorMask.Of(within, length), checksum));
+    }
+}

@@ -1,0 +1,128 @@
+using System;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Log;
+
+namespace Weir.Core.Writeboost.Queue;
+
+/// <summary>
+/// One thread's door to a <see cref="WriteboostVolume"/>: requests come in, are answered from RAM, cache or backing
+/// device, or wait for room (parked) or for durability (waiting), and go out through the completed list.
+/// </summary>
+public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler
+{
+    private const int Eio = 5, Enotsup = 95;
+
+    private readonly WriteboostVolume _volume;
+    private readonly int _index;
+    private readonly IoContext _io;
+    private readonly LogPort _port;
+    private readonly DeviceQueue _cache;
+    private readonly DeviceQueue _backing;
+    private readonly byte _handler;
+    private readonly QueueCounters _counters;
+    private RequestList _completed;
+    private RequestList _parked;
+    private RequestList _parkedReads;
+    private RequestList _waiting;
+    private readonly Caretaker? _caretaker;
+    private readonly int _threadId = Environment.CurrentManagedThreadId;
+    private bool _stopping;
+    private int _wake;
+
+    /// <summary>Opened by the volume, on the queue's thread.</summary>
+    internal WriteboostQueue(WriteboostVolume volume, int index, IoContext io)
+    {
+        _volume = volume;
+        _index = index;
+        _io = io;
+        _cache = volume.Cache.OpenQueue(io);
+        _backing = volume.Backing.OpenQueue(io);
+        _handler = io.AddHandler(this);
+        _port = new LogPort(volume.Log, _cache, io);
+        _counters = volume.CountersOf(index);
+        if (index == 0) _caretaker = new Caretaker(volume, _port, _cache, _backing);
+    }
+
+    /// <inheritdoc/>
+    public long DeadlineUs => Volatile.Read(ref _wake) != 0 ? 0 : _caretaker?.DeadlineUs ?? long.MaxValue;
+
+    /// <inheritdoc/>
+    public void Submit(Request* request)
+    {
+        request->Result = 0;
+        request->Pending = 0;
+        request->Progress = 0;
+        request->EngineInt = 0;
+        request->WaitPosition = 0;
+        request->Next = null;
+        _counters.Count(request);
+        _volume.NoteActivity(_io.NowUs);
+        if (_volume.Health.State == VolumeState.Failed) Complete(request, -Eio);
+        else if (request->Kind == RequestKind.Flush) SubmitFlush(request);
+        else if (request->Kind == RequestKind.Read) SubmitRead(request);
+        else SubmitChange(request);
+    }
+
+    /// <inheritdoc/>
+    public Request* TakeCompleted() => _completed.Take();
+
+    /// <inheritdoc/>
+    public void Poll(long nowUs)
+    {
+        Volatile.Write(ref _wake, 0);
+        _port.Poll();
+        RetryParked();
+        RetryReads();
+        CheckWaiting();
+        _caretaker?.Poll(nowUs);
+    }
+
+    /// <inheritdoc/>
+    public void BeginStop()
+    {
+        Invariant.Check(_parked.IsEmpty);
+        Invariant.Check(_waiting.IsEmpty);
+        _volume.QueueStopped();
+        _stopping = true;
+        _caretaker?.BeginStop();
+    }
+
+    /// <inheritdoc/>
+    public int StopResult => !_stopping ? 0 : _caretaker?.StopResult ?? 1;
+
+    /// <summary>From any thread: something this queue may wait for has happened.</summary>
+    internal void Wake()
+    {
+        bool asleep = Interlocked.Exchange(ref _wake, 1) == 0;
+        if (asleep && Environment.CurrentManagedThreadId != _threadId) _io.Wake();
+    }
+
+    private void Complete(Request* request, int result)
+    {
+        if (result < 0) request->Result = result;
+        _completed.Add(request);
+    }
+
+    // Requests that need log space keep their order among themselves: none overtakes a parked one.
+    private void SubmitChange(Request* request)
+    {
+        if (_volume.Health.State != VolumeState.Healthy) Complete(request, -Eio);
+        else if (_parked.IsEmpty && TryFill(request)) FinishChange(request);
+        else _parked.Add(request);
+    }
+
+    private void RetryParked()
+    {
+        while (!_parked.IsEmpty)
+        {
+            if (_volume.Health.State != VolumeState.Healthy) Complete(_parked.Take(), -Eio);
+            else if (TryFill(_parked.First)) FinishChange(_parked.Take());
+            else return;
+        }
+    }
+
+    private bool TryFill(Request* request) =>
+        request->Kind == RequestKind.Write ? TryFillWrite(request) : TryFillZero(request);
+}

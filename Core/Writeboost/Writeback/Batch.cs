@@ -1,0 +1,169 @@
+using System;
+using System.Runtime.InteropServices;
+using Weir.Core.Base;
+using Weir.Core.Writeboost.Format;
+
+namespace Weir.Core.Writeboost.Writeback;
+
+/// <summary>A block to write: where it belongs, where its merged bytes are, which sectors of them count.</summary>
+public struct DirtyBlock
+{
+    /// <summary>Device and block.</summary>
+    public ulong Key;
+    /// <summary>Slot in the batch: segment times slots per segment, plus slot.</summary>
+    public int Place;
+    /// <summary>Sectors to write.</summary>
+    public byte Sectors;
+}
+
+/// <summary>A range to zero.</summary>
+public struct DirtyRange
+{
+    /// <summary>Device and first block.</summary>
+    public ulong Key;
+    /// <summary>Blocks.</summary>
+    public long Blocks;
+    /// <summary>Zeroes or Discard.</summary>
+    public EntryKind Kind;
+}
+
+/// <summary>
+/// The segments being written back: their bytes as read from the cache device, and the lists made from them. All memory
+/// is taken at the start. One thread.
+/// </summary>
+public sealed unsafe class Batch : IDisposable
+{
+    private readonly Geometry _geometry;
+    private readonly byte* _data;
+    private readonly ulong* _sorted;
+    private readonly byte* _sectors;
+
+    /// <summary>Room for <paramref name="maxSegments"/> segments.</summary>
+    public Batch(in Geometry geometry, int maxSegments)
+    {
+        Invariant.Check(maxSegments is > 0 and <= 32);
+        _geometry = geometry;
+        MaxSegments = maxSegments;
+        nuint places = (nuint)(maxSegments << geometry.SlotShift);
+        _data = (byte*)NativeMemory.AlignedAlloc((nuint)maxSegments * (nuint)geometry.SegmentBytes, 4096);
+        _sorted = (ulong*)NativeMemory.Alloc(places, sizeof(ulong));
+        _sectors = (byte*)NativeMemory.Alloc(places);
+        Blocks = (DirtyBlock*)NativeMemory.Alloc(places, (nuint)sizeof(DirtyBlock));
+        Ranges = (DirtyRange*)NativeMemory.Alloc(places, (nuint)sizeof(DirtyRange));
+        Places = (int*)NativeMemory.Alloc(places, sizeof(int));
+        Covered = (int*)NativeMemory.Alloc(places, sizeof(int));
+    }
+
+    /// <summary>Most segments.</summary>
+    public int MaxSegments { get; }
+
+    /// <summary>Sequence of the first segment.</summary>
+    public long First { get; private set; }
+
+    /// <summary>Segments in it.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Blocks to write, by address.</summary>
+    public DirtyBlock* Blocks { get; }
+
+    /// <summary>How many.</summary>
+    public int BlockCount { get; private set; }
+
+    /// <summary>Ranges to zero.</summary>
+    public DirtyRange* Ranges { get; }
+
+    /// <summary>How many.</summary>
+    public int RangeCount { get; private set; }
+
+    /// <summary>Every data slot that was looked at and is not <see cref="Covered"/>.</summary>
+    public int* Places { get; }
+
+    /// <summary>How many.</summary>
+    public int PlaceCount { get; private set; }
+
+    /// <summary>Data slots that a newer range covers: they leave the index before the range leaves the map.</summary>
+    public int* Covered { get; }
+
+    /// <summary>How many.</summary>
+    public int CoveredCount { get; private set; }
+
+    private int SortedCount { get; set; }
+
+    /// <summary>Takes <paramref name="count"/> segments from <paramref name="first"/> on.</summary>
+    public void Begin(long first, int count)
+    {
+        First = first;
+        Count = count;
+    }
+
+    /// <summary>Empties the lists.</summary>
+    public void Clear() => BlockCount = RangeCount = PlaceCount = CoveredCount = SortedCount = 0;
+
+    /// <summary>Bytes of slot <paramref name="slot"/> of the batch's segment number <paramref name="index"/>.</summary>
+    public byte* Data(int index, int slot) => _data + ((long)index * _geometry.SegmentBytes) + ((long)slot << Geometry.BlockShift);
+
+    /// <summary>Bytes of a place.</summary>
+    public byte* Data(int place) => _data + ((long)place << Geometry.BlockShift);
+
+    /// <summary>The log position of a place.</summary>
+    public long PositionOf(int place) => _geometry.Position(First, 0) + place;
+
+    /// <summary>A range entry.</summary>
+    public void AddRange(in LogEntry entry) =>
+        Ranges[RangeCount++] = new DirtyRange { Key = entry.Key, Blocks = entry.Value, Kind = entry.Kind };
+
+    /// <summary>A data slot that leaves the index with this batch; written if it still counts.</summary>
+    public void AddPlace(int place, ulong key, byte sectors, bool counts)
+    {
+        Places[PlaceCount++] = place;
+        if (!counts) return;
+        // 48 bits of key above 16 bits of place: one sort orders by address, then by age.
+        Invariant.Check(place < 1 << 16);
+        _sorted[SortedCount++] = (key << 16) | (uint)place;
+        _sectors[place] = sectors;
+    }
+
+    /// <summary>A data slot that a newer range covers.</summary>
+    public void AddCovered(int place) => Covered[CoveredCount++] = place;
+
+    /// <summary>Sorts by address and merges the versions of each block into the newest one's bytes.</summary>
+    public void SortAndMerge()
+    {
+        new Span<ulong>(_sorted, SortedCount).Sort();
+        int made = 0;
+        for (int i = 0; i < SortedCount;)
+        {
+            int end = i + 1;
+            while (end < SortedCount && _sorted[end] >> 16 == _sorted[i] >> 16) end++;
+            Blocks[made++] = Merge(i, end);
+            i = end;
+        }
+        BlockCount = made;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        NativeMemory.AlignedFree(_data);
+        NativeMemory.Free(_sorted);
+        NativeMemory.Free(_sectors);
+        NativeMemory.Free(Blocks);
+        NativeMemory.Free(Ranges);
+        NativeMemory.Free(Places);
+        NativeMemory.Free(Covered);
+    }
+
+    private DirtyBlock Merge(int first, int end)
+    {
+        int newest = (int)(_sorted[end - 1] & 0xFFFF);
+        byte sectors = _sectors[newest];
+        for (int i = end - 2; i >= first; i--)
+        {
+            int older = (int)(_sorted[i] & 0xFFFF);
+            byte missing = (byte)(_sectors[older] & ~sectors);
+            SectorMask.Copy(Data(newest), Data(older), missing);
+            sectors |= missing;
+        }
+        return new DirtyBlock { Key = _sorted[first] >> 16, Place = newest, Sectors = sectors };
+    }
+}

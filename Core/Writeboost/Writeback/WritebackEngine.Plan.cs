@@ -1,0 +1,87 @@
+using Weir.Core.Base;
+using Weir.Core.Writeboost.Format;
+
+namespace Weir.Core.Writeboost.Writeback;
+
+/// <content>From the segments as read to sorted lists of what must go to the backing device.</content>
+public sealed unsafe partial class WritebackEngine
+{
+    private long _sequence;
+    private uint _checksum;
+    private bool _skipped;
+
+    private bool EndRead()
+    {
+        _sequence = _volume.Superblock.MarkSequence;
+        _checksum = _volume.Superblock.MarkChecksum;
+        _skipped = false;
+        for (int i = 0; i < _batch.Count; i++)
+            if (!PlanSegment(i)) return false;
+        _batch.SortAndMerge();
+        // R7: what was skipped because something newer is logged may be forgotten only when that is durable.
+        _durableBefore = _skipped && !Mutant.Is(MutantId.R7SkipForUndurable) ? _log.ReservedEnd : 0;
+        _phase = Phase.Zero;
+        return true;
+    }
+
+    private bool PlanSegment(int index)
+    {
+        long segment = _batch.First + index;
+        int slots = _log.Geometry.SlotsPerSegment;
+        long last = _log.Table.LastRecordOf(_log.Geometry.Physical(segment));
+        for (int slot = 0; slot < slots && _sequence <= last;)
+        {
+            RecordHeader* header = (RecordHeader*)_batch.Data(index, slot);
+            bool valid = RecordHeader.IsValid(header, _volume.Superblock, _log.Geometry.Position(segment, slot))
+                && header->Sequence == _sequence && header->PreviousChecksum == _checksum;
+            if (!valid)
+            {
+                slot = (slot | (_log.Geometry.BoundarySlots - 1)) + 1;
+                continue;
+            }
+            if (!PlanRecord(header, index, slot)) return false;
+            _sequence++;
+            _checksum = header->Checksum;
+            slot += 1 + header->EntryCount;
+        }
+        bool complete = last == 0 || _sequence == last + 1;
+        return complete || GetStuck($"cache device: a record header of segment {segment} is rotten (record {_sequence} of {last})");
+    }
+
+    private bool PlanRecord(RecordHeader* header, int index, int slot)
+    {
+        LogEntry* entries = RecordHeader.Entries(header);
+        for (int i = 0; i < header->EntryCount; i++)
+        {
+            int place = (index << _log.Geometry.SlotShift) + slot + 1 + i;
+            switch (entries[i].Kind)
+            {
+                case EntryKind.Data:
+                    if (!PlanData(entries[i], place)) return false;
+                    break;
+                case EntryKind.Zeroes or EntryKind.Discard:
+                    _batch.AddRange(entries[i]);
+                    break;
+            }
+        }
+        return true;
+    }
+
+    private bool PlanData(in LogEntry entry, int place)
+    {
+        long position = _batch.PositionOf(place);
+        uint physical = _log.Geometry.PhysicalSlot(position);
+        if (_volume.Ranges.PositionOver(entry.Key) > position)
+        {
+            _skipped = true;
+            _batch.AddCovered(place);
+            return true;
+        }
+        bool counts = _volume.Index.IsLinked(physical);
+        _skipped |= !counts;
+        _batch.AddPlace(place, entry.Key, entry.Sectors, counts);
+        if (!counts || Crc32C.Compute(_batch.Data(place), Geometry.BlockBytes) == entry.Value) return true;
+        _volume.Index.MarkRotten(physical);
+        return GetStuck($"cache device: block {entry.Block} in segment {_log.Geometry.SegmentOf(position)} is rotten");
+    }
+}

@@ -1,0 +1,121 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+
+namespace Weir.Core.Writeboost.Writeback;
+
+/// <content>Range by range, block by block to the backing device: neighbours in one vectored write.</content>
+public sealed unsafe partial class WritebackEngine
+{
+    /// <summary>Operations under way at a time: what one disk's queue takes.</summary>
+    private const int MaxOutstanding = 32;
+
+    /// <summary>Bytes of one write: large enough that a disk streams.</summary>
+    private const long MaxWriteBytes = 1 << 20;
+
+    private readonly VectorPool _vectors;
+    private int _cursor;
+
+    // A list has been worked through, and nothing of it is under way.
+    private bool EndList(Phase next)
+    {
+        if (_cursor < ListLength()) return false;
+        _cursor = 0;
+        _phase = next;
+        return true;
+    }
+
+    private int ListLength() => _phase == Phase.Zero ? _batch.RangeCount : _batch.BlockCount;
+
+    private void SubmitMore()
+    {
+        while (_cursor < ListLength() && _outstanding < MaxOutstanding && _error == 0 && _io.FreeCount > 0)
+        {
+            if (_phase == Phase.Zero) SubmitRange(_batch.Ranges[_cursor++]);
+            else if (_phase == Phase.Fill) SubmitFill(_cursor++);
+            else SubmitBlocks();
+        }
+        if (_cursor == ListLength() && _outstanding == 0) _volume.WakeQueues();
+    }
+
+    private void SubmitRange(in DirtyRange range)
+    {
+        IoOp* op = Acquire(range.Kind == EntryKind.Discard ? IoKind.Discard : IoKind.WriteZeroes);
+        op->OffsetBytes = OffsetOf(range.Key);
+        op->LengthBytes = Math.Min(range.Blocks << Geometry.BlockShift, _volume.SizeBytes - op->OffsetBytes);
+        Submit(op, _backing);
+    }
+
+    // A device with 4 KiB sectors takes whole blocks only: fetch what the log does not have (R14).
+    private void SubmitFill(int index)
+    {
+        bool whole = _batch.Blocks[index].Sectors == SectorMask.Full;
+        if (whole || _volume.Backing.LogicalBlockBytes <= Geometry.SectorBytes) return;
+        int vectors = _vectors.Take();
+        IoOp* op = Acquire(IoKind.Read);
+        op->OffsetBytes = OffsetOf(_batch.Blocks[index].Key);
+        op->LengthBytes = Geometry.BlockBytes;
+        op->Buffer = _vectors.Scratch(vectors);
+        op->UserA = vectors;
+        op->UserInt = index;
+        Submit(op, _backing);
+    }
+
+    private void EndFill(IoOp* op)
+    {
+        ref DirtyBlock block = ref _batch.Blocks[op->UserInt];
+        if (!Mutant.Is(MutantId.R14FillLost))
+            SectorMask.Copy(_batch.Data(block.Place), (byte*)op->Buffer, (byte)~block.Sectors);
+        block.Sectors = SectorMask.Full;
+    }
+
+    private void SubmitBlocks()
+    {
+        int vectors = _vectors.Take();
+        VectorList list = new(_vectors.At(vectors));
+        long start = -1, end = -1;
+        while (_cursor < _batch.BlockCount && TryAppendBlock(ref list, ref start, ref end)) _cursor++;
+        IoOp* op = Acquire(IoKind.WriteVector);
+        op->OffsetBytes = start;
+        op->LengthBytes = end - start;
+        op->Buffer = list.Start;
+        op->VectorCount = list.Count;
+        op->UserA = vectors;
+        Submit(op, _backing);
+    }
+
+    // A block joins the write if its first sector follows the write's last one; a block with a gap inside goes alone,
+    // run by run.
+    private bool TryAppendBlock(ref VectorList list, ref long start, ref long end)
+    {
+        ref DirtyBlock block = ref _batch.Blocks[_cursor];
+        byte sectors = block.Sectors;
+        SectorMask.TakeRun(ref sectors, out int within, out int length);
+        long offset = OffsetOf(block.Key) + within;
+        bool joins = start < 0 || (offset == end && list.HasRoom && end - start < MaxWriteBytes);
+        if (!joins) return false;
+        if (start < 0) start = offset;
+        list.Add(_batch.Data(block.Place) + within, length);
+        end = offset + length;
+        block.Sectors = sectors;
+        // More runs behind a gap: this write ends here, the block stays first for the next one.
+        return sectors == 0;
+    }
+
+    private long OffsetOf(ulong key) => (long)(key & ((1UL << 40) - 1)) << Geometry.BlockShift;
+
+    private bool StartFlush()
+    {
+        if (!_volume.FlushesBacking || Mutant.Is(MutantId.R8NoBackingFlush)) return StartAwaitDurable();
+        Submit(Acquire(IoKind.Flush), _backing);
+        return true;
+    }
+
+    private bool StartAwaitDurable()
+    {
+        _phase = Phase.AwaitDurable;
+        if (_log.Durable < _durableBefore) _log.RequestDurable(_port, _durableBefore);
+        return true;
+    }
+}

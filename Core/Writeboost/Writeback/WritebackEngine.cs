@@ -1,0 +1,205 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Log;
+
+namespace Weir.Core.Writeboost.Writeback;
+
+/// <summary>
+/// Write-back: oldest segments first, a batch at a time, read sequentially, merged, sorted, coalesced, written; then the
+/// backing device is flushed, the mark made durable, the index cleared, the readers waited for, the segments freed
+/// (R7, R8, in exactly this order). One turn of the loop moves it one step at most; it never blocks.
+/// </summary>
+public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
+{
+    private const long PauseUs = 1_000_000, ReaderPollUs = 200;
+
+    /// <summary>Whole tries of a batch before the volume stops taking writes.</summary>
+    private const int MaxAttempts = 3;
+
+    private readonly WriteboostVolume _volume;
+    private readonly SegmentLog _log;
+    private readonly LogPort _port;
+    private readonly IoContext _io;
+    private readonly DeviceQueue _cache;
+    private readonly DeviceQueue _backing;
+    private readonly SuperblockWriter _superblocks;
+    private readonly byte _handler;
+    private readonly Batch _batch;
+    private Phase _phase;
+    private int _outstanding;
+    private int _error;
+    private int _attempts;
+    private long _durableBefore;
+    private long _resumeUs;
+
+    /// <summary>The volume's one write-back, on the thread of <paramref name="port"/>.</summary>
+    public WritebackEngine(
+        WriteboostVolume volume, LogPort port, DeviceQueue cache, DeviceQueue backing, SuperblockWriter superblocks)
+    {
+        _volume = volume;
+        _log = volume.Log;
+        _port = port;
+        _io = port.Io;
+        _cache = cache;
+        _backing = backing;
+        _superblocks = superblocks;
+        _handler = _io.AddHandler(this);
+        _batch = new Batch(volume.Geometry, volume.Options.MaxBatchedWriteback);
+        _vectors = new VectorPool();
+    }
+
+    private enum Phase
+    {
+        Idle,
+        Read,
+        Zero,
+        Fill,
+        Write,
+        Flush,
+        AwaitDurable,
+        Mark,
+        AwaitReaders,
+        Pause,
+        Stuck,
+    }
+
+    /// <summary>No batch is under way.</summary>
+    public bool IsQuiet => _phase is Phase.Idle or Phase.Stuck || (_phase == Phase.Pause && _outstanding == 0);
+
+    /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
+    public long DeadlineUs => _phase switch
+    {
+        Phase.Idle => _log.TailSegment < _log.HeadSegment ? _volume.LastActivityUs + _volume.Options.IdleUs : long.MaxValue,
+        Phase.AwaitReaders or Phase.Pause => _resumeUs,
+        _ => long.MaxValue,
+    };
+
+    /// <summary>Once per turn: goes on as far as it can without waiting.</summary>
+    public void Poll(long nowUs, bool mayStart)
+    {
+        if (_phase == Phase.Idle && (!mayStart || !TryStart(nowUs))) return;
+        while (_outstanding == 0 && Advance(nowUs)) { }
+        if (_phase is Phase.Zero or Phase.Fill or Phase.Write) SubmitMore();
+    }
+
+    /// <inheritdoc/>
+    public void Completed(IoOp* op)
+    {
+        if (op->Result < 0) _error = op->Result;
+        if (_phase == Phase.Fill && op->Result >= 0) EndFill(op);
+        if (op->Kind == IoKind.WriteVector) _vectors.Return((int)op->UserA);
+        _io.Release(op);
+        _outstanding--;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _batch.Dispose();
+        _vectors.Dispose();
+    }
+
+    // Nothing is under way: the step's end decides what comes next. True when there is more to do at once.
+    private bool Advance(long nowUs)
+    {
+        if (_error != 0) return Fail(nowUs);
+        switch (_phase)
+        {
+            case Phase.Read: return EndRead();
+            case Phase.Zero: return EndList(Phase.Fill);
+            case Phase.Fill: return EndList(Phase.Write);
+            case Phase.Write: return EndList(Phase.Flush) && StartFlush();
+            case Phase.Flush: return StartAwaitDurable();
+            case Phase.AwaitDurable: return _log.Durable >= _durableBefore && StartMark();
+            case Phase.Mark: return !_superblocks.IsBusy && EndMark(nowUs);
+            case Phase.AwaitReaders: return EndReaders(nowUs);
+            case Phase.Pause: return nowUs >= _resumeUs && StartRead();
+            default: return false;
+        }
+    }
+
+    private bool Fail(long nowUs)
+    {
+        int error = -_error;
+        _error = 0;
+        if (++_attempts < MaxAttempts)
+        {
+            _phase = Phase.Pause;
+            _resumeUs = nowUs + PauseUs;
+            return false;
+        }
+        string device = _phase == Phase.Read ? "cache" : "backing";
+        return GetStuck($"{device} device: write-back of segment {_batch.First} failed {MaxAttempts} times, errno {error}");
+    }
+
+    private bool GetStuck(string reason)
+    {
+        _phase = Phase.Stuck;
+        _volume.Health.Worsen(VolumeState.ReadOnly, reason);
+        _volume.WakeQueues();
+        return false;
+    }
+
+    private bool TryStart(long nowUs)
+    {
+        if (_volume.Health.State != VolumeState.Healthy) return false;
+        bool relieve = _volume.IsDraining || _volume.RangesPressed;
+        if (!ShouldRun(nowUs, relieve)) return false;
+        int count = 0;
+        while (count < _batch.MaxSegments && _log.Geometry.Position(_log.TailSegment + count + 1, 0) <= _log.Durable
+            && _log.TailSegment + count <= _log.HeadSegment) count++;
+        if (Mutant.Is(MutantId.R7Undurable)) count = (int)Math.Min(_batch.MaxSegments, _log.HeadSegment - _log.TailSegment);
+        if (count == 0) return NothingReady(relieve);
+        _attempts = 0;
+        _batch.Begin(_log.TailSegment, count);
+        return StartRead();
+    }
+
+    private bool ShouldRun(long nowUs, bool relieve)
+    {
+        if (relieve || _log.IsStarved) return true;
+        long used = _log.HeadSegment - _log.TailSegment;
+        if (used <= 0 || !_volume.Options.AllowWriteback) return false;
+        return used * 100 >= (long)_volume.Options.WritebackThreshold * _log.Geometry.SegmentCount
+            || nowUs >= _volume.LastActivityUs + _volume.Options.IdleUs;
+    }
+
+    // What is wanted back is not durable yet, or still in the open segment.
+    private bool NothingReady(bool relieve)
+    {
+        bool empty = _log.TailSegment > _log.HeadSegment;
+        if (relieve && empty) _volume.EndRelief();
+        else if (relieve) _log.RequestDurable(_port, _log.CloseOpenSegment(_port));
+        else if (_log.IsStarved) _log.RequestDurable(_port, _log.ReservedEnd);
+        return false;
+    }
+
+    private bool StartRead()
+    {
+        _phase = Phase.Read;
+        _batch.Clear();
+        for (int i = 0; i < _batch.Count; i++)
+        {
+            IoOp* op = Acquire(IoKind.Read);
+            op->OffsetBytes = _log.Geometry.OffsetOf(_log.Geometry.Position(_batch.First + i, 0));
+            op->LengthBytes = _log.Geometry.SegmentBytes;
+            op->Buffer = _batch.Data(i, 0);
+            Submit(op, _cache);
+        }
+        return true;
+    }
+
+    private IoOp* Acquire(IoKind kind)
+    {
+        IoOp* op = _io.Acquire(_handler, kind, urgent: true);
+        Invariant.Check(op != null);
+        return op;
+    }
+
+    private void Submit(IoOp* op, DeviceQueue device)
+    {
+        _outstanding++;
+        device.Submit(op);
+    }
+}

@@ -1,0 +1,46 @@
+using System;
+
+namespace Weir.Core.Writeboost;
+
+/// <summary>What can be set on a <c>writeboost</c> volume; defaults are the product's.</summary>
+public sealed class WriteboostOptions
+{
+    /// <summary>Smallest and largest segment.</summary>
+    public const int MinSegmentBytes = 128 << 10, MaxSegmentBytes = 4 << 20, DefaultSegmentBytes = 1 << 20;
+
+    /// <summary>Export name of the backing device.</summary>
+    public string VolumeName { get; set; } = "weir";
+
+    /// <summary>RAM segments (the seeds' RAM buffers): what may be acknowledged and not yet durable. At least 2.</summary>
+    public int RamSegments { get; set; } = 16;
+
+    /// <summary>The log is flushed at the latest this long after a write, in microseconds; 0 = only on request.</summary>
+    public long SyncIntervalUs { get; set; } = 1_000_000;
+
+    /// <summary>Segments written back in one batch, 1..32.</summary>
+    public int MaxBatchedWriteback { get; set; } = 8;
+
+    /// <summary>Write back without waiting for idle time above this share of used segments, in percent.</summary>
+    public int WritebackThreshold { get; set; } = 70;
+
+    /// <summary>The client counts as idle this long after its last request, in microseconds.</summary>
+    public long IdleUs { get; set; } = 200_000;
+
+    /// <summary>Write-back may run (the seeds' allow_migrate).</summary>
+    public bool AllowWriteback { get; set; } = true;
+
+    /// <summary>Discard and zero ranges the log may hold at a time (R9).</summary>
+    public int RangeBudget { get; set; } = 4096;
+
+    /// <summary>Write nothing anywhere.</summary>
+    public bool ReadOnly { get; set; }
+
+    /// <summary>Take the cache although it was bound to another backing device.</summary>
+    public bool Rebind { get; set; }
+
+    /// <summary>Where ids and secrets come from; seeded in the simulation.</summary>
+    public Func<Guid> NewGuid { get; set; } = Guid.NewGuid;
+
+    /// <summary>Receives warnings and state changes, one line each, from any thread.</summary>
+    public Action<string> Log { get; set; } = static _ => { };
+}
