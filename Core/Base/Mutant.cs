@@ -8,6 +8,46 @@ public enum MutantId
 {
     /// <summary>Nothing is broken.</summary>
     None,
+    /// <summary>R1: acknowledged without the slot being published.</summary>
+    R1NotPublished,
+    /// <summary>R2: whoever comes last to the index wins, not the highest position.</summary>
+    R2LastComerWins,
+    /// <summary>R4: a header counts whatever epoch's secret it carries.</summary>
+    R4IgnoreNonce,
+    /// <summary>R4: a header counts although it does not continue the chain.</summary>
+    R4ChainIgnored,
+    /// <summary>R4: a start does not raise the epoch.</summary>
+    R4EpochNotRaised,
+    /// <summary>R5: a damaged header below D ends the log silently.</summary>
+    R5RotIsTorn,
+    /// <summary>R5: a torn record above D is replayed.</summary>
+    R5TornReplayed,
+    /// <summary>R6: a flush is acknowledged when the device flush is submitted.</summary>
+    R6AckBeforeFlush,
+    /// <summary>R6: the device flush is submitted before the log writes have completed.</summary>
+    R6FlushBeforeWritten,
+    /// <summary>R6: FUA is acknowledged like any write.</summary>
+    R6FuaIgnored,
+    /// <summary>R7: write-back takes records beyond D.</summary>
+    R7Undurable,
+    /// <summary>R7: a version is skipped for a successor that is not durable.</summary>
+    R7SkipForUndurable,
+    /// <summary>R8: the mark is written although the backing device was not flushed.</summary>
+    R8NoBackingFlush,
+    /// <summary>R8: segments are reused before the mark is durable.</summary>
+    R8ReuseBeforeMark,
+    /// <summary>R9: discard and zeroes do nothing.</summary>
+    R9DiscardIgnored,
+    /// <summary>R9: ranges are logged but not kept for reads.</summary>
+    R9RangeNotKept,
+    /// <summary>R9: an older version beats a newer range.</summary>
+    R9OlderBeatsRange,
+    /// <summary>R12: recovery does not flush before it serves.</summary>
+    R12NoFlush,
+    /// <summary>R14: the sectors fetched for a 4 KiB-sector device are lost.</summary>
+    R14FillLost,
+    /// <summary>R15: the stop does not flush the log.</summary>
+    R15StopWithoutFlush,
 }
 
 /// <summary>Asks whether a mutant is switched on.</summary>

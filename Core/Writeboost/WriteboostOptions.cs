@@ -38,6 +38,9 @@ public sealed class WriteboostOptions
     /// <summary>Take the cache although it was bound to another backing device.</summary>
     public bool Rebind { get; set; }
 
+    /// <summary>The backing device cannot flush and needs none: its writes are durable at once (R14).</summary>
+    public bool TrustBackingWrites { get; set; }
+
     /// <summary>Where ids and secrets come from; seeded in the simulation.</summary>
     public Func<Guid> NewGuid { get; set; } = Guid.NewGuid;
 

@@ -23,7 +23,7 @@ public sealed unsafe partial class WriteboostQueue
             {
                 if (!_volume.Ranges.TryTakeBudget())
                 {
-                    _volume.RelieveRanges(_port);
+                    _volume.RelieveRanges();
                     return false;
                 }
                 request->EngineInt = BudgetTaken;

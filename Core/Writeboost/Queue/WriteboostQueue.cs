@@ -92,6 +92,13 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler
     /// <inheritdoc/>
     public int StopResult => !_stopping ? 0 : _caretaker?.StopResult ?? 1;
 
+    /// <summary>Gives native memory back; nothing is under way.</summary>
+    internal void Dispose()
+    {
+        _bounces.Dispose();
+        _caretaker?.Dispose();
+    }
+
     /// <summary>From any thread: something this queue may wait for has happened.</summary>
     internal void Wake()
     {

@@ -36,7 +36,6 @@ public sealed unsafe partial class WritebackEngine
             else if (_phase == Phase.Fill) SubmitFill(_cursor++);
             else SubmitBlocks();
         }
-        if (_cursor == ListLength() && _outstanding == 0) _volume.WakeQueues();
     }
 
     private void SubmitRange(in DirtyRange range)
@@ -54,6 +53,7 @@ public sealed unsafe partial class WritebackEngine
         if (whole || _volume.Backing.LogicalBlockBytes <= Geometry.SectorBytes) return;
         int vectors = _vectors.Take();
         IoOp* op = Acquire(IoKind.Read);
+        op->Step = FillStep;
         op->OffsetBytes = OffsetOf(_batch.Blocks[index].Key);
         op->LengthBytes = Geometry.BlockBytes;
         op->Buffer = _vectors.Scratch(vectors);
@@ -77,6 +77,7 @@ public sealed unsafe partial class WritebackEngine
         long start = -1, end = -1;
         while (_cursor < _batch.BlockCount && TryAppendBlock(ref list, ref start, ref end)) _cursor++;
         IoOp* op = Acquire(IoKind.WriteVector);
+        op->Step = BlocksStep;
         op->OffsetBytes = start;
         op->LengthBytes = end - start;
         op->Buffer = list.Start;

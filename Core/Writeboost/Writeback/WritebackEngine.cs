@@ -12,6 +12,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// </summary>
 public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
 {
+    private const byte FillStep = 1, BlocksStep = 2;
     private const long PauseUs = 1_000_000, ReaderPollUs = 200;
 
     /// <summary>Whole tries of a batch before the volume stops taking writes.</summary>
@@ -65,12 +66,12 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     }
 
     /// <summary>No batch is under way.</summary>
-    public bool IsQuiet => _phase is Phase.Idle or Phase.Stuck || (_phase == Phase.Pause && _outstanding == 0);
+    public bool IsQuiet => _phase is Phase.Idle or Phase.Stuck;
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs => _phase switch
     {
-        Phase.Idle => _log.TailSegment < _log.HeadSegment ? _volume.LastActivityUs + _volume.Options.IdleUs : long.MaxValue,
+        Phase.Idle => IdleDeadlineUs,
         Phase.AwaitReaders or Phase.Pause => _resumeUs,
         _ => long.MaxValue,
     };
@@ -78,17 +79,24 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     /// <summary>Once per turn: goes on as far as it can without waiting.</summary>
     public void Poll(long nowUs, bool mayStart)
     {
+        if (!mayStart) Abandon();
         if (_phase == Phase.Idle && (!mayStart || !TryStart(nowUs))) return;
-        while (_outstanding == 0 && Advance(nowUs)) { }
-        if (_phase is Phase.Zero or Phase.Fill or Phase.Write) SubmitMore();
+        do
+        {
+            while (_outstanding == 0 && Advance(nowUs)) { }
+            if (IsListPhase) SubmitMore();
+        }
+        while (_outstanding == 0 && _error == 0 && IsListPhase && _cursor == ListLength());
     }
+
+    private bool IsListPhase => _phase is Phase.Zero or Phase.Fill or Phase.Write;
 
     /// <inheritdoc/>
     public void Completed(IoOp* op)
     {
         if (op->Result < 0) _error = op->Result;
-        if (_phase == Phase.Fill && op->Result >= 0) EndFill(op);
-        if (op->Kind == IoKind.WriteVector) _vectors.Return((int)op->UserA);
+        if (op->Step == FillStep && op->Result >= 0) EndFill(op);
+        if (op->Step != 0) _vectors.Return((int)op->UserA);
         _io.Release(op);
         _outstanding--;
     }
@@ -98,6 +106,18 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         _batch.Dispose();
         _vectors.Dispose();
+    }
+
+    private long IdleDeadlineUs =>
+        _log.TailSegment < _log.HeadSegment && _volume.Options.AllowWriteback && _volume.Health.State == VolumeState.Healthy
+            ? Math.Max(_volume.LastActivityUs + _volume.Options.IdleUs, _resumeUs)
+            : long.MaxValue;
+
+    // The stop does not wait for a slow disk: what has been written twice does no harm, the log still has it all.
+    private void Abandon()
+    {
+        if (_outstanding == 0 && _phase < Phase.Mark || _phase == Phase.Pause) _phase = Phase.Idle;
+        else if (IsListPhase) _cursor = ListLength();
     }
 
     // Nothing is under way: the step's end decides what comes next. True when there is more to do at once.
@@ -150,7 +170,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         while (count < _batch.MaxSegments && _log.Geometry.Position(_log.TailSegment + count + 1, 0) <= _log.Durable
             && _log.TailSegment + count <= _log.HeadSegment) count++;
         if (Mutant.Is(MutantId.R7Undurable)) count = (int)Math.Min(_batch.MaxSegments, _log.HeadSegment - _log.TailSegment);
-        if (count == 0) return NothingReady(relieve);
+        if (count == 0) return NothingReady(nowUs, relieve);
         _attempts = 0;
         _batch.Begin(_log.TailSegment, count);
         return StartRead();
@@ -166,18 +186,20 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     }
 
     // What is wanted back is not durable yet, or still in the open segment.
-    private bool NothingReady(bool relieve)
+    private bool NothingReady(long nowUs, bool relieve)
     {
+        _resumeUs = nowUs + ReaderPollUs;
         bool empty = _log.TailSegment > _log.HeadSegment;
         if (relieve && empty) _volume.EndRelief();
         else if (relieve) _log.RequestDurable(_port, _log.CloseOpenSegment(_port));
-        else if (_log.IsStarved) _log.RequestDurable(_port, _log.ReservedEnd);
+        else _log.RequestDurable(_port, _log.IsStarved ? _log.ReservedEnd : _log.Geometry.Position(_log.HeadSegment, 0));
         return false;
     }
 
     private bool StartRead()
     {
         _phase = Phase.Read;
+        _cursor = 0;
         _batch.Clear();
         for (int i = 0; i < _batch.Count; i++)
         {

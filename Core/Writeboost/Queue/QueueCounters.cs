@@ -1,0 +1,48 @@
+using System.Threading;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Index;
+
+namespace Weir.Core.Writeboost.Queue;
+
+/// <summary>What one queue has done. Written by its thread alone, read by any; sums may lag a little.</summary>
+public sealed unsafe class QueueCounters
+{
+    /// <summary>Requests by kind: index is <see cref="RequestKind"/>.</summary>
+    public readonly long[] Requests = new long[8];
+
+    /// <summary>Bytes by kind.</summary>
+    public readonly long[] Bytes = new long[8];
+
+    /// <summary>Writes with FUA.</summary>
+    public long Fua;
+
+    /// <summary>Block parts read from RAM, cache device and backing device.</summary>
+    public long FromRam, FromCache, FromBacking;
+
+    /// <summary>Counts a request that comes in.</summary>
+    public void Count(Request* request)
+    {
+        Requests[(int)request->Kind]++;
+        Bytes[(int)request->Kind] += request->LengthBytes;
+        if ((request->Flags & RequestFlags.Fua) != 0) Fua++;
+    }
+
+    /// <summary>Counts where a block came from.</summary>
+    public void CountRead(BlockVersion* versions, int count, bool fromBacking)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            if (versions[i].Ram >= 0) FromRam++; else FromCache++;
+        }
+        if (fromBacking) FromBacking++;
+    }
+
+    /// <summary>Zeroes everything (the seeds' clear_stat); from any thread.</summary>
+    public void Clear()
+    {
+        System.Array.Clear(Requests);
+        System.Array.Clear(Bytes);
+        Volatile.Write(ref Fua, 0);
+        FromRam = FromCache = FromBacking = 0;
+    }
+}

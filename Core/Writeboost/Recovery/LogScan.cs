@@ -1,0 +1,237 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
+
+namespace Weir.Core.Writeboost.Recovery;
+
+/// <summary>
+/// Finds where the log ends and replays it (R4, R5). One pass over the segments' first headers, read
+/// <see cref="Window"/> at a time; the other records of a segment are read with it. Records that a later header says
+/// were flushed are replayed at once; the few behind the last known D only after their data has been checked.
+/// Writes nothing to any device (R12).
+/// </summary>
+public sealed unsafe class LogScan : IDisposable
+{
+    /// <summary>Headers read at a time: deep enough to keep an NVMe device busy.</summary>
+    public const int Window = 64;
+
+    private readonly Superblock _superblock;
+    private readonly Geometry _geometry;
+    private readonly BlockingIo _io;
+    private readonly DeviceQueue _queue;
+    private readonly Device _cache;
+    private readonly Replay _replay;
+    private readonly AlignedMemory _headers = new(Window * RecordHeader.Bytes);
+    private readonly AlignedMemory _segment;
+    private readonly Queue<PendingRecord> _pending = new();
+    private long _epoch;
+    private long _durable;
+
+    /// <summary>A scan of <paramref name="cache"/> into <paramref name="replay"/>.</summary>
+    public LogScan(in Superblock superblock, in Geometry geometry, BlockingIo io, DeviceQueue queue, Device cache, Replay replay)
+    {
+        _superblock = superblock;
+        _geometry = geometry;
+        _io = io;
+        _queue = queue;
+        _cache = cache;
+        _replay = replay;
+        _segment = new AlignedMemory(geometry.SegmentBytes);
+        _durable = superblock.IsClean ? superblock.EndPosition : superblock.MarkPosition;
+        NextSequence = superblock.MarkSequence;
+        PreviousChecksum = superblock.MarkChecksum;
+        EndPosition = superblock.MarkPosition;
+    }
+
+    /// <summary>Position after the last record of the chain.</summary>
+    public long EndPosition { get; private set; }
+
+    /// <summary>Sequence after the last record.</summary>
+    public long NextSequence { get; private set; }
+
+    /// <summary>Checksum of the last header.</summary>
+    public uint PreviousChecksum { get; private set; }
+
+    /// <summary>Largest D found: the end of records that had certainly been flushed.</summary>
+    public long DurablePosition => _durable;
+
+    /// <summary>Scans, replays, and leaves the properties set.</summary>
+    /// <exception cref="UserErrorException">A record that had been flushed is damaged (R5).</exception>
+    public void Run()
+    {
+        long first = _geometry.SegmentOf(_superblock.MarkPosition);
+        bool broken = false;
+        for (int i = 0; i < _geometry.SegmentCount; i++)
+        {
+            if (i % Window == 0) ReadHeaders(first + i, Math.Min(Window, _geometry.SegmentCount - i));
+            RecordHeader* header = (RecordHeader*)(_headers.Pointer + (i % Window * RecordHeader.Bytes));
+            if (broken || !TryAccept(header, _geometry.Position(first + i, 0))) broken = NoteBreak(header, first + i, broken);
+            else WalkSegment(first + i, header->EntryCount + 1);
+        }
+        CheckRot();
+        ReplayPending();
+        CheckClean();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _headers.Dispose();
+        _segment.Dispose();
+    }
+
+    private void ReadHeaders(long firstSegment, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            long offset = _geometry.OffsetOf(_geometry.Position(firstSegment + i, 0));
+            _io.Start(_queue, IoKind.Read, offset, _headers.Pointer + (i * RecordHeader.Bytes), RecordHeader.Bytes);
+        }
+        _io.WaitOrFail("reading log headers", _cache);
+    }
+
+    // The other records of a segment: behind the one before, or at the next boundary if that stretch stayed empty.
+    private void WalkSegment(long segment, int slot)
+    {
+        if (slot >= _geometry.SlotsPerSegment) return;
+        ReadSegment(segment, slot);
+        while (slot < _geometry.SlotsPerSegment)
+        {
+            RecordHeader* header = (RecordHeader*)(_segment.Pointer + ((long)slot << Geometry.BlockShift));
+            slot = TryAccept(header, _geometry.Position(segment, slot))
+                ? slot + 1 + header->EntryCount
+                : (slot | (_geometry.BoundarySlots - 1)) + 1;
+        }
+    }
+
+    private void ReadSegment(long segment, int slot)
+    {
+        long skipped = (long)slot << Geometry.BlockShift;
+        long offset = _geometry.OffsetOf(_geometry.Position(segment, slot));
+        _io.Start(_queue, IoKind.Read, offset, _segment.Pointer + skipped, _geometry.SegmentBytes - skipped);
+        _io.WaitOrFail("reading the log", _cache);
+    }
+
+    // The header continues the chain: next sequence, the checksum before it, no older life than the one before.
+    private bool TryAccept(RecordHeader* header, long position)
+    {
+        if (!RecordHeader.IsValid(header, _superblock, position)) return false;
+        NoteDurable(header);
+        bool follows = header->Sequence == NextSequence && header->PreviousChecksum == PreviousChecksum && header->Epoch >= _epoch;
+        if (!follows && !Mutant.Is(MutantId.R4ChainIgnored)) return false;
+        _pending.Enqueue(new PendingRecord(header, PreviousChecksum));
+        _epoch = header->Epoch;
+        NextSequence = header->Sequence + 1;
+        PreviousChecksum = header->Checksum;
+        EndPosition = header->EndPosition;
+        ReplayDurable();
+        return true;
+    }
+
+    private void NoteDurable(RecordHeader* header) => _durable = Math.Max(_durable, header->DurablePosition);
+
+    // The chain ends before this segment. Headers beyond still tell how far D had come: those at the segments' starts,
+    // and all that lie in the segment where the log ends and in the one where it should have gone on.
+    private bool NoteBreak(RecordHeader* header, long segment, bool alreadyBroken)
+    {
+        if (RecordHeader.IsValid(header, _superblock, _geometry.Position(segment, 0))) NoteDurable(header);
+        if (alreadyBroken) return true;
+        long last = _geometry.SegmentOf(EndPosition);
+        if (last < segment) NoteHeadersOf(last, _geometry.SlotOf(EndPosition));
+        NoteHeadersOf(segment, 0);
+        return true;
+    }
+
+    private void NoteHeadersOf(long segment, int slot)
+    {
+        ReadSegment(segment, slot);
+        for (; slot < _geometry.SlotsPerSegment; slot++)
+        {
+            RecordHeader* header = (RecordHeader*)(_segment.Pointer + ((long)slot << Geometry.BlockShift));
+            if (RecordHeader.IsValid(header, _superblock, _geometry.Position(segment, slot))) NoteDurable(header);
+        }
+    }
+
+    private void ReplayDurable()
+    {
+        while (_pending.TryPeek(out PendingRecord? record) && record.EndPosition <= _durable) _replay.Apply(_pending.Dequeue());
+    }
+
+    // R5: nothing that was flushed may be missing. What is damaged at or below D is rot, not a torn write.
+    private void CheckRot()
+    {
+        if (EndPosition >= _durable || Mutant.Is(MutantId.R5RotIsTorn)) return;
+        throw new UserErrorException(
+            $"{_cache.Name}: log record {NextSequence} in segment {_geometry.SegmentOf(EndPosition)} is damaged although it had been "
+            + $"flushed (log ends at position {EndPosition}, flushed up to {_durable}); not serving");
+    }
+
+    // Behind D a record may be torn: it counts only with all its data, and nothing counts behind one that does not.
+    private void ReplayPending()
+    {
+        ReplayDurable();
+        while (_pending.TryDequeue(out PendingRecord? record))
+        {
+            if (Mutant.Is(MutantId.R5TornReplayed) || IsWhole(record))
+            {
+                _replay.Apply(record);
+                continue;
+            }
+            EndPosition = record.Position;
+            NextSequence = record.Sequence;
+            PreviousChecksum = record.PreviousChecksum;
+            _pending.Clear();
+        }
+    }
+
+    private bool IsWhole(PendingRecord record)
+    {
+        long length = (long)record.Entries.Length << Geometry.BlockShift;
+        _io.Start(_queue, IoKind.Read, _geometry.OffsetOf(record.Position + 1), _segment.Pointer, length);
+        _io.WaitOrFail("reading the log", _cache);
+        for (int i = 0; i < record.Entries.Length; i++)
+        {
+            byte* data = _segment.Pointer + ((long)i << Geometry.BlockShift);
+            if (record.Entries[i].Kind == EntryKind.Data && Crc32C.Compute(data, Geometry.BlockBytes) != record.Entries[i].Value) return false;
+        }
+        return true;
+    }
+
+    private void CheckClean()
+    {
+        if (!_superblock.IsClean || EndPosition == _superblock.EndPosition) return;
+        throw new UserErrorException(
+            $"{_cache.Name}: stopped cleanly at position {_superblock.EndPosition}, but the log ends at {EndPosition}; not serving");
+    }
+}
+
+/// <summary>A record whose header is in the chain and whose data has not been judged yet.</summary>
+public sealed unsafe class PendingRecord
+{
+    /// <summary>Takes what counts from <paramref name="header"/>.</summary>
+    public PendingRecord(RecordHeader* header, uint previousChecksum)
+    {
+        Position = header->Position;
+        Sequence = header->Sequence;
+        PreviousChecksum = previousChecksum;
+        Entries = new ReadOnlySpan<LogEntry>(RecordHeader.Entries(header), header->EntryCount).ToArray();
+    }
+
+    /// <summary>Where its header lies.</summary>
+    public long Position { get; }
+
+    /// <summary>Its number.</summary>
+    public long Sequence { get; }
+
+    /// <summary>Checksum of the header before it.</summary>
+    public uint PreviousChecksum { get; }
+
+    /// <summary>What its slots hold.</summary>
+    public LogEntry[] Entries { get; }
+
+    /// <summary>Position after it.</summary>
+    public long EndPosition => Position + 1 + Entries.Length;
+}

@@ -1,0 +1,86 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
+
+namespace Weir.Core.Writeboost.Recovery;
+
+/// <summary>
+/// Writes to the log what a life that died without a power cut had acknowledged and not yet written (R1): its published
+/// slots behind the log's end, each at its own place, so that being cut short and started again does no harm.
+/// Slots that never were published become void entries; nobody was told that they are kept.
+/// </summary>
+public sealed unsafe class RamFinish(
+    Superblock superblock, Geometry geometry, RamSegments ram, BlockingIo io, DeviceQueue queue, Device cache, Replay replay)
+{
+    private long _sequence;
+    private uint _checksum;
+    private long _durable;
+
+    /// <summary>Position after the last record.</summary>
+    public long EndPosition { get; private set; }
+
+    /// <summary>Sequence after the last record.</summary>
+    public long NextSequence => _sequence;
+
+    /// <summary>Checksum of the last header.</summary>
+    public uint PreviousChecksum => _checksum;
+
+    /// <summary>The old life left something that the log does not have.</summary>
+    public static bool HasWork(RamSegments ram, in Geometry geometry, long endPosition)
+    {
+        for (int i = 0; i < ram.Count; i++)
+        {
+            long segment = ram.SequenceOf(i);
+            for (int slot = 0; slot < geometry.SlotsPerSegment; slot++)
+                if (geometry.Position(segment, slot) >= endPosition && ram.IsPublished(i, slot, segment)) return true;
+        }
+        return false;
+    }
+
+    /// <summary>Goes on where <paramref name="scan"/> found the log's end; returns when all is written.</summary>
+    public void Run(LogScan scan)
+    {
+        (EndPosition, _sequence, _checksum, _durable) =
+            (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum, scan.DurablePosition);
+        SortedList<long, int> segments = [];
+        for (int i = 0; i < ram.Count; i++)
+            if (ram.SequenceOf(i) >= geometry.SegmentOf(EndPosition)) segments.Add(ram.SequenceOf(i), i);
+        foreach ((long segment, int index) in segments) FinishSegment(segment, index);
+        io.WaitOrFail("writing the log", cache);
+    }
+
+    private void FinishSegment(long segment, int index)
+    {
+        int start = segment == geometry.SegmentOf(EndPosition) ? geometry.SlotOf(EndPosition) : 0;
+        while (start < geometry.SlotsPerSegment)
+        {
+            int boundary = (start | (geometry.BoundarySlots - 1)) + 1;
+            int end = boundary;
+            while (end > start + 1 && !ram.IsPublished(index, end - 1, segment)) end--;
+            if (end > start + 1) FinishRecord(segment, index, start, end);
+            start = boundary;
+        }
+    }
+
+    private void FinishRecord(long segment, int index, int start, int end)
+    {
+        Invariant.Check(!ram.IsPublished(index, start, segment));
+        Span<LogEntry> entries = stackalloc LogEntry[end - start - 1];
+        for (int slot = start + 1; slot < end; slot++)
+            entries[slot - start - 1] = ram.IsPublished(index, slot, segment) ? *ram.Entry(index, slot) : default;
+        RecordHeader* header = (RecordHeader*)ram.Data(index, start);
+        long position = geometry.Position(segment, start);
+        RecordWriter.Begin(header, superblock, position, _sequence, _checksum);
+        header->DurablePosition = _durable;
+        fixed (LogEntry* list = entries) RecordWriter.SetEntries(header, list, entries.Length);
+        RecordWriter.Finish(header);
+        io.Start(queue, IoKind.Write, geometry.OffsetOf(position), header, (long)(end - start) << Geometry.BlockShift);
+        replay.Apply(new PendingRecord(header, _checksum));
+        _sequence++;
+        _checksum = header->Checksum;
+        EndPosition = header->EndPosition;
+    }
+}

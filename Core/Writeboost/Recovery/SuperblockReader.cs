@@ -1,0 +1,41 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+
+namespace Weir.Core.Writeboost.Recovery;
+
+/// <summary>Reads both superblock copies and decides which one counts. Writes nothing.</summary>
+public static unsafe class SuperblockReader
+{
+    /// <summary>The newer whole copy of <paramref name="cache"/>; <paramref name="damaged"/> names a copy that is not whole.</summary>
+    /// <exception cref="UserErrorException">Neither copy is whole.</exception>
+    public static Superblock Read(BlockingIo io, DeviceQueue queue, Device cache, out string? damaged)
+    {
+        if (cache.SizeBytes < Geometry.SuperblockRegionBytes)
+            throw new UserErrorException($"{cache.Name}: too small for a cache: {cache.SizeBytes} bytes");
+        using AlignedMemory memory = new(2 * Superblock.Bytes);
+        Superblock* a = (Superblock*)memory.Pointer;
+        Superblock* b = a + 1;
+        io.Start(queue, IoKind.Read, 0, a, Superblock.Bytes);
+        io.Start(queue, IoKind.Read, Superblock.CopyBOffset, b, Superblock.Bytes);
+        io.WaitOrFail("reading the superblock", cache);
+        bool aIsWhole = Superblock.IsValid(a), bIsWhole = Superblock.IsValid(b);
+        damaged = aIsWhole ? bIsWhole ? null : "B" : "A";
+        if (aIsWhole && bIsWhole) return a->Generation >= b->Generation ? *a : *b;
+        if (aIsWhole) return *a;
+        if (bIsWhole) return *b;
+        bool ours = a->Magic == Superblock.MagicValue || b->Magic == Superblock.MagicValue;
+        throw new UserErrorException(ours
+            ? $"{cache.Name}: both superblock copies are damaged"
+            : $"{cache.Name}: not a weir cache: no superblock found");
+    }
+
+    /// <summary>Either copy carries the magic: this is, or was, a cache of ours.</summary>
+    public static bool IsOurs(ReadOnlySpan<byte> head)
+    {
+        ulong a = BitConverter.ToUInt64(head);
+        ulong b = head.Length >= Superblock.CopyBOffset + 8 ? BitConverter.ToUInt64(head[(int)Superblock.CopyBOffset..]) : 0;
+        return a == Superblock.MagicValue || b == Superblock.MagicValue;
+    }
+}

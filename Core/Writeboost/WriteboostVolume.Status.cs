@@ -1,0 +1,87 @@
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Queue;
+
+namespace Weir.Core.Writeboost;
+
+/// <content>The figures.</content>
+public sealed unsafe partial class WriteboostVolume
+{
+    private static readonly (RequestKind Kind, string Name)[] s_kinds =
+    [
+        (RequestKind.Read, "read"), (RequestKind.Write, "write"), (RequestKind.Flush, "flush"),
+        (RequestKind.Discard, "discard"), (RequestKind.WriteZeroes, "write_zeroes"),
+    ];
+
+    /// <inheritdoc/>
+    public void Report(IStatusWriter status)
+    {
+        status.Text("engine", Engine);
+        status.Text("layout", "native");
+        status.Text("name", Options.VolumeName);
+        status.Text("state", VolumeHealth.NameOf(Health.State));
+        if (Health.State != VolumeState.Healthy) status.Text("state_reason", Health.Reason);
+        status.Text("cache", Cache.Name);
+        status.Text("cache_uuid", Superblock.CacheId.ToString("D"));
+        status.Text("backing", Backing.Name);
+        status.Text("acknowledge_when", RamOutlivesProcess ? "in shared memory" : "durable");
+        status.Number("size_bytes", SizeBytes);
+        status.Number("epoch", Superblock.Epoch);
+        ReportLog(status);
+        ReportRequests(status);
+        ReportMemory(status);
+    }
+
+    /// <summary>Zeroes the request counters.</summary>
+    public void ClearStatistics()
+    {
+        foreach (QueueCounters? counters in _counters) counters?.Clear();
+    }
+
+    private void ReportLog(IStatusWriter status)
+    {
+        status.Number("segment_size_bytes", Geometry.SegmentBytes);
+        status.Number("segments", Geometry.SegmentCount);
+        status.Number("segments_free", Log.FreeSegments);
+        status.Number("segment_head", Log.HeadSegment);
+        status.Number("segment_tail", Log.TailSegment);
+        status.Number("log_reserved_position", Log.ReservedEnd);
+        status.Number("log_written_position", Log.Written);
+        status.Number("log_durable_position", Log.Durable);
+        status.Number("log_records_written", Log.RecordsWritten);
+        status.Number("log_bytes_written", Log.BytesWritten);
+        status.Number("log_flushes", Log.FlushCount);
+        status.Number("blocks_written_back", _blocksWrittenBack);
+        status.Number("segments_written_back", _segmentsWrittenBack);
+        status.Number("ranges", Ranges.Entries);
+    }
+
+    private void ReportRequests(IStatusWriter status)
+    {
+        foreach ((RequestKind kind, string name) in s_kinds)
+        {
+            status.Number($"requests_{name}", Sum(static (c, k) => c.Requests[k], (int)kind));
+            if (kind != RequestKind.Flush) status.Number($"{name}_bytes", Sum(static (c, k) => c.Bytes[k], (int)kind));
+        }
+        status.Number("requests_fua", Sum(static (c, _) => c.Fua, 0));
+        status.Number("blocks_read_ram", Sum(static (c, _) => c.FromRam, 0));
+        status.Number("blocks_read_cache", Sum(static (c, _) => c.FromCache, 0));
+        status.Number("blocks_read_backing", Sum(static (c, _) => c.FromBacking, 0));
+    }
+
+    private void ReportMemory(IStatusWriter status)
+    {
+        status.Number("ram_segments", Log.Ram.Count);
+        status.Number("ram_segments_bytes", Log.Ram.DataBytes);
+        status.Number("index_bytes", Index.BytesUsed + ((long)Geometry.SegmentCount * SegmentTable.BytesPerSegment));
+        status.Number("ranges_memory_bytes", Ranges.BytesUsed);
+    }
+
+    private long Sum(System.Func<QueueCounters, int, long> value, int kind)
+    {
+        long sum = 0;
+        foreach (QueueCounters? counters in _counters)
+            if (counters != null) sum += value(counters, kind);
+        return sum;
+    }
+}

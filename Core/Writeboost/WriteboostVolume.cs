@@ -1,0 +1,156 @@
+using System;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Index;
+using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Queue;
+
+namespace Weir.Core.Writeboost;
+
+/// <summary>
+/// The engine <c>writeboost</c>: a log-structured write cache, rebuilt from dm-lc and dm-writeboost (seeds 000, 001, 003).
+/// This class holds what the queue threads share; their work is in <see cref="WriteboostQueue"/>.
+/// </summary>
+public sealed unsafe partial class WriteboostVolume : IVolume
+{
+    private readonly IRamStore _ram;
+    private readonly QueueCounters[] _counters = new QueueCounters[ReaderGate.MaxQueues];
+    private readonly WriteboostQueue?[] _queues = new WriteboostQueue?[ReaderGate.MaxQueues];
+    private int _queueCount;
+    private int _openQueues;
+    private long _lastActivityUs;
+    private int _draining;
+    private int _rangesPressed;
+    private long _blocksWrittenBack;
+    private long _segmentsWrittenBack;
+
+    /// <summary>The superblock as last written or about to be; changed on the first queue's thread only.</summary>
+    public Superblock Superblock;
+
+    /// <inheritdoc/>
+    public string Engine => "writeboost";
+
+    /// <inheritdoc/>
+    public long SizeBytes => Backing.SizeBytes;
+
+    /// <inheritdoc/>
+    public bool ReadOnly => Options.ReadOnly;
+
+    /// <inheritdoc/>
+    public bool CanDiscard => true;
+
+    /// <inheritdoc/>
+    public bool CanFastZero => true;
+
+    /// <summary>Settings of this life.</summary>
+    public WriteboostOptions Options { get; }
+
+    /// <summary>Where things are.</summary>
+    public Geometry Geometry { get; }
+
+    /// <summary>The state, and why.</summary>
+    public VolumeHealth Health { get; }
+
+    internal Device Cache { get; }
+
+    internal Device Backing { get; }
+
+    internal SegmentLog Log { get; private set; }
+
+    internal BlockIndex Index { get; }
+
+    internal RangeMap Ranges { get; }
+
+    internal ReaderGate Gate { get; }
+
+    internal bool RamOutlivesProcess => _ram.OutlivesProcess;
+
+    internal bool FlushesBacking => Backing.CanFlush;
+
+    internal long LastActivityUs => Volatile.Read(ref _lastActivityUs);
+
+    internal bool IsDraining => Volatile.Read(ref _draining) != 0;
+
+    internal bool RangesPressed => Volatile.Read(ref _rangesPressed) != 0;
+
+    internal bool OtherQueuesStopped => Volatile.Read(ref _openQueues) == 0;
+
+    /// <inheritdoc/>
+    public IVolumeQueue OpenQueue(int index, IoContext io)
+    {
+        Invariant.Check((uint)index < ReaderGate.MaxQueues);
+        Interlocked.Increment(ref _openQueues);
+        WriteboostQueue queue = new(this, index, io);
+        Volatile.Write(ref _queues[index], queue);
+        int count = Volatile.Read(ref _queueCount);
+        while (count <= index) count = Interlocked.CompareExchange(ref _queueCount, index + 1, count);
+        io.RegisterSlab(Log.Ram.DataStart, Log.Ram.DataBytes);
+        return queue;
+    }
+
+    /// <summary>Writes everything back as soon as it can, in the background; from any thread.</summary>
+    public void Drain()
+    {
+        Volatile.Write(ref _draining, 1);
+        WakeQueues();
+    }
+
+    /// <summary>Blocks and ranges that only the log has. From any thread.</summary>
+    public bool IsDrained => !IsDraining && Log.TailSegment > Log.HeadSegment;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Log.Ram.Dispose();
+        Log.Table.Dispose();
+        Log.Dispose();
+        Index.Dispose();
+        Ranges.Dispose();
+        Gate.Dispose();
+        foreach (WriteboostQueue? queue in _queues) queue?.Dispose();
+        Backing.Dispose();
+        Cache.Dispose();
+    }
+
+    internal QueueCounters CountersOf(int index) => _counters[index] ??= new QueueCounters();
+
+    internal void NoteActivity(long nowUs) => Volatile.Write(ref _lastActivityUs, nowUs);
+
+    internal void QueueStopped() => Interlocked.Decrement(ref _openQueues);
+
+    internal void WakeQueues()
+    {
+        for (int i = 0; i < Volatile.Read(ref _queueCount); i++) Volatile.Read(ref _queues[i])?.Wake();
+    }
+
+    // The budget of ranges is full: write-back must free some, the open segment's too.
+    internal void RelieveRanges()
+    {
+        if (Interlocked.Exchange(ref _rangesPressed, 1) == 0) WakeQueues();
+    }
+
+    internal void EndRelief()
+    {
+        Volatile.Write(ref _draining, 0);
+        Volatile.Write(ref _rangesPressed, 0);
+        WakeQueues();
+    }
+
+    internal void CountWrittenBack(int blocks, int segments)
+    {
+        _blocksWrittenBack += blocks;
+        _segmentsWrittenBack += segments;
+        if (!IsDraining) Volatile.Write(ref _rangesPressed, 0);
+    }
+
+    internal void SetCleanEnd()
+    {
+        Superblock.Flags |= Superblock.CleanFlag;
+        Superblock.EndPosition = Log.DurableRecord;
+        (Superblock.EndSequence, Superblock.EndChecksum) = Log.Chain;
+    }
+
+    internal void ForgetRam() => _ram.Delete(RamSegments.NameOf(Superblock));
+}
