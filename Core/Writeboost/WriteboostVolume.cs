@@ -1,4 +1,3 @@
-using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;

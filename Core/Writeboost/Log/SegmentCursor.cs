@@ -5,7 +5,7 @@ using Weir.Core.Base;
 namespace Weir.Core.Writeboost.Log;
 
 /// <summary>Slots that one atomic add has given to one writer.</summary>
-public readonly ref struct Reservation(long segment, int first, int count, int recordStart)
+public readonly struct Reservation(long segment, int first, int count, int recordStart)
 {
     /// <summary>Segment sequence.</summary>
     public readonly long Segment = segment;

@@ -12,7 +12,7 @@ public sealed unsafe partial class SegmentLog
     /// </summary>
     public bool TryReserve(int wanted, LogPort port, out Reservation reservation)
     {
-        while (!_cursor.TryReserve(wanted, Geometry, out reservation))
+        while (!_cursor.TryReserve(wanted, _geometry, out reservation))
             if (!TryOpenNext(port)) return false;
         return true;
     }
@@ -57,7 +57,7 @@ public sealed unsafe partial class SegmentLog
 
     private long Close(LogPort port, bool wholeSegment)
     {
-        CloseResult result = _cursor.Close(wholeSegment, Geometry, out long segment, out int start, out int end);
+        CloseResult result = _cursor.Close(wholeSegment, _geometry, out long segment, out int start, out int end);
         if (result == CloseResult.Full) return Geometry.Position(segment, Geometry.SlotsPerSegment);
         int ram = Table.RamOf(Geometry.Physical(segment));
         if (wholeSegment && ram >= 0) Volatile.Write(ref _segmentEnds[ram], end);

@@ -122,7 +122,7 @@ public sealed unsafe partial class SegmentLog
 
     private void StartCommit(LogPort port, long wanted)
     {
-        long target = wanted > _cursor.OpenRecord(Geometry) ? CloseOpenRecord(port) : wanted;
+        long target = wanted > _cursor.OpenRecord(_geometry) ? CloseOpenRecord(port) : wanted;
         _commit.Enter();
         _target = target;
         _commit.Exit();

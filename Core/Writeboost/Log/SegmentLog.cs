@@ -2,7 +2,6 @@ using System;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Threading;
-using Weir.Core.Base;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Log;
@@ -22,6 +21,7 @@ public sealed unsafe partial class SegmentLog : IDisposable
     private const int Ready = 1 << 20;
 
     private readonly Superblock _superblock;
+    private readonly Geometry _geometry;
     private readonly int* _counters;
     private readonly ushort* _recordEnds;
     private readonly int* _segmentEnds;
@@ -42,7 +42,7 @@ public sealed unsafe partial class SegmentLog : IDisposable
         VolumeHealth health, in LogEnd end, Action wakeQueues)
     {
         _superblock = superblock;
-        Geometry = geometry;
+        _geometry = geometry;
         Ram = ram;
         Table = table;
         _gate = gate;
@@ -60,7 +60,7 @@ public sealed unsafe partial class SegmentLog : IDisposable
     }
 
     /// <summary>Geometry of the cache.</summary>
-    public Geometry Geometry { get; }
+    public Geometry Geometry => _geometry;
 
     /// <summary>The RAM segments.</summary>
     public RamSegments Ram { get; }
@@ -72,7 +72,7 @@ public sealed unsafe partial class SegmentLog : IDisposable
     public VolumeHealth Health { get; }
 
     /// <summary>Position below which every slot has been reserved.</summary>
-    public long ReservedEnd => _cursor.ReservedEnd(Geometry);
+    public long ReservedEnd => _cursor.ReservedEnd(_geometry);
 
     /// <summary>Segment that is open, or was last.</summary>
     public long HeadSegment => SegmentCursor.SegmentOf(_cursor.Load());
@@ -94,7 +94,7 @@ public sealed unsafe partial class SegmentLog : IDisposable
     private void StartAfter(in LogEnd end)
     {
         long last = end.LastSegment;
-        _cursor.Park(last, Geometry);
+        _cursor.Park(last, _geometry);
         _tailSegment = end.TailSegment;
         _sealSegment = _releaseSegment = last + 1;
         _nextSequence = end.NextSequence;

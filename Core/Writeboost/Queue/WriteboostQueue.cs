@@ -10,7 +10,7 @@ namespace Weir.Core.Writeboost.Queue;
 /// One thread's door to a <see cref="WriteboostVolume"/>: requests come in, are answered from RAM, cache or backing
 /// device, or wait for room (parked) or for durability (waiting), and go out through the completed list.
 /// </summary>
-public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler
+public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, IDisposable
 {
     private const int Eio = 5, Enotsup = 95;
 
@@ -93,7 +93,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler
     public int StopResult => !_stopping ? 0 : _caretaker?.StopResult ?? 1;
 
     /// <summary>Gives native memory back; nothing is under way.</summary>
-    internal void Dispose()
+    public void Dispose()
     {
         _bounces.Dispose();
         _caretaker?.Dispose();

@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
-using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Recovery;
 
