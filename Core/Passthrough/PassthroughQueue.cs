@@ -1,0 +1,219 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Native;
+
+namespace Weir.Core.Passthrough;
+
+/// <summary>
+/// One thread's door to a <see cref="PassthroughVolume"/>. A request holds one operation from its start to its end
+/// and submits it once per <see cref="Step"/>; requests that find the pool empty wait in order.
+/// </summary>
+internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
+{
+    /// <summary>What the request's operation does at the moment, in <see cref="IoOp.Step"/>.</summary>
+    private enum Step : byte
+    {
+        /// <summary>The request itself, or its aligned middle.</summary>
+        Main,
+        /// <summary>The flush of a FUA write, or of the stop.</summary>
+        Flush,
+        /// <summary>Unaligned edges, see PassthroughQueue.Unaligned.cs.</summary>
+        HeadRead, HeadWrite, TailRead, TailWrite,
+    }
+
+    // How soon a write comes again that waits at the gate for a write of another thread.
+    private const long GateRetryUs = 100;
+
+    private readonly PassthroughVolume _volume;
+    private readonly IoContext _io;
+    private readonly DeviceQueue _device;
+    private readonly long _blockMask;
+    private readonly byte _handler;
+    private RequestList _parked;
+    private RequestList _completed;
+    private int _inFlight;
+    private bool _atGate;
+    private bool _stopping;
+
+    public PassthroughQueue(PassthroughVolume volume, IoContext io)
+    {
+        _volume = volume;
+        _io = io;
+        _device = volume.Backing.OpenQueue(io);
+        _blockMask = volume.Backing.LogicalBlockBytes - 1;
+        _handler = io.AddHandler(this);
+        _edge = _blockMask < MinimumUnit ? null : new Slab(MinimumUnit * 8);
+    }
+
+    public PassthroughCounters Counters;
+
+    public int StopResult { get; private set; }
+
+    public long DeadlineUs => _atGate ? _io.NowUs + GateRetryUs : long.MaxValue;
+
+    public void Submit(Request* request)
+    {
+        Invariant.Check(!_stopping);
+        request->Result = 0;
+        request->Next = null;
+        if (_volume.ReadOnly && request->Kind != RequestKind.Read) Finish(request, ReadOnlyResult(request));
+        else if (!_parked.IsEmpty || !TryStart(request)) _parked.Add(request);
+    }
+
+    public Request* TakeCompleted() => _completed.Take();
+
+    public void Poll(long nowUs)
+    {
+        while (!_parked.IsEmpty && TryStart(_parked.First)) _ = _parked.Take();
+        TryFinishStop();
+    }
+
+    public void Completed(IoOp* op)
+    {
+        Request* request = op->Request;
+        if (request == null) FinishStop(op);
+        else if (op->Result < 0) End(op, request, op->Result);
+        else Next(op, request);
+    }
+
+    public void BeginStop()
+    {
+        _stopping = true;
+        TryFinishStop();
+    }
+
+    public int BlockStatus(long offsetBytes, long lengthBytes, Span<Extent> extents)
+    {
+        const uint hole = 1, zero = 2;
+        long end = offsetBytes + lengthBytes;
+        int count = 0;
+        while (offsetBytes < end && count < extents.Length)
+        {
+            long next = Math.Min(_volume.Backing.ExtentEnd(offsetBytes, out bool isHole), end);
+            uint flags = isHole ? hole | zero : 0;
+            if (count > 0 && extents[count - 1].Flags == flags) count--;
+            else extents[count].LengthBytes = 0;
+            extents[count].LengthBytes += next - offsetBytes;
+            extents[count++].Flags = flags;
+            offsetBytes = next;
+        }
+        return count;
+    }
+
+    /// <summary>Nothing to flush where nothing is written; all else changes something.</summary>
+    private static int ReadOnlyResult(Request* request) => request->Kind == RequestKind.Flush ? 0 : -Errno.EPERM;
+
+    /// <summary>False: no operation free, or another write is in the way; nothing has happened.</summary>
+    private bool TryStart(Request* request)
+    {
+        _atGate = false;
+        IoOp* op = _io.Acquire(_handler, KindOf(request->Kind));
+        if (op == null) return false;
+        op->Request = request;
+        if (_blockMask > MinimumUnit && !TryEnterGate(request))
+        {
+            _io.Release(op);
+            _atGate = true;
+            return false;
+        }
+        _inFlight++;
+        Begin(op, request);
+        return true;
+    }
+
+    private void Begin(IoOp* op, Request* request)
+    {
+        if (request->Kind == RequestKind.Flush) SubmitFlush(op);
+        else if (!IsUnaligned(request)) SubmitRange(op, request, request->OffsetBytes, request->LengthBytes);
+        else if (request->Kind == RequestKind.Read) SubmitWholeBlocks(op, request);
+        else BeginUnaligned(op, request);
+    }
+
+    private void Next(IoOp* op, Request* request)
+    {
+        Step step = (Step)op->Step;
+        if (step >= Step.HeadRead || (step == Step.Main && IsUnaligned(request))) NextUnaligned(op, request);
+        else if (step == Step.Main && NeedsFlush(request)) SubmitFlush(op);
+        else End(op, request, 0);
+    }
+
+    private static bool NeedsFlush(Request* request) =>
+        request->Kind != RequestKind.Read && (request->Flags & RequestFlags.Fua) != 0;
+
+    private void SubmitRange(IoOp* op, Request* request, long offset, long length)
+    {
+        op->Step = (byte)Step.Main;
+        op->Kind = KindOf(request->Kind);
+        op->OffsetBytes = offset;
+        op->LengthBytes = length;
+        op->Buffer = request->Data + (offset - request->OffsetBytes);
+        _device.Submit(op);
+    }
+
+    private void SubmitFlush(IoOp* op)
+    {
+        op->Step = (byte)Step.Flush;
+        op->Kind = IoKind.Flush;
+        _device.Submit(op);
+    }
+
+    /// <summary>The request is done. A flush is believed only if none has failed before (R6).</summary>
+    private void End(IoOp* op, Request* request, int result)
+    {
+        if ((Step)op->Step == Step.Flush)
+        {
+            if (result < 0) _volume.FailFlushes(result);
+            result = _volume.FlushError;
+        }
+        if (_blockMask > MinimumUnit) LeaveGate(request);
+        _io.Release(op);
+        _inFlight--;
+        Finish(request, result);
+    }
+
+    private void Finish(Request* request, int result)
+    {
+        request->Result = result;
+        Counters.Count(request->Kind, request->LengthBytes, result);
+        _completed.Add(request);
+    }
+
+    /// <summary>R15: when the last request is done, one more flush.</summary>
+    private void TryFinishStop()
+    {
+        if (!_stopping || StopResult != 0 || _inFlight > 0 || !_parked.IsEmpty) return;
+        if (_volume.ReadOnly)
+        {
+            Stopped(1);
+            return;
+        }
+        IoOp* op = _io.Acquire(_handler, IoKind.Flush, urgent: true);
+        if (op == null) return;
+        _inFlight++;
+        SubmitFlush(op);
+    }
+
+    private void FinishStop(IoOp* op)
+    {
+        if (op->Result < 0) _volume.FailFlushes(op->Result);
+        _io.Release(op);
+        _inFlight--;
+        Stopped(_volume.FlushError < 0 ? _volume.FlushError : 1);
+    }
+
+    private void Stopped(int result)
+    {
+        StopResult = result;
+        _edge?.Dispose();
+    }
+
+    private static IoKind KindOf(RequestKind kind) => kind switch
+    {
+        RequestKind.Read => IoKind.Read,
+        RequestKind.Write => IoKind.Write,
+        RequestKind.Flush => IoKind.Flush,
+        RequestKind.Discard => IoKind.Discard,
+        _ => IoKind.WriteZeroes,
+    };
+}

@@ -1,0 +1,88 @@
+using System;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Io;
+
+namespace Weir.Core.Passthrough;
+
+/// <summary>
+/// The trivial engine: every request goes to the backing device as it is. The baseline of every comparison, and the
+/// shape of an engine with nothing in it.
+/// </summary>
+/// <remarks>
+/// Errors are reported to the client at once, without another try. After a failed flush nothing tells what of the
+/// earlier writes is durable, so no later flush succeeds (R6): the state is <c>failed</c>.
+/// </remarks>
+public sealed class PassthroughVolume : IVolume
+{
+    private const int QueuesMax = 64;
+
+    private readonly PassthroughQueue?[] _queues = new PassthroughQueue[QueuesMax];
+    private int _flushError;
+
+    /// <summary>Serves <paramref name="backing"/>, which stays the caller's to dispose, after this volume.</summary>
+    public PassthroughVolume(Device backing, bool readOnly = false)
+    {
+        if (!readOnly && !backing.CanFlush)
+            throw new UserErrorException($"{backing.Name}: cannot flush its cache; nothing on it could be promised");
+        Backing = backing;
+        ReadOnly = readOnly;
+    }
+
+    /// <summary>What is served.</summary>
+    public Device Backing { get; }
+
+    /// <inheritdoc/>
+    public string Engine => "passthrough";
+
+    /// <inheritdoc/>
+    public long SizeBytes => Backing.SizeBytes;
+
+    /// <inheritdoc/>
+    public bool ReadOnly { get; }
+
+    /// <inheritdoc/>
+    public bool CanDiscard => !ReadOnly;
+
+    /// <summary>Not known: a device without zeroing of its own is written with zeroes.</summary>
+    public bool CanFastZero => false;
+
+    /// <summary>0, or the negative errno of the first flush that failed.</summary>
+    internal int FlushError => Volatile.Read(ref _flushError);
+
+    /// <summary>Keeps unaligned writes on devices with 4 KiB sectors from undoing others.</summary>
+    internal ExclusiveGate Gate { get; } = new();
+
+    /// <inheritdoc/>
+    public IVolumeQueue OpenQueue(int index, IoContext io)
+    {
+        PassthroughQueue queue = new(this, io);
+        Volatile.Write(ref _queues[index], queue);
+        return queue;
+    }
+
+    /// <inheritdoc/>
+    public void Report(IStatusWriter status)
+    {
+        PassthroughCounters sum = default;
+        for (int i = 0; i < QueuesMax; i++)
+            if (Volatile.Read(ref _queues[i]) is { } queue) sum.Add(queue.Counters);
+        status.Text("state", FlushError < 0 ? "failed" : ReadOnly ? "read-only" : "ok");
+        status.Text("backing", Backing.Name);
+        status.Number("size_bytes", SizeBytes);
+        status.Number("reads", sum.Reads);
+        status.Number("read_bytes", sum.ReadBytes);
+        status.Number("writes", sum.Writes);
+        status.Number("write_bytes", sum.WriteBytes);
+        status.Number("flushes", sum.Flushes);
+        status.Number("discards", sum.Discards);
+        status.Number("write_zeroes", sum.Zeroes);
+        status.Number("errors", sum.Errors);
+    }
+
+    /// <summary>The backing device stays open: the opener closes it.</summary>
+    public void Dispose() => Array.Clear(_queues);
+
+    /// <summary>Remembers the first failure.</summary>
+    internal void FailFlushes(int error) => Interlocked.CompareExchange(ref _flushError, error, 0);
+}
