@@ -48,6 +48,8 @@ internal static unsafe partial class LibcImports
     internal static partial int socketpair(int domain, int type, int protocol, int* pair);
     [LibraryImport(C, SetLastError = true)] internal static partial int bind(int fd, void* address, uint length);
     [LibraryImport(C, SetLastError = true)] internal static partial int connect(int fd, void* address, uint length);
+    [LibraryImport(C, SetLastError = true)]
+    internal static partial int accept4(int fd, void* address, uint* length, int flags);
     [LibraryImport(C, SetLastError = true)] internal static partial int listen(int fd, int backlog);
     [LibraryImport(C, SetLastError = true)] internal static partial int getsockname(int fd, void* address, uint* length);
     [LibraryImport(C, SetLastError = true)] internal static partial int shutdown(int fd, int how);

@@ -54,6 +54,9 @@ public static unsafe class Sockets
         return Connect(Stream(family), address, length);
     }
 
+    /// <summary>Waits for a connection on a listening socket.</summary>
+    public static int Accept(int fd) => Libc.Result(LibcImports.accept4(fd, null, null, Const.SOCK_CLOEXEC));
+
     /// <summary>Two connected Unix stream sockets.</summary>
     public static int Pair(out int first, out int second)
     {

@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Generic;
+using System.Text;
 using System.Threading;
 using Weir.Core.Devices;
 using Weir.Core.Io;
@@ -11,8 +13,8 @@ internal sealed record NbdServerOptions
     /// <summary>What can be asked for; the first is the default export.</summary>
     public required Export[] Exports { get; init; }
 
-    /// <summary>Addresses as <see cref="Listener.Open"/> takes them.</summary>
-    public required string[] Listen { get; init; }
+    /// <summary>Where clients connect. The server's to dispose from now on.</summary>
+    public required Listener[] Listeners { get; init; }
 
     /// <summary>Queue threads.</summary>
     public int Queues { get; init; } = 1;
@@ -28,7 +30,7 @@ internal sealed record NbdServerOptions
 /// Volumes served over NBD: listeners, queue threads, and what the threads share. <see cref="Start"/>,
 /// <see cref="Stop"/>, <see cref="Join"/>; the volumes stay the caller's.
 /// </summary>
-internal sealed class NbdServer : IDisposable
+internal sealed class NbdServer : IServing
 {
     /// <summary>When stopping, clients that do not take their replies get this long.</summary>
     public const long StopPatienceUs = 3_000_000;
@@ -43,7 +45,7 @@ internal sealed class NbdServer : IDisposable
     {
         Exports = options.Exports;
         MaxConnections = options.MaxConnections;
-        Listeners = new Listener[options.Listen.Length];
+        Listeners = options.Listeners;
         IVolume[] volumes = Array.ConvertAll(Exports, export => export.Volume);
         _threads = new QueueThread[options.Queues];
         _counters = new NbdCounters[options.Queues];
@@ -70,19 +72,31 @@ internal sealed class NbdServer : IDisposable
     /// <summary>What each queue has done.</summary>
     public ReadOnlySpan<NbdCounters> Counters => _counters;
 
-    /// <summary>Listens, starts the threads and serves. Throws one clear line when an address cannot be had.</summary>
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Uris => Array.ConvertAll(Listeners, listener => listener.Uri(NameOf(0)));
+
+    /// <inheritdoc/>
+    public string? Warning
+    {
+        get
+        {
+            foreach (QueueThread thread in _threads)
+                if ((thread.Io as RingContext)?.Warning is { } warning) return warning;
+            return null;
+        }
+    }
+
+    /// <summary>Starts the threads and serves.</summary>
     public static NbdServer Start(NbdServerOptions options)
     {
         NbdServer server = new(options);
-        for (int i = 0; i < options.Listen.Length; i++) server.OpenListener(i, options.Listen[i]);
         // The first queue accepts for the others, so it starts last.
         for (int i = server._threads.Length - 1; i >= 0; i--) server._threads[i].Start();
         return server;
     }
 
     /// <summary>The address of an export, for people and programs.</summary>
-    public string Uri(int listener, int export) =>
-        Listeners[listener].Uri(System.Text.Encoding.UTF8.GetString(Exports[export].Name));
+    public string Uri(int listener, int export) => Listeners[listener].Uri(NameOf(export));
 
     /// <summary>Begins the orderly stop; any thread, any number of times.</summary>
     public void Stop()
@@ -127,16 +141,5 @@ internal sealed class NbdServer : IDisposable
         foreach (QueueThread thread in _threads) thread.Dispose();
     }
 
-    private void OpenListener(int index, string address)
-    {
-        try
-        {
-            Listeners[index] = Listener.Open(address);
-        }
-        catch
-        {
-            foreach (Listener? listener in Listeners) listener?.Dispose();
-            throw;
-        }
-    }
+    private string NameOf(int export) => Encoding.UTF8.GetString(Exports[export].Name);
 }

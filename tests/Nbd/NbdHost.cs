@@ -24,7 +24,7 @@ internal sealed class NbdHost : IDisposable
         Server = NbdServer.Start(new NbdServerOptions
         {
             Exports = exports,
-            Listen = listen ?? ["unix:" + Path],
+            Listeners = Array.ConvertAll(listen ?? ["unix:" + Path], Listener.Open),
             Queues = queues,
             MaxConnections = maxConnections,
             OnFailure = failure => _failure = failure,

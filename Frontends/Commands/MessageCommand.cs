@@ -1,0 +1,33 @@
+using System;
+using System.CommandLine;
+using Weir.Core.Base;
+using Weir.Frontends.Control;
+
+namespace Weir.Frontends.Commands;
+
+/// <summary><c>weir message</c>: reads and sets what can be tuned on a served volume.</summary>
+internal static class MessageCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Build()
+    {
+        Option<string> control = SharedOptions.Control();
+        Argument<string> key = new("KEY") { Description = "What to read or set; 'help' lists everything." };
+        Argument<string?> value = new("VALUE")
+        {
+            Description = "The new value; without it the present one is printed.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        Command command = new("message", "Read or set what can be tuned on a served volume.") { control, key, value };
+        command.SetAction(result => Run(result.GetValue(control)!, result.GetValue(key)!, result.GetValue(value)));
+        return command;
+    }
+
+    private static int Run(string control, string key, string? value)
+    {
+        if ((key + value).AsSpan().IndexOfAny(" \t\r\n") >= 0)
+            throw new UserErrorException($"message '{key}': a key or value has no blanks", 2);
+        Console.Out.Write(ControlConnection.Ask(control, $"message {key} {value}".TrimEnd()));
+        return Program.Done;
+    }
+}

@@ -1,0 +1,102 @@
+using System.CommandLine;
+using System.Linq;
+using Weir.Core.Base;
+
+namespace Weir.Frontends.Commands;
+
+/// <summary><c>weir serve</c>: serves a volume until it is told to stop.</summary>
+internal static class ServeCommand
+{
+    private const int QueuesMax = 64;
+
+    /// <summary>The command.</summary>
+    public static Command Build()
+    {
+        Argument<string> engine = SharedOptions.Engine("How to cache: writeboost, or passthrough for no cache at all.");
+        Option<string?> cache = SharedOptions.Cache();
+        Option<string[]> backing = new("--backing")
+        {
+            HelpName = "[NAME=]PATH",
+            Description = "The slow device and the name clients ask for: a file, a block device, or a modelled disk "
+                + "slow:PATH?seek=8ms&bandwidth=150M.",
+            Required = true,
+        };
+        Option<string> layout = SharedOptions.Layout();
+        Option<string?> segmentSize = SharedOptions.SegmentSize();
+        ServeListenOptions listening = new();
+        Option<string[]> option = new("--option")
+        {
+            HelpName = "KEY=VALUE",
+            Description = "An engine option; 'weir message --control PATH help' lists them.",
+        };
+        Option<bool> readOnly = new("--read-only") { Description = "Refuse writes, and write nothing anywhere." };
+        Command command = new("serve", "Serve a volume: format a blank cache, open a formatted one.")
+        {
+            engine, cache, backing, layout, segmentSize, listening.Frontend, listening.Listen, listening.Control,
+            listening.Queues, option, readOnly,
+        };
+        command.SetAction(result =>
+        {
+            (string name, string path) = VolumeSpec.SplitBacking(Single(result.GetValue(backing)!));
+            VolumeSpec spec = new()
+            {
+                Engine = result.GetValue(engine)!,
+                Name = name,
+                Cache = result.GetValue(cache),
+                Backing = path,
+                Layout = result.GetValue(layout)!,
+                SegmentBytes = SharedOptions.SizeOf(result.GetValue(segmentSize), "--segment-size"),
+                ReadOnly = result.GetValue(readOnly),
+                Options = (result.GetValue(option) ?? []).Select(VolumeSpec.SplitOption).ToArray(),
+            };
+            return Server.Run(spec.Check(), listening.Read(result, name));
+        });
+        return command;
+    }
+
+    private static string Single(string[] backings) => backings.Length == 1
+        ? backings[0]
+        : throw new UserErrorException("several --backing devices on one cache are not in this version", 2);
+
+    /// <summary>The options that say how clients reach the volume.</summary>
+    private sealed class ServeListenOptions
+    {
+        public Option<string> Frontend { get; } = new("--frontend")
+        {
+            HelpName = "nbd",
+            Description = "How clients reach the volume; this version has 'nbd'.",
+            DefaultValueFactory = _ => "nbd",
+        };
+
+        public Option<string[]> Listen { get; } = new("--listen")
+        {
+            HelpName = "ADDRESS",
+            Description = "unix:PATH, tcp:HOST:PORT or tcp:PORT (127.0.0.1); may be given more than once.",
+        };
+
+        public Option<string?> Control { get; } = new("--control")
+        {
+            HelpName = "PATH",
+            Description = "Socket for weir status, message and stop; none without it.",
+        };
+
+        public Option<int> Queues { get; } = new("--queues")
+        {
+            HelpName = "N",
+            Description = "Queue threads.",
+            DefaultValueFactory = _ => 1,
+        };
+
+        public ServingSpec Read(ParseResult result, string name)
+        {
+            string frontend = result.GetValue(Frontend)!;
+            if (frontend == "ublk") throw new UserErrorException("the ublk frontend is not in this version; use nbd", 2);
+            if (frontend != "nbd") throw new UserErrorException($"unknown frontend '{frontend}'; this version has: nbd", 2);
+            int queues = result.GetValue(Queues);
+            if (queues is < 1 or > QueuesMax) throw new UserErrorException($"--queues {queues}: expected 1 to {QueuesMax}", 2);
+            string[] listen = result.GetValue(Listen) ?? [];
+            if (listen.Length == 0) listen = [ServingSpec.DefaultAddress(name)];
+            return new ServingSpec(listen, result.GetValue(Control), queues);
+        }
+    }
+}

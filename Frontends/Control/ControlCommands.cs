@@ -1,0 +1,72 @@
+using System;
+using System.Collections.Generic;
+using System.Text;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Frontends.Status;
+
+namespace Weir.Frontends.Control;
+
+/// <summary>What can be asked of a served volume over its control socket.</summary>
+/// <param name="tunables">What <c>message</c> can set.</param>
+/// <param name="report">Adds the figures of the program and the volume.</param>
+/// <param name="stop">Begins the orderly stop and returns when it is over: 0, or a negative errno.</param>
+internal sealed class ControlCommands(
+    IReadOnlyList<Tunable> tunables, Action<IStatusWriter> report, Func<int> stop)
+{
+    /// <summary>Runs one line of the conversation and returns the text of the answer.</summary>
+    public string Run(string line, out bool untilExit)
+    {
+        string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        untilExit = words is ["stop"];
+        return words switch
+        {
+            ["status", "json"] => Json(),
+            ["status", ..] => Table(),
+            ["message", "help"] => Help(),
+            ["message", var key] => Tunable.Find(tunables, key).Read() + "\n",
+            ["message", var key, var value] => Set(key, value),
+            ["stop"] => Stop(),
+            _ => throw new UserErrorException($"unknown request '{line}'; known: status, message, stop", 2),
+        };
+    }
+
+    private string Json()
+    {
+        using JsonStatus status = new();
+        report(status);
+        return status.Finish();
+    }
+
+    private string Table()
+    {
+        TextStatus status = new();
+        report(status);
+        return status.Finish();
+    }
+
+    private string Set(string key, string value)
+    {
+        Tunable tunable = Tunable.Find(tunables, key);
+        tunable.Set(value, atStart: false);
+        return $"{tunable.Name} {tunable.Read()}\n";
+    }
+
+    private string Help()
+    {
+        StringBuilder text = new();
+        text.Append($"{"key",-26} {"now",8} {"range",-16} {"default",8}  meaning\n");
+        foreach (Tunable t in tunables)
+        {
+            string meaning = t.Meaning + (t.Write == null ? " (at the start only)" : "");
+            text.Append($"{t.Name,-26} {t.Read(),8} {t.Minimum + ".." + t.Maximum,-16} {t.Default,8}  {meaning}\n");
+        }
+        return text.ToString();
+    }
+
+    private string Stop()
+    {
+        int result = stop();
+        return result >= 0 ? "" : throw new UserErrorException($"stopped, but not everything is durable: {-result}");
+    }
+}

@@ -1,0 +1,91 @@
+using System;
+using System.IO;
+using System.Text;
+using Weir.Core.Base;
+using Weir.Native;
+
+namespace Weir.Frontends.Control;
+
+/// <summary>
+/// One side of a control conversation. The client sends one line; the server answers with a line <c>ok</c> or
+/// <c>error CODE TEXT</c>, then the text asked for, then closes. Plain UTF-8, so that <c>nc -U</c> can speak it too.
+/// </summary>
+internal sealed unsafe class ControlConnection(int fd) : IDisposable
+{
+    private const int LineBytesMax = 4096;
+
+    private int _fd = fd;
+
+    /// <summary>The text up to the first newline or the end; null when it is too long or the other side failed.</summary>
+    public string? ReadLine()
+    {
+        byte[] line = new byte[LineBytesMax];
+        for (int length = 0; length < line.Length; length++)
+        {
+            long got;
+            fixed (byte* at = &line[length]) got = Libc.Read(_fd, at, 1);
+            if (got == -Errno.EINTR) length--;
+            else if (got < 0) return null;
+            else if (got == 0 || line[length] == '\n') return Encoding.UTF8.GetString(line, 0, length);
+        }
+        return null;
+    }
+
+    /// <summary>Everything up to the end.</summary>
+    public string ReadToEnd()
+    {
+        using MemoryStream all = new();
+        byte[] chunk = new byte[LineBytesMax];
+        while (true)
+        {
+            long got;
+            fixed (byte* at = chunk) got = Libc.Read(_fd, at, chunk.Length);
+            if (got == -Errno.EINTR) continue;
+            if (got <= 0) return Encoding.UTF8.GetString(all.ToArray());
+            all.Write(chunk, 0, (int)got);
+        }
+    }
+
+    /// <summary>Writes all of it; false when the other side is gone.</summary>
+    public bool Write(string text)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        for (int done = 0; done < bytes.Length;)
+        {
+            long wrote;
+            fixed (byte* at = &bytes[done]) wrote = Libc.Write(_fd, at, bytes.Length - done);
+            if (wrote == -Errno.EINTR) continue;
+            if (wrote <= 0) return false;
+            done += (int)wrote;
+        }
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_fd >= 0) _ = Libc.Close(_fd);
+        _fd = -1;
+    }
+
+    /// <summary>Asks the volume behind the socket at <paramref name="path"/>, and returns what it answered.</summary>
+    public static string Ask(string path, string question)
+    {
+        int fd = Sockets.ConnectUnix(path);
+        if (fd is -Errno.ENOENT or -Errno.ECONNREFUSED)
+            throw new UserErrorException($"{path}: no weir listens there ({Errno.Text(fd)})");
+        if (fd < 0) throw new UserErrorException($"{path}: cannot connect: {Errno.Text(fd)}");
+        using ControlConnection connection = new(fd);
+        connection.Write(question + "\n");
+        return Answer(path, connection.ReadToEnd());
+    }
+
+    private static string Answer(string path, string reply)
+    {
+        if (reply.StartsWith("ok\n", StringComparison.Ordinal)) return reply[3..];
+        string[] words = reply.TrimEnd('\n').Split(' ', 3);
+        if (words is ["error", var code, var text] && int.TryParse(code, out int exitCode))
+            throw new UserErrorException(text, exitCode);
+        throw new UserErrorException($"{path}: ended the conversation without an answer");
+    }
+}

@@ -1,0 +1,107 @@
+using System;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Native;
+
+namespace Weir.Frontends.Control;
+
+/// <summary>
+/// Answers on the control socket: a thread that accepts, and one short-lived thread per conversation, so that a client
+/// that says nothing keeps nobody else waiting. Far from the data path; it may allocate.
+/// </summary>
+internal sealed class ControlServer : IDisposable
+{
+    /// <summary>Conversations at a time; a further one is closed at once.</summary>
+    private const int ConversationsMax = 32;
+
+    private const int DrainPatienceMs = 1000;
+
+    private readonly string _path;
+    private readonly int _fd;
+    private readonly ControlCommands _commands;
+    private readonly Thread _thread;
+    private int _conversations;
+    private int _answering;
+    private volatile bool _closing;
+
+    /// <summary>Listens at <paramref name="path"/>, mode 0600.</summary>
+    public ControlServer(string path, ControlCommands commands)
+    {
+        _path = path;
+        _commands = commands;
+        _fd = UnixSocketFile.Listen(path);
+        _thread = new Thread(Accept) { IsBackground = true, Name = "control" };
+    }
+
+    /// <summary>Begins to answer.</summary>
+    public void Start() => _thread.Start();
+
+    /// <summary>Accepts no more. Conversations under way go on until the process ends.</summary>
+    public void Dispose()
+    {
+        if (_closing) return;
+        _closing = true;
+        _ = Sockets.Shutdown(_fd);
+        if (_thread.IsAlive) _thread.Join();
+        _ = Libc.Close(_fd);
+        _ = Libc.Unlink(_path);
+    }
+
+    /// <summary>Waits, but not for ever, until the answers under way are written: the process ends after this.</summary>
+    public void Drain()
+    {
+        for (int waitedMs = 0; waitedMs < DrainPatienceMs && Volatile.Read(ref _answering) > 0; waitedMs++)
+            Thread.Sleep(1);
+    }
+
+    private void Accept()
+    {
+        while (!_closing)
+        {
+            int fd = Sockets.Accept(_fd);
+            if (fd == -Errno.EINTR || fd == -Errno.ECONNABORTED) continue;
+            if (fd < 0 && _closing) return;
+            if (fd < 0) Thread.Sleep(10); // out of descriptors or memory: they come back
+            else if (Volatile.Read(ref _conversations) >= ConversationsMax) _ = Libc.Close(fd);
+            else Converse(fd);
+        }
+    }
+
+    private void Converse(int fd)
+    {
+        Interlocked.Increment(ref _conversations);
+        Thread thread = new(() =>
+        {
+            ControlConnection connection = new(fd);
+            bool staysOpen = Answer(connection);
+            Interlocked.Decrement(ref _conversations);
+            if (!staysOpen) connection.Dispose();
+        });
+        thread.IsBackground = true;
+        thread.Name = "control conversation";
+        thread.Start();
+    }
+
+    /// <summary>True when the process's end shall close the connection: whoever asked to stop waits for that.</summary>
+    private bool Answer(ControlConnection connection)
+    {
+        string? line = connection.ReadLine();
+        if (line == null) return false;
+        Interlocked.Increment(ref _answering);
+        try
+        {
+            string text = _commands.Run(line, out bool untilExit);
+            connection.Write("ok\n" + text);
+            return untilExit;
+        }
+        catch (UserErrorException e)
+        {
+            connection.Write($"error {e.ExitCode} {e.Message}\n");
+            return e.ExitCode == Program.Failed;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _answering);
+        }
+    }
+}

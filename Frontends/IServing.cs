@@ -1,0 +1,34 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Io;
+
+namespace Weir.Frontends;
+
+/// <summary>
+/// Addresses taken, nobody served yet: an address that cannot be had is found out before a device is touched. Clients
+/// that connect meanwhile wait.
+/// </summary>
+internal interface IListening : IDisposable
+{
+    /// <summary>Begins to serve and takes over what this held. Throws <c>UserErrorException</c>.</summary>
+    IServing Serve(OpenedVolume volume, int queues, Action<Exception> onFailure);
+}
+
+/// <summary>A frontend at work: its threads serve volumes until the stop. Control path only.</summary>
+internal interface IServing : IDisposable
+{
+    /// <summary>What clients connect to.</summary>
+    IReadOnlyList<string> Uris { get; }
+
+    /// <summary>One line to print about what works, but not as well as it could; or null.</summary>
+    string? Warning { get; }
+
+    /// <summary>Begins the orderly stop (R15); any thread, any number of times.</summary>
+    void Stop();
+
+    /// <summary>Waits for its end: 0, or the negative errno of what could not be made durable.</summary>
+    int Join();
+
+    /// <summary>Adds the frontend's figures; any thread.</summary>
+    void Report(IStatusWriter status);
+}

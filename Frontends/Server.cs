@@ -1,0 +1,133 @@
+using System;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Threading;
+using Weir.Core.Io;
+using Weir.Frontends.Commands;
+using Weir.Frontends.Control;
+using Weir.Native;
+
+namespace Weir.Frontends;
+
+/// <summary>The life of one <c>weir serve</c>: open, serve, wait for the stop, flush, close.</summary>
+internal sealed class Server : IDisposable
+{
+    private const int Pending = int.MinValue;
+
+    private readonly ManualResetEventSlim _stopAsked = new();
+    private readonly ManualResetEventSlim _stopped = new();
+    private readonly DateTime _startedAt = DateTime.UtcNow;
+    private readonly OpenedVolume _volume;
+    private readonly IServing _serving;
+    private readonly ServingSpec _spec;
+    private int _result = Pending;
+
+    private Server(VolumeSpec volume, ServingSpec serving)
+    {
+        _spec = serving;
+        using IListening listening = Compose.Listen(serving);
+        _volume = Compose.Open(volume, Log);
+        try
+        {
+            _serving = listening.Serve(_volume, serving.Queues, Die);
+        }
+        catch
+        {
+            _volume.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Serves until SIGINT, SIGTERM or <c>weir stop</c>; the program's exit code.</summary>
+    public static int Run(VolumeSpec volume, ServingSpec serving)
+    {
+        using Server server = new(volume, serving);
+        return server.Run();
+    }
+
+    /// <summary>Frees what the stop has left.</summary>
+    public void Dispose()
+    {
+        _stopAsked.Dispose();
+        _stopped.Dispose();
+    }
+
+    /// <summary>
+    /// The handlers stay until the end: a second signal finds the stop under way, and never shortens the flush.
+    /// </summary>
+    private int Run()
+    {
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, AskToStop);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, AskToStop);
+        using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, AskToStop);
+        using ControlServer? control = OpenControl();
+        if (_serving.Warning is { } warning) Log(warning);
+        string size = _volume.Volume.SizeBytes.ToString(CultureInfo.InvariantCulture);
+        Console.Out.WriteLine($"weir: ready {_volume.Name} {size} {_serving.Uris[0]}");
+        Console.Out.Flush();
+        _stopAsked.Wait();
+        _result = Finish();
+        _stopped.Set();
+        control?.Drain();
+        if (_result >= 0) return Program.Done;
+        return Program.Complain("stopped, but not everything is durable: " + Errno.Text(_result), Program.Failed);
+    }
+
+    private int Finish()
+    {
+        _serving.Stop();
+        int result = _serving.Join();
+        _serving.Dispose();
+        _volume.Dispose();
+        return result;
+    }
+
+    private ControlServer? OpenControl()
+    {
+        if (_spec.Control == null) return null;
+        try
+        {
+            ControlServer control = new(_spec.Control, new ControlCommands(_volume.Tunables, Report, StopAndWait));
+            control.Start();
+            return control;
+        }
+        catch
+        {
+            Finish();
+            throw;
+        }
+    }
+
+    private void AskToStop(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        _stopAsked.Set();
+    }
+
+    private int StopAndWait()
+    {
+        _stopAsked.Set();
+        _stopped.Wait();
+        return _result;
+    }
+
+    private void Report(IStatusWriter status)
+    {
+        status.Text("name", _volume.Name);
+        status.Text("uri", string.Join(' ', _serving.Uris));
+        status.Text("version", typeof(Server).Assembly.GetName().Version?.ToString(3) ?? "");
+        status.Number("pid", Environment.ProcessId);
+        status.Number("uptime_s", (long)(DateTime.UtcNow - _startedAt).TotalSeconds);
+        status.Number("queues", _spec.Queues);
+        status.Text("engine", _volume.Volume.Engine);
+        status.Text("access", _volume.Volume.ReadOnly ? "read-only" : "read-write");
+        _volume.Volume.Report(status);
+        _serving.Report(status);
+    }
+
+    private static void Log(string line) => Console.Error.WriteLine("weir: " + line.ReplaceLineEndings(" "));
+
+    /// <summary>A queue's thread cannot go on: what is in shared memory is better replayed by a new process.</summary>
+    private static void Die(Exception e) =>
+        Environment.Exit(Program.Complain($"a queue failed: {e.GetType().Name}: {e.Message}", Program.Failed));
+}

@@ -1,0 +1,48 @@
+using System;
+using System.Buffers;
+using System.Collections.Generic;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Weir.Core.Io;
+
+namespace Weir.Frontends.Status;
+
+/// <summary>Status figures as one JSON object on one line. Of several figures of one name the first counts.</summary>
+internal sealed class JsonStatus : IStatusWriter, IDisposable
+{
+    private readonly ArrayBufferWriter<byte> _buffer = new();
+    private readonly Utf8JsonWriter _json;
+    private readonly HashSet<string> _names = [];
+
+    /// <summary>Opens the object.</summary>
+    public JsonStatus()
+    {
+        // Nobody puts this into a web page: '+' and the like stay as they are.
+        _json = new Utf8JsonWriter(_buffer, new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        _json.WriteStartObject();
+    }
+
+    /// <inheritdoc/>
+    public void Number(string name, long value)
+    {
+        if (_names.Add(name)) _json.WriteNumber(name, value);
+    }
+
+    /// <inheritdoc/>
+    public void Text(string name, string value)
+    {
+        if (_names.Add(name)) _json.WriteString(name, value);
+    }
+
+    /// <summary>Closes the object and returns it.</summary>
+    public string Finish()
+    {
+        _json.WriteEndObject();
+        _json.Flush();
+        return Encoding.UTF8.GetString(_buffer.WrittenSpan) + "\n";
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _json.Dispose();
+}

@@ -1,0 +1,32 @@
+using System.IO;
+using Weir.Core.Base;
+using Weir.Native;
+
+namespace Weir.Frontends;
+
+/// <summary>Listening Unix sockets: mode 0600, and a file left by a dead process is removed, nothing else is.</summary>
+internal static class UnixSocketFile
+{
+    /// <summary>The listening descriptor. Throws when somebody listens there, or the path is something else.</summary>
+    public static int Listen(string path)
+    {
+        int fd = Sockets.ListenUnix(path);
+        if (fd == -Errno.EADDRINUSE)
+        {
+            RemoveStale(path);
+            fd = Sockets.ListenUnix(path);
+        }
+        return fd >= 0 ? fd : throw new UserErrorException($"{path}: cannot listen: {Errno.Text(fd)}");
+    }
+
+    private static void RemoveStale(string path)
+    {
+        int result = Libc.Status(path, out statx status);
+        if (result == 0 && (status.stx_mode & Const.S_IFMT) != Const.S_IFSOCK)
+            throw new UserErrorException($"{path}: exists and is not a socket");
+        int peer = Sockets.ConnectUnix(path);
+        if (peer >= 0) _ = Libc.Close(peer);
+        if (peer != -Errno.ECONNREFUSED) throw new UserErrorException($"{path}: in use: another process listens there");
+        File.Delete(path);
+    }
+}
