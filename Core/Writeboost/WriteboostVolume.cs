@@ -1,3 +1,4 @@
+using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
@@ -147,7 +148,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     internal void SetCleanEnd()
     {
         Superblock.Flags |= Superblock.CleanFlag;
-        Superblock.EndPosition = Log.DurableRecord;
+        Superblock.EndPosition = Math.Max(Log.DurableRecord, Superblock.MarkPosition);
         (Superblock.EndSequence, Superblock.EndChecksum) = Log.Chain;
     }
 

@@ -1,3 +1,4 @@
+using System;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Weir.Core.Base;
@@ -107,7 +108,7 @@ public struct SegmentCursor
                 start = end = slots;
                 return CloseResult.Full;
             }
-            start = RecordOf(RecordFieldOf(word), next - 1, geometry.BoundarySlots);
+            start = OpenRecordOf(word, geometry);
             bool empty = next == start + 1;
             end = empty ? start : next;
             if (empty && !wholeSegment) return CloseResult.Empty;
@@ -124,23 +125,28 @@ public struct SegmentCursor
     public void Park(long segment, in Geometry geometry) =>
         Interlocked.Exchange(ref _word, Pack(segment, 0, geometry.SlotsPerSegment + 1));
 
-    /// <summary>Position below which every slot has been reserved.</summary>
+    /// <summary>Position below which every slot has been reserved; an open record without a slot does not count.</summary>
     public readonly long ReservedEnd(in Geometry geometry)
     {
         long word = Load();
         int next = NextOf(word);
-        if (next >= geometry.SlotsPerSegment) return geometry.Position(SegmentOf(word), geometry.SlotsPerSegment);
-        int start = RecordOf(RecordFieldOf(word), next - 1, geometry.BoundarySlots);
-        return geometry.Position(SegmentOf(word), next == start + 1 ? start : next);
+        int start = OpenRecordOf(word, geometry);
+        return geometry.Position(SegmentOf(word), next == start + 1 ? start : Math.Min(next, geometry.SlotsPerSegment));
     }
 
-    /// <summary>Position of the open record's header.</summary>
+    /// <summary>Position of the open record's header; the segment's end when it is full.</summary>
     public readonly long OpenRecord(in Geometry geometry)
     {
         long word = Load();
+        return geometry.Position(SegmentOf(word), OpenRecordOf(word, geometry));
+    }
+
+    private static int OpenRecordOf(long word, in Geometry geometry)
+    {
         int next = NextOf(word);
-        if (next > geometry.SlotsPerSegment) return geometry.Position(SegmentOf(word), geometry.SlotsPerSegment);
-        return geometry.Position(SegmentOf(word), RecordOf(RecordFieldOf(word), next - 1, geometry.BoundarySlots));
+        return next > geometry.SlotsPerSegment
+            ? geometry.SlotsPerSegment
+            : RecordOf(RecordFieldOf(word), next - 1, geometry.BoundarySlots);
     }
 
     private static int RecordFieldOf(long word) => (int)((word >> FieldBits) & FieldMask);
