@@ -10,7 +10,7 @@ namespace Weir.Frontends;
 /// <param name="tunables">What can be set on it.</param>
 /// <param name="below">What it stands on, in the order of disposal.</param>
 internal sealed class OpenedVolume(
-    string name, IVolume volume, IReadOnlyList<Tunable> tunables, params IDisposable[] below) : IDisposable
+    string name, IVolume volume, IReadOnlyList<Tunable> tunables, IReadOnlyList<IDisposable> below) : IDisposable
 {
     /// <summary>Export name.</summary>
     public string Name { get; } = name;

@@ -30,9 +30,12 @@ internal static class Program
     /// <summary>Prints the one line that every error gets on standard error.</summary>
     public static int Complain(string message, int exitCode)
     {
-        Console.Error.WriteLine("weir: " + message.ReplaceLineEndings(" "));
+        Log(message);
         return exitCode;
     }
+
+    /// <summary>One line on standard error; any thread.</summary>
+    public static void Log(string line) => Console.Error.WriteLine("weir: " + line.ReplaceLineEndings(" "));
 
     private static int Run(string[] arguments)
     {

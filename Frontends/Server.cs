@@ -26,7 +26,7 @@ internal sealed class Server : IDisposable
     {
         _spec = serving;
         using IListening listening = Compose.Listen(serving);
-        _volume = Compose.Open(volume, Log);
+        _volume = Compose.Open(volume, Program.Log);
         try
         {
             _serving = listening.Serve(_volume, serving.Queues, Die);
@@ -61,7 +61,7 @@ internal sealed class Server : IDisposable
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, AskToStop);
         using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, AskToStop);
         using ControlServer? control = OpenControl();
-        if (_serving.Warning is { } warning) Log(warning);
+        if (_serving.Warning is { } warning) Program.Log(warning);
         string size = _volume.Volume.SizeBytes.ToString(CultureInfo.InvariantCulture);
         Console.Out.WriteLine($"weir: ready {_volume.Name} {size} {_serving.Uris[0]}");
         Console.Out.Flush();
@@ -124,8 +124,6 @@ internal sealed class Server : IDisposable
         _volume.Volume.Report(status);
         _serving.Report(status);
     }
-
-    private static void Log(string line) => Console.Error.WriteLine("weir: " + line.ReplaceLineEndings(" "));
 
     /// <summary>A queue's thread cannot go on: what is in shared memory is better replayed by a new process.</summary>
     private static void Die(Exception e) =>

@@ -1,5 +1,8 @@
 using System;
 using System.Buffers.Binary;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Native;
 
 namespace Weir.Core.Devices;
 
@@ -10,8 +13,11 @@ namespace Weir.Core.Devices;
 /// </summary>
 public static class ContentProbe
 {
-    /// <summary>How much of the device's start to show: no format listed keeps its signature beyond.</summary>
-    public const int HeadBytes = 1 << 20;
+    /// <summary>
+    /// How much of the device's start to show: no format listed keeps its signature beyond, and a cache whose superblock
+    /// region was wiped still has its first record behind it.
+    /// </summary>
+    public const int HeadBytes = (1 << 20) + (64 << 10);
 
     /// <summary>How much of its end: the backup partition table and old RAID superblocks live there.</summary>
     public const int TailBytes = 64 << 10;
@@ -49,6 +55,22 @@ public static class ContentProbe
         new(512, "EFI PART"u8.ToArray(), "a GPT partition table"),
         new(4096, "EFI PART"u8.ToArray(), "a GPT partition table"),
     ];
+
+    /// <summary>
+    /// Reads what <see cref="Describe"/> wants to see, on the thread that owns <paramref name="io"/>. Throws
+    /// <see cref="UserErrorException"/> when the device cannot be read.
+    /// </summary>
+    public static unsafe (byte[] Head, byte[] Tail) Read(IoContext io, Device device)
+    {
+        int head = (int)Math.Min(HeadBytes, device.SizeBytes), tail = (int)Math.Min(TailBytes, device.SizeBytes);
+        using Slab memory = new(HeadBytes + TailBytes);
+        BlockingIo blocking = new(io);
+        DeviceQueue queue = device.OpenQueue(io);
+        blocking.Start(queue, IoKind.Read, 0, memory.Start, head);
+        blocking.Start(queue, IoKind.Read, device.SizeBytes - tail, memory.Start + HeadBytes, tail);
+        blocking.WaitOrFail("reading", device);
+        return (new Span<byte>(memory.Start, head).ToArray(), new Span<byte>(memory.Start + HeadBytes, tail).ToArray());
+    }
 
     /// <summary>
     /// What the device holds, as "an ext4 file system", or "unknown content"; null when <paramref name="head"/> is

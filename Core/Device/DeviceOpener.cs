@@ -2,6 +2,7 @@ using System;
 using System.Globalization;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Native;
 
 namespace Weir.Core.Devices;
 
@@ -36,6 +37,28 @@ public static class DeviceOpener
         SlowDevice slow => Warning(slow.Inner),
         _ => null,
     };
+
+    /// <summary>Both descriptions end at one and the same file or block device, under whatever names.</summary>
+    public static bool IsSame(string first, string second)
+    {
+        (string a, string b) = (FileOf(first), FileOf(second));
+        if (a.StartsWith(RamPrefix, StringComparison.Ordinal) || b.StartsWith(RamPrefix, StringComparison.Ordinal))
+            return false;
+        if (Libc.Status(a, out statx one) < 0 || Libc.Status(b, out statx other) < 0) return false;
+        bool areBlock = (one.stx_mode & other.stx_mode & Const.S_IFMT) == Const.S_IFBLK;
+        return areBlock
+            ? (one.stx_rdev_major, one.stx_rdev_minor) == (other.stx_rdev_major, other.stx_rdev_minor)
+            : (one.stx_dev_major, one.stx_dev_minor, one.stx_ino)
+                == (other.stx_dev_major, other.stx_dev_minor, other.stx_ino);
+    }
+
+    /// <summary>The path inside a description.</summary>
+    private static string FileOf(string text)
+    {
+        if (!text.StartsWith(SlowPrefix, StringComparison.Ordinal)) return text;
+        int question = text.LastIndexOf('?');
+        return FileOf(text[SlowPrefix.Length..(question < 0 ? text.Length : question)]);
+    }
 
     private static SlowDevice OpenSlow(string text, bool readOnly)
     {

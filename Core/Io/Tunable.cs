@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using Weir.Core.Base;
 
 namespace Weir.Core.Io;
@@ -23,16 +24,31 @@ public sealed record Tunable(
     /// <summary>Sets it at the start; the same as <see cref="Write"/> where that is not null.</summary>
     public Action<long>? WriteAtStart { get; init; } = Write;
 
+    /// <summary>What to do instead of reading, for keys that are orders such as <c>clear_stat</c>; else null.</summary>
+    public Action? Order { get; init; }
+
+    /// <summary>Words for the values from <see cref="Minimum"/> on, where numbers would say nothing; else null.</summary>
+    public IReadOnlyList<string>? Words { get; init; }
+
     /// <summary>The value before anybody set it.</summary>
     public long Default { get; } = Read();
+
+    /// <summary>What values there are, for people.</summary>
+    public string Range => Order != null ? "-" : Words != null ? string.Join('|', Words) : $"{Minimum}..{Maximum}";
+
+    /// <summary>A value as users write it.</summary>
+    public string Show(long value) => Order != null ? "-"
+        : Words != null ? Words[(int)(value - Minimum)] : value.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The one called <paramref name="name"/>. Throws, naming those there are.</summary>
     public static Tunable Find(IReadOnlyList<Tunable> all, string name)
     {
-        foreach (Tunable tunable in all)
-            if (tunable.Name == name || tunable.Alias == name) return tunable;
         List<string> names = [];
-        foreach (Tunable tunable in all) names.Add(tunable.Name);
+        foreach (Tunable tunable in all)
+        {
+            if (tunable.Name == name || tunable.Alias == name) return tunable;
+            names.Add(tunable.Name);
+        }
         string known = names.Count == 0 ? "this engine has none" : "known: " + string.Join(", ", names);
         throw new UserErrorException($"unknown key '{name}'; {known}", 2);
     }
@@ -40,10 +56,23 @@ public sealed record Tunable(
     /// <summary>Sets the value that <paramref name="text"/> says, or throws what is wrong with it.</summary>
     public void Set(string text, bool atStart)
     {
+        if (Order != null) throw new UserErrorException($"{Name} is an order and takes no value", 2);
         Action<long> write = (atStart ? WriteAtStart : Write)
             ?? throw new UserErrorException($"{Name} can be set at the start only: weir serve --option {Name}=VALUE", 2);
-        if (!ByteSize.TryParse(text, out long value) || value < Minimum || value > Maximum)
-            throw new UserErrorException($"{Name}: '{text}' is not a number from {Minimum} to {Maximum}", 2);
+        if (!TryRead(text, out long value) || value < Minimum || value > Maximum)
+            throw new UserErrorException($"{Name}: '{text}' is not a value; expected {Range}", 2);
         write(value);
+    }
+
+    private bool TryRead(string text, out long value)
+    {
+        if (Words == null) return ByteSize.TryParse(text, out value);
+        value = Minimum;
+        foreach (string word in Words)
+        {
+            if (word == text) return true;
+            value++;
+        }
+        return false;
     }
 }

@@ -1,5 +1,6 @@
 using System;
 using System.CommandLine;
+using Weir.Core.Base;
 
 namespace Weir.Frontends.Commands;
 
@@ -31,7 +32,9 @@ internal static class FormatCommand
 
     private static int Run(VolumeSpec spec)
     {
-        Console.WriteLine("weir: formatted " + Compose.Format(spec.Check()));
+        if (!Compose.HasCache(spec.Check().Engine))
+            throw new UserErrorException($"{spec.Engine} has no cache to format", Program.WrongUsage);
+        Console.WriteLine("weir: formatted " + Compose.Format(spec.Check(), Program.Log));
         return Program.Done;
     }
 }

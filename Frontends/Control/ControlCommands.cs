@@ -24,7 +24,7 @@ internal sealed class ControlCommands(
             ["status", "json"] => Json(),
             ["status", ..] => Table(),
             ["message", "help"] => Help(),
-            ["message", var key] => Tunable.Find(tunables, key).Read() + "\n",
+            ["message", var key] => Show(key),
             ["message", var key, var value] => Set(key, value),
             ["stop"] => Stop(),
             _ => throw new UserErrorException($"unknown request '{line}'; known: status, message, stop", 2),
@@ -45,21 +45,28 @@ internal sealed class ControlCommands(
         return status.Finish();
     }
 
-    private string Set(string key, string value)
+    private string Show(string key)
     {
         Tunable tunable = Tunable.Find(tunables, key);
-        tunable.Set(value, atStart: false);
-        return $"{tunable.Name} {tunable.Read()}\n";
+        if (tunable.Order == null) return $"{tunable.Name} {tunable.Show(tunable.Read())}\n";
+        tunable.Order();
+        return "";
+    }
+
+    private string Set(string key, string value)
+    {
+        Tunable.Find(tunables, key).Set(value, atStart: false);
+        return Show(key);
     }
 
     private string Help()
     {
         StringBuilder text = new();
-        text.Append($"{"key",-26} {"now",8} {"range",-16} {"default",8}  meaning\n");
+        text.Append($"{"key",-25} {"now",8}  {"values",-14} {"default",8}  meaning\n");
         foreach (Tunable t in tunables)
         {
-            string meaning = t.Meaning + (t.Write == null ? " (at the start only)" : "");
-            text.Append($"{t.Name,-26} {t.Read(),8} {t.Minimum + ".." + t.Maximum,-16} {t.Default,8}  {meaning}\n");
+            string meaning = t.Meaning + (t.Write == null && t.Order == null ? " (at the start only)" : "");
+            text.Append($"{t.Name,-25} {t.Show(t.Read()),8}  {t.Range,-14} {t.Show(t.Default),8}  {meaning}\n");
         }
         return text.ToString();
     }
