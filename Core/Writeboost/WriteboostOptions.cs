@@ -32,6 +32,9 @@ public sealed class WriteboostOptions
     /// <summary>Discard and zero ranges the log may hold at a time (R9).</summary>
     public int RangeBudget { get; set; } = 4096;
 
+    /// <summary>Check every block read from the cache device against its checksum; four bytes of RAM more per block.</summary>
+    public bool VerifyReads { get; set; }
+
     /// <summary>Write nothing anywhere.</summary>
     public bool ReadOnly { get; set; }
 

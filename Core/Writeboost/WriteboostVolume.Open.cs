@@ -21,7 +21,7 @@ public sealed unsafe partial class WriteboostVolume
         Superblock = superblock;
         Geometry = new Geometry(superblock.SegmentBytes, superblock.SegmentCount);
         SegmentTable table = new(Geometry);
-        Index = new BlockIndex(Geometry, table);
+        Index = new BlockIndex(Geometry, table, options.VerifyReads);
         Ranges = new RangeMap(options.RangeBudget);
         Gate = new ReaderGate();
         Log = null!;

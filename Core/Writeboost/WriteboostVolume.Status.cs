@@ -53,7 +53,9 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("log_flushes", Log.FlushCount);
         status.Number("blocks_written_back", _blocksWrittenBack);
         status.Number("segments_written_back", _segmentsWrittenBack);
-        status.Number("ranges", Ranges.Entries);
+        status.Number("dirty_blocks", Index.LinkedCount);
+        status.Number("dirty_ranges", Ranges.Entries);
+        status.Number("rotten_blocks", _rottenBlocks);
     }
 
     private void ReportRequests(IStatusWriter status)

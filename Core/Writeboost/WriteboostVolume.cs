@@ -25,6 +25,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     private int _rangesPressed;
     private long _blocksWrittenBack;
     private long _segmentsWrittenBack;
+    private long _rottenBlocks;
 
     /// <summary>The superblock as last written or about to be; changed on the first queue's thread only.</summary>
     public Superblock Superblock;
@@ -143,6 +144,15 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         _blocksWrittenBack += blocks;
         _segmentsWrittenBack += segments;
         if (!IsDraining) Volatile.Write(ref _rangesPressed, 0);
+    }
+
+    // Once per block: a client that reads it again and again shall not fill the log.
+    internal void ReportRot(uint slot)
+    {
+        if (!Index.MarkRotten(slot)) return;
+        Interlocked.Increment(ref _rottenBlocks);
+        long position = Log.Table.PositionOf(slot);
+        Options.Log($"{Cache.Name}: block {Index.KeyOf(slot)} in segment {Geometry.SegmentOf(position)}, slot {Geometry.SlotOf(position)} is rotten: it reads EIO");
     }
 
     internal void SetCleanEnd()

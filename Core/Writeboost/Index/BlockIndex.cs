@@ -44,22 +44,38 @@ public sealed unsafe class BlockIndex : IDisposable
     private const byte LinkedFlag = 1, RottenFlag = 2;
     private readonly Node* _nodes;
     private readonly uint* _heads;
+    private readonly uint* _checksums;
     private readonly uint _headCount;
     private readonly SegmentTable _table;
     private readonly int _slotShift;
+    private long _linkedCount;
 
-    /// <summary>An empty index over all slots of <paramref name="geometry"/>.</summary>
-    public BlockIndex(in Geometry geometry, SegmentTable table)
+    /// <summary>
+    /// An empty index over all slots of <paramref name="geometry"/>; with <paramref name="keepChecksums"/> it takes four
+    /// bytes more per slot, so that every read can be checked.
+    /// </summary>
+    public BlockIndex(in Geometry geometry, SegmentTable table, bool keepChecksums)
     {
         Invariant.Check(geometry.SlotCount <= None);
         _table = table;
         _slotShift = geometry.SlotShift;
         _headCount = (uint)Math.Max(1, geometry.SlotCount * 3 / 4);
         BytesUsed = (geometry.SlotCount * sizeof(Node)) + ((long)_headCount * sizeof(uint));
+        if (keepChecksums)
+        {
+            _checksums = (uint*)NativeMemory.AllocZeroed((nuint)geometry.SlotCount, sizeof(uint));
+            BytesUsed += geometry.SlotCount * sizeof(uint);
+        }
         _nodes = (Node*)NativeMemory.AllocZeroed((nuint)geometry.SlotCount, (nuint)sizeof(Node));
         _heads = (uint*)NativeMemory.Alloc(_headCount, sizeof(uint));
         new Span<uint>(_heads, (int)_headCount).Fill(None);
     }
+
+    /// <summary>Checksums are at hand: <see cref="IsIntact"/> can tell.</summary>
+    public bool KeepsChecksums => _checksums != null;
+
+    /// <summary>Versions that count: dirty blocks, a block with several partial versions counted for each.</summary>
+    public long LinkedCount => Volatile.Read(ref _linkedCount);
 
     /// <summary>Bytes of all its structures.</summary>
     public long BytesUsed { get; }
@@ -103,16 +119,18 @@ public sealed unsafe class BlockIndex : IDisposable
     /// Adds the version in <paramref name="slot"/>; unlinks the versions of the block that have nothing newer to give.
     /// The highest position wins, whoever comes last (R2).
     /// </summary>
-    public void Insert(ulong key, uint slot, byte sectors)
+    public void Insert(ulong key, uint slot, byte sectors, uint checksum)
     {
         Node* node = &_nodes[slot];
         Invariant.Check((node->Flags & LinkedFlag) == 0);
         Invariant.Check(sectors != 0);
         node->Set(key, sectors);
+        if (_checksums != null) _checksums[slot] = checksum;
         uint* head = HeadOf(key);
         uint first = Enter(head);
         node->Next = first;
         node->Flags = LinkedFlag;
+        Interlocked.Increment(ref _linkedCount);
         Exit(head, Prune(slot, key));
     }
 
@@ -130,20 +148,35 @@ public sealed unsafe class BlockIndex : IDisposable
     /// <summary>The version in <paramref name="slot"/> still has a sector that no newer version has.</summary>
     public bool IsLinked(uint slot) => (Volatile.Read(ref _nodes[slot].Flags) & LinkedFlag) != 0;
 
-    /// <summary>The bytes of <paramref name="slot"/> are not what was written: its block reads EIO.</summary>
-    public void MarkRotten(uint slot)
+    /// <summary>
+    /// The 4 KiB at <paramref name="data"/> are what was logged in <paramref name="slot"/>, whose segment the caller has
+    /// pinned. Only with <see cref="KeepsChecksums"/>.
+    /// </summary>
+    public bool IsIntact(uint slot, byte* data) => Crc32C.Compute(data, Geometry.BlockBytes) == _checksums[slot];
+
+    /// <summary>
+    /// The bytes of <paramref name="slot"/> are not what was written: its block reads EIO from now on. False when that
+    /// was known.
+    /// </summary>
+    public bool MarkRotten(uint slot)
     {
         uint* head = HeadOf(_nodes[slot].Key);
         uint first = Enter(head);
+        bool isNew = (_nodes[slot].Flags & RottenFlag) == 0;
         _nodes[slot].Flags |= RottenFlag;
         Exit(head, first);
+        return isNew;
     }
+
+    /// <summary>Block of the version in <paramref name="slot"/>.</summary>
+    public ulong KeyOf(uint slot) => _nodes[slot].Key;
 
     /// <inheritdoc/>
     public void Dispose()
     {
         NativeMemory.Free(_nodes);
         NativeMemory.Free(_heads);
+        NativeMemory.Free(_checksums);
     }
 
     private static int InsertSorted(BlockVersion* versions, int count, BlockVersion version)
@@ -201,6 +234,7 @@ public sealed unsafe class BlockIndex : IDisposable
     private uint Unlink(uint first, uint slot)
     {
         _nodes[slot].Flags = 0;
+        Interlocked.Decrement(ref _linkedCount);
         if (first == slot) return _nodes[slot].Next;
         uint before = first;
         while (_nodes[before].Next != slot)

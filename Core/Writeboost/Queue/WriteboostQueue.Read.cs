@@ -172,12 +172,27 @@ public sealed unsafe partial class WriteboostQueue
     public void Completed(IoOp* op)
     {
         Request* request = op->Request;
-        if (op->Result < 0) request->Result = -Eio;
+        if (op->Result < 0 || !IsIntact(op)) request->Result = -Eio;
         if (op->Step == BounceStep) EndBounce(op);
         int blocks = op->Step == BounceStep ? 1 : op->UserInt;
         if (op->UserA >= 0) _volume.Log.Table.Unpin((int)op->UserA, blocks);
         _io.Release(op);
         if (--request->Pending == 0 && request->Progress == request->LengthBytes) Complete(request, 0);
+    }
+
+    // Every block of the read is looked at, so that each rotten one is known from now on.
+    private bool IsIntact(IoOp* op)
+    {
+        if (op->UserA < 0 || !_volume.Index.KeepsChecksums) return true;
+        bool intact = true;
+        uint slot = (uint)((op->OffsetBytes - Geometry.SuperblockRegionBytes) >> Geometry.BlockShift);
+        for (long done = 0; done < op->LengthBytes; done += Geometry.BlockBytes, slot++)
+        {
+            if (_volume.Index.IsIntact(slot, (byte*)op->Buffer + done)) continue;
+            _volume.ReportRot(slot);
+            intact = false;
+        }
+        return intact;
     }
 
     private void EndBounce(IoOp* op)

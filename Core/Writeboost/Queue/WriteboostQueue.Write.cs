@@ -81,7 +81,8 @@ public sealed unsafe partial class WriteboostQueue
         *segments.Entry(ram, slot) = entry;
         if (!Mutant.Is(MutantId.R1NotPublished)) segments.Publish(ram, slot, segment);
         long position = _volume.Geometry.Position(segment, slot);
-        if (entry.Kind == EntryKind.Data) _volume.Index.Insert(entry.Key, _volume.Geometry.PhysicalSlot(position), entry.Sectors);
+        if (entry.Kind == EntryKind.Data)
+            _volume.Index.Insert(entry.Key, _volume.Geometry.PhysicalSlot(position), entry.Sectors, entry.Value);
         else if (!Mutant.Is(MutantId.R9RangeNotKept)) _volume.Ranges.Insert(entry.Key, entry.Value, position);
     }
 

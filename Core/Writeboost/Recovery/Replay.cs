@@ -26,7 +26,7 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
         EntryCount++;
         if (entry.Kind == EntryKind.Data)
         {
-            index.Insert(entry.Key, geometry.PhysicalSlot(position), entry.Sectors);
+            index.Insert(entry.Key, geometry.PhysicalSlot(position), entry.Sectors, entry.Value);
             return;
         }
         ranges.TakeRecovered();

@@ -81,7 +81,7 @@ public sealed unsafe partial class WritebackEngine
         _skipped |= !counts;
         _batch.AddPlace(place, entry.Key, entry.Sectors, counts);
         if (!counts || Crc32C.Compute(_batch.Data(place), Geometry.BlockBytes) == entry.Value) return true;
-        _volume.Index.MarkRotten(physical);
+        _volume.ReportRot(physical);
         return GetStuck($"cache device: block {entry.Block} in segment {_log.Geometry.SegmentOf(position)} is rotten");
     }
 }
