@@ -18,6 +18,7 @@ internal sealed unsafe partial class Connection
     private int _start;
     private int _end;
     private bool _receiving;
+    private bool _endOfStream;
     private Part* _receivePart;
 
     /// <summary>An operation of this connection has completed.</summary>
@@ -29,7 +30,7 @@ internal sealed unsafe partial class Connection
         if (_phase is Phase.Closing or Phase.Finishing) return;
         int result = op->Result;
         if (result is -Errno.EINTR or -Errno.EAGAIN) return;
-        if (result == 0) EndOfStream();
+        if (result == 0) _endOfStream = true;
         else if (result < 0) Abort();
         else if (_receivePart != null) _writeFilled += result;
         else _end += result;
@@ -39,17 +40,22 @@ internal sealed unsafe partial class Connection
 
     private int Available => _end - _start;
 
-    /// <summary>The client sends no more; one in the middle of something has no answer to wait for.</summary>
-    private void EndOfStream()
+    /// <summary>
+    /// The client sends no more. All it has sent is served first; then, one in the middle of something has no answer
+    /// to wait for.
+    /// </summary>
+    private void EndOfStream(long nowUs)
     {
-        if (_phase == Phase.Handshaking || _write != null || _drainBytes > 0) Abort();
-        else Finish(_queue.Io.NowUs + FarewellUs);
+        bool handshaking = _phase == Phase.Handshaking;
+        if (handshaking ? _sending : _stalled) return;
+        if (handshaking || _writeCommand != null || _drainBytes > 0) Abort();
+        else Finish(nowUs + FarewellUs);
     }
 
     /// <summary>Receives more, unless the parser waits for slots or memory: then the socket's buffer fills.</summary>
     private void Receive()
     {
-        if (_receiving || _stalled || _phase is not (Phase.Handshaking or Phase.Serving)) return;
+        if (_receiving || _endOfStream || _stalled || _phase is not (Phase.Handshaking or Phase.Serving)) return;
         Compact();
         long rest = _write == null ? 0 : _writeBytes - _writeFilled;
         _receivePart = Available == 0 && rest >= DirectBytes ? _write : null;
@@ -75,5 +81,6 @@ internal sealed unsafe partial class Connection
     {
         _start = _end = 0;
         _receivePart = null;
+        _endOfStream = false;
     }
 }

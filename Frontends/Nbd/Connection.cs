@@ -101,6 +101,7 @@ internal sealed unsafe partial class Connection : IDisposable
     {
         if (_phase == Phase.Handshaking) StepHandshake(nowUs);
         if (_phase is Phase.Serving or Phase.Finishing) Parse();
+        if (_endOfStream && _phase is (Phase.Handshaking or Phase.Serving)) EndOfStream(nowUs);
         Receive();
     }
 

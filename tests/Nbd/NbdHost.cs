@@ -66,8 +66,13 @@ internal sealed class NbdHost : IDisposable
     /// <summary>Waits for something that must come; a minute means that it never does.</summary>
     public static void Until(Func<bool> condition, string what)
     {
-        for (int i = 0; i < 60_000 && !condition(); i++) Thread.Sleep(1);
-        Assert.True(condition(), "waited in vain for: " + what);
+        bool came = condition();
+        for (int i = 0; i < 60_000 && !came; i++)
+        {
+            Thread.Sleep(1);
+            came = condition();
+        }
+        Assert.True(came, "waited in vain for: " + what);
     }
 
     public void Dispose()

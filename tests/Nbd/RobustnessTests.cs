@@ -1,0 +1,238 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using Weir.Frontends.Nbd;
+using Xunit;
+
+namespace Weir.Tests.Nbd;
+
+/// <summary>Clients that are slow, dead, many, or mad. Whatever they do, a well-behaved one is served.</summary>
+public sealed class RobustnessTests : IDisposable
+{
+    private const int Size = 64 << 20;
+    private readonly TestVolume _volume = new(Size);
+    private readonly NbdHost _host;
+
+    public RobustnessTests() => _host = new NbdHost(_volume, queues: 2);
+
+    public void Dispose()
+    {
+        _host.Dispose();
+        _volume.Dispose();
+    }
+
+    /// <summary>Two clients, one for each queue, each with a write and a read of its own.</summary>
+    private void OthersAreServed()
+    {
+        for (int i = 0; i < 2; i++)
+        {
+            using NbdClient client = _host.Serve(structured: true);
+            byte[] data = Wire.Random(200_704, i);
+            client.Write(i << 20, data);
+            Assert.True(client.ReadStructured(i << 20, data.Length).Data.AsSpan().SequenceEqual(data));
+        }
+    }
+
+    [Fact]
+    public void AClientDeadInItsPayload()
+    {
+        using NbdClient small = _host.Serve();
+        small.Send(Wire.Concat(Wire.Request(NbdCommand.Write, 1, 0, 4096), new byte[1000]));
+        using NbdClient large = _host.Serve();
+        large.Send(Wire.Concat(Wire.Request(NbdCommand.Write, 1, 0, 32 << 20), new byte[5 << 20]));
+        OthersAreServed();
+        NbdClient gone = _host.Serve();
+        gone.Send(Wire.Concat(Wire.Request(NbdCommand.Write, 1, 0, 4096), new byte[1000]));
+        gone.Dispose();
+        OthersAreServed();
+    }
+
+    [Fact]
+    public void AClientThatNeverReads()
+    {
+        using NbdClient deaf = _host.Serve();
+        for (int i = 0; i < 64; i++) deaf.Request(NbdCommand.Read, (ulong)i, 0, 1 << 20);
+        using NbdClient silent = _host.Connect();
+        using NbdClient pile = _host.Serve(structured: true);
+        byte[] request = Wire.Request(NbdCommand.Read, 1, 0, 4096);
+        pile.Send(Wire.Concat(Enumerable.Repeat(request, 3000).ToArray()));
+        OthersAreServed();
+        // And when it reads at last, everything is there.
+        for (int i = 0; i < 64; i++)
+        {
+            Assert.Equal(((ulong)i, 0), deaf.TakeSimple());
+            _ = deaf.Receive(1 << 20);
+        }
+    }
+
+    [Fact]
+    public void StopDoesNotWaitForAClientThatNeverReads()
+    {
+        using TestVolume volume = new(Size);
+        using NbdHost host = new(volume);
+        using NbdClient deaf = host.Serve();
+        for (int i = 0; i < 64; i++) deaf.Request(NbdCommand.Read, (ulong)i, 0, 1 << 20);
+        using NbdClient half = host.Serve();
+        half.Send(Wire.Concat(Wire.Request(NbdCommand.Write, 1, 0, 1 << 20), new byte[1000]));
+        using NbdClient greeted = host.Connect();
+        greeted.Greet();
+        NbdHost.Until(() => volume.Submitted > 0, "a request in the engine");
+        host.Stop();
+        greeted.ExpectClosed();
+    }
+
+    [Fact]
+    public void StopAnswersWhatIsInProgress()
+    {
+        using TestVolume volume = new(Size) { Hold = true };
+        using NbdHost host = new(volume);
+        using NbdClient client = host.Serve();
+        for (int i = 0; i < 10; i++) client.Request(NbdCommand.Read, (ulong)i, 0, 4096);
+        NbdHost.Until(() => volume.Submitted == 10, "ten requests in the engine");
+        host.Server.Stop();
+        Thread release = new(() => volume.Hold = false);
+        release.Start();
+        host.Stop();
+        release.Join();
+        for (int i = 0; i < 10; i++)
+        {
+            Assert.Equal(((ulong)i, 0), client.TakeSimple());
+            _ = client.Receive(4096);
+        }
+        client.ExpectClosed();
+    }
+
+    [Fact]
+    public void FortyClientsAtOnce()
+    {
+        List<Exception> failures = [];
+        Thread[] threads = Enumerable.Range(0, 40).Select(i => new Thread(() => Client(i, failures))).ToArray();
+        foreach (Thread thread in threads) thread.Start();
+        foreach (Thread thread in threads) thread.Join();
+        Assert.Empty(failures);
+    }
+
+    private void Client(int number, List<Exception> failures)
+    {
+        try
+        {
+            using NbdClient client = _host.Serve(structured: number % 2 == 0);
+            for (int round = 0; round < 20; round++)
+            {
+                byte[] data = Wire.Random(512 * (1 + number * round % 300), number * 1000 + round);
+                long offset = (long)number << 20;
+                client.Write(offset, data, CommandFlags.Fua);
+                byte[] read = number % 2 == 0 ? client.ReadStructured(offset, data.Length).Data : client.Read(offset, data.Length);
+                Assert.True(read.AsSpan().SequenceEqual(data));
+            }
+            client.Send(Wire.Request(NbdCommand.Disconnect, 0, 0, 0));
+            client.ExpectClosed();
+        }
+        catch (Exception failure)
+        {
+            lock (failures) failures.Add(failure);
+        }
+    }
+
+    [Fact]
+    public void OneClientTooManyIsTurnedAway()
+    {
+        using TestVolume volume = new(1 << 20);
+        using NbdHost host = new(volume, queues: 2, maxConnections: 3);
+        NbdClient[] clients = [host.Serve(), host.Serve(), host.Serve()];
+        using NbdClient extra = host.Connect();
+        extra.ExpectClosed();
+        foreach (NbdClient client in clients) Assert.Equal(512, client.Read(0, 512).Length);
+        clients[0].Dispose();
+        // The place is free when the server has noticed; until then newcomers are turned away.
+        NbdHost.Until(() => TryRead(host), "a place");
+        clients[1].Dispose();
+        clients[2].Dispose();
+    }
+
+    private static bool TryRead(NbdHost host)
+    {
+        try
+        {
+            using NbdClient client = host.Serve();
+            return client.Read(0, 512).Length == 512;
+        }
+        catch (Exception closed) when (closed is System.IO.IOException or System.Net.Sockets.SocketException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Bytes without sense, after a beginning with sense of random length: the server lives, and forgets.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void NonsenseIsSurvived(int seed)
+    {
+        Random random = new(seed);
+        for (int round = 0; round < 200; round++)
+        {
+            byte[] bytes = Fuzz.Stream(random, Size);
+            using NbdClient client = _host.Connect();
+            // It reads nothing, so the server may stop reading too: then it goes away.
+            client.Socket.SendTimeout = 100;
+            try
+            {
+                client.Send(bytes);
+                if (random.Next(2) == 0) client.Socket.Shutdown(System.Net.Sockets.SocketShutdown.Send);
+                if (random.Next(4) == 0) _ = client.Socket.Receive(new byte[100]);
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+                // The server has closed on nonsense, as it should.
+            }
+        }
+        OthersAreServed();
+        NbdHost.Until(() => OpenConnections() == 0, "the end of every connection");
+    }
+
+    /// <summary>A valid handshake, then requests with random fields: each gets one reply, or the connection ends.</summary>
+    [Theory]
+    [InlineData(11)]
+    [InlineData(12)]
+    public void EveryRequestIsAnswered(int seed)
+    {
+        Random random = new(seed);
+        for (int round = 0; round < 20; round++)
+        {
+            using NbdClient client = _host.Serve();
+            for (int i = 0; i < 50; i++)
+            {
+                RequestHeader header = Fuzz.Header(random, Size);
+                if (header.Command == NbdCommand.Disconnect) continue;
+                byte[]? payload = header.Command == NbdCommand.Write ? new byte[header.Length] : null;
+                int error = client.Ask(header.Command, (long)header.Offset, header.Length, header.Flags, payload);
+                if (error == 0 && header.Command == NbdCommand.Read) _ = client.Receive((int)header.Length);
+            }
+        }
+    }
+
+    private long OpenConnections()
+    {
+        OpenCount count = new();
+        _host.Server.Report(count);
+        return count.Value;
+    }
+
+    private sealed class OpenCount : Weir.Core.Io.IStatusWriter
+    {
+        public long Value { get; private set; }
+
+        public void Number(string name, long value)
+        {
+            if (name == "nbd_open_connections") Value = value;
+        }
+
+        public void Text(string name, string value)
+        {
+        }
+    }
+}
