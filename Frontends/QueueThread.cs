@@ -55,10 +55,10 @@ internal sealed unsafe class QueueThread : IDisposable
     /// <summary>Number of the queue.</summary>
     public int Index { get; }
 
-    /// <summary>The thread's context; on the thread, or after <see cref="Start"/> for <see cref="IoContext.Wake"/>.</summary>
+    /// <summary>The thread's context: on the thread, and for <see cref="IoContext.Wake"/>.</summary>
     public IoContext Io => _io ?? throw new InvalidOperationException("the queue is not open");
 
-    /// <summary>0 when the stop went well, else a negative errno: something could not be made durable. After Join.</summary>
+    /// <summary>After Join: 0, or a negative errno when something could not be made durable.</summary>
     public int Result => _result;
 
     /// <summary>Turns of the loop so far; any thread.</summary>
@@ -75,7 +75,7 @@ internal sealed unsafe class QueueThread : IDisposable
         if (_openFailure != null) throw _openFailure;
     }
 
-    /// <summary>Tells the thread something, from any thread. False when its mailbox is full, or the thread has ended.</summary>
+    /// <summary>Tells the thread something, from any thread. False when it has no room, or has ended.</summary>
     public bool Post(QueueMessage message) => _mailbox.TryAdd(message, Io);
 
     /// <summary>Waits for the end that a <see cref="QueueMessageKind.Stop"/> brings.</summary>

@@ -43,7 +43,7 @@ internal sealed unsafe class Arena : IDisposable
     /// <summary>Address of a page.</summary>
     public byte* At(int page) => _slab.Start + (long)page * PageBytes;
 
-    /// <summary>Takes <paramref name="count"/> neighbouring pages. Returns the first, or -1: wait until some are free.</summary>
+    /// <summary>Takes neighbouring pages. Returns the first, or -1: wait until some are free.</summary>
     public int Allocate(int count)
     {
         Invariant.Check(count > 0);
@@ -76,7 +76,7 @@ internal sealed unsafe class Arena : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _slab.Dispose();
 
-    /// <summary>The first page from <paramref name="page"/> on that is free, or used; the number of pages if none is.</summary>
+    /// <summary>The first page from <paramref name="page"/> on that is free, or used; else behind the last.</summary>
     private int Next(int page, bool free)
     {
         for (int word = page / 64; word < _used.Length; word++)

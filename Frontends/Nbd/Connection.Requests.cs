@@ -129,7 +129,7 @@ internal sealed unsafe partial class Connection
         Submit(part);
     }
 
-    /// <summary>No other reply may come between: none is on its way before it begins, none is caused until it ends.</summary>
+    /// <summary>No other reply may come between: none is due when it begins, none is caused until it ends.</summary>
     private bool MustWait(Command* command) =>
         command->IssuedBytes == 0 ? _slots.CommandsInUse > 1 : command->IssuedBytes == command->LengthBytes;
 
@@ -222,7 +222,7 @@ internal sealed unsafe partial class Connection
         return engine;
     }
 
-    /// <summary>Extents are known at once. Lengths are clipped to the request, so that both flavours are served.</summary>
+    /// <summary>Extents are known at once. Lengths are clipped to the request, as REQ_ONE wants it.</summary>
     private void AnswerBlockStatus(Command* command)
     {
         Span<Extent> extents = stackalloc Extent[MaxExtents];

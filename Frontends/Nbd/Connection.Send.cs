@@ -107,7 +107,7 @@ internal sealed unsafe partial class Connection
         }
     }
 
-    /// <summary>All of it is with the kernel: parts and pages are free. The handshake's pages too, once it is over.</summary>
+    /// <summary>All is with the kernel: parts and pages are free. The handshake's pages too, once it is over.</summary>
     private void FreeSent()
     {
         if (_sent == null && _phase != Phase.Handshaking && _handshakeHeld)

@@ -101,7 +101,7 @@ internal sealed partial class Handshake(Export[] exports)
         return known ? HandshakeStep.Again : HandshakeStep.Close;
     }
 
-    /// <summary>An option longer than any sensible one is read past, then refused; EXPORT_NAME has no refusal.</summary>
+    /// <summary>An option longer than any sensible one is read past and refused; EXPORT_NAME has no refusal.</summary>
     private HandshakeStep BeginDrain(NbdOption option, uint length, out int consumed)
     {
         consumed = 0;

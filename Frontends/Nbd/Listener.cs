@@ -10,9 +10,6 @@ namespace Weir.Frontends.Nbd;
 /// <summary>Where clients connect: a Unix socket or a TCP port. Control path but for the descriptor.</summary>
 internal sealed unsafe class Listener : IDisposable
 {
-    private const int TypeMask = 0xF000;
-    private const int SocketType = 0xC000;
-
     private readonly string? _path;
     private readonly string? _host;
     private readonly int _port;
@@ -57,7 +54,8 @@ internal sealed unsafe class Listener : IDisposable
     /// </summary>
     public static Listener Open(string address)
     {
-        if (address.StartsWith("unix:", StringComparison.Ordinal)) return OpenUnix(address[5..]);
+        string path = address.StartsWith("unix:", StringComparison.Ordinal) ? address[5..] : "";
+        if (path.Length > 0) return new Listener(UnixSocketFile.Listen(path), path);
         if (address.StartsWith("tcp:", StringComparison.Ordinal)) return OpenTcp(address[4..]);
         throw new UserErrorException($"cannot listen at '{address}': expected unix:PATH or tcp:HOST:PORT", 2);
     }
@@ -66,8 +64,9 @@ internal sealed unsafe class Listener : IDisposable
     public string Uri(string name)
     {
         string export = System.Uri.EscapeDataString(name);
-        return _path == null ? $"nbd://{_host}:{_port}/{export}"
-            : $"nbd+unix:///{export}?socket={System.Uri.EscapeDataString(_path).Replace("%2F", "/", StringComparison.Ordinal)}";
+        if (_path == null) return $"nbd://{_host}:{_port}/{export}";
+        string path = System.Uri.EscapeDataString(_path).Replace("%2F", "/", StringComparison.Ordinal);
+        return $"nbd+unix:///{export}?socket={path}";
     }
 
     /// <summary>Closes, and removes the socket file if it is still this one's.</summary>
@@ -80,43 +79,15 @@ internal sealed unsafe class Listener : IDisposable
         Descriptor = -1;
     }
 
-    private static Listener OpenUnix(string path)
-    {
-        int fd = Sockets.ListenUnix(path);
-        if (fd == -Errno.EADDRINUSE)
-        {
-            RemoveStale(path);
-            fd = Sockets.ListenUnix(path);
-        }
-        if (fd < 0) throw new UserErrorException($"cannot listen at '{path}': {Errno.Text(fd)}");
-        return new Listener(fd, path);
-    }
-
-    /// <summary>Only a socket file that nobody listens at may go.</summary>
-    private static void RemoveStale(string path)
-    {
-        int result = Libc.Status(path, out statx status);
-        if (result == 0 && (status.stx_mode & TypeMask) != SocketType)
-            throw new UserErrorException($"cannot listen at '{path}': a file that is not a socket is there");
-        int fd = Sockets.ConnectUnix(path);
-        if (fd >= 0)
-        {
-            _ = Libc.Close(fd);
-            throw new UserErrorException($"cannot listen at '{path}': another server listens there");
-        }
-        if (fd != -Errno.ECONNREFUSED)
-            throw new UserErrorException($"cannot listen at '{path}': a socket is there: {Errno.Text(fd)}");
-        _ = Libc.Unlink(path);
-    }
-
     private static Listener OpenTcp(string address)
     {
         int colon = address.LastIndexOf(':');
         string host = colon < 0 ? "127.0.0.1" : address[..colon];
-        bool isPort = int.TryParse(address[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out int port);
+        string number = address[(colon + 1)..];
+        bool isPort = int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int port);
         string plain = host is "localhost" or "" ? "127.0.0.1" : host.Trim('[', ']');
         if (!isPort || port > 65535 || !IPAddress.TryParse(plain, out IPAddress? ip))
-            throw new UserErrorException($"cannot listen at 'tcp:{address}': expected tcp:HOST:PORT with a numeric host", 2);
+            throw new UserErrorException($"cannot listen at 'tcp:{address}': expected a numeric HOST and a PORT", 2);
         int fd = Sockets.ListenTcp(ip, port);
         if (fd < 0) throw new UserErrorException($"cannot listen at 'tcp:{address}': {Errno.Text(fd)}");
         string shown = plain.Contains(':', StringComparison.Ordinal) ? $"[{plain}]" : plain;

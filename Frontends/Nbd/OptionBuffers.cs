@@ -72,7 +72,7 @@ internal ref struct OptionWriter(Span<byte> output)
     /// <summary>Zeroes.</summary>
     public void Zeroes(int count) => Next(count).Clear();
 
-    /// <summary>The header of a reply to <paramref name="option"/>; <paramref name="length"/> bytes of data follow.</summary>
+    /// <summary>The header of a reply; <paramref name="length"/> bytes of data follow.</summary>
     public void Header(NbdOption option, NbdOptionReply reply, int length)
     {
         UInt64(Protocol.OptionReplyMagic);

@@ -179,7 +179,7 @@ internal static class NbdError
     public const int NotSupported = 95;
     public const int Shutdown = 108;
 
-    /// <summary>The wire's number for an engine's negative errno; EIO for what the protocol has no number for.</summary>
+    /// <summary>The wire's number for an engine's negative errno; EIO where the protocol has none.</summary>
     public static int From(int result) => -result switch
     {
         Perm or Io or NoMemory or Invalid or NoSpace or Overflow or NotSupported or Shutdown => -result,

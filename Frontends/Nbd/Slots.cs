@@ -69,7 +69,7 @@ internal unsafe struct Part
     public fixed byte Header[HeaderCapacity];
 }
 
-/// <summary>The fixed pools of one connection. An empty pool is back-pressure: the connection stops reading requests.</summary>
+/// <summary>The fixed pools of one connection. An empty pool is back-pressure: no more requests are read.</summary>
 internal sealed unsafe class Slots : IDisposable
 {
     /// <summary>Requests one connection may have in progress.</summary>

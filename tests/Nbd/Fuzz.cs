@@ -53,7 +53,8 @@ internal static class Fuzz
             0 => Wire.Option(option, Wire.Random(random.Next(200), random.Next())),
             1 => Wire.Option(option, new byte[random.Next(100_000)]),
             2 => Wire.Option(option, Wire.Info("disk", 1, 2, 3)),
-            _ => Wire.Option(option, Wire.Text("disk"), Wire.UInt32((uint)random.Next(3)), Wire.Text("base:allocation")),
+            _ => Wire.Option(
+                option, Wire.Text("disk"), Wire.UInt32((uint)random.Next(3)), Wire.Text("base:allocation")),
         };
     }
 

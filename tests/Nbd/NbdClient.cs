@@ -34,7 +34,8 @@ internal sealed class NbdClient : IDisposable
     public NbdClient(AddressFamily family, System.Net.EndPoint address)
     {
         ProtocolType protocol = family == AddressFamily.Unix ? ProtocolType.Unspecified : ProtocolType.Tcp;
-        Socket = new Socket(family, SocketType.Stream, protocol) { ReceiveTimeout = TimeoutMs, SendTimeout = TimeoutMs };
+        Socket = new Socket(family, SocketType.Stream, protocol);
+        Socket.ReceiveTimeout = Socket.SendTimeout = TimeoutMs;
         Socket.Connect(address);
     }
 
@@ -66,7 +67,7 @@ internal sealed class NbdClient : IDisposable
         {
             Assert.Equal(0, Socket.Receive(new byte[1]));
         }
-        catch (SocketException reset) when (reset.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown)
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown)
         {
             // As good as closed: bytes of ours were unread.
         }
@@ -101,7 +102,8 @@ internal sealed class NbdClient : IDisposable
     {
         Send(Wire.Option(option, data));
         List<OptionReply> replies = [];
-        do replies.Add(TakeOptionReply()); while (replies[^1].Type != NbdOptionReply.Ack && (uint)replies[^1].Type < 1u << 31);
+        do replies.Add(TakeOptionReply());
+        while (replies[^1].Type != NbdOptionReply.Ack && (uint)replies[^1].Type < 1u << 31);
         Assert.All(replies, reply => Assert.Equal(option, reply.Option));
         return replies;
     }
@@ -156,7 +158,8 @@ internal sealed class NbdClient : IDisposable
         ushort flags = BinaryPrimitives.ReadUInt16BigEndian(header.AsSpan(4));
         ChunkType type = (ChunkType)BinaryPrimitives.ReadUInt16BigEndian(header.AsSpan(6));
         ulong cookie = BinaryPrimitives.ReadUInt64BigEndian(header.AsSpan(8));
-        return new ReplyChunk(flags == 1, type, cookie, Receive((int)BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(16))));
+        byte[] data = Receive((int)BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(16)));
+        return new ReplyChunk(flags == 1, type, cookie, data);
     }
 
     /// <summary>One request and its simple reply.</summary>
@@ -190,7 +193,8 @@ internal sealed class NbdClient : IDisposable
             chunk = TakeChunk();
             chunks++;
             Assert.Equal(99UL, chunk.Cookie);
-            if (chunk.Type == ChunkType.OffsetData) chunk.Data.AsSpan(8).CopyTo(data.AsSpan((int)(chunk.Offset - offset)));
+            if (chunk.Type == ChunkType.OffsetData)
+                chunk.Data.AsSpan(8).CopyTo(data.AsSpan((int)(chunk.Offset - offset)));
             else if (chunk.Type != ChunkType.None && error == 0) error = chunk.Error;
         }
         while (!chunk.Done);
@@ -210,7 +214,8 @@ internal static class Wire
         return bytes;
     }
 
-    public static byte[] Text(string text) => Concat(UInt32((uint)Encoding.UTF8.GetByteCount(text)), Encoding.UTF8.GetBytes(text));
+    public static byte[] Text(string text) =>
+        Concat(UInt32((uint)Encoding.UTF8.GetByteCount(text)), Encoding.UTF8.GetBytes(text));
 
     public static byte[] Info(string name, params ushort[] infos) =>
         Concat(Text(name), UInt16((ushort)infos.Length), Concat(Array.ConvertAll(infos, UInt16)));

@@ -68,7 +68,8 @@ public sealed class RequestTests : IDisposable
     public void EmptyRequestsSucceedAndDoNothing()
     {
         using NbdClient client = _host.Serve();
-        foreach (NbdCommand command in new[] { NbdCommand.Read, NbdCommand.Write, NbdCommand.Trim, NbdCommand.WriteZeroes })
+        NbdCommand[] commands = [NbdCommand.Read, NbdCommand.Write, NbdCommand.Trim, NbdCommand.WriteZeroes];
+        foreach (NbdCommand command in commands)
             Assert.Equal(0, client.Ask(command, 4096, 0));
         using NbdClient structured = _host.Serve(structured: true);
         structured.Request(NbdCommand.Read, 3, Size, 0);
@@ -82,7 +83,8 @@ public sealed class RequestTests : IDisposable
     {
         using NbdClient client = _host.Serve();
         Assert.Equal(NbdError.NoSpace, client.Ask(NbdCommand.Write, Size, 1 << 20, 0, new byte[1 << 20]));
-        Assert.Equal(NbdError.Invalid, client.Ask(NbdCommand.Write, 0, (32 << 20) + 512, 0, new byte[(32 << 20) + 512]));
+        byte[] large = new byte[(32 << 20) + 512];
+        Assert.Equal(NbdError.Invalid, client.Ask(NbdCommand.Write, 0, large.Length, 0, large));
         Assert.Equal(NbdError.Invalid, client.Ask(NbdCommand.Write, 1, 511, 0, new byte[511]));
         Assert.Equal(NbdError.Invalid, client.Ask(NbdCommand.Write, 0, 512, CommandFlags.NoHole, new byte[512]));
         Assert.Equal(NbdError.Invalid, client.Ask(NbdCommand.Read, Size - 512, 1024));
@@ -200,8 +202,7 @@ public sealed class RequestTests : IDisposable
     {
         using NbdClient client = _host.Serve();
         _volume.Hold = true;
-        byte[] batch = Wire.Concat(Enumerable.Range(0, 64).Select(i => Wire.Request(NbdCommand.Read, (ulong)i, (ulong)i * 512, 512)).ToArray());
-        client.Send(batch);
+        for (int i = 0; i < 64; i++) client.Request(NbdCommand.Read, (ulong)i, i * 512, 512);
         NbdHost.Until(() => _volume.Submitted == 64, "64 requests in the engine");
         _volume.Hold = false;
         List<ulong> order = [];
@@ -221,9 +222,9 @@ public sealed class RequestTests : IDisposable
         using NbdClient client = _host.Serve();
         const int count = 1000;
         _volume.Hold = true;
-        byte[] requests = Wire.Concat(Enumerable.Range(0, count)
-            .Select(i => Wire.Request(NbdCommand.Read, (ulong)i, (ulong)(i % 64) << 20, i % 3 == 0 ? 256u << 10 : 512)).ToArray());
-        client.Send(requests);
+        static byte[] Request(int i) =>
+            Wire.Request(NbdCommand.Read, (ulong)i, (ulong)(i % 64) << 20, i % 3 == 0 ? 256u << 10 : 512);
+        client.Send(Wire.Concat(Enumerable.Range(0, count).Select(Request).ToArray()));
         NbdHost.Until(() => _volume.Submitted > 50, "requests in the engine");
         _volume.Hold = false;
         HashSet<ulong> seen = [];

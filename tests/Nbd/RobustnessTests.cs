@@ -123,7 +123,8 @@ public sealed class RobustnessTests : IDisposable
                 byte[] data = Wire.Random(512 * (1 + number * round % 300), number * 1000 + round);
                 long offset = (long)number << 20;
                 client.Write(offset, data, CommandFlags.Fua);
-                byte[] read = number % 2 == 0 ? client.ReadStructured(offset, data.Length).Data : client.Read(offset, data.Length);
+                byte[] read = number % 2 == 0
+                    ? client.ReadStructured(offset, data.Length).Data : client.Read(offset, data.Length);
                 Assert.True(read.AsSpan().SequenceEqual(data));
             }
             client.Send(Wire.Request(NbdCommand.Disconnect, 0, 0, 0));
@@ -164,7 +165,7 @@ public sealed class RobustnessTests : IDisposable
         }
     }
 
-    /// <summary>Bytes without sense, after a beginning with sense of random length: the server lives, and forgets.</summary>
+    /// <summary>Bytes without sense, after a sensible beginning of random length: the server lives on.</summary>
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -194,7 +195,7 @@ public sealed class RobustnessTests : IDisposable
         NbdHost.Until(() => OpenConnections() == 0, "the end of every connection");
     }
 
-    /// <summary>A valid handshake, then requests with random fields: each gets one reply, or the connection ends.</summary>
+    /// <summary>A valid handshake, then requests with random fields: each gets its one reply.</summary>
     [Theory]
     [InlineData(11)]
     [InlineData(12)]

@@ -124,9 +124,10 @@ internal sealed unsafe class TestVolume(long sizeBytes) : IVolume
         if (FailOffset >= request->OffsetBytes && FailOffset < request->OffsetBytes + request->LengthBytes)
             return FailResult;
         byte* at = _data + request->OffsetBytes;
-        if (request->Kind == RequestKind.Read) Buffer.MemoryCopy(at, request->Data, request->LengthBytes, request->LengthBytes);
-        if (request->Kind == RequestKind.Write) Buffer.MemoryCopy(request->Data, at, request->LengthBytes, request->LengthBytes);
-        if (request->Kind is RequestKind.Discard or RequestKind.WriteZeroes) NativeMemory.Clear(at, (nuint)request->LengthBytes);
+        long length = request->LengthBytes;
+        if (request->Kind == RequestKind.Read) Buffer.MemoryCopy(at, request->Data, length, length);
+        else if (request->Kind == RequestKind.Write) Buffer.MemoryCopy(request->Data, at, length, length);
+        else NativeMemory.Clear(at, (nuint)length);
         Mark(request);
         return 0;
     }
@@ -136,7 +137,8 @@ internal sealed unsafe class TestVolume(long sizeBytes) : IVolume
         if (request->Kind is RequestKind.Read or RequestKind.Flush) return;
         bool hole = request->Kind == RequestKind.Discard;
         if (!hole && Holes.Count == 0) return;
-        for (long block = request->OffsetBytes / 4096; block * 4096 < request->OffsetBytes + request->LengthBytes; block++)
+        long end = request->OffsetBytes + request->LengthBytes;
+        for (long block = request->OffsetBytes / 4096; block * 4096 < end; block++)
             _ = hole ? Holes.Add(block) : Holes.Remove(block);
     }
 }

@@ -14,11 +14,14 @@ public sealed class ValidateTests
         CanFastZero = false,
         Structured = structured,
         BlockStatus = structured,
-        Flags = ExportFlags.HasFlags | (readOnly ? ExportFlags.ReadOnly : ExportFlags.SendTrim | ExportFlags.SendWriteZeroes),
+        Flags = readOnly ? ExportFlags.ReadOnly : ExportFlags.SendTrim | ExportFlags.SendWriteZeroes,
     };
 
-    private static int Judge(NbdCommand command, ulong offset, uint length, CommandFlags flags, ExportLimits limits) =>
-        Validate.Request(new RequestHeader { Command = command, Offset = offset, Length = length, Flags = flags }, limits);
+    private static int Judge(NbdCommand command, ulong offset, uint length, CommandFlags flags, ExportLimits limits)
+    {
+        RequestHeader header = new() { Command = command, Offset = offset, Length = length, Flags = flags };
+        return Validate.Request(header, limits);
+    }
 
     [Theory]
     [InlineData(0, NbdError.Invalid)]
@@ -31,8 +34,8 @@ public sealed class ValidateTests
     {
         (ulong, uint)[] outside =
         [
-            (Size, 512), (Size - 512, 1024), (Size + 512, 0), (ulong.MaxValue - 511, 512), (ulong.MaxValue - 511, 32 << 20),
-            (1UL << 63, 512), (Size + (1UL << 32), 4096),
+            (Size, 512), (Size - 512, 1024), (Size + 512, 0), (ulong.MaxValue - 511, 512),
+            (ulong.MaxValue - 511, 32 << 20), (1UL << 63, 512), (Size + (1UL << 32), 4096),
         ];
         foreach ((ulong offset, uint length) in outside)
             Assert.Equal(error, Judge((NbdCommand)command, offset, length, 0, Limits()));
