@@ -1,6 +1,6 @@
 using System;
 using Weir.Core.Io;
-using Weir.Native;
+using Slab = Weir.Native.Slab;
 
 namespace Weir.Core.Passthrough;
 

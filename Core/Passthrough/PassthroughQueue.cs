@@ -1,7 +1,8 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
-using Weir.Native;
+using Errno = Weir.Native.Errno;
+using Slab = Weir.Native.Slab;
 
 namespace Weir.Core.Passthrough;
 

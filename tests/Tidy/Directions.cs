@@ -1,0 +1,79 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Text.RegularExpressions;
+
+namespace Weir.Tests.Tidy;
+
+/// <summary>
+/// Who may know whom: Native &lt;- Core &lt;- Frontends; inside Core, Base &lt;- Io &lt;- {Device, each engine}. Every
+/// folder of Core that is not named here is an engine and sees Base, Io and itself.
+/// </summary>
+internal static partial class Directions
+{
+    private const string Compose = "Frontends/Compose.cs";
+
+    public static IEnumerable<string> Check(SourceFile file)
+    {
+        if (!file.IsProduct) return [];
+        return from name in References(file).Distinct()
+               where !Allowed(file.Path, name)
+               select $"{file.Path}: must not know {name}";
+    }
+
+    /// <summary>Product namespaces in the file, but for its own declaration.</summary>
+    public static IEnumerable<string> References(SourceFile file) =>
+        from Match match in Reference().Matches(file.Code) select match.Value;
+
+    /// <summary>What <c>ProjectReference</c> says must agree.</summary>
+    public static IEnumerable<string> CheckProject(SourceFile file)
+    {
+        string[] allowed = Path.GetDirectoryName(file.Path) switch
+        {
+            "Native" => [],
+            "Core" => ["Native"],
+            "Frontends" => ["Native", "Core"],
+            _ => ["Native", "Core", "Frontends"],
+        };
+        return from Match match in ProjectReference().Matches(file.Text)
+               where !allowed.Contains(match.Groups[1].Value)
+               select $"{file.Path}: must not refer to {match.Groups[1].Value}";
+    }
+
+    private static bool Allowed(string path, string name)
+    {
+        string[] folders = path.Split('/');
+        string[] names = name.Split('.');
+        string module = names.Length > 2 ? names[2] : "";
+        return folders[0] switch
+        {
+            "Native" => names[1] == "Native",
+            "Core" => folders.Length < 3 || AllowedInCore(folders[1], names[1], module),
+            _ => names[1] != "Core" || module is "" or "Base" or "Io" || path == Compose || IsFrontendsRing(path, name),
+        } && (path == Compose || folders[0] != "Frontends" || KnowsFrontend(folders, names, module));
+    }
+
+    private static bool AllowedInCore(string folder, string project, string module)
+    {
+        // The numbers that results are made of, and plain memory, are everybody's.
+        if (project == "Native") return folder == "Device" || module is "Errno" or "Slab";
+        if (project != "Core") return false;
+        string own = folder == "Device" ? "Devices" : folder;
+        return module == own || module == "Base" || (module == "Io" && folder != "Base");
+    }
+
+    /// <summary>A frontend speaks to the ring itself: its sockets and the devices share it.</summary>
+    private static bool IsFrontendsRing(string path, string name) =>
+        name == "Weir.Core.Devices" && path.Split('/').Length > 2 && path.Split('/')[1] is "Nbd";
+
+    /// <summary>One frontend's classes are named by itself and by Compose only.</summary>
+    private static bool KnowsFrontend(string[] folders, string[] names, string module) =>
+        names[1] != "Frontends" || module != "Nbd" || folders[1] == "Nbd";
+
+    [GeneratedRegex(@"\bWeir\.(?:Native|Core|Frontends)(?:\.[A-Z]\w*)?")]
+    private static partial Regex Reference();
+
+    [GeneratedRegex("ProjectReference Include=\"[^\"]*?(\\w+)\\.csproj\"")]
+    private static partial Regex ProjectReference();
+}
