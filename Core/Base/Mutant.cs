@@ -18,6 +18,8 @@ public enum MutantId
     R4ChainIgnored,
     /// <summary>R4: a start does not raise the epoch.</summary>
     R4EpochNotRaised,
+    /// <summary>R4: the header of a torn record stays in the log.</summary>
+    R4FutureKept,
     /// <summary>R5: a damaged header below D ends the log silently.</summary>
     R5RotIsTorn,
     /// <summary>R5: a torn record above D is replayed.</summary>

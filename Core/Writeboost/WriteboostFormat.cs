@@ -51,6 +51,7 @@ public static unsafe class WriteboostFormat
             MarkSequence = 1,
         };
         superblock.MarkPosition = new Geometry(segmentBytes, (int)segments).Position(1, 0);
+        superblock.Settle(superblock.MarkPosition, superblock.MarkSequence, 0);
         return superblock;
     }
 }

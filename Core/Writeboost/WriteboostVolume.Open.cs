@@ -66,7 +66,12 @@ public sealed unsafe partial class WriteboostVolume
                 (position, sequence, checksum) = (finish.EndPosition, finish.NextSequence, finish.PreviousChecksum);
             }
         }
-        if (!ReadOnly) BeginEpoch(io, queue, context);
+        Superblock.Settle(position, sequence, checksum);
+        if (!ReadOnly)
+        {
+            AbandonedFuture.Erase(Superblock, Geometry, io, queue, Cache);
+            BeginEpoch(io, queue, context);
+        }
         LogEnd end = EndAt(position, sequence, checksum);
         Log = StartLog(end);
         Options.Log($"recovered {replay.EntryCount} entries of {end.LastSegment - end.TailSegment + 1} segments, epoch {Superblock.Epoch}");

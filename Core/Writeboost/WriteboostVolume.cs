@@ -155,11 +155,11 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         Options.Log($"{Cache.Name}: block {Index.KeyOf(slot)} in segment {Geometry.SegmentOf(position)}, slot {Geometry.SlotOf(position)} is rotten: it reads EIO");
     }
 
-    internal void SetCleanEnd()
+    internal void SettleClean()
     {
+        (long sequence, uint checksum) = Log.Chain;
         Superblock.Flags |= Superblock.CleanFlag;
-        Superblock.EndPosition = Math.Max(Log.DurableRecord, Superblock.MarkPosition);
-        (Superblock.EndSequence, Superblock.EndChecksum) = Log.Chain;
+        Superblock.Settle(Math.Max(Log.DurableRecord, Superblock.MarkPosition), sequence, checksum);
     }
 
     internal void ForgetRam() => _ram.Delete(RamSegments.NameOf(Superblock));

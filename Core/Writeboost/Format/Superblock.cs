@@ -19,8 +19,9 @@ namespace Weir.Core.Writeboost.Format;
 ///   64  segment bytes, count       u32, u32
 ///   72  mark                       u64   position: everything below is on the backing device
 ///   80  mark sequence              u64   of the first record at or after the mark
-///   88  end position, sequence     u64, u64   after a clean stop: where the log ends
-///  104  mark checksum, end checksum u32, u32  headers before mark and end
+///   88  settled position, sequence u64, u64   the log up to here was checked and flushed by the last start or clean
+///                                             stop; records behind it belong to this epoch, and start a segment
+///  104  mark checksum, settled checksum u32, u32  headers before mark and settled position
 ///  112  backing size               u64   0: not bound yet
 ///  120  zero                       u64
 ///  128  backing identity           128 bytes UTF-8, zero padded
@@ -39,7 +40,7 @@ public unsafe struct Superblock
     public const ulong MagicValue = 0x3130425352494557;
     /// <summary>Format version.</summary>
     public const uint VersionValue = 1;
-    /// <summary>Flag: the last stop was orderly and <see cref="EndPosition"/> holds.</summary>
+    /// <summary>Flag: the last stop was orderly, nothing lies behind <see cref="SettledPosition"/>.</summary>
     public const uint CleanFlag = 1;
     private const int IdentityBytes = 128;
     private const int ChecksumOffset = 4092;
@@ -66,14 +67,14 @@ public unsafe struct Superblock
     [FieldOffset(72)] public long MarkPosition;
     /// <summary>Sequence of the first record at or after the mark.</summary>
     [FieldOffset(80)] public long MarkSequence;
-    /// <summary>After a clean stop: the log ends here.</summary>
-    [FieldOffset(88)] public long EndPosition;
-    /// <summary>After a clean stop: the sequence that would come next.</summary>
-    [FieldOffset(96)] public long EndSequence;
+    /// <summary>Records below are whole and durable; those of this epoch begin at the next segment.</summary>
+    [FieldOffset(88)] public long SettledPosition;
+    /// <summary>Sequence of the first record behind it.</summary>
+    [FieldOffset(96)] public long SettledSequence;
     /// <summary>Checksum of the header before the mark.</summary>
     [FieldOffset(104)] public uint MarkChecksum;
-    /// <summary>Checksum of the log's last header.</summary>
-    [FieldOffset(108)] public uint EndChecksum;
+    /// <summary>Checksum of the header before the settled position.</summary>
+    [FieldOffset(108)] public uint SettledChecksum;
     /// <summary>Size of the backing device this cache belongs to; 0 when it has not met one.</summary>
     [FieldOffset(112)] public long BackingBytes;
     [FieldOffset(128)] private fixed byte _identity[IdentityBytes];
@@ -114,6 +115,10 @@ public unsafe struct Superblock
         halves[1] = Mix(halves[1] ^ halves[0]);
         return secret;
     }
+
+    /// <summary>Notes that the log up to <paramref name="position"/> is whole and durable.</summary>
+    public void Settle(long position, long sequence, uint checksum) =>
+        (SettledPosition, SettledSequence, SettledChecksum) = (position, sequence, checksum);
 
     /// <summary>Fills <see cref="Checksum"/>.</summary>
     public static void Seal(Superblock* superblock) =>

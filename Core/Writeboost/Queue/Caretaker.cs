@@ -100,7 +100,7 @@ public sealed unsafe class Caretaker : IDisposable
             if (!settled) log.RequestDurable(_port, log.ReservedEnd);
             if (!settled || !_writeback.IsQuiet || _superblocks.IsBusy) return;
             _stop = StopStep.Mark;
-            _volume.SetCleanEnd();
+            _volume.SettleClean();
             _superblocks.Begin(ref _volume.Superblock);
         }
         else if (!_superblocks.IsBusy)

@@ -26,6 +26,7 @@ public sealed unsafe class LogScan : IDisposable
     private readonly AlignedMemory _headers = new(Window * RecordHeader.Bytes);
     private readonly AlignedMemory _segment;
     private readonly Queue<PendingRecord> _pending = new();
+    private readonly long _epochStart;
     private long _epoch;
     private long _durable;
 
@@ -39,7 +40,8 @@ public sealed unsafe class LogScan : IDisposable
         _cache = cache;
         _replay = replay;
         _segment = new AlignedMemory(geometry.SegmentBytes);
-        _durable = superblock.IsClean ? superblock.EndPosition : superblock.MarkPosition;
+        _durable = Math.Max(superblock.SettledPosition, superblock.MarkPosition);
+        _epochStart = geometry.Position(geometry.SegmentOf(_durable - 1) + 1, 0);
         NextSequence = superblock.MarkSequence;
         PreviousChecksum = superblock.MarkChecksum;
         EndPosition = superblock.MarkPosition;
@@ -72,7 +74,6 @@ public sealed unsafe class LogScan : IDisposable
         }
         CheckRot();
         ReplayPending();
-        CheckClean();
     }
 
     /// <inheritdoc/>
@@ -114,12 +115,13 @@ public sealed unsafe class LogScan : IDisposable
         _io.WaitOrFail("reading the log", _cache);
     }
 
-    // The header continues the chain: next sequence, the checksum before it, no older life than the one before.
+    // The header continues the chain: next sequence, the checksum before it, and the life it can be from. What an
+    // earlier life left behind the settled position is an abandoned future, however well it fits (R4).
     private bool TryAccept(RecordHeader* header, long position)
     {
         if (!RecordHeader.IsValid(header, _superblock, position)) return false;
         NoteDurable(header);
-        bool follows = header->Sequence == NextSequence && header->PreviousChecksum == PreviousChecksum && header->Epoch >= _epoch;
+        bool follows = header->Sequence == NextSequence && header->PreviousChecksum == PreviousChecksum && IsOfItsTime(header);
         if (!follows && !Mutant.Is(MutantId.R4ChainIgnored)) return false;
         _pending.Enqueue(new PendingRecord(header, PreviousChecksum));
         _epoch = header->Epoch;
@@ -129,6 +131,11 @@ public sealed unsafe class LogScan : IDisposable
         ReplayDurable();
         return true;
     }
+
+    private bool IsOfItsTime(RecordHeader* header) =>
+        header->Position < _superblock.SettledPosition
+            ? header->Epoch >= _epoch && header->EndPosition <= _superblock.SettledPosition
+            : header->Epoch == _superblock.Epoch && header->Position >= _epochStart;
 
     private void NoteDurable(RecordHeader* header) => _durable = Math.Max(_durable, header->DurablePosition);
 
@@ -197,13 +204,6 @@ public sealed unsafe class LogScan : IDisposable
             if (record.Entries[i].Kind == EntryKind.Data && Crc32C.Compute(data, Geometry.BlockBytes) != record.Entries[i].Value) return false;
         }
         return true;
-    }
-
-    private void CheckClean()
-    {
-        if (!_superblock.IsClean || EndPosition == _superblock.EndPosition) return;
-        throw new UserErrorException(
-            $"{_cache.Name}: stopped cleanly at position {_superblock.EndPosition}, but the log ends at {EndPosition}; not serving");
     }
 }
 
