@@ -15,6 +15,10 @@ namespace Weir.Core.Base;
 /// The processor's instruction takes three cycles and one can start in each, so three stretches of the data are
 /// summed side by side. A sum is moved over the n bytes that follow it by one carry-less multiplication with
 /// x^(8n-33) modulo the polynomial; the -33 makes up for the reduction that the next instruction does anyway.
+/// Memory decides the rest, measured on 4 KiB: three streams at once defeat the processor's prefetching when the data
+/// is not in cache (570 ns instead of 145), so lines are asked for in order first (190 ns, and 165 in cache). While
+/// copying, short stretches keep the stores in order (305 ns into cold memory; long stretches take 640, copying first
+/// and summing then 330).
 /// </remarks>
 public static unsafe class Crc32C
 {
@@ -41,7 +45,7 @@ public static unsafe class Crc32C
 
     /// <summary>Adds bytes to a raw register.</summary>
     public static uint Append(uint register, byte* data, long length) => HasKernel
-        ? Run<ReadOnly>(register, null, data, length)
+        ? Run<Reading>(register, null, data, length)
         : AppendPortable(register, data, length);
 
     /// <summary>Copies bytes that do not overlap, and adds them to a raw register, reading them once.</summary>
@@ -68,7 +72,7 @@ public static unsafe class Crc32C
     /// <summary>Whether the kernel stores what it loads: folded at compile time.</summary>
     private interface IMode;
 
-    private struct ReadOnly : IMode;
+    private struct Reading : IMode;
 
     private struct Copying : IMode;
 
@@ -77,8 +81,9 @@ public static unsafe class Crc32C
     {
         ulong sum = register;
         long done = 0;
-        for (; length - done >= 3 * LongStretch; done += 3 * LongStretch)
-            sum = Three<TMode>(sum, to + done, from + done, LongStretch, LongOnce, LongTwice);
+        if (typeof(TMode) == typeof(Reading))
+            for (; length - done >= 3 * LongStretch; done += 3 * LongStretch)
+                sum = ThreeLong(sum, from + done);
         for (; length - done >= 3 * ShortStretch; done += 3 * ShortStretch)
             sum = Three<TMode>(sum, to + done, from + done, ShortStretch, ShortOnce, ShortTwice);
         for (; length - done >= sizeof(ulong); done += sizeof(ulong))
@@ -89,6 +94,13 @@ public static unsafe class Crc32C
             sum = Sse42.Crc32((uint)sum, from[done]);
         }
         return (uint)sum;
+    }
+
+    private static ulong ThreeLong(ulong sum, byte* from)
+    {
+        const int line = 64;
+        for (int i = 0; i < 3 * LongStretch; i += line) Sse.Prefetch0(from + i);
+        return Three<Reading>(sum, null, from, LongStretch, LongOnce, LongTwice);
     }
 
     /// <summary>Three stretches side by side. The last word of the third also takes in the two moved sums.</summary>
