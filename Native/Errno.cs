@@ -43,6 +43,7 @@ public static class Errno
     public const int EMSGSIZE = 90;
     public const int EOPNOTSUPP = 95;
     public const int EADDRINUSE = 98;
+    public const int EADDRNOTAVAIL = 99;
     public const int ECONNABORTED = 103;
     public const int ECONNRESET = 104;
     public const int ESHUTDOWN = 108;
@@ -63,6 +64,7 @@ public static class Errno
             EROFS => "EROFS", EPIPE => "EPIPE", ERANGE => "ERANGE", ENAMETOOLONG => "ENAMETOOLONG", ENOSYS => "ENOSYS",
             ELOOP => "ELOOP", ETIME => "ETIME", EOVERFLOW => "EOVERFLOW", ENOTSOCK => "ENOTSOCK",
             EMSGSIZE => "EMSGSIZE", EOPNOTSUPP => "EOPNOTSUPP", EADDRINUSE => "EADDRINUSE",
+            EADDRNOTAVAIL => "EADDRNOTAVAIL",
             ECONNABORTED => "ECONNABORTED", ECONNRESET => "ECONNRESET", ESHUTDOWN => "ESHUTDOWN",
             ETIMEDOUT => "ETIMEDOUT", ECONNREFUSED => "ECONNREFUSED", ECANCELED => "ECANCELED",
             _ => $"errno {number}",
