@@ -29,6 +29,7 @@ public sealed unsafe class LogScan : IDisposable
     private readonly long _epochStart;
     private long _epoch;
     private long _durable;
+    private long _replayedEnd;
 
     /// <summary>A scan of <paramref name="cache"/> into <paramref name="replay"/>.</summary>
     public LogScan(in Superblock superblock, in Geometry geometry, BlockingIo io, DeviceQueue queue, Device cache, Replay replay)
@@ -44,7 +45,7 @@ public sealed unsafe class LogScan : IDisposable
         _epochStart = geometry.Position(geometry.SegmentOf(_durable - 1) + 1, 0);
         NextSequence = superblock.MarkSequence;
         PreviousChecksum = superblock.MarkChecksum;
-        EndPosition = superblock.MarkPosition;
+        EndPosition = _replayedEnd = superblock.MarkPosition;
     }
 
     /// <summary>Position after the last record of the chain.</summary>
@@ -163,7 +164,13 @@ public sealed unsafe class LogScan : IDisposable
 
     private void ReplayDurable()
     {
-        while (_pending.TryPeek(out PendingRecord? record) && record.EndPosition <= _durable) _replay.Apply(_pending.Dequeue());
+        while (_pending.TryPeek(out PendingRecord? record) && record.EndPosition <= _durable) Replay(_pending.Dequeue());
+    }
+
+    private void Replay(PendingRecord record)
+    {
+        _replay.Apply(record);
+        _replayedEnd = record.EndPosition;
     }
 
     // R5: nothing that was flushed may be missing. What is damaged at or below D is rot, not a torn write.
@@ -183,10 +190,11 @@ public sealed unsafe class LogScan : IDisposable
         {
             if (Mutant.Is(MutantId.R5TornReplayed) || IsWhole(record))
             {
-                _replay.Apply(record);
+                Replay(record);
                 continue;
             }
-            EndPosition = record.Position;
+            // Where the record before ends: a torn one may have begun a segment of its own.
+            EndPosition = _replayedEnd;
             NextSequence = record.Sequence;
             PreviousChecksum = record.PreviousChecksum;
             _pending.Clear();
