@@ -23,4 +23,16 @@ public interface ISimEngine
 
     /// <summary>Opens the volume; recovery included.</summary>
     IVolume Open(SimConfig config, IoContext io, Device cache, Device backing, IRamStore ram, bool readOnly);
+
+    /// <summary>
+    /// After a power cut: leaves bytes in the unused part of the cache device that imitate the engine's own format as
+    /// well as anyone can who does not know its secrets.
+    /// </summary>
+    void Forge(SimConfig config, IoContext io, SimDevice cache, SimDevice backing);
+
+    /// <summary>Asks the volume to write everything back.</summary>
+    void Drain(IVolume volume);
+
+    /// <summary>Everything has been written back: the backing device alone holds the image.</summary>
+    bool IsDrained(IVolume volume);
 }

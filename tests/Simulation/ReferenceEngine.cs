@@ -34,8 +34,6 @@ public enum ReferenceFlaw
     TornPiece,
     /// <summary>Tail writes beyond the last whole block are dropped.</summary>
     NoTail,
-    /// <summary>A stop succeeds with the last write still in memory.</summary>
-    StopForgets,
     /// <summary>A read-only open writes.</summary>
     ReadOnlyWrites,
 }
@@ -64,6 +62,16 @@ public sealed class ReferenceEngine(ReferenceFlaw flaw) : ISimEngine
 
     public IVolume Open(SimConfig config, IoContext io, Device cache, Device backing, IRamStore ram, bool readOnly) =>
         new ReferenceVolume(io, backing, readOnly, flaw);
+
+    public void Forge(SimConfig config, IoContext io, SimDevice cache, SimDevice backing)
+    {
+    }
+
+    public void Drain(IVolume volume)
+    {
+    }
+
+    public bool IsDrained(IVolume volume) => true;
 }
 
 /// <summary>See <see cref="ReferenceEngine"/>.</summary>
@@ -179,7 +187,6 @@ public sealed unsafe class ReferenceQueue : IVolumeQueue, IIoHandler
             return;
         }
         if (_flaw == ReferenceFlaw.ZeroesForgotten && r.Kind == RequestKind.WriteZeroes) return;
-        if (_flaw == ReferenceFlaw.StopForgets && _stopping && r.Kind == RequestKind.Write) return;
         long first = r.OffsetBytes / Block;
         long last = (r.OffsetBytes + r.LengthBytes - 1) / Block;
         for (long i = first; i <= last; i++)

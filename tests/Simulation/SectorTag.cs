@@ -33,6 +33,13 @@ public static unsafe class SectorTag
         for (long i = 0; i < count; i++) FillSector((ulong*)(data + i * Bytes), id, firstSector + i);
     }
 
+    /// <summary>Fills sectors with what is the same for every write of that number, and no tag.</summary>
+    public static void FillEcho(byte* data, long firstSector, long count, ulong number)
+    {
+        Fill(data, firstSector, count, number);
+        for (long i = 0; i < count; i++) *(ulong*)(data + i * Bytes) = ~Magic;
+    }
+
     /// <summary>The value of what was read from <paramref name="sector"/>.</summary>
     public static ulong Parse(byte* data, long sector)
     {

@@ -98,26 +98,29 @@ public sealed unsafe class SimClient : IDisposable
         for (int turns = 0; _world.NowUs < until && turns < 5_000; turns++) Turn(true, until);
     }
 
-    /// <summary>One turn of every queue's loop.</summary>
+    /// <summary>One turn of every queue's loop; sleeps only when no queue has anything to do.</summary>
     public void Turn(bool wait, long limitUs)
     {
-        long deadline = limitUs;
-        foreach (IVolumeQueue q in _queues) deadline = Math.Min(deadline, q.DeadlineUs);
+        bool busy = false;
         for (int i = 0; i < _queues.Length; i++)
         {
             _queues[i].Poll(_world.NowUs);
             _contexts[i].RunCompletions();
             Reap(_queues[i]);
-            _contexts[i].Pump(wait && !_contexts[i].HasCompletions, Math.Min(deadline, _queues[i].DeadlineUs));
-            _contexts[i].RunCompletions();
+            bool pending = _contexts[i].PendingCount > 0;
+            _contexts[i].Pump(wait && pending && !_contexts[i].HasCompletions, _world.NowUs);
+            busy |= pending | _contexts[i].RunCompletions() > 0;
             Reap(_queues[i]);
         }
+        if (!wait || busy) return;
+        foreach (IVolumeQueue q in _queues) limitUs = Math.Min(limitUs, q.DeadlineUs);
+        _contexts[0].Pump(true, limitUs);
     }
 
-    /// <summary>Drains and stops in order (R15). The first result that is not 1, or 1.</summary>
+    /// <summary>Drains, as a frontend does, and stops (R15). The worst result of all queues: 1 is good.</summary>
     public int Stop()
     {
-        if (_world.Random.Chance(50)) Drain();
+        Drain();
         foreach (IVolumeQueue q in _queues) q.BeginStop();
         for (int turns = 0; turns < TurnsUntilStuck; turns++)
         {
@@ -194,7 +197,8 @@ public sealed unsafe class SimClient : IDisposable
         if (plan.Kind == RequestKind.Write)
         {
             r->Data = memory + _world.Random.Below(4096);
-            if (!plan.Imitates || !Imitate(r->Data)) SectorTag.Fill(r->Data, first, count, (ulong)write);
+            if (plan.Echo != 0) SectorTag.FillEcho(r->Data, first, count, plan.Echo);
+            else if (!plan.Imitates || !Imitate(r->Data)) SectorTag.Fill(r->Data, first, count, (ulong)write);
         }
         for (long i = 0; i < count; i++)
         {

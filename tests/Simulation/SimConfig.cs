@@ -1,3 +1,5 @@
+using System;
+using System.Buffers.Binary;
 using Weir.Core.Base;
 
 namespace Weir.Tests.Simulation;
@@ -5,6 +7,8 @@ namespace Weir.Tests.Simulation;
 /// <summary>Everything a seed decides once.</summary>
 public sealed class SimConfig
 {
+    private Prng _ids;
+
     /// <summary>The seed.</summary>
     public ulong Seed { get; init; }
 
@@ -17,6 +21,7 @@ public sealed class SimConfig
     public bool RamOutlivesProcess { get; set; } = true;
     public bool Faults { get; set; }
     public bool Rot { get; set; }
+    public bool Echoes { get; set; }
     public bool TaggedBacking { get; set; }
     public int Lives { get; set; }
     public int Queues { get; set; } = 1;
@@ -25,10 +30,22 @@ public sealed class SimConfig
     public int MaxBatchedWriteback { get; set; } = 4;
     public int RangeBudget { get; set; } = 64;
 
+    public bool VerifyReads { get; set; }
+    public long IdleUs { get; set; } = 200_000;
+
+    /// <summary>Ids and secrets: random, and the same in every replay.</summary>
+    public Guid NewGuid()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, _ids.Next());
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes[8..], _ids.Next());
+        return new Guid(bytes);
+    }
+
     /// <summary>Draws a configuration.</summary>
     public static SimConfig Draw(ulong seed, ISimEngine engine, ref Prng random)
     {
-        var c = new SimConfig { Seed = seed };
+        var c = new SimConfig { Seed = seed, _ids = new Prng(seed + 1) };
         bool large = random.Chance(10);
         c.BackingBytes = (long)random.Between(1, large ? 7 : 2) << 20;
         c.BackingBytes += random.Below(200) * 4096L;
@@ -36,7 +53,8 @@ public sealed class SimConfig
         if (random.Chance(20)) c.BackingBlockBytes = 4096;
         if (random.Chance(20)) c.CacheBlockBytes = 4096;
         if (c.BackingBlockBytes == 512 && random.Chance(50)) c.BackingBytes += random.Below(8) * 512L;
-        c.RamSegments = random.Between(4, 16);
+        c.RamSegments = random.Between(2, 8);
+        c.IdleUs = random.Chance(50) ? 200_000 : random.Between(100, 20_000);
         c.RamOutlivesProcess = !random.Chance(10);
         c.TaggedBacking = random.Chance(50);
         c.Lives = random.Between(2, 6);
@@ -45,7 +63,10 @@ public sealed class SimConfig
         c.MaxBatchedWriteback = random.Between(1, 8);
         c.RangeBudget = random.Chance(50) ? 64 : random.Between(4, 16);
         c.Faults = engine.WithstandsFaults && random.Chance(8);
-        c.Rot = engine.WithstandsFaults && !c.Faults && random.Chance(8);
+        c.Rot = engine.WithstandsFaults && !c.Faults && random.Chance(12);
+        c.VerifyReads = c.Rot || random.Chance(20);
+        c.Echoes = random.Chance(10);
+        if (c.Echoes) c.Lives += 3;
         engine.Configure(c, ref random);
         return c;
     }

@@ -53,6 +53,11 @@ public sealed unsafe class SimContext(SimWorld world) : IoContext
         _idlePumps = 0;
         int count = wait ? 1 : 0;
         while (world.Random.Chance(40) && count < 4) count++;
+        if (world.Random.Chance(world.SlowPercent))
+        {
+            world.Advance(1 + world.Random.Below(300));
+            count = 0;
+        }
         for (int i = 0; i < count && _pending.Count > 0; i++) CompleteOne();
         if (_pending.Count > 0 && world.Random.Chance(10)) ShowEarly();
     }

@@ -83,7 +83,10 @@ public sealed unsafe class SimDevice : Device
         }
     }
 
-    public override void Dispose() => Media.Dispose();
+    /// <summary>Nothing: a volume owns and disposes its devices, this one serves the next volume too.</summary>
+    public override void Dispose()
+    {
+    }
 
     private bool Fails(IoKind kind)
     {

@@ -8,7 +8,7 @@ namespace Weir.Tests.Simulation;
 /// <summary>What a power cut does to completed but unflushed writes.</summary>
 public enum CutMode
 {
-    AllLost, AllKept, CoinPerSector, FewKept, FewLost, CoinPerWrite, NewestLost, OnlyNewestKept, TornOne, PrefixAndOne,
+    AllLost, AllKept, CoinPerSector, FewKept, FewLost, CoinPerWrite, NewestLost, OnlyNewestKept, TornOne, AllTorn, OldestLost, PrefixAndOne,
 }
 
 /// <summary>
@@ -139,13 +139,14 @@ public sealed unsafe class SimMedia : IDisposable
         {
             CutMode.AllLost => false,
             CutMode.CoinPerWrite => random.Chance(50),
+            CutMode.OldestLost => index > 0,
             CutMode.NewestLost => index < count - 1,
             CutMode.OnlyNewestKept => index == count - 1,
             CutMode.PrefixAndOne => index < special / 2 || index == special,
             _ => true,
         };
         if (!whole) return;
-        if (mode == CutMode.TornOne && index == special) Tear(u, ref random);
+        if (mode == CutMode.AllTorn || (mode == CutMode.TornOne && index == special)) Tear(u, ref random);
         else if (mode is CutMode.CoinPerSector or CutMode.FewKept or CutMode.FewLost) CoinPerUnit(u, mode, ref random);
         else Copy(Durable, u.Offset, u.Length, u.Data, 0);
     }

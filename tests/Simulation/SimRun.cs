@@ -8,7 +8,7 @@ namespace Weir.Tests.Simulation;
 
 /// <summary>How a seed went.</summary>
 public readonly record struct SimResult(
-    ulong Seed, string? Failure, ulong Hash, long Steps, int Crashes, bool Drained, TimeSpan Elapsed);
+    ulong Seed, string? Failure, ulong Hash, long Steps, int Crashes, TimeSpan Elapsed);
 
 /// <summary>
 /// One seed: a volume formatted, opened, used, crashed or stopped, and opened again, several times over, with the
@@ -30,8 +30,8 @@ public sealed unsafe partial class SimRun : IDisposable
     private IVolume? _volume;
     private SimClient? _client;
     private CrashKind _since;
-    private bool _drained;
     private long _rotSector;
+    private bool _formatted;
     private int _crashes;
 
     public SimRun(ISimEngine engine, ulong seed, bool trace)
@@ -45,7 +45,7 @@ public sealed unsafe partial class SimRun : IDisposable
         _ram = new SimRamStore(_world, _config.RamOutlivesProcess);
         _history = new History(_config.BackingBytes / 512);
         _oracle = new CrashOracle(_history);
-        _workload = new Workload(_config.BackingBytes, random.Next());
+        _workload = new Workload(_config.BackingBytes, _config.Echoes, random.Next());
         _image = new ulong[_history.SectorCount];
         if (_config.TaggedBacking) PresetBacking();
     }
@@ -79,15 +79,15 @@ public sealed unsafe partial class SimRun : IDisposable
             _world.Trace?.Add("FAILED: " + failure);
         }
         Mutant.AtPoint = null;
-        return new SimResult(_config.Seed, failure, _world.Hash, _world.Step, _crashes, _drained, watch.Elapsed);
+        return new SimResult(_config.Seed, failure, _world.Hash, _world.Step, _crashes, watch.Elapsed);
     }
 
     public void Dispose()
     {
         Bury();
         _ram.Dispose();
-        _cache.Dispose();
-        _backing.Dispose();
+        _cache.Media.Dispose();
+        _backing.Media.Dispose();
     }
 
     private void PresetBacking()
@@ -114,6 +114,7 @@ public sealed unsafe partial class SimRun : IDisposable
             else AfterCrash();
         }
         _since = CrashKind.None;
+        _formatted = true;
     }
 
     private void Live()
@@ -127,7 +128,7 @@ public sealed unsafe partial class SimRun : IDisposable
             bool known = Verify(!readOnly);
             if (!readOnly && known) Work();
             readOnly |= !known;
-            if (readOnly || _workload.Below(100) < 50 || !Stop()) _world.Kill();
+            if (readOnly || _config.Echoes || _workload.Below(100) < 50 || !Stop()) _world.Kill();
         });
         (_cache.Fault, _backing.Fault) = (default, default);
         (_cache.Sealed, _backing.Sealed, _ram.Sealed) = (false, false, false);
@@ -144,7 +145,7 @@ public sealed unsafe partial class SimRun : IDisposable
             Open(readOnly: false);
             Verify(durable: true);
             if (round == 0) Work();
-            else CheckDrained();
+            else Drain();
             if (!Stop()) throw new SimViolationException("the stop failed on healthy devices");
             AfterStop();
         }
@@ -169,6 +170,12 @@ public sealed unsafe partial class SimRun : IDisposable
         catch (Exception e) when (!_world.Crashed && _world.Faults > faults && !IsBug(e))
         {
             _world.Note(SimEvent.Note, text: "open failed: " + e.Message);
+            _world.Kill();
+            return false;
+        }
+        catch (UserErrorException e) when (readOnly && _since == CrashKind.Process)
+        {
+            _world.Note(SimEvent.Note, text: "read-only open refused, the last life left work: " + e.Message);
             _world.Kill();
             return false;
         }
@@ -241,7 +248,7 @@ public sealed unsafe partial class SimRun : IDisposable
         _crashes++;
         _history.Close();
         Bury();
-        int pick = _world.Random.Below(100);
+        int pick = _world.Random.Below(_config.Echoes ? 400 : 100);
         CrashKind kind = pick < 45 ? CrashKind.Process : pick < 55 ? CrashKind.ProcessWithoutRam : CrashKind.Power;
         _world.Note(SimEvent.Crash, (long)kind, text: kind.ToString());
         if (kind > _since) _since = kind;
@@ -249,6 +256,15 @@ public sealed unsafe partial class SimRun : IDisposable
         if (kind == CrashKind.Power) LosePower();
         _ram.Empty();
         _ram.FreeAbandoned();
+        if (_formatted && kind == CrashKind.Power && _world.Random.Chance(25)) Forge();
+    }
+
+    private void Forge()
+    {
+        _world.Restart(long.MaxValue);
+        _world.Note(SimEvent.Note, text: "forge");
+        _engine.Forge(_config, NewContext(), _cache, _backing);
+        Bury();
     }
 
     private void LosePower()

@@ -16,7 +16,6 @@ public static class SimRunner
         public int Ran;
         public long Steps;
         public int Crashes;
-        public int Drained;
         public TimeSpan Elapsed;
         public TimeSpan Slowest;
         public ulong SlowestSeed;
@@ -25,7 +24,7 @@ public static class SimRunner
         public override string ToString() => string.Create(
             CultureInfo.InvariantCulture,
             $"{Ran} seeds in {Elapsed.TotalSeconds:f1} s ({Ran / Elapsed.TotalSeconds:f0} seeds/s), {Crashes} crashes, "
-            + $"{Steps} steps, {Drained} drained to the backing device, slowest {Slowest.TotalMilliseconds:f0} ms "
+            + $"{Steps} steps, slowest {Slowest.TotalMilliseconds:f0} ms "
             + $"(seed {SlowestSeed})");
     }
 
@@ -35,27 +34,71 @@ public static class SimRunner
     public static Summary Run(ISimEngine engine, ulong first, int count, int enough, MutantId mutant = MutantId.None)
     {
         var summary = new Summary();
-        int next = -1;
         var watch = Stopwatch.StartNew();
-        var threads = new Thread[Environment.ProcessorCount];
-        for (int i = 0; i < threads.Length; i++)
+        var workers = new Worker[Environment.ProcessorCount];
+        int next = -1;
+        for (int i = 0; i < workers.Length; i++)
         {
-            threads[i] = new Thread(() =>
+            var worker = new Worker();
+            workers[i] = worker;
+            worker.Start(() =>
             {
                 Mutant.Active = mutant;
                 int index;
                 while ((index = Interlocked.Increment(ref next)) < count && !Full(summary, enough))
                 {
+                    worker.Begin(first + (ulong)index);
                     Add(summary, SimRun.Run(engine, first + (ulong)index));
                 }
                 Mutant.Active = MutantId.None;
                 SimMemory.FreeAll();
             });
-            threads[i].Start();
         }
-        foreach (Thread thread in threads) thread.Join();
+        foreach (Worker worker in workers) Await(worker, summary);
         summary.Elapsed = watch.Elapsed;
         return summary;
+    }
+
+    /// <summary>A seed takes milliseconds. One that takes this long spins for ever.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(40);
+
+    private static void Await(Worker worker, Summary summary)
+    {
+        while (!worker.HasEnded(TimeSpan.FromMilliseconds(20)))
+        {
+            if (!worker.IsStuck(s_patience, out ulong seed)) continue;
+            Add(summary, new SimResult(seed, "the engine never returns", 0, 0, 0, s_patience));
+            return;
+        }
+    }
+
+    /// <summary>A thread that runs seeds; left behind when one never ends.</summary>
+    private sealed class Worker
+    {
+        private Thread? _thread;
+        private ulong _seed;
+        private long _since;
+
+        public void Start(ThreadStart run)
+        {
+            _since = Environment.TickCount64;
+            _thread = new Thread(run) { IsBackground = true };
+            _thread.Start();
+        }
+
+        public void Begin(ulong seed)
+        {
+            Volatile.Write(ref _since, Environment.TickCount64);
+            Volatile.Write(ref _seed, seed);
+        }
+
+        public bool HasEnded(TimeSpan wait) => _thread!.Join(wait);
+
+        public bool IsStuck(TimeSpan patience, out ulong seed)
+        {
+            seed = Volatile.Read(ref _seed);
+            return Environment.TickCount64 - Volatile.Read(ref _since) > patience.TotalMilliseconds;
+        }
     }
 
     /// <summary>The failures, each with the command that replays it, and the end of the first one's trace.</summary>
@@ -105,7 +148,6 @@ public static class SimRunner
             if (result.Failure != null) summary.Failures.Add(result.Seed, result.Failure);
             summary.Steps += result.Steps;
             summary.Crashes += result.Crashes;
-            if (result.Drained) summary.Drained++;
             if (result.Elapsed <= summary.Slowest) return;
             (summary.Slowest, summary.SlowestSeed) = (result.Elapsed, result.Seed);
         }

@@ -73,6 +73,9 @@ public sealed class SimWorld
     /// <summary>How the devices complete at present.</summary>
     public CompletionOrder Order { get; set; }
 
+    /// <summary>Percentage of pumps in which no device gets anything done.</summary>
+    public int SlowPercent { get; private set; }
+
     /// <summary>Operations pending in all contexts.</summary>
     public int PendingCount { get; set; }
 
@@ -115,6 +118,7 @@ public sealed class SimWorld
         PendingCount = 0;
         CrashAtStep = crashAfterSteps == long.MaxValue ? long.MaxValue : Step + crashAfterSteps;
         Order = (CompletionOrder)Random.Below(Enum.GetValues<CompletionOrder>().Length);
+        SlowPercent = Random.Below(3) * 35;
         Advance(Random.Below(1_000_000));
     }
 

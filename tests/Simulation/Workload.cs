@@ -13,6 +13,8 @@ public struct PlannedRequest
     public long LengthBytes;
     /// <summary>Data that looks like what the engine itself writes, instead of tags.</summary>
     public bool Imitates;
+    /// <summary>Not 0: data that is the same every time this request is drawn, instead of tags.</summary>
+    public ulong Echo;
 }
 
 /// <summary>
@@ -20,9 +22,11 @@ public struct PlannedRequest
 /// </summary>
 public sealed class Workload
 {
-    private const int Profiles = 7;
+    private const int Profiles = 8, EchoProfile = 8;
     private readonly long _sizeBytes;
+    private readonly PlannedRequest[] _echo;
     private Prng _random;
+    private int _echoed;
     private int _writes;
     private int _reads;
     private int _flushes;
@@ -34,10 +38,15 @@ public sealed class Workload
     private long _hotStart;
     private long _hotBytes;
 
-    public Workload(long sizeBytes, ulong seed)
+    /// <param name="sizeBytes">Bytes of the volume.</param>
+    /// <param name="echoes">Every life begins with the same requests.</param>
+    /// <param name="seed">Of its randomness.</param>
+    public Workload(long sizeBytes, bool echoes, ulong seed)
     {
         _sizeBytes = sizeBytes;
         _random = new Prng(seed);
+        _echo = new PlannedRequest[echoes ? _random.Between(1, 2) : 0];
+        for (int i = 0; i < _echo.Length; i++) _echo[i] = DrawEcho((ulong)i + 1);
         NextLife();
     }
 
@@ -63,7 +72,8 @@ public sealed class Workload
         QueueDepth = _random.Chance(30) ? 1 : _random.Between(2, 32);
         MayOverlap = _random.Chance(60);
         IdlePercent = _random.Chance(50) ? 2 : _random.Between(0, 30);
-        SetProfile(_random.Below(Profiles));
+        SetProfile(_echo.Length > 0 && _random.Chance(90) ? EchoProfile : _random.Below(Profiles));
+        _echoed = 0;
         _hotBytes = Math.Min(_sizeBytes, (long)_random.Between(1, 24) << 12);
         _hotStart = _random.Below(_sizeBytes - _hotBytes + 1) & ~511L;
     }
@@ -71,6 +81,7 @@ public sealed class Workload
     /// <summary>Draws the next request.</summary>
     public PlannedRequest Next()
     {
+        if (_echoed < _echo.Length) return _echo[_echoed++];
         int pick = _random.Below(_writes + _reads + _flushes + _zeroes);
         if ((pick -= _writes) < 0) return Write();
         if ((pick -= _reads) < 0) return Place(RequestKind.Read, RequestFlags.None);
@@ -100,13 +111,30 @@ public sealed class Workload
             case 3: // one block, everybody
                 (_hotPercent, _partialPercent, MayOverlap) = (97, 60, true);
                 break;
-            case 4: // a short life that begins with a flush of what the last one left
+            case 4 or 7: // a short life that begins with a flush of what the last one left
                 (_writes, _flushes, Requests) = (10, 60, _random.Between(1, 12));
                 break;
             case 5: // scattered small writes that are never flushed
                 (_flushes, _fuaPercent, _hotPercent, _largePercent) = (0, 0, 0, 3);
                 break;
+            case EchoProfile: // full segments that nobody flushes, one after the other
+                (_reads, _flushes, _zeroes, _fuaPercent, _largePercent) = (0, 0, 0, 0, 100);
+                (QueueDepth, IdlePercent, Requests) = (1, 0, _echo.Length + _random.Between(0, 4));
+                break;
         }
+    }
+
+    /// <summary>
+    /// A request that every life begins with, byte for byte: what a restarted program does, and what makes the log of
+    /// one life look like that of another.
+    /// </summary>
+    private PlannedRequest DrawEcho(ulong number)
+    {
+        long blocks = _random.Chance(80) ? 31 : _random.Between(1, 62);
+        PlannedRequest r = new() { LengthBytes = Math.Min(blocks << 12, _sizeBytes & ~4095L), Echo = number };
+        r.OffsetBytes = _random.Below((_sizeBytes - r.LengthBytes) / 4096 + 1) << 12;
+        r.Kind = _random.Chance(10) ? RequestKind.Discard : RequestKind.Write;
+        return r;
     }
 
     private PlannedRequest Write()

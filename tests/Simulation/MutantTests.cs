@@ -1,0 +1,41 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Base;
+using Xunit;
+
+namespace Weir.Tests.Simulation;
+
+/// <summary>One switch per rule breaks the engine; the simulation must see every one of them.</summary>
+public sealed class MutantTests(ITestOutputHelper output)
+{
+    private const int Seeds = 200;
+    private const int SeedsAtMost = 4000;
+
+    public static TheoryData<MutantId> Mutants()
+    {
+        var data = new TheoryData<MutantId>();
+        foreach (MutantId mutant in Enum.GetValues<MutantId>())
+        {
+            if (mutant != MutantId.None) data.Add(mutant);
+        }
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Mutants))]
+    public void EveryMutantIsCaught(MutantId mutant)
+    {
+        var engine = new WriteboostEngine();
+        SimRunner.Summary summary = SimRunner.Run(engine, 1, Seeds, int.MaxValue, mutant);
+        if (summary.Failures.Count == 0) summary = SimRunner.Run(engine, Seeds + 1, SeedsAtMost, 1, mutant);
+        string line = $"mutant {mutant}: caught in {summary.Failures.Count} of {summary.Ran} seeds";
+        output.WriteLine(line);
+        Console.Out.WriteLine(line);
+        foreach (KeyValuePair<ulong, string> failure in summary.Failures)
+        {
+            output.WriteLine($"seed {failure.Key}: {failure.Value}");
+            break;
+        }
+        Assert.True(summary.Failures.Count > 0, $"{mutant} survived {Seeds + summary.Ran} seeds");
+    }
+}
