@@ -12,6 +12,8 @@ namespace Weir.Frontends;
 /// </summary>
 internal sealed unsafe class QueueThread : IDisposable
 {
+    private const long StopTurnUs = 1000;
+
     private readonly Func<IoContext> _newContext;
     private readonly IVolume[] _volumes;
     private readonly IVolumeQueue[] _queues;
@@ -154,7 +156,8 @@ internal sealed unsafe class QueueThread : IDisposable
     {
         long deadlineUs = _frontend.DeadlineUs;
         foreach (IVolumeQueue queue in _queues) deadlineUs = Math.Min(deadlineUs, queue.DeadlineUs);
-        return deadlineUs;
+        // A volume's stop goes on in Poll, and may wait for another thread's.
+        return _stopPhase == StopPhase.Volumes ? Math.Min(deadlineUs, Io.NowUs + StopTurnUs) : deadlineUs;
     }
 
     private void Take(QueueMessage message, long nowUs)
