@@ -64,18 +64,22 @@ public sealed unsafe partial class RingContext
         return index;
     }
 
+    /// <summary>Keeps the first: they have one cause.</summary>
+    private void Warn(string what) => Warning ??= $"the memory-lock limit of {MemoryLock.LimitBytes >> 10} KiB "
+        + $"(ulimit -l) is too low for fast I/O: going on with {what}, a little slower";
+
     private bool RegisterBuffer(byte* start, long sizeBytes)
     {
-        int result = !_hasFixedBuffers || _bufferCount == FixedBuffersMax ? -Errno.ENOSPC
-            : _ring.UpdateBuffer(_bufferCount, start, sizeBytes);
+        if (!_hasFixedBuffers || _bufferCount == FixedBuffersMax) return false;
+        int result = _ring.UpdateBuffer(_bufferCount, start, sizeBytes);
         if (result == 0)
         {
             _bufferStart[_bufferCount] = (nint)start;
             _bufferBytes[_bufferCount++] = sizeBytes;
             return true;
         }
-        Warning ??= $"cannot lock {sizeBytes >> 20} MiB for I/O: {Errno.Text(result)}; the limit is "
-            + $"{MemoryLock.LimitBytes >> 10} KiB (ulimit -l); going on with unregistered buffers, a little slower";
+        if (result == -Errno.ENOMEM) Warn("unregistered buffers");
+        else Warning ??= $"io_uring does not register our buffers: {Errno.Text(result)}; going on without";
         return false;
     }
 

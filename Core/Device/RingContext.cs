@@ -7,6 +7,9 @@ using Weir.Native.Uring;
 
 namespace Weir.Core.Devices;
 
+/// <summary>Entries of the two queues of a ring.</summary>
+internal readonly record struct RingSize(uint Submissions, uint Completions);
+
 /// <summary>
 /// The product's <see cref="IoContext"/>: one io_uring for the sockets and devices of one thread, so that a batch of
 /// requests costs one system call. Made, used and disposed on that thread; <see cref="Wake"/> alone is for others.
@@ -14,9 +17,9 @@ namespace Weir.Core.Devices;
 /// <remarks>An operation's user data is its index in the pool and, above, the slot's generation.</remarks>
 public sealed unsafe partial class RingContext : IoContext
 {
-    private const uint SubmissionEntries = 512;
-    // Every operation of the pool, the wake-up and cancellations: the kernel never has to keep completions aside.
-    private const uint CompletionEntries = 2 * PoolSize;
+    // Places for completions: every operation of the pool, the wake-up and cancellations, so that the kernel never has
+    // to keep any aside. It counts the queues as locked memory: where little of that is allowed, smaller ones do too.
+    private static readonly RingSize[] s_sizes = [new(512, 2 * PoolSize), new(64, PoolSize), new(16, 256)];
     private const int BatchSize = 128;
     private const uint WakeMark = uint.MaxValue;
     private const uint IgnoreMark = uint.MaxValue - 1;
@@ -36,6 +39,12 @@ public sealed unsafe partial class RingContext : IoContext
     /// too old or io_uring is disabled.
     /// </summary>
     public RingContext(TimeProvider? time = null)
+        : this(time, s_sizes)
+    {
+    }
+
+    /// <summary>Takes the first of <paramref name="sizes"/> that the memory-lock limit allows.</summary>
+    internal RingContext(TimeProvider? time, ReadOnlySpan<RingSize> sizes)
     {
         _time = time ?? TimeProvider.System;
         _ticksPerUs = _time.TimestampFrequency / 1_000_000;
@@ -43,7 +52,7 @@ public sealed unsafe partial class RingContext : IoContext
         _nowUs = ReadClockUs();
         try
         {
-            _ring = new Ring(SubmissionEntries, CompletionEntries);
+            _ring = OpenRing(sizes);
             _wakeUp = new EventFd();
         }
         catch (NativeException e)
@@ -112,6 +121,24 @@ public sealed unsafe partial class RingContext : IoContext
 
     /// <summary>What tells <paramref name="op"/> in a completion.</summary>
     internal static ulong UserData(IoOp* op) => (uint)op->Index | (ulong)op->Generation << 32;
+
+    private Ring OpenRing(ReadOnlySpan<RingSize> sizes)
+    {
+        _ = MemoryLock.Raise();
+        for (int i = 0; ; i++)
+        {
+            try
+            {
+                Ring ring = new(sizes[i].Submissions, sizes[i].Completions);
+                if (i > 0) Warn($"an io_uring of {sizes[i].Submissions} entries instead of {sizes[0].Submissions}");
+                return ring;
+            }
+            catch (NativeException e) when (e.Errno == Errno.ENOMEM && i + 1 < sizes.Length)
+            {
+                // The next smaller one.
+            }
+        }
+    }
 
     private long ReadClockUs() => _time.GetTimestamp() / _ticksPerUs;
 

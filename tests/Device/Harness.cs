@@ -14,8 +14,13 @@ internal sealed unsafe class Harness : IIoHandler, IDisposable
     private readonly Slab _slab = new(8 << 20);
 
     public Harness(TimeProvider? time = null)
+        : this(new RingContext(time))
     {
-        Io = new RingContext(time);
+    }
+
+    public Harness(RingContext io)
+    {
+        Io = io;
         Handler = Io.AddHandler(this);
     }
 

@@ -161,16 +161,51 @@ public sealed unsafe class RingContextTests
     }
 
     [Fact]
-    public void AFullTableOfBuffersIsAWarningNotAFailure()
+    public void MemoryThatCannotBePinnedIsAWarningNotAFailure()
+    {
+        using Harness h = new();
+        // Nothing is mapped there: no right to lock and no memory at all are one to the caller.
+        Assert.False(h.Io.RegisterSlab((byte*)65536, 65536));
+        Assert.Contains("buffers", h.Io.Warning);
+        Assert.Equal(-1, h.Io.FindBuffer((byte*)65536, 512));
+    }
+
+    [Fact]
+    public void AFullTableOfBuffersIsNoFailure()
     {
         using TemporaryFile file = new(1 << 20);
         using Harness h = new();
         bool all = true;
         for (int i = 0; i < 100; i++) all &= h.Io.RegisterSlab(h.Memory + i * 8192, 8192);
         Assert.False(all);
-        Assert.Contains("unregistered", h.Io.Warning);
+        Assert.Null(h.Io.Warning);
         using FileDevice device = FileDevice.Open(file.Path);
         Assert.Equal(4096, h.Run(device.OpenQueue(h.Io), IoKind.Read, 0, 4096, h.Memory + 99 * 8192));
+    }
+
+    /// <summary>Queues that a low memory-lock limit leaves: the kernel keeps completions aside, none is lost.</summary>
+    [Fact]
+    public void SmallQueuesTakeAsManyOperations()
+    {
+        const int count = IoContext.PoolSize - IoContext.Reserve;
+        using TemporaryFile file = new(1 << 20);
+        using FileDevice device = FileDevice.Open(file.Path);
+        using Harness h = new(new RingContext(null, [new RingSize(4, 8)]));
+        Assert.Null(h.Io.Warning);
+        DeviceQueue queue = device.OpenQueue(h.Io);
+        Assert.Equal(0, Sockets.Pair(out int a, out int b));
+        Harness.Fill(h.Memory, 1 << 20, 1);
+        for (int i = 0; i < count / 2; i++)
+        {
+            queue.Submit(h.Op(IoKind.Write, i % 256 * 4096L, 4096, h.Memory + i % 256 * 4096L));
+            h.Io.Receive(h.Op(IoKind.Receive, 0, 1, h.Memory + (2 << 20) + i), b);
+        }
+        Assert.Equal(count / 2, Libc.Write(a, h.Memory, count / 2));
+        h.Drain();
+        Assert.Equal(count / 2 * 2, h.Results.Count);
+        Assert.All(h.Results, result => Assert.True(result.Result is 1 or 4096));
+        Assert.True(new ReadOnlySpan<byte>(h.Memory, 1 << 20).SequenceEqual(file.Read()));
+        Assert.Equal((0, 0), (Libc.Close(a), Libc.Close(b)));
     }
 
     [Fact]
