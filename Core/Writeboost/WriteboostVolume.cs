@@ -119,7 +119,12 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 
     internal void NoteActivity(long nowUs) => Volatile.Write(ref _lastActivityUs, nowUs);
 
-    internal void QueueStopped() => Interlocked.Decrement(ref _openQueues);
+    // The first queue waits for the others before it marks the stop.
+    internal void QueueStopped()
+    {
+        Interlocked.Decrement(ref _openQueues);
+        WakeQueues();
+    }
 
     internal void WakeQueues()
     {

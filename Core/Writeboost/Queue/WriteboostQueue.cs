@@ -28,6 +28,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     private RequestList _waiting;
     private readonly Caretaker? _caretaker;
     private readonly int _threadId = Environment.CurrentManagedThreadId;
+    private SpinLatch _wakers;
+    private bool _gone;
     private bool _stopping;
     private int _wake;
 
@@ -84,13 +86,22 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     {
         Invariant.Check(_parked.IsEmpty);
         Invariant.Check(_waiting.IsEmpty);
-        _volume.QueueStopped();
         _stopping = true;
+        if (_caretaker == null) LeaveWakers();
+        _volume.QueueStopped();
         _caretaker?.BeginStop();
     }
 
     /// <inheritdoc/>
-    public int StopResult => !_stopping ? 0 : _caretaker?.StopResult ?? 1;
+    public int StopResult
+    {
+        get
+        {
+            int result = !_stopping ? 0 : _caretaker?.StopResult ?? 1;
+            if (result != 0) LeaveWakers();
+            return result;
+        }
+    }
 
     /// <summary>Gives native memory back; nothing is under way.</summary>
     public void Dispose()
@@ -103,7 +114,18 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     internal void Wake()
     {
         bool asleep = Interlocked.Exchange(ref _wake, 1) == 0;
-        if (asleep && Environment.CurrentManagedThreadId != _threadId) _io.Wake();
+        if (!asleep || Environment.CurrentManagedThreadId == _threadId) return;
+        _wakers.Enter();
+        if (!_gone) _io.Wake();
+        _wakers.Exit();
+    }
+
+    // The context goes with the thread: nobody may be in the middle of waking it.
+    private void LeaveWakers()
+    {
+        _wakers.Enter();
+        _gone = true;
+        _wakers.Exit();
     }
 
     private void Complete(Request* request, int result)
