@@ -49,7 +49,7 @@ internal sealed unsafe partial class Connection
         bool handshaking = _phase == Phase.Handshaking;
         if (handshaking ? _sending : _stalled) return;
         if (handshaking || _writeCommand != null || _drainBytes > 0) Abort();
-        else Finish(nowUs + FarewellUs);
+        else Finish(nowUs + _queue.IdleUs);
     }
 
     /// <summary>Receives more, unless the parser waits for slots or memory: then the socket's buffer fills.</summary>

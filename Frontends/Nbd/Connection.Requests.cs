@@ -55,7 +55,7 @@ internal sealed unsafe partial class Connection
         if (header.Command == NbdCommand.Disconnect)
         {
             _start += Protocol.RequestHeaderBytes;
-            Finish(_queue.Io.NowUs + FarewellUs);
+            Finish(_queue.Io.NowUs + _queue.IdleUs);
             return;
         }
         _stalled = !_slots.HasFree || _arena.IsFull;

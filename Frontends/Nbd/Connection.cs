@@ -17,12 +17,6 @@ namespace Weir.Frontends.Nbd;
 /// </remarks>
 internal sealed unsafe partial class Connection : IDisposable
 {
-    /// <summary>A client that negotiates has this long for each option.</summary>
-    public const long HandshakeUs = 30_000_000;
-
-    /// <summary>A client that has said goodbye has this long to take its last replies.</summary>
-    public const long FarewellUs = 30_000_000;
-
     private enum Phase
     {
         /// <summary>No client.</summary>
@@ -42,8 +36,8 @@ internal sealed unsafe partial class Connection : IDisposable
     private readonly Arena _arena = new();
     private readonly Slots _slots = new();
     private readonly int _handshakePages;
-    private IoOp* _receive;
-    private IoOp* _send;
+    private readonly IoOp* _receive;
+    private readonly IoOp* _send;
     private int _fd = -1;
     private Phase _phase;
     private IVolumeQueue? _volume;
@@ -51,10 +45,12 @@ internal sealed unsafe partial class Connection : IDisposable
     private int _inEngine;
     private bool _handshakeHeld;
 
-    /// <summary>Allocates what a client needs.</summary>
-    public Connection(NbdQueue queue, int index)
+    /// <summary>Allocates what a client needs; the operations are this connection's for good.</summary>
+    public Connection(NbdQueue queue, int index, IoOp* receive, IoOp* send)
     {
         _queue = queue;
+        _receive = receive;
+        _send = send;
         Index = index;
         _handshake = new Handshake(queue.Exports);
         _handshakePages = (Handshake.OutputBytes(queue.Exports) + Arena.PageBytes - 1) / Arena.PageBytes;
@@ -81,15 +77,13 @@ internal sealed unsafe partial class Connection : IDisposable
     public bool CanGoOn => _stalled && _freed && _phase != Phase.Closing;
 
     /// <summary>Serves the client at <paramref name="fd"/>, which it owns from here on.</summary>
-    public void Open(int fd, IoOp* receive, IoOp* send, long nowUs)
+    public void Open(int fd, long nowUs)
     {
         Invariant.Check(IsFree);
         _fd = fd;
-        _receive = receive;
-        _send = send;
         _phase = Phase.Handshaking;
         _handshake.Reset();
-        DeadlineUs = nowUs + HandshakeUs;
+        DeadlineUs = nowUs + _queue.IdleUs;
         int page = _arena.Allocate(_handshakePages);
         Invariant.Check(page == 0);
         _handshakeHeld = true;
@@ -166,7 +160,7 @@ internal sealed unsafe partial class Connection : IDisposable
             _start += consumed;
             if (written > 0) SendHandshake(written);
             if (step == HandshakeStep.NeedInput) return;
-            DeadlineUs = nowUs + HandshakeUs;
+            DeadlineUs = nowUs + _queue.IdleUs;
             if (step == HandshakeStep.Transmission) Serve();
             if (step == HandshakeStep.Close) _phase = Phase.Finishing;
         }
@@ -193,7 +187,6 @@ internal sealed unsafe partial class Connection : IDisposable
         ResetReceive();
         ResetRequests();
         ResetSend();
-        _queue.Closed(this, _receive, _send);
-        _receive = _send = null;
+        _queue.Closed();
     }
 }

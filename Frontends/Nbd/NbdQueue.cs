@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Native;
@@ -17,6 +18,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
 
     private readonly NbdServer _server;
     private readonly Connection?[] _connections;
+    private readonly IoOp*[] _operations;
     private readonly Connection[] _touched;
     private int _touchedCount;
     private int _openCount;
@@ -31,6 +33,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
     {
         _server = server;
         _connections = new Connection?[server.MaxConnections];
+        _operations = new IoOp*[2 * server.MaxConnections];
         _touched = new Connection[server.MaxConnections];
     }
 
@@ -42,6 +45,9 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
 
     /// <summary>What can be asked for.</summary>
     public Export[] Exports => _server.Exports;
+
+    /// <summary>How long a client may take for an option, or for its last replies.</summary>
+    public long IdleUs => _server.IdleUs;
 
     /// <summary>The thread's door to an export's volume.</summary>
     public IVolumeQueue Volume(int export) => _thread!.Volume(export);
@@ -61,6 +67,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
         _thread = thread;
         _io = (RingContext)thread.Io;
         _handler = _io.AddHandler(this);
+        AcquireOperations();
         if (thread.Index == 0) BeginAccept();
     }
 
@@ -132,11 +139,9 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
         foreach (Connection? connection in _connections) connection?.Dispose();
     }
 
-    /// <summary>A connection has ended: its place and its operations are free.</summary>
-    public void Closed(Connection connection, IoOp* receive, IoOp* send)
+    /// <summary>A connection has ended: its place is free.</summary>
+    public void Closed()
     {
-        Io.Release(receive);
-        Io.Release(send);
         _openCount--;
         _server.Leave();
     }
@@ -144,23 +149,30 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
     /// <summary>Serves a client whose place the server has counted already.</summary>
     private void Serve(int fd)
     {
-        IoOp* receive = _stopping ? null : Io.Acquire(_handler, IoKind.Receive);
-        IoOp* send = receive == null ? null : Io.Acquire(_handler, IoKind.Send);
-        if (send == null)
+        if (_stopping)
         {
-            if (receive != null) Io.Release(receive);
-            Counters.RefusedConnections++;
             _ = Libc.Close(fd);
             _server.Leave();
             return;
         }
         Connection connection = FreeConnection();
-        (receive->Step, receive->UserInt) = (ReceiveStep, connection.Index);
-        (send->Step, send->UserInt) = (SendStep, connection.Index);
         _openCount++;
         Counters.Connections++;
-        connection.Open(fd, receive, send, Io.NowUs);
+        connection.Open(fd, Io.NowUs);
         Touch(connection);
+    }
+
+    /// <summary>Taken at the start and for good: a busy engine cannot keep a client from being served.</summary>
+    private void AcquireOperations()
+    {
+        for (int i = 0; i < _operations.Length; i++)
+        {
+            IoOp* op = Io.Acquire(_handler, i % 2 == 0 ? IoKind.Receive : IoKind.Send);
+            Invariant.Check(op != null);
+            op->Step = i % 2 == 0 ? ReceiveStep : SendStep;
+            op->UserInt = i / 2;
+            _operations[i] = op;
+        }
     }
 
     /// <summary>The first place without a client; its memory is made when it is used for the first time.</summary>
@@ -170,7 +182,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
         while (_connections[index] is { IsFree: false }) index++;
         Connection? connection = _connections[index];
         if (connection != null) return connection;
-        connection = new Connection(this, index);
+        connection = new Connection(this, index, _operations[2 * index], _operations[2 * index + 1]);
         _connections[index] = connection;
         if (index < RegisteredArenas) _ = Io.RegisterSlab(connection.Slab.Start, connection.Slab.SizeBytes);
         return connection;

@@ -22,6 +22,9 @@ internal sealed record NbdServerOptions
     /// <summary>Clients served at a time; one more is turned away.</summary>
     public int MaxConnections { get; init; } = 128;
 
+    /// <summary>How long a client may take for an option, or for its last replies.</summary>
+    public long IdleUs { get; init; } = 30_000_000;
+
     /// <summary>Called on a queue's thread that cannot go on. The product ends the process.</summary>
     public required Action<Exception> OnFailure { get; init; }
 }
@@ -45,6 +48,7 @@ internal sealed class NbdServer : IServing
     {
         Exports = options.Exports;
         MaxConnections = options.MaxConnections;
+        IdleUs = options.IdleUs;
         Listeners = options.Listeners;
         IVolume[] volumes = Array.ConvertAll(Exports, export => export.Volume);
         _threads = new QueueThread[options.Queues];
@@ -66,6 +70,9 @@ internal sealed class NbdServer : IServing
     /// <summary>Clients served at a time, over all queues.</summary>
     public int MaxConnections { get; }
 
+    /// <summary>How long a client may take for an option, or for its last replies.</summary>
+    public long IdleUs { get; }
+
     /// <summary>The queue threads.</summary>
     public ReadOnlySpan<QueueThread> Threads => _threads;
 
@@ -86,12 +93,25 @@ internal sealed class NbdServer : IServing
         }
     }
 
-    /// <summary>Starts the threads and serves.</summary>
+    /// <summary>Starts the threads and serves. When one cannot, the others are stopped and its error is thrown.</summary>
     public static NbdServer Start(NbdServerOptions options)
     {
         NbdServer server = new(options);
         // The first queue accepts for the others, so it starts last.
-        for (int i = server._threads.Length - 1; i >= 0; i--) server._threads[i].Start();
+        int last = server._threads.Length;
+        try
+        {
+            while (last > 0) server._threads[--last].Start();
+        }
+        catch
+        {
+            foreach (QueueThread thread in server._threads.AsSpan(last + 1))
+            {
+                thread.Post(new QueueMessage(QueueMessageKind.Stop, 0));
+                thread.Join();
+            }
+            throw;
+        }
         return server;
     }
 

@@ -46,6 +46,10 @@ public sealed class AllocationTests
         Assert.Equal(0, structured.ReadStructured(512, 3 << 20).Error);
         structured.Request(NbdCommand.BlockStatus, 1, 0, Size);
         _ = structured.TakeChunk();
+        simple.Dispose();
+        structured.Dispose();
+        // A new client then takes the place of an old one, whose memory is there already.
+        host.UntilNobodyIsThere();
     }
 
     /// <summary>Passes everything on, and notes what its queue's thread has allocated.</summary>

@@ -13,12 +13,15 @@ internal sealed class NbdHost : IDisposable
     private Exception? _failure;
     private bool _stopped;
 
-    public NbdHost(IVolume volume, int queues = 1, int maxConnections = 128, string[]? listen = null)
-        : this([new Export("disk", "a test", volume)], queues, maxConnections, listen)
+    public NbdHost(
+        IVolume volume, int queues = 1, int maxConnections = 128, string[]? listen = null,
+        long idleUs = 30_000_000)
+        : this([new Export("disk", "a test", volume)], queues, maxConnections, listen, idleUs)
     {
     }
 
-    public NbdHost(Export[] exports, int queues = 1, int maxConnections = 128, string[]? listen = null)
+    public NbdHost(
+        Export[] exports, int queues = 1, int maxConnections = 128, string[]? listen = null, long idleUs = 30_000_000)
     {
         Path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"weir-{Guid.NewGuid():n}.sock");
         Server = NbdServer.Start(new NbdServerOptions
@@ -27,6 +30,7 @@ internal sealed class NbdHost : IDisposable
             Listeners = Array.ConvertAll(listen ?? ["unix:" + Path], Listener.Open),
             Queues = queues,
             MaxConnections = maxConnections,
+            IdleUs = idleUs,
             OnFailure = failure => _failure = failure,
         });
     }
@@ -63,6 +67,9 @@ internal sealed class NbdHost : IDisposable
         Assert.False(File.Exists(Path));
     }
 
+    /// <summary>Waits until the server has noticed that every client has gone.</summary>
+    public void UntilNobodyIsThere() => Until(() => OpenConnections() == 0, "the end of every connection");
+
     /// <summary>Waits for something that must come; a minute means that it never does.</summary>
     public static void Until(Func<bool> condition, string what)
     {
@@ -73,6 +80,27 @@ internal sealed class NbdHost : IDisposable
             came = condition();
         }
         Assert.True(came, "waited in vain for: " + what);
+    }
+
+    private long OpenConnections()
+    {
+        OpenCount count = new();
+        Server.Report(count);
+        return count.Value;
+    }
+
+    private sealed class OpenCount : IStatusWriter
+    {
+        public long Value { get; private set; }
+
+        public void Number(string name, long value)
+        {
+            if (name == "nbd_open_connections") Value = value;
+        }
+
+        public void Text(string name, string value)
+        {
+        }
     }
 
     public void Dispose()

@@ -104,6 +104,43 @@ public sealed class RobustnessTests : IDisposable
     }
 
     [Fact]
+    public void IdleHandshakesEndAndIdleClientsStay()
+    {
+        using TestVolume volume = new(1 << 20);
+        using NbdHost host = new(volume, idleUs: 50_000);
+        using NbdClient served = host.Serve();
+        using NbdClient silent = host.Connect();
+        using NbdClient halfway = host.Connect();
+        halfway.Greet();
+        halfway.NegotiateStructured();
+        _ = silent.Receive(Protocol.GreetingBytes);
+        silent.ExpectClosed();
+        halfway.ExpectClosed();
+        Assert.Equal(512, served.Read(0, 512).Length);
+    }
+
+    [Fact]
+    public void AClientThatSaysGoodbyeAndDoesNotListenIsForgotten()
+    {
+        using TestVolume volume = new(Size);
+        using NbdHost host = new(volume, maxConnections: 1, idleUs: 50_000);
+        using NbdClient deaf = host.Serve();
+        for (int i = 0; i < 4; i++) deaf.Request(NbdCommand.Read, 1, 0, 1 << 20);
+        deaf.Request(NbdCommand.Disconnect, 0, 0, 0);
+        NbdHost.Until(() => TryRead(host), "a place");
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void AQueueThatCannotStartStopsTheOthers(int bad)
+    {
+        using TestVolume volume = new(1 << 20) { BadQueue = bad };
+        Assert.Throws<InvalidOperationException>(() => new NbdHost(volume, queues: 3, listen: []));
+    }
+
+    [Fact]
     public void FortyClientsAtOnce()
     {
         List<Exception> failures = [];
@@ -192,7 +229,7 @@ public sealed class RobustnessTests : IDisposable
             }
         }
         OthersAreServed();
-        NbdHost.Until(() => OpenConnections() == 0, "the end of every connection");
+        _host.UntilNobodyIsThere();
     }
 
     /// <summary>A valid handshake, then requests with random fields: each gets its one reply.</summary>
@@ -213,27 +250,6 @@ public sealed class RobustnessTests : IDisposable
                 int error = client.Ask(header.Command, (long)header.Offset, header.Length, header.Flags, payload);
                 if (error == 0 && header.Command == NbdCommand.Read) _ = client.Receive((int)header.Length);
             }
-        }
-    }
-
-    private long OpenConnections()
-    {
-        OpenCount count = new();
-        _host.Server.Report(count);
-        return count.Value;
-    }
-
-    private sealed class OpenCount : Weir.Core.Io.IStatusWriter
-    {
-        public long Value { get; private set; }
-
-        public void Number(string name, long value)
-        {
-            if (name == "nbd_open_connections") Value = value;
-        }
-
-        public void Text(string name, string value)
-        {
         }
     }
 }

@@ -51,7 +51,11 @@ internal sealed unsafe class TestVolume(long sizeBytes) : IVolume
 
     public Span<byte> Bytes(long offset, int length) => new(_data + offset, length);
 
-    public IVolumeQueue OpenQueue(int index, IoContext io) => new Queue(this, io);
+    /// <summary>The queue of this number cannot be opened.</summary>
+    public int BadQueue { get; init; } = -1;
+
+    public IVolumeQueue OpenQueue(int index, IoContext io) =>
+        index == BadQueue ? throw new InvalidOperationException("bad queue") : new Queue(this, io);
 
     public void Report(IStatusWriter status) => status.Number("submitted", Submitted);
 
