@@ -51,7 +51,8 @@ public sealed unsafe class Caretaker : IDisposable
             return;
         }
         PollSync(nowUs);
-        _writeback.Poll(nowUs, mayStart: _stop == StopStep.None);
+        // Other queues may still have writers that wait for a free segment.
+        _writeback.Poll(nowUs, mayStart: _stop == StopStep.None || !_volume.OtherQueuesStopped);
         if (_stop != StopStep.None) PollStop();
     }
 

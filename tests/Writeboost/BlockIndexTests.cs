@@ -1,0 +1,127 @@
+using System;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Index;
+using Weir.Core.Writeboost.Log;
+using Xunit;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>The index against an array with the newest position per sector, alone and on several threads.</summary>
+public sealed unsafe class BlockIndexTests
+{
+    private static readonly Geometry s_geometry = new(128 << 10, 64);
+
+    [Fact]
+    public void EverySectorComesFromItsNewestVersionWhateverTheOrder()
+    {
+        for (ulong seed = 0; seed < 200; seed++)
+        {
+            using SegmentTable table = NewTable();
+            using BlockIndex index = new(s_geometry, table, keepChecksums: false);
+            Prng random = new(seed);
+            long[,] model = new long[16, 8];
+            foreach (long position in Shuffled(ref random, 500))
+            {
+                int block = random.Below(16);
+                byte sectors = random.Chance(40) ? (byte)0xFF : (byte)random.Between(1, 255);
+                index.Insert((ulong)block, s_geometry.PhysicalSlot(position), sectors, 0);
+                for (int i = 0; i < 8; i++)
+                    if ((sectors >> i & 1) != 0) model[block, i] = Math.Max(model[block, i], position);
+                AssertBlock(index, model, block);
+            }
+        }
+    }
+
+    [Fact]
+    public void RemovedVersionsAreGoneAndTheOthersStay()
+    {
+        using SegmentTable table = NewTable();
+        using BlockIndex index = new(s_geometry, table, keepChecksums: false);
+        long first = s_geometry.Position(1, 1);
+        for (int i = 0; i < 20; i++) index.Insert((ulong)i, s_geometry.PhysicalSlot(first + i), 0xFF, 0);
+        Assert.Equal(20, index.LinkedCount);
+        for (int i = 0; i < 20; i += 2) index.Remove(s_geometry.PhysicalSlot(first + i));
+        for (int i = 0; i < 20; i++) Assert.Equal(i % 2 == 0 ? 0 : first + i, index.NewestPosition((ulong)i));
+        Assert.Equal(10, index.LinkedCount);
+    }
+
+    [Fact]
+    public void ItTakesAtMostSixteenBytesPerCachedBlock()
+    {
+        Geometry geometry = new(1 << 20, 256);
+        using SegmentTable table = new(geometry);
+        using BlockIndex index = new(geometry, table, keepChecksums: false);
+        long bytes = index.BytesUsed + ((long)geometry.SegmentCount * SegmentTable.BytesPerSegment);
+        Assert.True(bytes <= 16 * geometry.SlotCount, $"{(double)bytes / geometry.SlotCount} bytes per block");
+    }
+
+    [Fact]
+    public void ThreadsThatRaceForTheSameBlocksLeaveTheNewestPositions()
+    {
+        using SegmentTable table = NewTable();
+        using BlockIndex index = new(s_geometry, table, keepChecksums: false);
+        const int Blocks = 8, Threads = 4;
+        long first = s_geometry.Position(1, 0), count = s_geometry.SlotCount;
+        long[] newest = new long[Blocks];
+        Thread[] threads = new Thread[Threads];
+        for (int t = 0; t < Threads; t++)
+        {
+            int number = t;
+            threads[t] = new Thread(() =>
+            {
+                Prng random = new((ulong)number);
+                BlockVersion* versions = stackalloc BlockVersion[BlockIndex.MaxVersions];
+                for (long i = number; i < count; i += Threads)
+                {
+                    int block = random.Below(Blocks);
+                    long position = first + i;
+                    index.Insert((ulong)block, s_geometry.PhysicalSlot(position), 0xFF, 0);
+                    long seen = Volatile.Read(ref newest[block]);
+                    while (seen < position && Interlocked.CompareExchange(ref newest[block], position, seen) != seen) seen = newest[block];
+                    int found = index.Lookup((ulong)block, versions);
+                    Assert.Equal(1, found);
+                    Assert.True(versions[0].Position >= position);
+                    table.Unpin((int)(versions[0].Slot >> s_geometry.SlotShift), 1);
+                }
+            });
+            threads[t].Start();
+        }
+        foreach (Thread thread in threads) thread.Join();
+        for (int block = 0; block < Blocks; block++) Assert.Equal(newest[block], index.NewestPosition((ulong)block));
+        Assert.Equal(Blocks, index.LinkedCount);
+    }
+
+    private static SegmentTable NewTable()
+    {
+        SegmentTable table = new(s_geometry);
+        for (int i = 1; i <= s_geometry.SegmentCount; i++) table.Assign(s_geometry.Physical(i), i, -1);
+        return table;
+    }
+
+    private static long[] Shuffled(ref Prng random, int count)
+    {
+        long[] positions = new long[count];
+        for (int i = 0; i < count; i++)
+        {
+            int at = random.Below(i + 1);
+            positions[i] = positions[at];
+            positions[at] = s_geometry.Position(1, 0) + i;
+        }
+        return positions;
+    }
+
+    private static void AssertBlock(BlockIndex index, long[,] model, int block)
+    {
+        BlockVersion* versions = stackalloc BlockVersion[BlockIndex.MaxVersions];
+        int count = index.Lookup((ulong)block, versions);
+        for (int sector = 0; sector < 8; sector++)
+        {
+            long found = 0;
+            for (int i = 0; i < count && found == 0; i++)
+                if ((versions[i].Sectors >> sector & 1) != 0) found = versions[i].Position;
+            Assert.Equal(model[block, sector], found);
+        }
+    }
+}

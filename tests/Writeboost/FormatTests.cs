@@ -1,0 +1,140 @@
+using System;
+using System.Runtime.InteropServices;
+using Weir.Core.Base;
+using Weir.Core.Writeboost.Format;
+using Xunit;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>Layout <c>native</c>, byte for byte: what is on people's disks may not move.</summary>
+public sealed unsafe class FormatTests
+{
+    [Fact]
+    public void SizesAndOffsetsAreThoseOfThePictures()
+    {
+        Assert.Equal(15, sizeof(LogEntry));
+        Assert.Equal(4096, sizeof(RecordHeader));
+        Assert.Equal(4096, sizeof(Superblock));
+        Assert.True(256 + (RecordHeader.MaxEntries * LogEntry.Bytes) <= 4092);
+        AssertOffsets<LogEntry>((nameof(LogEntry.Value), 0), (nameof(LogEntry.Device), 9), (nameof(LogEntry.Sectors), 10), (nameof(LogEntry.Kind), 11));
+        AssertOffsets<RecordHeader>(
+            (nameof(RecordHeader.Magic), 0), (nameof(RecordHeader.Version), 8), (nameof(RecordHeader.EntryCount), 12),
+            (nameof(RecordHeader.CacheId), 16), (nameof(RecordHeader.Nonce), 32), (nameof(RecordHeader.Epoch), 48),
+            (nameof(RecordHeader.Sequence), 56), (nameof(RecordHeader.Position), 64),
+            (nameof(RecordHeader.DurablePosition), 72), (nameof(RecordHeader.PreviousChecksum), 80),
+            (nameof(RecordHeader.Checksum), 4092));
+        AssertOffsets<Superblock>(
+            (nameof(Superblock.Magic), 0), (nameof(Superblock.Version), 8), (nameof(Superblock.Flags), 12),
+            (nameof(Superblock.CacheId), 16), (nameof(Superblock.Secret), 32), (nameof(Superblock.Generation), 48),
+            (nameof(Superblock.Epoch), 56), (nameof(Superblock.SegmentBytes), 64), (nameof(Superblock.SegmentCount), 68),
+            (nameof(Superblock.MarkPosition), 72), (nameof(Superblock.MarkSequence), 80),
+            (nameof(Superblock.SettledPosition), 88), (nameof(Superblock.SettledSequence), 96),
+            (nameof(Superblock.MarkChecksum), 104), (nameof(Superblock.SettledChecksum), 108),
+            (nameof(Superblock.BackingBytes), 112), (nameof(Superblock.Checksum), 4092));
+    }
+
+    [Fact]
+    public void ASuperblockIsTheseBytes()
+    {
+        Superblock superblock = Sample();
+        Superblock.Seal(&superblock);
+        byte* bytes = (byte*)&superblock;
+        Assert.Equal(
+            "574549525342303101000000010000000123456789abcdef0123456789abcdef" // magic, version, flags, UUID
+            + "00112233445566778899aabbccddeeff0900000000000000" // secret, generation
+            + "040000000000000000001000ff000000" // epoch, segment bytes and count
+            + "001000000000000011000000000000002d10000000000000" // mark and its sequence, settled position
+            + "1300000000000000a1a2a3a4b1b2b3b4" // its sequence, both checksums
+            + "00000040000000000000000000000000" // backing bytes
+            + "66696c653a37",
+            Convert.ToHexStringLower(new ReadOnlySpan<byte>(bytes, 134)));
+        Assert.True(new ReadOnlySpan<byte>(bytes + 134, 4092 - 134).IndexOfAnyExcept((byte)0) < 0);
+        Assert.True(Superblock.IsValid(&superblock));
+        Assert.Equal("file:7", superblock.BackingIdentity);
+    }
+
+    [Fact]
+    public void ARecordHeaderIsTheseBytes()
+    {
+        Superblock superblock = Sample();
+        using AlignedMemory memory = new(RecordHeader.Bytes);
+        RecordHeader* header = (RecordHeader*)memory.Pointer;
+        LogEntry* entries = stackalloc LogEntry[2];
+        entries[0] = LogEntry.ForData(0x03_12_3456_789aUL, 0x3c, 0xdeadbeef);
+        entries[1] = LogEntry.ForRange(0x00_00_0000_0100UL, 7, EntryKind.Discard);
+        RecordWriter.Begin(header, superblock, 0x1020, 17, 0xa4a3a2a1);
+        header->DurablePosition = 0x1010;
+        RecordWriter.SetEntries(header, entries, 2);
+        RecordWriter.Finish(header);
+        Assert.Equal(
+            "574549524c4f47310100000002000000" + "0123456789abcdef0123456789abcdef",
+            Convert.ToHexStringLower(new ReadOnlySpan<byte>(memory.Pointer, 32)));
+        Assert.Equal(
+            "0400000000000000" + "1100000000000000" + "2010000000000000" + "1010000000000000" + "a1a2a3a4",
+            Convert.ToHexStringLower(new ReadOnlySpan<byte>(memory.Pointer + 48, 36)));
+        Assert.Equal(
+            "efbeadde9a78563412033c01000000" + "07000000000100000000ff03000000",
+            Convert.ToHexStringLower(new ReadOnlySpan<byte>(memory.Pointer + 256, 30)));
+        Assert.True(RecordHeader.IsValid(header, superblock, 0x1020));
+        Assert.False(RecordHeader.IsValid(header, superblock, 0x1021));
+        Assert.Equal(0x1023, header->EndPosition);
+    }
+
+    [Fact]
+    public void EveryByteOfAHeaderCounts()
+    {
+        Superblock superblock = Sample();
+        using AlignedMemory memory = new(RecordHeader.Bytes);
+        RecordHeader* header = (RecordHeader*)memory.Pointer;
+        LogEntry entry = LogEntry.ForData(5, 0xff, 1);
+        RecordWriter.Begin(header, superblock, 0x1020, 17, 0);
+        RecordWriter.SetEntries(header, &entry, 1);
+        RecordWriter.Finish(header);
+        for (int i = 0; i < RecordHeader.Bytes; i++)
+        {
+            memory.Pointer[i] ^= 0x10;
+            Assert.False(RecordHeader.IsValid(header, superblock, 0x1020), $"byte {i}");
+            memory.Pointer[i] ^= 0x10;
+        }
+        Assert.True(RecordHeader.IsValid(header, superblock, 0x1020));
+    }
+
+    [Fact]
+    public void EpochsHaveDifferentNonces()
+    {
+        Superblock superblock = Sample();
+        System.Collections.Generic.HashSet<Guid> seen = [];
+        for (long epoch = 0; epoch < 10_000; epoch++) Assert.True(seen.Add(superblock.NonceOf(epoch)));
+        Superblock other = superblock;
+        other.Secret = new Guid(1, 0, 0, new byte[8]);
+        Assert.NotEqual(superblock.NonceOf(1), other.NonceOf(1));
+    }
+
+    private static void AssertOffsets<T>(params (string Field, int Offset)[] fields)
+    {
+        foreach ((string field, int offset) in fields) Assert.Equal((field, offset), (field, (int)Marshal.OffsetOf<T>(field)));
+    }
+
+    private static Superblock Sample()
+    {
+        Superblock superblock = new()
+        {
+            Magic = Superblock.MagicValue,
+            Version = Superblock.VersionValue,
+            Flags = Superblock.CleanFlag,
+            CacheId = new Guid(Convert.FromHexString("0123456789abcdef0123456789abcdef")),
+            Secret = new Guid(Convert.FromHexString("00112233445566778899aabbccddeeff")),
+            Generation = 9,
+            Epoch = 4,
+            SegmentBytes = 1 << 20,
+            SegmentCount = 255,
+            MarkPosition = 0x1000,
+            MarkSequence = 17,
+            MarkChecksum = 0xa4a3a2a1,
+            BackingBytes = 1 << 30,
+            BackingIdentity = "file:7",
+        };
+        superblock.Settle(0x102d, 19, 0xb4b3b2b1);
+        return superblock;
+    }
+}

@@ -1,0 +1,162 @@
+using System;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+using Weir.Core.Writeboost;
+using Xunit;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>
+/// Several queue threads on one small volume, on real rings and RAM devices: segments, RAM segments and the range budget
+/// run out all the time, write-back runs beside. Each thread owns every n-th block and checks what it reads.
+/// </summary>
+public sealed unsafe class VolumeThreadsTests
+{
+    private const int Threads = 3, Blocks = 3000, Requests = 20_000, Depth = 16;
+
+    [Fact]
+    public void ThreadsShareOneVolume()
+    {
+        using RamDevice cache = new(4 << 20), backing = new((long)Blocks << 12);
+        ulong[] expected = new ulong[Blocks];
+        for (int life = 0; life < 2; life++)
+        {
+            using RingContext io = new();
+            if (life == 0) WriteboostFormat.Format(io, cache, 128 << 10, Guid.NewGuid);
+            WriteboostOptions options = new() { RamSegments = 4, RangeBudget = 16, IdleUs = 1000, SyncIntervalUs = 20_000 };
+            WriteboostVolume volume = WriteboostVolume.Open(io, cache, backing, new PrivateMemory(), options);
+            Worker[] workers = new Worker[Threads];
+            for (int i = 0; i < Threads; i++) workers[i] = new Worker(volume, i, expected, (ulong)((life * Threads) + i));
+            foreach (Worker worker in workers) worker.Join();
+            Assert.Equal(VolumeState.Healthy, volume.Health.State);
+        }
+    }
+
+    /// <summary>Plain memory that claims to outlive the process, so that acknowledgements do not wait.</summary>
+    private sealed class PrivateMemory : IRamStore
+    {
+        private readonly PrivateMemoryStore _store = new();
+
+        public string BootId => _store.BootId;
+
+        public bool OutlivesProcess => true;
+
+        public IRamRegion? Open(string name) => null;
+
+        public IRamRegion Create(string name, long sizeBytes) => _store.Create(name, sizeBytes);
+
+        public void Delete(string name) => _store.Delete(name);
+    }
+
+    private sealed class Worker
+    {
+        private readonly WriteboostVolume _volume;
+        private readonly int _number;
+        private readonly ulong[] _expected;
+        private readonly Thread _thread;
+        private readonly bool[] _busy = new bool[Blocks];
+        private Exception? _failure;
+        private Prng _random;
+
+        public Worker(WriteboostVolume volume, int number, ulong[] expected, ulong seed)
+        {
+            (_volume, _number, _expected, _random) = (volume, number, expected, new Prng(seed));
+            _thread = new Thread(Run);
+            _thread.Start();
+        }
+
+        public void Join()
+        {
+            Assert.True(_thread.Join(TimeSpan.FromMinutes(2)), $"queue {_number} hangs");
+            if (_failure != null) throw new InvalidOperationException($"queue {_number}", _failure);
+        }
+
+        private void Run()
+        {
+            try
+            {
+                using RingContext io = new();
+                Serve(io, _volume.OpenQueue(_number, io));
+            }
+            catch (Exception failure)
+            {
+                _failure = failure;
+            }
+        }
+
+        private void Serve(RingContext io, IVolumeQueue queue)
+        {
+            using AlignedMemory memory = new(Depth * 4096);
+            using AlignedMemory slots = new(Depth * 4096);
+            Request*[] free = new Request*[Depth];
+            for (int i = 0; i < Depth; i++)
+            {
+                free[i] = (Request*)(slots.Pointer + (i * 4096));
+                free[i]->Data = memory.Pointer + (i * 4096);
+            }
+            int count = Depth, sent = 0;
+            while (sent < Requests || count < Depth)
+            {
+                while (count > 0 && sent < Requests && TryPrepare(free[count - 1], sent))
+                {
+                    queue.Submit(free[--count]);
+                    sent++;
+                }
+                Turn(io, queue, count == 0 || sent == Requests);
+                while (queue.TakeCompleted() is var done && done != null)
+                {
+                    Check(done);
+                    free[count++] = done;
+                }
+            }
+            queue.BeginStop();
+            while (queue.StopResult == 0) Turn(io, queue, wait: true);
+            Assert.Equal(1, queue.StopResult);
+        }
+
+        private static void Turn(RingContext io, IVolumeQueue queue, bool wait)
+        {
+            io.Pump(wait && !io.HasCompletions, Math.Min(queue.DeadlineUs, io.NowUs + 1000));
+            io.RunCompletions();
+            queue.Poll(io.NowUs);
+        }
+
+        private bool TryPrepare(Request* request, int sent)
+        {
+            int block = (_random.Below(Blocks / Threads) * Threads) + _number;
+            if (_busy[block]) return false;
+            int pick = _random.Below(100);
+            byte* data = request->Data;
+            *request = default;
+            request->Data = data;
+            request->Kind = pick < 45 ? RequestKind.Write : pick < 90 ? RequestKind.Read : pick < 95 ? RequestKind.Flush : RequestKind.Discard;
+            request->FrontendInt = block;
+            if (request->Kind == RequestKind.Flush) return true;
+            (request->OffsetBytes, request->LengthBytes) = ((long)block << 12, 4096);
+            request->Flags = request->Kind == RequestKind.Write && pick < 3 ? RequestFlags.Fua : RequestFlags.None;
+            _busy[block] = true;
+            if (request->Kind == RequestKind.Write) Fill(request, ((ulong)(sent + 1) << 20) | (uint)block);
+            if (request->Kind == RequestKind.Discard) _expected[block] = 0;
+            return true;
+        }
+
+        private void Fill(Request* request, ulong value)
+        {
+            new Span<ulong>(request->Data, 512).Fill(value);
+            _expected[request->FrontendInt] = value;
+        }
+
+        private void Check(Request* request)
+        {
+            Assert.Equal(0, request->Result);
+            if (request->Kind == RequestKind.Flush) return;
+            _busy[request->FrontendInt] = false;
+            if (request->Kind != RequestKind.Read) return;
+            ulong expected = _expected[request->FrontendInt];
+            int wrong = new ReadOnlySpan<ulong>(request->Data, 512).IndexOfAnyExcept(expected);
+            Assert.True(wrong < 0, $"block {request->FrontendInt}, word {wrong}: not {expected:x}");
+        }
+    }
+}
