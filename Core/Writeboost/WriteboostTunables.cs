@@ -35,6 +35,8 @@ public static class WriteboostTunables
         AtStart("backing_flush", 0, 1, "none: writes of the backing device are durable at once, it cannot flush",
             () => options.TrustBackingWrites ? 1 : 0, value => options.TrustBackingWrites = value == 1)
         with { Words = ["auto", "none"] },
+        AtStart("verify_reads", 0, 1, "1: check every block read from the cache device; 4 bytes of RAM more per block",
+            () => options.VerifyReads ? 1 : 0, value => options.VerifyReads = value == 1),
         AtStart("rebind", 0, 1, "1: the backing device is the one this cache belongs to, although it looks different",
             () => options.Rebind ? 1 : 0, value => options.Rebind = value == 1),
     ];
