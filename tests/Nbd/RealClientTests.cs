@@ -226,7 +226,8 @@ public sealed class RealClientTests
     {
         using TestVolume volume = new(Size) { ReadOnly = true };
         using NbdHost host = new(volume);
-        Assert.Contains("export: 'disk'", Tool.Run("qemu-nbd", "--list", "--socket=" + host.Path), StringComparison.Ordinal);
+        string list = Tool.Run("qemu-nbd", "--list", "--socket=" + host.Path);
+        Assert.Contains("export: 'disk'", list, StringComparison.Ordinal);
         Tool.Run("qemu-io", "-r", "-f", "raw", "-c", "read -P 0 0 1M", host.Uri);
         Assert.NotEqual(0, Tool.Try("qemu-io", "-f", "raw", "-c", "write 0 1M", host.Uri).Code);
         Assert.Equal("", Tool.Run("nbdinfo", "--is", "read-only", host.Uri));
@@ -246,7 +247,7 @@ public sealed class RealClientTests
             "--blockalign=512", "--size=64m", "--iodepth=32", "--verify=crc32c", "--verify_fatal=1", "--randseed=5",
             "--aux-path=" + scratch[""], "--output=" + scratch["report"]);
         Tool.Run("fio", "--name=four", "--ioengine=nbd", "--uri=" + host.Uri, "--rw=randwrite", "--bs=4k", "--size=32m",
-            "--numjobs=3", "--offset_increment=32m", "--iodepth=32", "--fsync=64", "--verify=crc32c", "--verify_fatal=1", "--aux-path=" + scratch[""],
-            "--output=" + scratch["report"]);
+            "--numjobs=3", "--offset_increment=32m", "--iodepth=32", "--fsync=64", "--verify=crc32c",
+            "--verify_fatal=1", "--aux-path=" + scratch[""], "--output=" + scratch["report"]);
     }
 }
