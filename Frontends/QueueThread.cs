@@ -27,6 +27,7 @@ internal sealed unsafe class QueueThread : IDisposable
     private StopPhase _stopPhase;
     private int _result;
     private long _turns;
+    private long _allocatedBytes;
 
     private enum StopPhase
     {
@@ -65,6 +66,9 @@ internal sealed unsafe class QueueThread : IDisposable
 
     /// <summary>Turns of the loop so far; any thread.</summary>
     public long Turns => Volatile.Read(ref _turns);
+
+    /// <summary>Managed bytes the thread has allocated so far: constant under load. Any thread.</summary>
+    public long AllocatedBytes => Volatile.Read(ref _allocatedBytes);
 
     /// <summary>The thread's door to a volume; on the thread.</summary>
     public IVolumeQueue Volume(int index) => _queues[index];
@@ -149,6 +153,7 @@ internal sealed unsafe class QueueThread : IDisposable
         }
         _frontend.EndTurn(nowUs);
         if (_stopPhase != StopPhase.Serving) ContinueStop();
+        Volatile.Write(ref _allocatedBytes, GC.GetAllocatedBytesForCurrentThread());
         Volatile.Write(ref _turns, _turns + 1);
     }
 

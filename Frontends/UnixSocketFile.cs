@@ -1,4 +1,5 @@
 using System.IO;
+using System.Threading;
 using Weir.Core.Base;
 using Weir.Native;
 
@@ -7,6 +8,8 @@ namespace Weir.Frontends;
 /// <summary>Listening Unix sockets: mode 0600, and a file left by a dead process is removed, nothing else is.</summary>
 internal static class UnixSocketFile
 {
+    private const int PatienceMs = 2000;
+
     /// <summary>The listening descriptor. Throws when somebody listens there, or the path is something else.</summary>
     public static int Listen(string path)
     {
@@ -24,9 +27,23 @@ internal static class UnixSocketFile
         int result = Libc.Status(path, out statx status);
         if (result == 0 && (status.stx_mode & Const.S_IFMT) != Const.S_IFSOCK)
             throw new UserErrorException($"{path}: exists and is not a socket");
-        int peer = Sockets.ConnectUnix(path);
-        if (peer >= 0) _ = Libc.Close(peer);
-        if (peer != -Errno.ECONNREFUSED) throw new UserErrorException($"{path}: in use: another process listens there");
+        if (!IsRefused(path)) throw new UserErrorException($"{path}: in use: another process listens there");
         File.Delete(path);
+    }
+
+    /// <summary>
+    /// A killed process listens until io_uring has let its accept go, a moment after its death: ask more than once,
+    /// ever more slowly.
+    /// </summary>
+    private static bool IsRefused(string path)
+    {
+        for (int waitMs = 10; ; waitMs *= 2)
+        {
+            int peer = Sockets.ConnectUnix(path);
+            if (peer >= 0) _ = Libc.Close(peer);
+            if (peer == -Errno.ECONNREFUSED) return true;
+            if (peer < 0 || waitMs > PatienceMs) return false;
+            Thread.Sleep(waitMs);
+        }
     }
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Threading;
 using Weir.Core.Base;
 
 namespace Weir.Core.Devices;
@@ -19,7 +20,7 @@ public sealed class DiskArm
     private readonly long _sizeBytes;
     private readonly double _seekNs;
     private readonly double _nsPerByte;
-    private SpinLatch _latch;
+    private SpinLock _latch = new(enableThreadOwnerTracking: false);
     // Under the latch: where the head is, and until when it is busy.
     private long _headBytes;
     private long _freeNs;
@@ -41,7 +42,8 @@ public sealed class DiskArm
     /// <summary>Puts a transfer on the arm's list. When it is done, in microseconds of the caller's clock.</summary>
     public long Transfer(long nowUs, long offsetBytes, long lengthBytes)
     {
-        _latch.Enter();
+        bool entered = false;
+        _latch.Enter(ref entered);
         double costNs = SeekNs(Math.Abs(offsetBytes - _headBytes)) + lengthBytes * _nsPerByte;
         _headBytes = offsetBytes + lengthBytes;
         _freeNs = Math.Max(_freeNs, nowUs * 1000) + (long)costNs;
@@ -53,7 +55,8 @@ public sealed class DiskArm
     /// <summary>When everything on the list is done: what a flush waits for.</summary>
     public long Idle(long nowUs)
     {
-        _latch.Enter();
+        bool entered = false;
+        _latch.Enter(ref entered);
         long freeNs = Math.Max(_freeNs, nowUs * 1000);
         _latch.Exit();
         return CeilingUs(freeNs);

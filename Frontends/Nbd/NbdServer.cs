@@ -141,6 +141,14 @@ internal sealed class NbdServer : IServing
     {
         status.Number("nbd_open_connections", Volatile.Read(ref _openCount));
         NbdCounters.Report(_counters, status);
+        long turns = 0, allocatedBytes = 0;
+        foreach (QueueThread thread in _threads)
+        {
+            turns += thread.Turns;
+            allocatedBytes += thread.AllocatedBytes;
+        }
+        status.Number("queue_turns", turns);
+        status.Number("queue_allocated_bytes", allocatedBytes);
     }
 
     /// <summary>Counts a client in. The queue that serves it, round robin, or null: there are too many.</summary>

@@ -87,6 +87,9 @@ public sealed unsafe class Batch : IDisposable
     /// <summary>How many.</summary>
     public int CoveredCount { get; private set; }
 
+    // Sort() without a comparison makes a delegate on every call under Native AOT.
+    private static readonly Comparison<ulong> s_ascending = static (a, b) => a.CompareTo(b);
+
     private int SortedCount { get; set; }
 
     /// <summary>Takes <paramref name="count"/> segments from <paramref name="first"/> on.</summary>
@@ -129,7 +132,7 @@ public sealed unsafe class Batch : IDisposable
     /// <summary>Sorts by address and merges the versions of each block into the newest one's bytes.</summary>
     public void SortAndMerge()
     {
-        new Span<ulong>(_sorted, SortedCount).Sort();
+        new Span<ulong>(_sorted, SortedCount).Sort(s_ascending);
         int made = 0;
         for (int i = 0; i < SortedCount;)
         {

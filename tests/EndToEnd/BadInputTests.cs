@@ -1,0 +1,238 @@
+using System;
+using System.IO;
+using System.Linq;
+using Xunit;
+
+namespace Weir.Tests.EndToEnd;
+
+/// <summary>
+/// What users get wrong: each case ends with one clear line on standard error, exit code 1 (or 2 for the command line),
+/// and nothing written.
+/// </summary>
+public sealed class BadInputTests : IDisposable
+{
+    private const int SuperblockCopyB = 512 << 10;
+
+    private static readonly string[] s_sockets = ["nbd", "control"];
+
+    private readonly TestFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private string Cache(long sizeBytes = 16 << 20) => _folder.File("cache", sizeBytes);
+
+    private string Backing(long sizeBytes = 32 << 20) => _folder.File("backing", sizeBytes);
+
+    private Outcome Serve(params string[] arguments) =>
+        WeirProcess.Run(["serve", .. arguments, "--listen", "unix:" + _folder.PathOf("nbd")]);
+
+    /// <summary>One line, these words, this exit code; no file of the folder changes, none is added.</summary>
+    private void Refused(int exitCode, string words, Func<Outcome> run)
+    {
+        string before = Snapshot();
+        Outcome outcome = run();
+        Assert.True(outcome.ExitCode == exitCode, $"exit code {outcome.ExitCode}: {outcome.Error}{outcome.Output}");
+        Assert.Contains(words, outcome.Error, StringComparison.Ordinal);
+        Assert.StartsWith("weir: ", outcome.Error, StringComparison.Ordinal);
+        Assert.Single(outcome.Error.TrimEnd('\n').Split('\n'));
+        Assert.Empty(outcome.Output);
+        Assert.Equal(before, Snapshot());
+    }
+
+    private string Snapshot() => string.Join('\n', Directory.GetFiles(_folder.Path).Order(StringComparer.Ordinal)
+        .Select(path => path + " " + (s_sockets.Contains(Path.GetFileName(path)) ? "" : TestFolder.HashOf(path))));
+
+    /// <summary>A cache that has been served once with its backing device, and stopped in order.</summary>
+    private (string Cache, string Backing) Used()
+    {
+        (string cache, string backing) = (Cache(), Backing());
+        using WeirProcess weir = WeirProcess.Serve(_folder, "writeboost", "--cache", cache, "--backing", backing);
+        using (Nbd.NbdClient client = weir.Connect()) client.Write(4096, Nbd.Wire.Random(8192, 1));
+        weir.Stop();
+        return (cache, backing);
+    }
+
+    private static void Overwrite(string path, long offset, params byte[] bytes)
+    {
+        using FileStream file = File.OpenWrite(path);
+        file.Position = offset;
+        file.Write(bytes);
+    }
+
+    [Theory]
+    [InlineData(4096)]
+    [InlineData(1 << 20)]
+    [InlineData(4 << 20)]
+    public void CacheTooSmall(int sizeBytes)
+    {
+        (string cache, string backing) = (Cache(sizeBytes), Backing());
+        Refused(1, "too small", () => Serve("writeboost", "--cache", cache, "--backing", backing));
+        Refused(1, "too small", () => WeirProcess.Run("format", "writeboost", "--cache", cache));
+    }
+
+    [Fact]
+    public void CacheIsTheBackingDevice()
+    {
+        string cache = Cache();
+        File.CreateSymbolicLink(_folder.PathOf("link"), cache);
+        Assert.Equal(0, WeirProcess.Tool("ln", cache, _folder.PathOf("hard")).ExitCode);
+        foreach (string other in new[] { cache, _folder.PathOf("link"), _folder.PathOf("hard"), $"slow:{cache}?seek=1ms" })
+            Refused(1, "backing device too", () => Serve("writeboost", "--cache", cache, "--backing", other));
+    }
+
+    [Fact]
+    public void CacheHoldsAFileSystem()
+    {
+        (string cache, string backing) = (Cache(), Backing());
+        Assert.Equal(0, WeirProcess.Tool("mkfs.ext4", "-q", cache).ExitCode);
+        Refused(1, "holds an ext4 file system", () => Serve("writeboost", "--cache", cache, "--backing", backing));
+        Refused(1, "holds an ext4 file system", () => WeirProcess.Run("format", "writeboost", "--cache", cache));
+        Assert.Equal(0, WeirProcess.Run("format", "writeboost", "--cache", cache, "--force").ExitCode);
+        using WeirProcess weir = WeirProcess.Serve(_folder, "writeboost", "--cache", cache, "--backing", backing);
+        weir.Stop();
+    }
+
+    [Fact]
+    public void CacheHoldsSomethingUnknown()
+    {
+        (string cache, string backing) = (Cache(), Backing());
+        Overwrite(cache, 70_000, 1);
+        Refused(1, "holds unknown content", () => Serve("writeboost", "--cache", cache, "--backing", backing));
+        Refused(1, "holds unknown content", () => WeirProcess.Run("format", "writeboost", "--cache", cache));
+    }
+
+    [Fact]
+    public void FormatDoesNotOverwriteACache()
+    {
+        (string cache, _) = Used();
+        Refused(1, "holds a weir cache", () => WeirProcess.Run("format", "writeboost", "--cache", cache));
+    }
+
+    [Fact]
+    public void CacheOfAnotherBackingDevice()
+    {
+        (string cache, string backing) = Used();
+        string other = _folder.File("other", new FileInfo(backing).Length);
+        Refused(1, "belongs to another backing device", () => Serve("writeboost", "--cache", cache, "--backing", other));
+    }
+
+    [Fact]
+    public void BackingDeviceWasTruncated()
+    {
+        (string cache, string backing) = Used();
+        using (FileStream file = File.OpenWrite(backing)) file.SetLength(8 << 20);
+        Refused(1, "truncated", () => Serve("writeboost", "--cache", cache, "--backing", backing));
+    }
+
+    [Fact]
+    public void CacheWasTruncated()
+    {
+        (string cache, string backing) = Used();
+        using (FileStream file = File.OpenWrite(cache)) file.SetLength(8 << 20);
+        Refused(1, "truncated", () => Serve("writeboost", "--cache", cache, "--backing", backing));
+    }
+
+    [Fact]
+    public void BothSuperblocksAreDamaged()
+    {
+        (string cache, string backing) = Used();
+        Overwrite(cache, 100, 0xff, 0xfe);
+        Overwrite(cache, SuperblockCopyB + 100, 0xff, 0xfe);
+        Refused(1, "both superblock copies are damaged", () => Serve("writeboost", "--cache", cache, "--backing", backing));
+    }
+
+    /// <summary>One damaged copy is no reason to refuse: it is said, and mended.</summary>
+    [Theory]
+    [InlineData(0, "copy A")]
+    [InlineData(SuperblockCopyB, "copy B")]
+    public void OneSuperblockIsDamaged(int offset, string name)
+    {
+        (string cache, string backing) = Used();
+        Overwrite(cache, offset + 100, 0xff, 0xfe);
+        using (WeirProcess weir = WeirProcess.Serve(_folder, "writeboost", "--cache", cache, "--backing", backing))
+        {
+            WeirProcess.Until(() => weir.Error.Contains(name + " is damaged", StringComparison.Ordinal), "the warning");
+            using (Nbd.NbdClient client = weir.Connect()) Assert.Equal(Nbd.Wire.Random(8192, 1), client.Read(4096, 8192));
+            weir.Stop();
+        }
+        Overwrite(cache, SuperblockCopyB - offset + 100, 0xff, 0xfe);
+        using WeirProcess mended = WeirProcess.Serve(_folder, "writeboost", "--cache", cache, "--backing", backing);
+        mended.Stop();
+    }
+
+    [Fact]
+    public void PathsThatCannotBeOpened()
+    {
+        (string cache, string backing) = (Cache(), Backing());
+        string missing = _folder.PathOf("missing");
+        Refused(1, "No such file", () => Serve("writeboost", "--cache", missing, "--backing", backing));
+        Refused(1, "No such file", () => Serve("writeboost", "--cache", cache, "--backing", missing));
+        Refused(1, "No such file", () => WeirProcess.Run("format", "writeboost", "--cache", missing));
+        Refused(1, "is a directory", () => Serve("passthrough", "--backing", _folder.Path));
+        Refused(1, "neither a file nor a block device", () => Serve("passthrough", "--backing", "/dev/null"));
+    }
+
+    [Fact]
+    public void InUseByAnotherWeir()
+    {
+        (string cache, string backing) = (Cache(), Backing());
+        string otherCache = _folder.File("cache2", 16 << 20), otherBacking = _folder.File("backing2", 32 << 20);
+        using WeirProcess weir = WeirProcess.Serve(_folder, "writeboost", "--cache", cache, "--backing", backing);
+        string[] listen = ["--listen", "unix:" + _folder.PathOf("nbd2")];
+        Refused(1, "in use by another weir", () =>
+            WeirProcess.Run(["serve", "writeboost", "--cache", cache, "--backing", otherBacking, .. listen]));
+        Refused(1, "in use by another weir", () =>
+            WeirProcess.Run(["serve", "writeboost", "--cache", otherCache, "--backing", backing, .. listen]));
+        Refused(1, "in use by another weir", () => WeirProcess.Run("format", "writeboost", "--cache", cache, "--force"));
+        Refused(1, "in use", () => Serve("writeboost", "--cache", otherCache, "--backing", otherBacking));
+        weir.Stop();
+    }
+
+    [Theory]
+    [InlineData("serve nonsense --backing B", "unknown engine 'nonsense'")]
+    [InlineData("serve writeboost --backing B", "needs --cache")]
+    [InlineData("serve passthrough --backing B --cache C", "has no cache")]
+    [InlineData("serve writeboost --cache C", "--backing")]
+    [InlineData("serve writeboost --cache C --backing B --backing B", "several --backing")]
+    [InlineData("serve writeboost --cache C --backing B --layout lc1", "unknown layout")]
+    [InlineData("serve writeboost --cache C --backing B --segment-size 100K", "power of two")]
+    [InlineData("serve writeboost --cache C --backing B --segment-size big", "is not a size")]
+    [InlineData("serve writeboost --cache C --backing B --frontend ublk", "not in this version")]
+    [InlineData("serve writeboost --cache C --backing B --queues 0", "expected 1 to 64")]
+    [InlineData("serve writeboost --cache C --backing B --queues two", "two")]
+    [InlineData("serve writeboost --cache C --backing B --listen http:x", "expected unix:PATH or tcp:HOST:PORT")]
+    [InlineData("serve writeboost --cache C --backing B --option speed=9", "unknown key 'speed'")]
+    [InlineData("serve writeboost --cache C --backing B --option speed", "expected KEY=VALUE")]
+    [InlineData("serve writeboost --cache C --backing B --option ram_segments=1", "expected 2..1024")]
+    [InlineData("serve passthrough --backing slow:B?seek=x", "is not understood")]
+    [InlineData("serve passthrough --backing B --turbo", "--turbo")]
+    [InlineData("format passthrough", "has no cache to format")]
+    [InlineData("status", "--control")]
+    [InlineData("fly", "fly")]
+    [InlineData("", "command")]
+    public void WrongUsage(string line, string words)
+    {
+        (string cache, string backing) = (Cache(), Backing());
+        string[] arguments = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(word => word == "C" ? cache : word == "B" ? backing : word).ToArray();
+        Refused(2, words, () => WeirProcess.Run(arguments));
+    }
+
+    /// <summary>Nobody listens at the control socket: not a usage error, but an answer within one line all the same.</summary>
+    [Fact]
+    public void NobodyIsServed()
+    {
+        foreach (string command in new[] { "status", "stop" })
+            Refused(1, "no weir listens there", () => WeirProcess.Run(command, "--control", _folder.PathOf("control")));
+    }
+
+    [Fact]
+    public void AddressesThatCannotBeHad()
+    {
+        string backing = Backing();
+        File.WriteAllText(_folder.PathOf("nbd"), "not a socket");
+        Refused(1, "not a socket", () => Serve("passthrough", "--backing", backing));
+        Refused(1, "cannot listen", () =>
+            WeirProcess.Run("serve", "passthrough", "--backing", backing, "--listen", "unix:/nonexistent/socket"));
+    }
+}

@@ -1,0 +1,225 @@
+using System;
+using System.IO;
+using System.Linq;
+using System.Text.Json;
+using Weir.Frontends.Nbd;
+using Weir.Tests.Nbd;
+using Xunit;
+
+namespace Weir.Tests.EndToEnd;
+
+/// <summary>The served volume as its user sees it: status, messages, stop, signals, rights, memory.</summary>
+public sealed class ProcessTests : IDisposable
+{
+    private const long BinaryBytesMax = 8 << 20;
+
+    private readonly TestFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private WeirProcess Serve(params string[] more) => WeirProcess.Serve(_folder, [.. Arguments(), .. more]);
+
+    private string[] Arguments()
+    {
+        string cache = _folder.PathOf("cache"), backing = _folder.PathOf("backing");
+        if (!File.Exists(cache)) _folder.File("cache", 32 << 20);
+        if (!File.Exists(backing)) _folder.File("backing", 64 << 20);
+        return ["writeboost", "--cache", cache, "--backing", "data=" + backing];
+    }
+
+    private Outcome Message(params string[] words) =>
+        WeirProcess.Run(["message", "--control", _folder.PathOf("control"), .. words]);
+
+    [Fact]
+    public void TheBinaryIsSmallAndHasNoJit()
+    {
+        Assert.True(new FileInfo(WeirProcess.Binary).Length < BinaryBytesMax);
+        using WeirProcess weir = Serve();
+        string maps = File.ReadAllText($"/proc/{weir.Id}/maps");
+        Assert.DoesNotContain("clr", maps, StringComparison.Ordinal);
+        Assert.DoesNotContain("rwxp", maps, StringComparison.Ordinal);
+        weir.Stop();
+    }
+
+    [Fact]
+    public void TheReadyLineSaysWhatClientsNeed()
+    {
+        using WeirProcess weir = Serve();
+        string[] words = weir.ReadyLine.Split(' ');
+        Assert.Equal(["weir:", "ready", "data", $"{64 << 20}"], words[..4]);
+        Assert.Equal($"nbd+unix:///data?socket={_folder.PathOf("nbd")}", weir.Uri);
+        Outcome info = WeirProcess.Tool("nbdinfo", "--size", weir.Uri);
+        Assert.Equal($"{64 << 20}", info.Output.Trim());
+        UnixFileMode own = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        Assert.Equal(own, File.GetUnixFileMode(_folder.PathOf("nbd")));
+        Assert.Equal(own, File.GetUnixFileMode(_folder.PathOf("control")));
+        weir.Stop();
+        Assert.False(File.Exists(_folder.PathOf("nbd")));
+        Assert.False(File.Exists(_folder.PathOf("control")));
+    }
+
+    [Fact]
+    public void StatusSaysTheSameAsTextAndAsJson()
+    {
+        using WeirProcess weir = Serve();
+        using (NbdClient client = weir.Connect()) client.Write(0, Wire.Random(8192, 1));
+        JsonElement json = weir.Status();
+        Assert.Equal("writeboost", json.GetProperty("engine").GetString());
+        Assert.Equal("healthy", json.GetProperty("state").GetString());
+        Assert.Equal(8192, json.GetProperty("write_bytes").GetInt64());
+        string text = WeirProcess.Run("status", "--control", _folder.PathOf("control")).Output;
+        string[] names = text.TrimEnd('\n').Split('\n').Select(line => line.Split(' ')[0]).ToArray();
+        Assert.Equal(json.EnumerateObject().Select(figure => figure.Name), names);
+        Assert.Equal(names.Length, names.Distinct().Count());
+        Assert.All(names, name => Assert.Matches("^[a-z][a-z0-9_]*$", name));
+        weir.Stop();
+    }
+
+    [Fact]
+    public void MessagesReadSetAndExplain()
+    {
+        using WeirProcess weir = Serve("--option", "idle_ms=5000");
+        Assert.Equal("idle_ms 5000\n", Message("idle_ms").Output);
+        Assert.Equal("writeback_threshold 55\n", Message("migrate_threshold", "55").Output);
+        Assert.Equal("writeback_threshold 55\n", Message("writeback_threshold").Output);
+        string help = Message("help").Output;
+        foreach (string key in new[] { "writeback_threshold", "allow_writeback", "sync_data_interval", "clear_stat" })
+            Assert.Contains(key, help, StringComparison.Ordinal);
+        Assert.Contains("expected 0..100", Refused(Message("writeback_threshold", "101")), StringComparison.Ordinal);
+        Assert.Contains("at the start only", Refused(Message("ram_segments", "8")), StringComparison.Ordinal);
+        Assert.Contains("unknown key", Refused(Message("warp", "9")), StringComparison.Ordinal);
+        using (NbdClient client = weir.Connect()) client.Write(0, new byte[4096]);
+        Assert.Equal(1, weir.Number("requests_write"));
+        Assert.Equal(0, Message("clear_stat").ExitCode);
+        Assert.Equal(0, weir.Number("requests_write"));
+        weir.Stop();
+    }
+
+    private static string Refused(Outcome outcome)
+    {
+        Assert.Equal(2, outcome.ExitCode);
+        return outcome.Error;
+    }
+
+    [Theory]
+    [InlineData("TERM")]
+    [InlineData("INT")]
+    public void SignalsStopInOrder(string signal)
+    {
+        byte[] data = Wire.Random(1 << 20, 2);
+        using (WeirProcess weir = Serve())
+        {
+            using NbdClient client = weir.Connect();
+            client.Write(1 << 20, data);
+            weir.Signal(signal);
+            Assert.Equal(0, weir.WaitForExit());
+            Assert.DoesNotContain("weir:", weir.Error.Replace("weir: recovered", "", StringComparison.Ordinal)
+                .Replace("weir: " + _folder.PathOf("cache"), "", StringComparison.Ordinal), StringComparison.Ordinal);
+        }
+        using WeirProcess again = Serve();
+        using (NbdClient client = again.Connect()) Assert.Equal(data, client.Read(1 << 20, data.Length));
+        again.Stop();
+    }
+
+    [Fact]
+    public void OldSocketsOfADeadProcessAreReplaced()
+    {
+        using (WeirProcess weir = Serve()) weir.Kill();
+        Assert.True(File.Exists(_folder.PathOf("nbd")));
+        using WeirProcess again = Serve();
+        _folder.Remember(again);
+        again.Stop();
+    }
+
+    [Fact]
+    public void TcpIsServedOnThisMachineOnly()
+    {
+        using WeirProcess weir = Serve("--listen", "tcp:0");
+        string uri = weir.Text("uri").Split(' ').Single(address => address.StartsWith("nbd:", StringComparison.Ordinal));
+        Assert.StartsWith("nbd://127.0.0.1:", uri, StringComparison.Ordinal);
+        Assert.Equal($"{64 << 20}", WeirProcess.Tool("nbdinfo", "--size", uri).Output.Trim());
+        weir.Stop();
+    }
+
+    /// <summary>After an orderly stop with dirty data, and every byte of both files stays as it is.</summary>
+    [Fact]
+    public void ReadOnlyWritesNothingAnywhere()
+    {
+        byte[] data = Wire.Random(1 << 20, 3);
+        using (WeirProcess weir = Serve("--option", "allow_writeback=0"))
+        {
+            using (NbdClient client = weir.Connect()) client.Write(2 << 20, data);
+            weir.Stop();
+        }
+        (string cache, string backing) = (TestFolder.HashOf(_folder.PathOf("cache")), TestFolder.HashOf(_folder.PathOf("backing")));
+        string memory = string.Join(' ', Directory.GetFiles("/dev/shm").Order());
+        using (WeirProcess weir = Serve("--read-only"))
+        {
+            using NbdClient client = weir.Connect();
+            Assert.Equal(data, client.Read(2 << 20, data.Length));
+            Assert.Equal(1, client.Ask(NbdCommand.Write, 0, 4096, 0, new byte[4096]));
+            Assert.Equal(0, client.Ask(NbdCommand.Flush, 0, 0));
+            Assert.Equal("read-only", weir.Text("access"));
+            Assert.Equal(memory, string.Join(' ', Directory.GetFiles("/dev/shm").Order()));
+            weir.Stop();
+        }
+        Assert.Equal(cache, TestFolder.HashOf(_folder.PathOf("cache")));
+        Assert.Equal(backing, TestFolder.HashOf(_folder.PathOf("backing")));
+    }
+
+    /// <summary>One connection, warmed up; then the queue's thread allocates not one byte more, whatever is asked.</summary>
+    [Fact]
+    public void NothingIsAllocatedUnderLoad()
+    {
+        using WeirProcess weir = Serve("--option", "idle_ms=1", "--option", "writeback_threshold=10");
+        using NbdClient client = weir.Connect();
+        Random random = new(4);
+        Load(client, random, 3000);
+        long before = weir.Number("queue_allocated_bytes"), turns = weir.Number("queue_turns");
+        Load(client, random, 10_000);
+        Assert.Equal(before, weir.Number("queue_allocated_bytes"));
+        Assert.True(weir.Number("queue_turns") > turns + 10_000);
+        Assert.True(weir.Number("segments_written_back") > 0, "the load should have reached write-back");
+        client.Dispose();
+        weir.Stop();
+    }
+
+    private static void Load(NbdClient client, Random random, int requests)
+    {
+        byte[] data = Wire.Random(64 << 10, 5);
+        for (int i = 0; i < requests; i++)
+        {
+            int length = 512 * random.Next(1, 129);
+            long offset = 512L * random.Next(((64 << 20) - length) / 512);
+            int what = random.Next(16);
+            if (what < 8) client.Write(offset, data[..length], what == 0 ? CommandFlags.Fua : 0);
+            else if (what < 13) client.Read(offset, length);
+            else if (what == 13) Assert.Equal(0, client.Ask(NbdCommand.Flush, 0, 0));
+            else Assert.Equal(0, client.Ask(what == 14 ? NbdCommand.Trim : NbdCommand.WriteZeroes, offset, length));
+        }
+    }
+
+    /// <summary>Without the right to lock memory nothing is registered; it works and is said once.</summary>
+    [Fact]
+    public void NoRightToLockMemoryIsAWarning()
+    {
+        string[] arguments = Arguments();
+        string binary = _folder.PathOf("weir");
+        File.Copy(WeirProcess.Binary, binary);
+        foreach (string path in Directory.GetFiles(_folder.Path)) File.SetUnixFileMode(path, (UnixFileMode)0b111_111_111);
+        File.SetUnixFileMode(_folder.Path, (UnixFileMode)0b111_111_111);
+        string[] drop = Environment.UserName == "root" ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
+        using WeirProcess weir = WeirProcess.StartProgram(
+            [.. drop, "prlimit", "--memlock=524288", binary, "serve", .. arguments, "--listen", "unix:" + _folder.PathOf("nbd"),
+                "--control", _folder.PathOf("control")], _folder.PathOf("control"));
+        Assert.True(weir.FirstLine().StartsWith("weir: ready", StringComparison.Ordinal), weir.Error);
+        _folder.Remember(weir);
+        using (NbdClient client = weir.Connect())
+        {
+            client.Write(4096, Wire.Random(4096, 6));
+            Assert.Equal(Wire.Random(4096, 6), client.Read(4096, 4096));
+        }
+        WeirProcess.Until(() => weir.Error.Contains("lock", StringComparison.Ordinal), "the warning: " + weir.Error);
+        weir.Stop();
+    }
+}

@@ -1,0 +1,61 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Security.Cryptography;
+
+namespace Weir.Tests.EndToEnd;
+
+/// <summary>A folder for one test, with sparse files for devices; gone afterwards, shared memory included.</summary>
+internal sealed class TestFolder : IDisposable
+{
+    private const string SharedMemory = "/dev/shm";
+
+    private readonly List<string> _caches = [];
+
+    public TestFolder()
+    {
+        Path = Directory.CreateTempSubdirectory("weir-e2e-").FullName;
+    }
+
+    public string Path { get; }
+
+    public string PathOf(string name) => System.IO.Path.Combine(Path, name);
+
+    /// <summary>A file full of holes.</summary>
+    public string File(string name, long sizeBytes)
+    {
+        using FileStream file = System.IO.File.Create(PathOf(name));
+        file.SetLength(sizeBytes);
+        return PathOf(name);
+    }
+
+    /// <summary>Remembers a cache whose shared memory must not outlive the test.</summary>
+    public void Remember(WeirProcess weir) => _caches.Add(weir.Text("cache_uuid"));
+
+    /// <summary>What a reboot does to memory that outlives the process; true when there was some.</summary>
+    public bool ForgetMemory()
+    {
+        bool any = false;
+        foreach (string cache in _caches)
+            foreach (string file in Directory.GetFiles(SharedMemory, $"weir-*{cache}*"))
+            {
+                System.IO.File.Delete(file);
+                any = true;
+            }
+        return any;
+    }
+
+    /// <summary>Tells whether a file's contents changed.</summary>
+    public static string HashOf(string path)
+    {
+        // Shared for writing: others may hold the file, and .NET would lock it.
+        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        return Convert.ToHexString(SHA256.HashData(file));
+    }
+
+    public void Dispose()
+    {
+        ForgetMemory();
+        Directory.Delete(Path, recursive: true);
+    }
+}
