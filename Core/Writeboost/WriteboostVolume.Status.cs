@@ -44,6 +44,7 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("segments", Geometry.SegmentCount);
         status.Number("segments_free", Log.FreeSegments);
         status.Number("segment_head", Log.HeadSegment);
+        status.Number("segments_dirty", System.Math.Max(0, Log.HeadSegment - Log.DirtySegment + 1));
         status.Number("segment_tail", Log.TailSegment);
         status.Number("log_reserved_position", Log.ReservedEnd);
         status.Number("log_written_position", Log.Written);
@@ -53,7 +54,7 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("log_flushes", Log.FlushCount);
         status.Number("blocks_written_back", _blocksWrittenBack);
         status.Number("segments_written_back", _segmentsWrittenBack);
-        status.Number("dirty_blocks", Index.LinkedCount);
+        status.Number("dirty_blocks", Index.DirtyCount);
         status.Number("dirty_ranges", Ranges.Entries);
         status.Number("rotten_blocks", _rottenBlocks);
     }

@@ -99,7 +99,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     }
 
     /// <summary>Blocks and ranges that only the log has. From any thread.</summary>
-    public bool IsDrained => !IsDraining && Log.TailSegment > Log.HeadSegment;
+    public bool IsDrained => !IsDraining && Log.DirtySegment > Log.HeadSegment;
 
     /// <inheritdoc/>
     public void Dispose()
@@ -137,9 +137,14 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         if (Interlocked.Exchange(ref _rangesPressed, 1) == 0) WakeQueues();
     }
 
-    internal void EndRelief()
+    internal void EndDrain()
     {
         Volatile.Write(ref _draining, 0);
+        WakeQueues();
+    }
+
+    internal void EndRangePressure()
+    {
         Volatile.Write(ref _rangesPressed, 0);
         WakeQueues();
     }
@@ -148,7 +153,6 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     {
         _blocksWrittenBack += blocks;
         _segmentsWrittenBack += segments;
-        if (!IsDraining) Volatile.Write(ref _rangesPressed, 0);
     }
 
     // Once per block: a client that reads it again and again shall not fill the log.

@@ -41,10 +41,10 @@ public sealed unsafe class BlockIndexTests
         using BlockIndex index = new(s_geometry, table, keepChecksums: false);
         long first = s_geometry.Position(1, 1);
         for (int i = 0; i < 20; i++) index.Insert((ulong)i, s_geometry.PhysicalSlot(first + i), 0xFF, 0);
-        Assert.Equal(20, index.LinkedCount);
+        Assert.Equal(20, index.DirtyCount);
         for (int i = 0; i < 20; i += 2) index.Remove(s_geometry.PhysicalSlot(first + i));
         for (int i = 0; i < 20; i++) Assert.Equal(i % 2 == 0 ? 0 : first + i, index.NewestPosition((ulong)i));
-        Assert.Equal(10, index.LinkedCount);
+        Assert.Equal(10, index.DirtyCount);
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public sealed unsafe class BlockIndexTests
         }
         foreach (Thread thread in threads) thread.Join();
         for (int block = 0; block < Blocks; block++) Assert.Equal(newest[block], index.NewestPosition((ulong)block));
-        Assert.Equal(Blocks, index.LinkedCount);
+        Assert.Equal(Blocks, index.DirtyCount);
     }
 
     private static SegmentTable NewTable()

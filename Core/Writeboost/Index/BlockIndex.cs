@@ -41,14 +41,14 @@ public sealed unsafe class BlockIndex : IDisposable
 
     private const uint Latch = 0x8000_0000;
     private const uint None = 0x7FFF_FFFF;
-    private const byte LinkedFlag = 1, RottenFlag = 2;
+    private const byte LinkedFlag = 1, RottenFlag = 2, CleanFlag = 4;
     private readonly Node* _nodes;
     private readonly uint* _heads;
     private readonly uint* _checksums;
     private readonly uint _headCount;
     private readonly SegmentTable _table;
     private readonly int _slotShift;
-    private long _linkedCount;
+    private long _dirtyCount;
 
     /// <summary>
     /// An empty index over all slots of <paramref name="geometry"/>; with <paramref name="keepChecksums"/> it takes four
@@ -74,8 +74,8 @@ public sealed unsafe class BlockIndex : IDisposable
     /// <summary>Checksums are at hand: <see cref="IsIntact"/> can tell.</summary>
     public bool KeepsChecksums => _checksums != null;
 
-    /// <summary>Versions that count: dirty blocks, a block with several partial versions counted for each.</summary>
-    public long LinkedCount => Volatile.Read(ref _linkedCount);
+    /// <summary>Versions that only the log has; a block with several partial versions counts for each.</summary>
+    public long DirtyCount => Volatile.Read(ref _dirtyCount);
 
     /// <summary>Bytes of all its structures.</summary>
     public long BytesUsed { get; }
@@ -130,7 +130,7 @@ public sealed unsafe class BlockIndex : IDisposable
         uint first = Enter(head);
         node->Next = first;
         node->Flags = LinkedFlag;
-        Interlocked.Increment(ref _linkedCount);
+        Interlocked.Increment(ref _dirtyCount);
         Exit(head, Prune(slot, key));
     }
 
@@ -142,6 +142,19 @@ public sealed unsafe class BlockIndex : IDisposable
         uint* head = HeadOf(node->Key);
         uint first = Enter(head);
         if ((node->Flags & LinkedFlag) != 0) first = Unlink(first, slot);
+        Exit(head, first);
+    }
+
+    /// <summary>The version in <paramref name="slot"/> is on the backing device now; it goes on serving reads.</summary>
+    public void MarkClean(uint slot)
+    {
+        uint* head = HeadOf(_nodes[slot].Key);
+        uint first = Enter(head);
+        if ((_nodes[slot].Flags & (LinkedFlag | CleanFlag)) == LinkedFlag)
+        {
+            _nodes[slot].Flags |= CleanFlag;
+            Interlocked.Decrement(ref _dirtyCount);
+        }
         Exit(head, first);
     }
 
@@ -233,8 +246,8 @@ public sealed unsafe class BlockIndex : IDisposable
 
     private uint Unlink(uint first, uint slot)
     {
+        if ((_nodes[slot].Flags & CleanFlag) == 0) Interlocked.Decrement(ref _dirtyCount);
         _nodes[slot].Flags = 0;
-        Interlocked.Decrement(ref _linkedCount);
         if (first == slot) return _nodes[slot].Next;
         uint before = first;
         while (_nodes[before].Next != slot)

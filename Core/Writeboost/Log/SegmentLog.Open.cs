@@ -14,7 +14,8 @@ public sealed unsafe partial class SegmentLog
     private SpinLatch _release;
     private int _freeCount;          // under _open
     private long _releaseSegment;    // under _release: oldest segment that may still be in RAM
-    private long _tailSegment;       // written by write-back only
+    private long _tailSegment;       // written by the reclaimer only
+    private long _dirtySegment;      // written by write-back only
     private int _starved;            // writers wait for a free segment: write-back must hurry
 
     /// <summary>Writers wait until write-back frees a segment.</summary>
@@ -34,10 +35,18 @@ public sealed unsafe partial class SegmentLog
         return opened;
     }
 
-    /// <summary>Segments before <paramref name="segment"/> are free: on the backing device, marked, forgotten, unread.</summary>
+    /// <summary>Segments before <paramref name="segment"/> are on the backing device, and the mark says so.</summary>
+    public void CleanBefore(long segment)
+    {
+        Invariant.Check(segment > DirtySegment);
+        Volatile.Write(ref _dirtySegment, segment);
+    }
+
+    /// <summary>Segments before <paramref name="segment"/> are free: clean, forgotten, unread.</summary>
     public void FreeBefore(long segment)
     {
         Invariant.Check(segment > TailSegment);
+        Invariant.Check(segment <= DirtySegment);
         Volatile.Write(ref _tailSegment, segment);
         Volatile.Write(ref _starved, 0);
         _wakeQueues();

@@ -77,10 +77,13 @@ public sealed unsafe partial class SegmentLog : IDisposable
     /// <summary>Segment that is open, or was last.</summary>
     public long HeadSegment => SegmentCursor.SegmentOf(_cursor.Load());
 
-    /// <summary>Oldest segment in use.</summary>
+    /// <summary>Oldest segment in use: clean ones still serve reads.</summary>
     public long TailSegment => Volatile.Read(ref _tailSegment);
 
-    /// <summary>Segments that could be opened before write-back must free one.</summary>
+    /// <summary>Oldest segment that is not all on the backing device; beyond the head when everything is.</summary>
+    public long DirtySegment => Volatile.Read(ref _dirtySegment);
+
+    /// <summary>Segments that could be opened before a clean one must be reclaimed.</summary>
     public long FreeSegments => Geometry.SegmentCount - (HeadSegment - TailSegment + 1);
 
     /// <inheritdoc/>
@@ -95,7 +98,7 @@ public sealed unsafe partial class SegmentLog : IDisposable
     {
         long last = end.LastSegment;
         _cursor.Park(last, _geometry);
-        _tailSegment = end.TailSegment;
+        _tailSegment = _dirtySegment = end.TailSegment;
         _sealSegment = _releaseSegment = last + 1;
         _nextSequence = end.NextSequence;
         _previousChecksum = end.PreviousChecksum;

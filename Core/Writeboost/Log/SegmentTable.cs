@@ -8,12 +8,12 @@ namespace Weir.Core.Writeboost.Log;
 /// <summary>
 /// What each physical segment holds now. Fields and writers: Sequence, Ram (set) by the opener of a segment; Ram
 /// (cleared) by whoever releases RAM segments; Pins by readers, under the index bucket's latch when rising; LastRecord by whoever
-/// seals, or by recovery.
+/// seals, or by recovery; Ranges by the writers of range entries.
 /// </summary>
 public sealed unsafe class SegmentTable : IDisposable
 {
     /// <summary>Bytes of table per segment.</summary>
-    public const int BytesPerSegment = 24;
+    public const int BytesPerSegment = 32;
 
     private readonly State* _states;
     private readonly Geometry _geometry;
@@ -43,6 +43,7 @@ public sealed unsafe class SegmentTable : IDisposable
     public void Assign(int physical, long segment, int ram)
     {
         Volatile.Write(ref At(physical)->LastRecord, 0);
+        Volatile.Write(ref At(physical)->Ranges, 0);
         Volatile.Write(ref At(physical)->Ram, ram);
         Volatile.Write(ref At(physical)->Sequence, segment);
     }
@@ -52,6 +53,12 @@ public sealed unsafe class SegmentTable : IDisposable
 
     /// <summary>Notes the newest record in the segment.</summary>
     public void SetLastRecord(int physical, long sequence) => Volatile.Write(ref At(physical)->LastRecord, sequence);
+
+    /// <summary>Range entries in the segment.</summary>
+    public int RangesIn(int physical) => Volatile.Read(ref At(physical)->Ranges);
+
+    /// <summary>One more range entry in the segment.</summary>
+    public void CountRange(int physical) => Interlocked.Increment(ref At(physical)->Ranges);
 
     /// <summary>The segment is on the cache device only from now on.</summary>
     public void LeaveRam(int physical) => Interlocked.Exchange(ref At(physical)->Ram, -1);
@@ -85,5 +92,6 @@ public sealed unsafe class SegmentTable : IDisposable
         public long LastRecord;
         public int Ram;
         public int Pins;
+        public int Ranges;
     }
 }

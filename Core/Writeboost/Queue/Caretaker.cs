@@ -16,6 +16,7 @@ public sealed unsafe class Caretaker : IDisposable
     private readonly LogPort _port;
     private readonly SuperblockWriter _superblocks;
     private readonly WritebackEngine _writeback;
+    private readonly Reclaimer _reclaimer;
     private long _syncDueUs = long.MaxValue;
     private StopStep _stop;
 
@@ -26,6 +27,7 @@ public sealed unsafe class Caretaker : IDisposable
         _port = port;
         _superblocks = new SuperblockWriter(cache, port.Io);
         _writeback = new WritebackEngine(volume, port, cache, backing, _superblocks);
+        _reclaimer = new Reclaimer(volume);
     }
 
     private enum StopStep
@@ -37,7 +39,7 @@ public sealed unsafe class Caretaker : IDisposable
     }
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
-    public long DeadlineUs => Math.Min(_syncDueUs, _writeback.DeadlineUs);
+    public long DeadlineUs => Math.Min(_syncDueUs, Math.Min(_writeback.DeadlineUs, _reclaimer.DeadlineUs));
 
     /// <summary>As <see cref="IVolumeQueue.StopResult"/>.</summary>
     public int StopResult { get; private set; }
@@ -51,6 +53,7 @@ public sealed unsafe class Caretaker : IDisposable
             return;
         }
         PollSync(nowUs);
+        _reclaimer.Poll(nowUs);
         // Other queues may still have writers that wait for a free segment.
         _writeback.Poll(nowUs, mayStart: _stop == StopStep.None || !_volume.OtherQueuesStopped);
         if (_stop != StopStep.None) PollStop();

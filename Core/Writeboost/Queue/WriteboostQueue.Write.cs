@@ -83,7 +83,13 @@ public sealed unsafe partial class WriteboostQueue
         long position = _volume.Geometry.Position(segment, slot);
         if (entry.Kind == EntryKind.Data)
             _volume.Index.Insert(entry.Key, _volume.Geometry.PhysicalSlot(position), entry.Sectors, entry.Value);
-        else if (!Mutant.Is(MutantId.R9RangeNotKept)) _volume.Ranges.Insert(entry.Key, entry.Value, position);
+        else PublishRange(entry, segment, position);
+    }
+
+    private void PublishRange(in LogEntry entry, long segment, long position)
+    {
+        _volume.Log.Table.CountRange(_volume.Geometry.Physical(segment));
+        if (!Mutant.Is(MutantId.R9RangeNotKept)) _volume.Ranges.Insert(entry.Key, entry.Value, position);
     }
 
     private void FinishChange(Request* request)

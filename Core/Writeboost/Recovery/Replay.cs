@@ -30,6 +30,7 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
             return;
         }
         ranges.TakeRecovered();
+        table.CountRange(geometry.Physical(geometry.SegmentOf(position)));
         ranges.Insert(entry.Key, entry.Value, position);
     }
 }

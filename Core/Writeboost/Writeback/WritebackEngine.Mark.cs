@@ -2,7 +2,7 @@ using Weir.Core.Base;
 
 namespace Weir.Core.Writeboost.Writeback;
 
-/// <content>After the backing device has it all: mark, forget, wait, free (R8).</content>
+/// <content>After the backing device has it all: the mark. The segments are clean then and go on serving reads.</content>
 public sealed unsafe partial class WritebackEngine
 {
     private bool StartMark()
@@ -17,7 +17,7 @@ public sealed unsafe partial class WritebackEngine
         return true;
     }
 
-    private bool EndMark(long nowUs)
+    private bool EndMark()
     {
         if (_superblocks.Result < 0)
         {
@@ -26,39 +26,13 @@ public sealed unsafe partial class WritebackEngine
             _volume.WakeQueues();
             return false;
         }
-        Forget();
-        _phase = Phase.AwaitReaders;
-        _resumeUs = nowUs;
-        return true;
-    }
-
-    // A reader looks at ranges first, then at versions. So: versions under a range, then the ranges, then (when every
-    // reader that saw a range has looked at its versions) the versions that count.
-    private void Forget()
-    {
-        for (int i = 0; i < _batch.CoveredCount; i++) RemovePlace(_batch.Covered[i]);
-        _volume.Ranges.RemoveBelow(_volume.Superblock.MarkPosition);
-        if (_batch.RangeCount > 0)
-        {
-            _volume.Gate.Quiesce();
-            _volume.Ranges.ReturnBudget(_batch.RangeCount);
-        }
-        for (int i = 0; i < _batch.PlaceCount; i++) RemovePlace(_batch.Places[i]);
+        for (int i = 0; i < _batch.PlaceCount; i++) MarkClean(_batch.Places[i]);
+        for (int i = 0; i < _batch.CoveredCount; i++) MarkClean(_batch.Covered[i]);
         _volume.CountWrittenBack(_batch.BlockCount, _batch.Count);
-    }
-
-    private void RemovePlace(int place) => _volume.Index.Remove(_log.Geometry.PhysicalSlot(_batch.PositionOf(place)));
-
-    private bool EndReaders(long nowUs)
-    {
-        for (int i = 0; i < _batch.Count; i++)
-        {
-            if (!_log.Table.IsPinned(_log.Geometry.Physical(_batch.First + i))) continue;
-            _resumeUs = nowUs + ReaderPollUs;
-            return false;
-        }
+        _log.CleanBefore(_batch.First + _batch.Count);
         _phase = Phase.Idle;
-        _log.FreeBefore(_batch.First + _batch.Count);
         return false;
     }
+
+    private void MarkClean(int place) => _volume.Index.MarkClean(_log.Geometry.PhysicalSlot(_batch.PositionOf(place)));
 }

@@ -7,13 +7,12 @@ namespace Weir.Core.Writeboost.Writeback;
 
 /// <summary>
 /// Write-back: oldest segments first, a batch at a time, read sequentially, merged, sorted, coalesced, written; then the
-/// backing device is flushed, the mark made durable, the index cleared, the readers waited for, the segments freed
-/// (R7, R8, in exactly this order). One turn of the loop moves it one step at most; it never blocks.
+/// backing device is flushed, and the mark made durable, in exactly this order (R7, R8). One turn of the loop moves it one step at most; it never blocks.
 /// </summary>
 public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
 {
     private const byte FillStep = 1, BlocksStep = 2;
-    private const long PauseUs = 1_000_000, ReaderPollUs = 200;
+    private const long PauseUs = 1_000_000, RetryUs = 200;
 
     /// <summary>Whole tries of a batch before the volume stops taking writes.</summary>
     private const int MaxAttempts = 3;
@@ -60,7 +59,6 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         Flush,
         AwaitDurable,
         Mark,
-        AwaitReaders,
         Pause,
         Stuck,
     }
@@ -72,7 +70,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     public long DeadlineUs => _phase switch
     {
         Phase.Idle => IdleDeadlineUs,
-        Phase.AwaitReaders or Phase.Pause => _resumeUs,
+        Phase.Pause => _resumeUs,
         _ => long.MaxValue,
     };
 
@@ -109,7 +107,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     }
 
     private long IdleDeadlineUs =>
-        _log.TailSegment < _log.HeadSegment && _volume.Options.AllowWriteback && _volume.Health.State == VolumeState.Healthy
+        _log.DirtySegment < _log.HeadSegment && _volume.Options.AllowWriteback && _volume.Health.State == VolumeState.Healthy
             ? Math.Max(_volume.LastActivityUs + _volume.Options.IdleUs, _resumeUs)
             : long.MaxValue;
 
@@ -132,8 +130,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             case Phase.Write: return EndList(Phase.Flush) && StartFlush();
             case Phase.Flush: return StartAwaitDurable();
             case Phase.AwaitDurable: return _log.Durable >= _durableBefore && StartMark();
-            case Phase.Mark: return !_superblocks.IsBusy && EndMark(nowUs);
-            case Phase.AwaitReaders: return EndReaders(nowUs);
+            case Phase.Mark: return !_superblocks.IsBusy && EndMark();
             case Phase.Pause: return nowUs >= _resumeUs && StartRead();
             default: return false;
         }
@@ -167,19 +164,19 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         bool relieve = _volume.IsDraining || _volume.RangesPressed;
         if (!ShouldRun(nowUs, relieve)) return false;
         int count = 0;
-        while (count < _batch.MaxSegments && _log.Geometry.Position(_log.TailSegment + count + 1, 0) <= _log.Durable
-            && _log.TailSegment + count <= _log.HeadSegment) count++;
-        if (Mutant.Is(MutantId.R7Undurable)) count = (int)Math.Min(_batch.MaxSegments, _log.HeadSegment - _log.TailSegment);
+        while (count < _batch.MaxSegments && _log.Geometry.Position(_log.DirtySegment + count + 1, 0) <= _log.Durable
+            && _log.DirtySegment + count <= _log.HeadSegment) count++;
+        if (Mutant.Is(MutantId.R7Undurable)) count = (int)Math.Min(_batch.MaxSegments, _log.HeadSegment - _log.DirtySegment);
         if (count == 0) return NothingReady(nowUs, relieve);
         _attempts = 0;
-        _batch.Begin(_log.TailSegment, count);
+        _batch.Begin(_log.DirtySegment, count);
         return StartRead();
     }
 
     private bool ShouldRun(long nowUs, bool relieve)
     {
         if (relieve || _log.IsStarved) return true;
-        long used = _log.HeadSegment - _log.TailSegment;
+        long used = _log.HeadSegment - _log.DirtySegment;
         if (used <= 0 || !_volume.Options.AllowWriteback) return false;
         return used * 100 >= (long)_volume.Options.WritebackThreshold * _log.Geometry.SegmentCount
             || nowUs >= _volume.LastActivityUs + _volume.Options.IdleUs;
@@ -188,9 +185,9 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     // What is wanted back is not durable yet, or still in the open segment.
     private bool NothingReady(long nowUs, bool relieve)
     {
-        _resumeUs = nowUs + ReaderPollUs;
-        bool empty = _log.TailSegment > _log.HeadSegment;
-        if (relieve && empty) _volume.EndRelief();
+        _resumeUs = nowUs + RetryUs;
+        bool empty = _log.DirtySegment > _log.HeadSegment;
+        if (relieve && empty) _volume.EndDrain();
         else if (relieve) _log.RequestDurable(_port, _log.CloseOpenSegment(_port));
         else _log.RequestDurable(_port, _log.IsStarved ? _log.ReservedEnd : _log.Geometry.Position(_log.HeadSegment, 0));
         return false;

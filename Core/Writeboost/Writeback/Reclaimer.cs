@@ -1,0 +1,84 @@
+using System;
+using Weir.Core.Writeboost.Index;
+using Weir.Core.Writeboost.Log;
+
+namespace Weir.Core.Writeboost.Writeback;
+
+/// <summary>
+/// Makes clean segments free, oldest first, a little ahead of the writers: until then their blocks are read from the
+/// cache. The last steps of R8: out of the index, readers gone, then free. No device I/O. One thread.
+/// </summary>
+public sealed class Reclaimer(WriteboostVolume volume)
+{
+    private const long ReaderPollUs = 200;
+
+    /// <summary>Segments reclaimed in one turn: some tens of microseconds each.</summary>
+    private const int MaxSegments = 4;
+
+    private readonly SegmentLog _log = volume.Log;
+    private readonly BlockIndex _index = volume.Index;
+    private long _forgottenEnd;
+
+    /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
+    public long DeadlineUs { get; private set; } = long.MaxValue;
+
+    /// <summary>Once per turn.</summary>
+    public void Poll(long nowUs)
+    {
+        DeadlineUs = long.MaxValue;
+        if (_forgottenEnd <= _log.TailSegment)
+        {
+            if (!IsWanted()) return;
+            _forgottenEnd = Math.Min(_log.TailSegment + MaxSegments, _log.DirtySegment);
+            Forget(_log.TailSegment, _forgottenEnd);
+        }
+        if (HasReaders())
+        {
+            DeadlineUs = nowUs + ReaderPollUs;
+            return;
+        }
+        _log.FreeBefore(_forgottenEnd);
+        if (volume.RangesPressed) volume.EndRangePressure();
+    }
+
+    // An eighth of the cache, but not more than the RAM segments can fill in one go.
+    private bool IsWanted()
+    {
+        if (_log.TailSegment >= _log.DirtySegment) return false;
+        int ahead = Math.Min(_log.Ram.Count, _log.Geometry.SegmentCount / 8);
+        return _log.IsStarved || volume.RangesPressed || _log.FreeSegments < ahead;
+    }
+
+    // A reader looks at ranges first, then at versions. So: versions under a range, then the ranges, then (when every
+    // reader that saw a range has looked at its versions) the other versions.
+    private void Forget(long first, long end)
+    {
+        int ranges = 0;
+        for (long segment = first; segment < end; segment++) ranges += _log.Table.RangesIn(_log.Geometry.Physical(segment));
+        if (volume.Ranges.Entries > 0) RemoveVersions(first, end, coveredOnly: true);
+        if (ranges > 0)
+        {
+            volume.Ranges.RemoveBelow(_log.Geometry.Position(end, 0));
+            volume.Gate.Quiesce();
+            volume.Ranges.ReturnBudget(ranges);
+        }
+        RemoveVersions(first, end, coveredOnly: false);
+    }
+
+    private void RemoveVersions(long first, long end, bool coveredOnly)
+    {
+        for (long position = _log.Geometry.Position(first, 0); position < _log.Geometry.Position(end, 0); position++)
+        {
+            uint slot = _log.Geometry.PhysicalSlot(position);
+            if (!_index.IsLinked(slot)) continue;
+            if (!coveredOnly || volume.Ranges.PositionOver(_index.KeyOf(slot)) > position) _index.Remove(slot);
+        }
+    }
+
+    private bool HasReaders()
+    {
+        for (long segment = _log.TailSegment; segment < _forgottenEnd; segment++)
+            if (_log.Table.IsPinned(_log.Geometry.Physical(segment))) return true;
+        return false;
+    }
+}
