@@ -1,4 +1,5 @@
 using System.IO;
+using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
@@ -35,6 +36,26 @@ public sealed unsafe class FileOpenerTests
         using FileDevice second = FileDevice.Open(file.Path, readOnly: true);
         Assert.True(second.Facts.IsReadOnly);
         ExpectError(file.Path, "in use by another weir");
+    }
+
+    /// <summary>A dying owner's lock is waited for.</summary>
+    [Fact]
+    public void ALockThatIsGivenBackIsTaken()
+    {
+        using TemporaryFile file = new(4096);
+        int owner = Libc.Open(file.Path, Const.O_RDONLY | Const.O_CLOEXEC);
+        int waiter = Libc.Open(file.Path, Const.O_RDONLY | Const.O_CLOEXEC);
+        Assert.Equal(0, FileLock.TryLock(owner, shared: false, patienceMs: 0));
+        Assert.Equal(-Errno.EAGAIN, FileLock.TryLock(waiter, shared: false, patienceMs: 0));
+        Thread release = new(() =>
+        {
+            Thread.Sleep(50);
+            FileLock.Unlock(owner);
+        });
+        release.Start();
+        Assert.Equal(0, FileLock.TryLock(waiter, shared: false, patienceMs: 60_000));
+        release.Join();
+        Assert.Equal((0, 0), (Libc.Close(owner), Libc.Close(waiter)));
     }
 
     /// <summary>Disposing gives the lock back, although the ring still knows the file.</summary>
