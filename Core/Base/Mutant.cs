@@ -46,6 +46,8 @@ public enum MutantId
     R9OlderBeatsRange,
     /// <summary>R12: recovery does not flush before it serves.</summary>
     R12NoFlush,
+    /// <summary>R12: a start overwrites the whole superblock copy while the other one is torn.</summary>
+    R12WholeCopyFirst,
     /// <summary>R14: the sectors fetched for a 4 KiB-sector device are lost.</summary>
     R14FillLost,
     /// <summary>R15: the stop does not flush the log.</summary>

@@ -7,8 +7,8 @@ using Weir.Core.Writeboost.Format;
 namespace Weir.Core.Writeboost;
 
 /// <summary>
-/// Writes the superblock so that one whole copy is on the device at any moment: copy A, flush, copy B, flush. One
-/// update at a time; the owner looks at <see cref="IsBusy"/> once per turn.
+/// Writes the superblock so that one whole copy is on the device at any moment: one copy, flush, the other, flush. The
+/// first is the one that may be lost: after a crash, the copy that is torn or older. One update at a time; the owner looks at <see cref="IsBusy"/> once per turn.
 /// </summary>
 public sealed unsafe class SuperblockWriter : IIoHandler, IDisposable
 {
@@ -17,6 +17,7 @@ public sealed unsafe class SuperblockWriter : IIoHandler, IDisposable
     private readonly byte _handler;
     private readonly Superblock* _buffer;
     private int _step;
+    private bool _copyBFirst;
 
     /// <summary>A writer on the thread that owns <paramref name="io"/>.</summary>
     public SuperblockWriter(DeviceQueue cache, IoContext io)
@@ -34,8 +35,9 @@ public sealed unsafe class SuperblockWriter : IIoHandler, IDisposable
     public int Result { get; private set; }
 
     /// <summary>Starts to make <paramref name="superblock"/>, with the next generation, the durable one.</summary>
-    public void Begin(ref Superblock superblock)
+    public void Begin(ref Superblock superblock, bool copyBFirst = false)
     {
+        _copyBFirst = copyBFirst && !Mutant.Is(MutantId.R12WholeCopyFirst);
         Invariant.Check(!IsBusy);
         superblock.Generation++;
         *_buffer = superblock;
@@ -68,7 +70,7 @@ public sealed unsafe class SuperblockWriter : IIoHandler, IDisposable
         bool isWrite = (_step & 1) == 1;
         IoOp* op = _io.Acquire(_handler, isWrite ? IoKind.Write : IoKind.Flush, urgent: true);
         Invariant.Check(op != null);
-        op->OffsetBytes = _step == 1 ? 0 : Superblock.CopyBOffset;
+        op->OffsetBytes = (_step == 1) == _copyBFirst ? Superblock.CopyBOffset : 0;
         op->LengthBytes = isWrite ? Superblock.Bytes : 0;
         op->Buffer = _buffer;
         _cache.Submit(op);

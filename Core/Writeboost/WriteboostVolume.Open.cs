@@ -42,15 +42,15 @@ public sealed unsafe partial class WriteboostVolume
     {
         DeviceQueue queue = cache.OpenQueue(io);
         BlockingIo blocking = new(io);
-        Superblock superblock = SuperblockReader.Read(blocking, queue, cache, out string? damaged);
+        Superblock superblock = SuperblockReader.Read(blocking, queue, cache, out string? damaged, out bool copyBFirst);
         OpenChecks.Check(cache, backing, superblock, options);
         if (damaged != null) options.Log($"{cache.Name}: superblock copy {damaged} is damaged; using the other one");
         WriteboostVolume volume = new(cache, backing, ram, options, superblock);
-        volume.Recover(blocking, queue, ram, io);
+        volume.Recover(blocking, queue, ram, io, copyBFirst);
         return volume;
     }
 
-    private void Recover(BlockingIo io, DeviceQueue queue, IRamStore ram, IoContext context)
+    private void Recover(BlockingIo io, DeviceQueue queue, IRamStore ram, IoContext context, bool copyBFirst)
     {
         Replay replay = new(Geometry, Table, Index, Ranges);
         using LogScan scan = new(Superblock, Geometry, io, queue, Cache, replay);
@@ -70,7 +70,7 @@ public sealed unsafe partial class WriteboostVolume
         if (!ReadOnly)
         {
             AbandonedFuture.Erase(Superblock, Geometry, io, queue, Cache);
-            BeginEpoch(io, queue, context);
+            BeginEpoch(io, queue, context, copyBFirst);
         }
         LogEnd end = EndAt(position, sequence, checksum);
         Log = StartLog(end);
@@ -78,7 +78,7 @@ public sealed unsafe partial class WriteboostVolume
     }
 
     // R12: what the scan believed must be durable before anybody is told; R4: the new epoch, before the first append.
-    private void BeginEpoch(BlockingIo io, DeviceQueue queue, IoContext context)
+    private void BeginEpoch(BlockingIo io, DeviceQueue queue, IoContext context, bool copyBFirst)
     {
         if (!Mutant.Is(MutantId.R12NoFlush))
         {
@@ -92,7 +92,7 @@ public sealed unsafe partial class WriteboostVolume
         Superblock.BackingBytes = Backing.SizeBytes;
         Superblock.BackingIdentity = Backing.Identity;
         using SuperblockWriter writer = new(queue, context);
-        writer.Begin(ref Superblock);
+        writer.Begin(ref Superblock, copyBFirst);
         while (writer.IsBusy) io.Turn();
         if (writer.Result < 0) throw new UserErrorException($"{Cache.Name}: writing the superblock failed with errno {-writer.Result}");
     }

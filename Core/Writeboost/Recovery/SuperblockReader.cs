@@ -8,9 +8,12 @@ namespace Weir.Core.Writeboost.Recovery;
 /// <summary>Reads both superblock copies and decides which one counts. Writes nothing.</summary>
 public static unsafe class SuperblockReader
 {
-    /// <summary>The newer whole copy of <paramref name="cache"/>; <paramref name="damaged"/> names a copy that is not whole.</summary>
+    /// <summary>
+    /// The newer whole copy of <paramref name="cache"/>; <paramref name="damaged"/> names a copy that is not whole. The
+    /// next update begins with the other one: with copy B if <paramref name="copyBFirst"/>.
+    /// </summary>
     /// <exception cref="UserErrorException">Neither copy is whole.</exception>
-    public static Superblock Read(BlockingIo io, DeviceQueue queue, Device cache, out string? damaged)
+    public static Superblock Read(BlockingIo io, DeviceQueue queue, Device cache, out string? damaged, out bool copyBFirst)
     {
         if (cache.SizeBytes < Geometry.SuperblockRegionBytes)
             throw new UserErrorException($"{cache.Name}: too small for a cache: {cache.SizeBytes} bytes");
@@ -22,6 +25,7 @@ public static unsafe class SuperblockReader
         io.WaitOrFail("reading the superblock", cache);
         bool aIsWhole = Superblock.IsValid(a), bIsWhole = Superblock.IsValid(b);
         damaged = aIsWhole ? bIsWhole ? null : "B" : "A";
+        copyBFirst = aIsWhole && (!bIsWhole || b->Generation < a->Generation);
         if (aIsWhole && bIsWhole) return a->Generation >= b->Generation ? *a : *b;
         if (aIsWhole) return *a;
         if (bIsWhole) return *b;
