@@ -140,11 +140,12 @@ public sealed unsafe class LogScan : IDisposable
 
     private void NoteDurable(RecordHeader* header) => _durable = Math.Max(_durable, header->DurablePosition);
 
-    // The chain ends before this segment. Headers beyond still tell how far D had come: those at the segments' starts,
-    // and all that lie in the segment where the log ends and in the one where it should have gone on.
+    // The chain ends before this segment. Headers beyond still tell how far D had come (R5): all that lie in the segment
+    // where the log ends, in the one where it should have gone on, and in later ones that were begun.
     private bool NoteBreak(RecordHeader* header, long segment, bool alreadyBroken)
     {
-        if (RecordHeader.IsValid(header, _superblock, _geometry.Position(segment, 0))) NoteDurable(header);
+        bool valid = RecordHeader.IsValid(header, _superblock, _geometry.Position(segment, 0));
+        if (alreadyBroken && valid) NoteHeadersOf(segment, 0);
         if (alreadyBroken) return true;
         long last = _geometry.SegmentOf(EndPosition);
         if (last < segment) NoteHeadersOf(last, _geometry.SlotOf(EndPosition));
