@@ -30,6 +30,8 @@ public enum MutantId
     R6FlushBeforeWritten,
     /// <summary>R6: FUA is acknowledged like any write.</summary>
     R6FuaIgnored,
+    /// <summary>R6: a start trusts records that no successful flush is known to cover.</summary>
+    R6UnprovenTrusted,
     /// <summary>R7: write-back takes records beyond D.</summary>
     R7Undurable,
     /// <summary>R7: a version is skipped for a successor that is not durable.</summary>

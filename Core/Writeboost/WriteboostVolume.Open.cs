@@ -69,6 +69,7 @@ public sealed unsafe partial class WriteboostVolume
         Superblock.Settle(position, sequence, checksum);
         if (!ReadOnly)
         {
+            scan.RewriteUnproven();
             AbandonedFuture.Erase(Superblock, Geometry, io, queue, Cache);
             BeginEpoch(io, queue, context, copyBFirst);
         }

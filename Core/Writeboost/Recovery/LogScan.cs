@@ -26,6 +26,7 @@ public sealed unsafe class LogScan : IDisposable
     private readonly AlignedMemory _headers = new(Window * RecordHeader.Bytes);
     private readonly AlignedMemory _segment;
     private readonly Queue<PendingRecord> _pending = new();
+    private readonly List<PendingRecord> _unproven = [];
     private readonly long _epochStart;
     private long _epoch;
     private long _durable;
@@ -192,6 +193,7 @@ public sealed unsafe class LogScan : IDisposable
             if (Mutant.Is(MutantId.R5TornReplayed) || IsWhole(record))
             {
                 Replay(record);
+                _unproven.Add(record);
                 continue;
             }
             // Where the record before ends: a torn one may have begun a segment of its own.
@@ -199,6 +201,24 @@ public sealed unsafe class LogScan : IDisposable
             NextSequence = record.Sequence;
             PreviousChecksum = record.PreviousChecksum;
             _pending.Clear();
+        }
+    }
+
+    /// <summary>
+    /// Writes the replayed records beyond D once more, in place, unchanged: the device may show them and have forgotten
+    /// them in a flush that failed in the life before (R6). The start's flush then covers them.
+    /// </summary>
+    public void RewriteUnproven()
+    {
+        if (Mutant.Is(MutantId.R6UnprovenTrusted)) return;
+        foreach (PendingRecord record in _unproven)
+        {
+            long offset = _geometry.OffsetOf(record.Position);
+            long length = (record.EndPosition - record.Position) << Geometry.BlockShift;
+            _io.Start(_queue, IoKind.Read, offset, _segment.Pointer, length);
+            _io.WaitOrFail("reading the log", _cache);
+            _io.Start(_queue, IoKind.Write, offset, _segment.Pointer, length);
+            _io.WaitOrFail("writing the log", _cache);
         }
     }
 
