@@ -12,6 +12,8 @@ public enum MutantId
     R1NotPublished,
     /// <summary>R2: whoever comes last to the index wins, not the highest position.</summary>
     R2LastComerWins,
+    /// <summary>R3: slots are taken before the request can fill them, and left behind.</summary>
+    R3SlotAbandoned,
     /// <summary>R4: a header counts whatever epoch's secret it carries.</summary>
     R4IgnoreNonce,
     /// <summary>R4: a header counts although it does not continue the chain.</summary>
@@ -22,6 +24,8 @@ public enum MutantId
     R4FutureKept,
     /// <summary>R5: a damaged header below D ends the log silently.</summary>
     R5RotIsTorn,
+    /// <summary>R5: a rotten block is served although reads are verified.</summary>
+    R5RottenServed,
     /// <summary>R5: a torn record above D is replayed.</summary>
     R5TornReplayed,
     /// <summary>R6: a flush is acknowledged when the device flush is submitted.</summary>
@@ -30,6 +34,10 @@ public enum MutantId
     R6FlushBeforeWritten,
     /// <summary>R6: FUA is acknowledged like any write.</summary>
     R6FuaIgnored,
+    /// <summary>R6: a failed log write counts as done.</summary>
+    R6WriteErrorIgnored,
+    /// <summary>R6: a failed flush counts as done.</summary>
+    R6FlushErrorIgnored,
     /// <summary>R6: a start trusts records that no successful flush is known to cover.</summary>
     R6UnprovenTrusted,
     /// <summary>R7: write-back takes records beyond D.</summary>
@@ -40,6 +48,8 @@ public enum MutantId
     R8NoBackingFlush,
     /// <summary>R8: segments are reused before the mark is durable.</summary>
     R8ReuseBeforeMark,
+    /// <summary>R8: segments are reused while readers still read them.</summary>
+    R8ReadersIgnored,
     /// <summary>R9: discard and zeroes do nothing.</summary>
     R9DiscardIgnored,
     /// <summary>R9: ranges are logged but not kept for reads.</summary>
@@ -54,6 +64,8 @@ public enum MutantId
     R14FillLost,
     /// <summary>R15: the stop does not flush the log.</summary>
     R15StopWithoutFlush,
+    /// <summary>R16: a read-only start writes its epoch.</summary>
+    R16ReadOnlyWrites,
 }
 
 /// <summary>Asks whether a mutant is switched on.</summary>

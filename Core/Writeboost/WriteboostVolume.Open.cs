@@ -67,7 +67,7 @@ public sealed unsafe partial class WriteboostVolume
             }
         }
         Superblock.Settle(position, sequence, checksum);
-        if (!ReadOnly)
+        if (!ReadOnly || Mutant.Is(MutantId.R16ReadOnlyWrites))
         {
             scan.RewriteUnproven();
             AbandonedFuture.Erase(Superblock, Geometry, io, queue, Cache);

@@ -9,7 +9,7 @@ namespace Weir.Tests.Simulation;
 public sealed class MutantTests(ITestOutputHelper output)
 {
     private const int Seeds = 200;
-    private const int SeedsAtMost = 4000;
+    private const int SeedsAtMost = 20_000;
 
     public static TheoryData<MutantId> Mutants()
     {

@@ -21,7 +21,13 @@ public sealed class SimConfig
     public bool RamOutlivesProcess { get; set; } = true;
     public bool Faults { get; set; }
     public bool Rot { get; set; }
+
+    /// <summary>Every life begins with the same requests.</summary>
     public bool Echoes { get; set; }
+
+    /// <summary>Most lives end in their first moments: recovery cut short, again and again.</summary>
+    public bool Fragile { get; set; }
+
     public bool TaggedBacking { get; set; }
     public int Lives { get; set; }
     public int Queues { get; set; } = 1;
@@ -62,11 +68,12 @@ public sealed class SimConfig
         c.WritebackThreshold = random.Chance(30) ? 0 : random.Between(10, 90);
         c.MaxBatchedWriteback = random.Between(1, 8);
         c.RangeBudget = random.Chance(50) ? 64 : random.Between(4, 16);
-        c.Faults = engine.WithstandsFaults && random.Chance(8);
+        c.Faults = engine.WithstandsFaults && random.Chance(15);
         c.Rot = engine.WithstandsFaults && !c.Faults && random.Chance(12);
         c.VerifyReads = c.Rot || random.Chance(20);
         c.Echoes = random.Chance(10);
-        if (c.Echoes) c.Lives += 3;
+        c.Fragile = !c.Echoes && random.Chance(15);
+        c.Lives += c.Echoes ? 3 : c.Fragile ? 8 : 0;
         engine.Configure(c, ref random);
         return c;
     }

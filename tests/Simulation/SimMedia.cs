@@ -8,7 +8,8 @@ namespace Weir.Tests.Simulation;
 /// <summary>What a power cut does to completed but unflushed writes.</summary>
 public enum CutMode
 {
-    AllLost, AllKept, CoinPerSector, FewKept, FewLost, CoinPerWrite, NewestLost, OnlyNewestKept, TornOne, AllTorn, OldestLost, PrefixAndOne,
+    AllLost, AllKept, CoinPerSector, FewKept, FewLost, CoinPerWrite, NewestLost, OnlyNewestKept, OldestLost,
+    TornOne, AllTorn, PrefixAndOne,
 }
 
 /// <summary>

@@ -16,6 +16,7 @@ public readonly record struct SimResult(
 /// </summary>
 public sealed unsafe partial class SimRun : IDisposable
 {
+    private const int FlushesOfAnOpening = 3;
     private readonly ISimEngine _engine;
     private readonly SimConfig _config;
     private readonly SimWorld _world;
@@ -32,6 +33,7 @@ public sealed unsafe partial class SimRun : IDisposable
     private CrashKind _since;
     private long _rotSector;
     private bool _formatted;
+    private int _faultsBefore;
     private int _crashes;
 
     public SimRun(ISimEngine engine, ulong seed, bool trace)
@@ -120,6 +122,8 @@ public sealed unsafe partial class SimRun : IDisposable
     private void Live()
     {
         _world.Restart(DrawCrash());
+        if (_config.Fragile && _world.Random.Chance(50)) _world.CrashAtWrite = 1 + _world.Random.Below(8);
+        _faultsBefore = _world.Faults;
         DrawFault();
         bool alive = Guard(() =>
         {
@@ -248,7 +252,9 @@ public sealed unsafe partial class SimRun : IDisposable
         _crashes++;
         _history.Close();
         Bury();
-        int pick = _world.Random.Below(_config.Echoes ? 400 : 100);
+        // What a device forgot in a failed flush shows until the power goes: mostly let it show first.
+        bool forgetful = _world.Faults > _faultsBefore && _world.Random.Chance(70);
+        int pick = _world.Random.Below(_config.Echoes ? 400 : forgetful ? 55 : 100);
         CrashKind kind = pick < 45 ? CrashKind.Process : pick < 55 ? CrashKind.ProcessWithoutRam : CrashKind.Power;
         _world.Note(SimEvent.Crash, (long)kind, text: kind.ToString());
         if (kind > _since) _since = kind;
@@ -320,6 +326,7 @@ public sealed unsafe partial class SimRun : IDisposable
     private long DrawCrash()
     {
         int pick = _world.Random.Below(100);
+        if (_config.Fragile && pick < 60) return 1 + _world.Random.Below(90);
         if (pick < 20) return long.MaxValue;
         if (pick < 40) return 1 + _world.Random.Below(40);
         return 1 + _world.Random.Below(1 << _world.Random.Between(4, 12));
@@ -327,10 +334,12 @@ public sealed unsafe partial class SimRun : IDisposable
 
     private void DrawFault()
     {
-        if (!_config.Faults || _world.Random.Chance(30)) return;
-        SimDevice device = _world.Random.Chance(60) ? _cache : _backing;
-        IoKind kind = _world.Random.Below(4) switch { 0 => IoKind.Read, 1 => IoKind.Flush, _ => IoKind.Write };
+        if (!_config.Faults || _world.Random.Chance(50)) return;
+        SimDevice device = _world.Random.Chance(75) ? _cache : _backing;
+        IoKind kind = _world.Random.Below(6) switch { 0 => IoKind.Read, 1 or 2 => IoKind.Flush, _ => IoKind.Write };
         int left = _world.Random.Chance(70) ? _world.Random.Between(1, 4) : 1_000_000;
-        device.Fault = new SimFault { Kind = kind, Countdown = _world.Random.Below(150), Left = left };
+        int countdown = _world.Random.Below(1 << _world.Random.Between(0, 6));
+        if (kind == IoKind.Flush && _world.Random.Chance(70)) countdown += FlushesOfAnOpening;
+        device.Fault = new SimFault { Kind = kind, Countdown = countdown, Left = left };
     }
 }

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using Weir.Core.Base;
+using Weir.Core.Io;
 
 namespace Weir.Tests.Simulation;
 
@@ -52,6 +53,9 @@ public sealed class SimWorld
     /// <summary>The step that crashes; long.MaxValue for none.</summary>
     public long CrashAtStep { get; set; } = long.MaxValue;
 
+    /// <summary>Submissions and completions of writes until the crash; 0 for none planned so.</summary>
+    public int CrashAtWrite { get; set; }
+
     /// <summary>The process is dead: whoever still submits something is a ghost.</summary>
     public bool Crashed { get; set; }
 
@@ -98,7 +102,9 @@ public sealed class SimWorld
         if (Crashed) throw new SimCrashException();
         Step++;
         Note(what, a, b, c, text);
-        if (Step < CrashAtStep) return;
+        bool write = what is SimEvent.Submit or SimEvent.Complete && a == (long)IoKind.Write;
+        bool due = Step >= CrashAtStep || (write && CrashAtWrite > 0 && --CrashAtWrite == 0);
+        if (!due) return;
         Kill();
         throw new SimCrashException();
     }
@@ -116,6 +122,7 @@ public sealed class SimWorld
     {
         Crashed = false;
         PendingCount = 0;
+        CrashAtWrite = 0;
         CrashAtStep = crashAfterSteps == long.MaxValue ? long.MaxValue : Step + crashAfterSteps;
         Order = (CompletionOrder)Random.Below(Enum.GetValues<CompletionOrder>().Length);
         SlowPercent = Random.Below(3) * 35;

@@ -5,7 +5,7 @@ using Weir.Core.Writeboost.Log;
 
 namespace Weir.Tests.Simulation;
 
-/// <summary>The <c>writeboost</c> engine, with tunables that make the log wrap and write-back run all the time.</summary>
+/// <summary>The <c>writeboost</c> engine, tuned so that the log wraps and write-back never rests.</summary>
 public sealed class WriteboostEngine : ISimEngine
 {
     public string Name => "writeboost";

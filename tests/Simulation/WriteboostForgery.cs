@@ -11,7 +11,7 @@ namespace Weir.Tests.Simulation;
 /// </summary>
 internal static unsafe class WriteboostForgery
 {
-    /// <summary>Plants a forged record behind the end of the log of <paramref name="volume"/>, opened read-only.</summary>
+    /// <summary>Plants a forged record behind the log's end of <paramref name="volume"/>, opened read-only.</summary>
     public static void Plant(WriteboostVolume volume, SimDevice cache)
     {
         (long sequence, uint checksum) = volume.Log.Chain;

@@ -76,7 +76,7 @@ public sealed unsafe partial class SegmentLog
     /// <summary>A record write has ended. Called by the port.</summary>
     public void WriteDone(LogPort port, long track, int result)
     {
-        if (result < 0)
+        if (result < 0 && !Mutant.Is(MutantId.R6WriteErrorIgnored))
         {
             Health.Worsen(VolumeState.Failed, $"cache device: log write failed with errno {-result}");
             _wakeQueues();
@@ -97,7 +97,7 @@ public sealed unsafe partial class SegmentLog
     /// <summary>The device flush has ended. After a failed one nothing is certain: the volume stops. Called by the port.</summary>
     public void FlushDone(LogPort port, int result)
     {
-        if (result < 0)
+        if (result < 0 && !Mutant.Is(MutantId.R6FlushErrorIgnored))
         {
             Health.Worsen(VolumeState.Failed, $"cache device: flush failed with errno {-result}");
             _wakeQueues();

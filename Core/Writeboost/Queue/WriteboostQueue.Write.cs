@@ -26,6 +26,7 @@ public sealed unsafe partial class WriteboostQueue
     {
         SegmentLog log = _volume.Log;
         if (!log.TryReserve(slots, _port, out Reservation taken)) return false;
+        if (Mutant.Is(MutantId.R3SlotAbandoned) && slots > 8 && request->EngineInt++ == 0) return false;
         int ram = log.RamOf(taken.Segment);
         int end = Math.Min(taken.First + taken.Count, log.Geometry.SlotsPerSegment + 1);
         int run = 0;

@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Base;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 
@@ -77,6 +78,7 @@ public sealed class Reclaimer(WriteboostVolume volume)
 
     private bool HasReaders()
     {
+        if (Mutant.Is(MutantId.R8ReadersIgnored)) return false;
         for (long segment = _log.TailSegment; segment < _forgottenEnd; segment++)
             if (_log.Table.IsPinned(_log.Geometry.Physical(segment))) return true;
         return false;
