@@ -13,8 +13,11 @@ namespace Weir.Core.Devices;
 /// </summary>
 public static class ContentProbe
 {
-    /// <summary>How much of the device's start to show: no format listed keeps its signature beyond.</summary>
-    public const int HeadBytes = 1 << 20;
+    /// <summary>
+    /// How much of the device's start to show: no format listed keeps its signature beyond, and a cache whose superblock
+    /// region was wiped still has its first record behind it.
+    /// </summary>
+    public const int HeadBytes = (1 << 20) + (64 << 10);
 
     /// <summary>How much of its end: the backup partition table and old RAID superblocks live there.</summary>
     public const int TailBytes = 64 << 10;

@@ -1,5 +1,4 @@
 using System;
-using System.Threading;
 using Weir.Core.Base;
 
 namespace Weir.Core.Devices;
@@ -20,7 +19,7 @@ public sealed class DiskArm
     private readonly long _sizeBytes;
     private readonly double _seekNs;
     private readonly double _nsPerByte;
-    private SpinLock _latch = new(enableThreadOwnerTracking: false);
+    private SpinLatch _latch;
     // Under the latch: where the head is, and until when it is busy.
     private long _headBytes;
     private long _freeNs;
@@ -42,8 +41,7 @@ public sealed class DiskArm
     /// <summary>Puts a transfer on the arm's list. When it is done, in microseconds of the caller's clock.</summary>
     public long Transfer(long nowUs, long offsetBytes, long lengthBytes)
     {
-        bool entered = false;
-        _latch.Enter(ref entered);
+        _latch.Enter();
         double costNs = SeekNs(Math.Abs(offsetBytes - _headBytes)) + lengthBytes * _nsPerByte;
         _headBytes = offsetBytes + lengthBytes;
         _freeNs = Math.Max(_freeNs, nowUs * 1000) + (long)costNs;
@@ -55,8 +53,7 @@ public sealed class DiskArm
     /// <summary>When everything on the list is done: what a flush waits for.</summary>
     public long Idle(long nowUs)
     {
-        bool entered = false;
-        _latch.Enter(ref entered);
+        _latch.Enter();
         long freeNs = Math.Max(_freeNs, nowUs * 1000);
         _latch.Exit();
         return CeilingUs(freeNs);

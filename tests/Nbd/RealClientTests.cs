@@ -207,6 +207,33 @@ public sealed class RealClientTests
         Assert.Contains("96 MiB", text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void ClientsUnderstandErrors()
+    {
+        using TestVolume volume = new(Size) { FailOffset = 1 << 20 };
+        using NbdHost host = new(volume);
+        string[] commands = ["read 1M 4k", "write 1M 4k", "read 0 4M", "discard 1M 4k", "read 2M 1M"];
+        string[] arguments = [.. commands.SelectMany(command => new[] { "-c", command }), host.Uri];
+        (_, string output, string error) = Tool.Try("qemu-io", ["-f", "raw", .. arguments]);
+        Assert.Equal(4, Regex.Count(output + error, "failed: Input/output error"));
+        Assert.Equal(1, Regex.Count(output, "^read 1048576/1048576 bytes at offset 2097152", RegexOptions.Multiline));
+        using Scratch scratch = new();
+        Assert.NotEqual(0, Tool.Try("nbdcopy", host.Uri, scratch["out"]).Code);
+    }
+
+    [Fact]
+    public void AReadOnlyVolumeIsReadAndNotWritten()
+    {
+        using TestVolume volume = new(Size) { ReadOnly = true };
+        using NbdHost host = new(volume);
+        string list = Tool.Run("qemu-nbd", "--list", "--socket=" + host.Path);
+        Assert.Contains("export: 'disk'", list, StringComparison.Ordinal);
+        Tool.Run("qemu-io", "-r", "-f", "raw", "-c", "read -P 0 0 1M", host.Uri);
+        Assert.NotEqual(0, Tool.Try("qemu-io", "-f", "raw", "-c", "write 0 1M", host.Uri).Code);
+        Assert.Equal("", Tool.Run("nbdinfo", "--is", "read-only", host.Uri));
+        Assert.NotEqual(0, Tool.Try("nbdinfo", "--can", "trim", host.Uri).Code);
+    }
+
     [Theory]
     [InlineData("passthrough", 1)]
     [InlineData("writeboost", 1)]
@@ -220,7 +247,7 @@ public sealed class RealClientTests
             "--blockalign=512", "--size=64m", "--iodepth=32", "--verify=crc32c", "--verify_fatal=1", "--randseed=5",
             "--aux-path=" + scratch[""], "--output=" + scratch["report"]);
         Tool.Run("fio", "--name=four", "--ioengine=nbd", "--uri=" + host.Uri, "--rw=randwrite", "--bs=4k", "--size=32m",
-            "--iodepth=32", "--fsync=64", "--verify=crc32c", "--verify_fatal=1", "--aux-path=" + scratch[""],
-            "--output=" + scratch["report"]);
+            "--numjobs=3", "--offset_increment=32m", "--iodepth=32", "--fsync=64", "--verify=crc32c",
+            "--verify_fatal=1", "--aux-path=" + scratch[""], "--output=" + scratch["report"]);
     }
 }

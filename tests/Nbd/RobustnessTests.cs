@@ -108,15 +108,46 @@ public sealed class RobustnessTests : IDisposable
     {
         using TestVolume volume = new(1 << 20);
         using NbdHost host = new(volume, idleUs: 50_000);
-        using NbdClient served = host.Serve();
+        using NbdClient served = Stubborn(host);
         using NbdClient silent = host.Connect();
-        using NbdClient halfway = host.Connect();
-        halfway.Greet();
-        halfway.NegotiateStructured();
-        _ = silent.Receive(Protocol.GreetingBytes);
-        silent.ExpectClosed();
-        halfway.ExpectClosed();
+        Assert.Equal(Protocol.GreetingBytes, silent.DrainToEnd());
+        NbdHost.Until(() => EndsHalfway(host), "the end of a client that says no more");
         Assert.Equal(512, served.Read(0, 512).Length);
+    }
+
+    /// <summary>Negotiates one option, then waits for the end; false when it was too slow for that one.</summary>
+    private static bool EndsHalfway(NbdHost host)
+    {
+        try
+        {
+            using NbdClient client = host.Connect();
+            client.Send(Wire.Concat(Wire.UInt32(3), Wire.Option(NbdOption.StructuredReply)));
+            return client.DrainToEnd() == Protocol.GreetingBytes + Protocol.OptionReplyHeaderBytes;
+        }
+        catch (System.Net.Sockets.SocketException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>On a busy machine even this client may be too slow; then once more.</summary>
+    private static NbdClient Stubborn(NbdHost host)
+    {
+        NbdClient? client = null;
+        NbdHost.Until(() => (client = TryServe(host)) != null, "a served client");
+        return client!;
+    }
+
+    private static NbdClient? TryServe(NbdHost host)
+    {
+        try
+        {
+            return host.Serve();
+        }
+        catch (Exception closed) when (closed is System.IO.IOException or System.Net.Sockets.SocketException)
+        {
+            return null;
+        }
     }
 
     [Fact]
@@ -124,7 +155,7 @@ public sealed class RobustnessTests : IDisposable
     {
         using TestVolume volume = new(Size);
         using NbdHost host = new(volume, maxConnections: 1, idleUs: 50_000);
-        using NbdClient deaf = host.Serve();
+        using NbdClient deaf = Stubborn(host);
         for (int i = 0; i < 4; i++) deaf.Request(NbdCommand.Read, 1, 0, 1 << 20);
         deaf.Request(NbdCommand.Disconnect, 0, 0, 0);
         NbdHost.Until(() => TryRead(host), "a place");
@@ -191,15 +222,8 @@ public sealed class RobustnessTests : IDisposable
 
     private static bool TryRead(NbdHost host)
     {
-        try
-        {
-            using NbdClient client = host.Serve();
-            return client.Read(0, 512).Length == 512;
-        }
-        catch (Exception closed) when (closed is System.IO.IOException or System.Net.Sockets.SocketException)
-        {
-            return false;
-        }
+        using NbdClient? client = TryServe(host);
+        return client?.Read(0, 512).Length == 512;
     }
 
     /// <summary>Bytes without sense, after a sensible beginning of random length: the server lives on.</summary>
