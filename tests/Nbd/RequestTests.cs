@@ -43,6 +43,7 @@ public sealed class RequestTests : IDisposable
         Assert.True(read.AsSpan().SequenceEqual(data));
         Assert.Equal(length <= 1 << 20, chunks == 1);
         Assert.All(_volume.Log!, entry => Assert.True(entry.Length <= 1 << 20));
+        Assert.All(_volume.Log!, entry => Assert.True(entry.Offset == offset || entry.Offset % 4096 == 0));
     }
 
     [Fact]
@@ -235,6 +236,43 @@ public sealed class RequestTests : IDisposable
             Assert.True(seen.Add(cookie));
             _ = client.Receive(cookie % 3 == 0 ? 256 << 10 : 512);
         }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void RepliesThatWaitForTheClientKeepTheirData(bool structured)
+    {
+        const int count = 48, length = 64 << 10;
+        byte[] data = Wire.Random(count * length, 8);
+        data.CopyTo(_volume.Bytes(0, data.Length));
+        using NbdClient client = _host.Serve(structured);
+        for (int i = 0; i < count; i++) client.Request(NbdCommand.Read, (ulong)i, i * length, length);
+        NbdHost.Until(() => _volume.Submitted == count, "every read in the engine");
+        // More than the socket holds is still in the server; these writes use its memory again and again.
+        for (int i = 0; i < 64; i++)
+            client.Request(NbdCommand.Write, 1000, 40 << 20, 256 << 10, 0, Wire.Random(256 << 10, i));
+        NbdHost.Until(() => _volume.Submitted == count + 64, "every write in the engine");
+        for (int i = 0; i < count + 64; i++)
+        {
+            (ulong cookie, byte[] read) = TakeReply(client, structured, length);
+            if (cookie < count) Assert.True(read.AsSpan().SequenceEqual(data.AsSpan((int)cookie * length, length)));
+        }
+    }
+
+    /// <summary>A read's reply, or a write's, which is simple and has no data.</summary>
+    private static (ulong Cookie, byte[] Data) TakeReply(NbdClient client, bool structured, int length)
+    {
+        byte[] magic = new byte[4];
+        Assert.Equal(4, client.Socket.Receive(magic, System.Net.Sockets.SocketFlags.Peek));
+        if (structured && magic[3] == (byte)(Protocol.StructuredReplyMagic & 0xFF))
+        {
+            ReplyChunk chunk = client.TakeChunk();
+            return (chunk.Cookie, chunk.Data[8..]);
+        }
+        (ulong cookie, int error) = client.TakeSimple();
+        Assert.Equal(0, error);
+        return (cookie, cookie < 1000 ? client.Receive(length) : []);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using System.Threading;
+using Weir.Core.Base;
 using Weir.Core.Io;
 
 namespace Weir.Tests.Nbd;
@@ -129,6 +130,9 @@ internal sealed unsafe class TestVolume(long sizeBytes) : IVolume
             return FailResult;
         byte* at = _data + request->OffsetBytes;
         long length = request->LengthBytes;
+        // The buffer rule of Request: whole blocks around the data lie in whole pages.
+        bool carriesData = request->Kind is RequestKind.Read or RequestKind.Write;
+        Invariant.Check(!carriesData || ((long)request->Data - request->OffsetBytes) % 4096 == 0);
         if (request->Kind == RequestKind.Read) Buffer.MemoryCopy(at, request->Data, length, length);
         else if (request->Kind == RequestKind.Write) Buffer.MemoryCopy(request->Data, at, length, length);
         else NativeMemory.Clear(at, (nuint)length);
