@@ -42,7 +42,9 @@ need() {
     say "installing ${missing[*]}"
     apt-get update -q >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -q -y "${missing[@]}" >&2 \
       || die "could not install: ${missing[*]}. Install with: apt-get install -y ${missing[*]}"
-    for package in "${missing[@]}"; do has "$package" || die "$package is installed but does not do what is needed"; done
+    for package in "${missing[@]}"; do
+      has "$package" || die "$package is installed but does not do what is needed"
+    done
   fi
   has_sdk || die "missing: .NET SDK 9 or newer. Install with: sudo apt-get install -y dotnet-sdk-10.0" \
     "(packages.microsoft.com), or https://dot.net/v1/dotnet-install.sh --channel 10.0"

@@ -1,75 +1,101 @@
 #!/usr/bin/env bash
-# What a cache buys: the same fio jobs on a slow disk alone (passthrough) and behind writeboost, side by side.
-# usage: bench/demo.sh WEIR        WEIR_DEMO_SECONDS: seconds per job (5)
+# What a cache buys: fio on a modelled slow disk, alone (passthrough) and behind writeboost. About a minute.
+# Started by ./build.sh demo with the path of the binary; everything it makes is gone afterwards.
 set -euo pipefail
-weir=$(readlink -f "${1:?usage: demo.sh WEIR}")
+
+weir=${1:?usage: demo.sh PATH-OF-WEIR}
 seconds=${WEIR_DEMO_SECONDS:-5}
-disk='seek=8ms&bandwidth=150M'
-folder=$(mktemp -d "${TMPDIR:-/tmp}/weir-demo-XXXXXX")
-pids=()
+folder=$(mktemp -d "${TMPDIR:-/tmp}/weir-demo.XXXXXX")
+server=
 
 finish() {
-  local pid
-  for pid in "${pids[@]}"; do kill -9 "$pid" 2> /dev/null && wait "$pid" 2> /dev/null || true; done
+  if [ -n "$server" ] && kill -0 "$server" 2> /dev/null; then
+    kill -TERM "$server"
+    wait "$server" || true
+  fi
   rm -rf "$folder"
 }
 trap finish EXIT
+trap 'exit 130' INT TERM
 
-# serve NAME ENGINE [--cache PATH]: a volume on a disk of its own, at $folder/NAME.nbd
+fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
+
+# serve ENGINE OPTIONS...: sets uri, and ready_ms.
 serve() {
-  local name=$1 engine=$2
-  shift 2
-  truncate -s 1G "$folder/$name.disk"
-  "$weir" serve "$engine" "$@" --backing "$name=slow:$folder/$name.disk?$disk" \
-    --listen "unix:$folder/$name.nbd" --control "$folder/$name.control" > "$folder/$name.out" 2> "$folder/$name.log" &
-  pids+=($!)
-  local tries=0
-  until grep -q '^weir: ready' "$folder/$name.out"; do
-    tries=$((tries + 1))
-    if [ $tries -gt 200 ] || ! kill -0 $! 2> /dev/null; then cat "$folder/$name.log" >&2; exit 1; fi
-    sleep 0.05
+  local started ended
+  started=$(date +%s%N)
+  "$weir" serve "$@" --backing "demo=slow:$folder/backing?seek=8ms&bandwidth=150M" \
+    --listen "unix:$folder/nbd" --control "$folder/control" > "$folder/out" 2> "$folder/log" &
+  server=$!
+  until grep -q '^weir: ready' "$folder/out"; do
+    kill -0 "$server" 2> /dev/null || fail "weir did not start: $(cat "$folder/log")"
+    sleep 0.002
+  done
+  ended=$(date +%s%N)
+  ready_ms=$(((ended - started) / 1000000))
+  uri=$(awk '/^weir: ready/ { print $5 }' "$folder/out")
+}
+
+stop() {
+  "$weir" stop --control "$folder/control" || fail "the stop failed: $(cat "$folder/log")"
+  wait "$server" || fail "weir ended badly: $(cat "$folder/log")"
+  server=
+}
+
+# run: four jobs in one go, because a pause between them would let write-back begin; one line for each,
+# "IOPS p99-microseconds". For the fsync job that is the p99 of the write or of the fsync, whichever is longer. It writes
+# half as much, because a block and its record's header take 8 KiB of the log.
+run() {
+  (cd "$folder" && fio --ioengine=nbd --uri="$uri" --size=64M --runtime="$seconds" --output-format=json --stonewall \
+    --name=randwrite --rw=randwrite --bs=4k --iodepth=32 --randseed=7 \
+    --name=fsync --rw=randwrite --bs=4k --iodepth=1 --fsync=1 --io_size=32M --randseed=8 --stonewall \
+    --name=randread --rw=randread --bs=4k --iodepth=32 --randseed=7 --stonewall \
+    --name=seqwrite --rw=write --bs=256k --iodepth=8 --stonewall) > "$folder/fio" || fail "fio: $(cat "$folder/fio")"
+  local job
+  for job in randwrite:write fsync:write randread:read seqwrite:write; do
+    figures "${job%:*}" "${job#*:}" < "$folder/fio"
   done
 }
 
-# measure NAME SECTION FIO-OPTION...: "IOPS p99-in-us", the latency from fio's section read, write or sync
-measure() {
-  local name=$1 section=$2
-  shift 2
-  fio --name=demo --ioengine=nbd --uri="nbd+unix:///$name?socket=$folder/$name.nbd" --time_based --runtime="$seconds" \
-    --randrepeat=1 --output-format=json "$@" | awk -v wanted="$section" '
-      /"(read|write|trim|sync)" : \{/ { gsub(/[" :{]/, ""); section = $0 }
-      /"iops" :/ && section != "" { gsub(/[^0-9.]/, ""); if ($0 + 0 > iops) iops = $0 }
-      /"99.000000" :/ && section == wanted { split($0, field, ":"); gsub(/[^0-9]/, "", field[2]); p99 = field[2] }
-      END { printf "%.0f %.0f\n", iops, p99 / 1000 }'
+# figures JOB SECTION: out of fio's JSON, where latencies are in nanoseconds.
+figures() {
+  awk -v job="$1" -v section="$2" '
+    function number() { gsub(/[^0-9.]/, "", $NF); return $NF + 0 }
+    /"jobname"/ { here = index($0, "\"" job "\"") > 0 }
+    /^ *"(read|write|trim|sync)" : \{/ { part = $1; gsub(/"/, "", part) }
+    /_ns" : \{/ { kind = $1 }
+    !here { next }
+    $1 == "\"iops\"" && part == section { iops = number() }
+    $1 == "\"99.000000\"" && (part == section && kind ~ /clat/ || part == "sync") {
+      value = number() / 1000
+      if (value > p99) p99 = value
+    }
+    END { print iops, p99 }'
 }
 
-row() {
-  local title=$1 alone cached
-  shift
-  alone=$(measure passthrough "$@")
-  cached=$(measure writeboost "$@")
-  awk -v title="$title" -v a="$alone" -v c="$cached" 'BEGIN {
-    split(a, alone, " "); split(c, cached, " ")
-    ratio = alone[1] > 0 ? cached[1] / alone[1] : 0
-    printf "| %-32s | %11d | %11.2f | %11d | %11.2f | %7.1f |\n", title, alone[1], alone[2] / 1000,
-      cached[1], cached[2] / 1000, ratio
-  }'
-}
-
+truncate -s 1G "$folder/backing"
 truncate -s 256M "$folder/cache"
-serve passthrough passthrough
-serve writeboost writeboost --cache "$folder/cache"
+printf 'A modelled disk of 1 GiB with 8 ms seeks and 150 MiB/s, a cache file of 256 MiB.\n'
+printf 'Each job runs for %s s or 64 MiB, so that all of them together fit into the cache.\n\n' "$seconds"
+serve passthrough
+run > "$folder/alone"
+stop
+serve writeboost --cache "$folder/cache"
+run > "$folder/cached"
 
-echo "A modelled disk of 1 GiB (8 ms a seek, 150 MB/s), alone and behind a cache file of 256 MiB; $seconds s per job."
-echo
-echo "| job                              | disk IOPS   | p99 ms      | weir IOPS   | p99 ms      | ratio   |"
-echo "|----------------------------------|------------:|------------:|------------:|------------:|--------:|"
-row "random write 4k, depth 32" write --rw=randwrite --bs=4k --iodepth=32 --size=64m
-row "random write 4k + fsync" sync --rw=randwrite --bs=4k --iodepth=1 --fsync=1 --size=64m
-row "random read 4k of it, depth 32" read --rw=randread --bs=4k --iodepth=32 --size=64m
-row "sequential write 1M, depth 4" write --rw=write --bs=1m --iodepth=4 --size=512m --offset=512m
-echo
-echo "weir status:"
-"$weir" status --control "$folder/writeboost.control"
-"$weir" stop --control "$folder/writeboost.control"
-"$weir" stop --control "$folder/passthrough.control"
+printf '%-26s %22s %24s %10s\n' '' 'passthrough' 'writeboost' 'ratio'
+printf '%-26s %10s %11s %12s %11s %10s\n' 'job' 'IOPS' 'p99' 'IOPS' 'p99' 'of IOPS'
+printf '%s\n' randwrite_4k randwrite_4k_+_fsync randread_4k,_same_range sequential_write_256k > "$folder/jobs"
+paste -d' ' "$folder/jobs" "$folder/alone" "$folder/cached" | awk '
+  function ms(us) { return us >= 1000 ? sprintf("%.1f ms", us / 1000) : sprintf("%d us", us) }
+  {
+    gsub("_", " ", $1)
+    printf "%-26s %10d %11s %12d %11s %9.1fx\n", $1, $2, ms($3), $4, ms($5), $4 / ($2 > 0 ? $2 : 1)
+  }'
+
+printf '\nweir status:\n'
+"$weir" status --control "$folder/control"
+stop
+serve writeboost --cache "$folder/cache"
+printf '\nstart to ready on the used cache: %s ms\n' "$ready_ms"
+stop
