@@ -43,7 +43,7 @@ stop() {
 }
 
 # run: four jobs in one go, because a pause between them would let write-back begin; one line for each,
-# "IOPS p99-microseconds". For the fsync job that is the p99 of the write or of the fsync, whichever is longer. It writes
+# "IOPS p99-microseconds". For the fsync job that is the p99 of the write or of the fsync, whichever is longer. It has
 # half as much, because a block and its record's header take 8 KiB of the log.
 run() {
   (cd "$folder" && fio --ioengine=nbd --uri="$uri" --size=64M --runtime="$seconds" --output-format=json --stonewall \
@@ -83,14 +83,16 @@ stop
 serve writeboost --cache "$folder/cache"
 run > "$folder/cached"
 
-printf '%-26s %22s %24s %10s\n' '' 'passthrough' 'writeboost' 'ratio'
-printf '%-26s %10s %11s %12s %11s %10s\n' 'job' 'IOPS' 'p99' 'IOPS' 'p99' 'of IOPS'
-printf '%s\n' randwrite_4k randwrite_4k_+_fsync randread_4k,_same_range sequential_write_256k > "$folder/jobs"
-paste -d' ' "$folder/jobs" "$folder/alone" "$folder/cached" | awk '
+printf '%s\n' '| job | disk alone: IOPS | p99 | with weir: IOPS | p99 | ratio |' '|---|---:|---:|---:|---:|---:|'
+printf '%s\n' 'random write 4k, depth 32' 'random write 4k + fsync' 'random read 4k of it, depth 32' \
+  'sequential write 256k, depth 8' | paste -d'|' - "$folder/alone" "$folder/cached" | awk -F'[| ]' '
   function ms(us) { return us >= 1000 ? sprintf("%.1f ms", us / 1000) : sprintf("%d us", us) }
   {
-    gsub("_", " ", $1)
-    printf "%-26s %10d %11s %12d %11s %9.1fx\n", $1, $2, ms($3), $4, ms($5), $4 / ($2 > 0 ? $2 : 1)
+    name = $0
+    sub(/\|.*/, "", name)
+    n = NF
+    ratio = $(n - 1) / ($(n - 3) > 0 ? $(n - 3) : 1)
+    printf "| %s | %d | %s | %d | %s | %.1f |\n", name, $(n - 3), ms($(n - 2)), $(n - 1), ms($n), ratio
   }'
 
 printf '\nweir status:\n'

@@ -25,8 +25,6 @@ public static class WriteboostTunables
         { Alias = "sync_interval" },
         new("idle_ms", 0, 60_000, "milliseconds without a request after which the client counts as idle",
             () => options.IdleUs / UsPerMs, value => options.IdleUs = value * UsPerMs),
-        AtStart("verify_reads", 0, 1, "1: check every block read from the cache device against its checksum",
-            () => options.VerifyReads ? 1 : 0, value => options.VerifyReads = value == 1),
         AtStart("nr_max_batched_writeback", 1, 32, "segments written back in one batch",
             () => options.MaxBatchedWriteback, value => options.MaxBatchedWriteback = (int)value)
         with { Alias = "nr_max_batched_migration" },
@@ -37,6 +35,8 @@ public static class WriteboostTunables
         AtStart("backing_flush", 0, 1, "none: writes of the backing device are durable at once, it cannot flush",
             () => options.TrustBackingWrites ? 1 : 0, value => options.TrustBackingWrites = value == 1)
         with { Words = ["auto", "none"] },
+        AtStart("verify_reads", 0, 1, "1: check every block read from the cache device; 4 bytes of RAM more per block",
+            () => options.VerifyReads ? 1 : 0, value => options.VerifyReads = value == 1),
         AtStart("rebind", 0, 1, "1: the backing device is the one this cache belongs to, although it looks different",
             () => options.Rebind ? 1 : 0, value => options.Rebind = value == 1),
     ];
