@@ -18,7 +18,7 @@ public sealed class WriteboostOptions
     public long SyncIntervalUs { get; set; } = 1_000_000;
 
     /// <summary>Segments written back in one batch, 1..32.</summary>
-    public int MaxBatchedWriteback { get; set; } = 8;
+    public int MaxBatchedWriteback { get; set; } = 16;
 
     /// <summary>Write back without waiting for idle time above this share of used segments, in percent.</summary>
     public int WritebackThreshold { get; set; } = 70;
