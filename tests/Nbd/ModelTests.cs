@@ -27,8 +27,9 @@ public sealed class ModelTests
         for (int i = 0; i < 1500; i++)
         {
             RequestHeader header = Fuzz.Header(random, Size);
+            if (header.Command is NbdCommand.Disconnect or NbdCommand.BlockStatus) continue;
             if (header.Command == NbdCommand.Read && seed % 2 == 0) ReadStructured(client, header, model);
-            else if (header.Command is not (NbdCommand.Disconnect or NbdCommand.BlockStatus)) Ask(client, header, model, random);
+            else Ask(client, header, model, random);
         }
         if (seed % 2 != 0) Assert.True(client.Read(0, Size).AsSpan().SequenceEqual(model));
     }
