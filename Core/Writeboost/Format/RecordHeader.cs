@@ -67,6 +67,9 @@ public unsafe struct RecordHeader
     /// <summary>The entries of the header at <paramref name="header"/>.</summary>
     public static LogEntry* Entries(RecordHeader* header) => (LogEntry*)((byte*)header + EntriesOffset);
 
+    /// <summary>Those that count.</summary>
+    public static ReadOnlySpan<LogEntry> EntriesOf(RecordHeader* header) => new(Entries(header), header->EntryCount);
+
     /// <summary>CRC32C that <paramref name="header"/> should carry.</summary>
     public static uint ComputeChecksum(RecordHeader* header) => Crc32C.Compute((byte*)header, ChecksumOffset);
 

@@ -125,7 +125,10 @@ public sealed unsafe class LogScan : IDisposable
         NoteDurable(header);
         bool follows = header->Sequence == NextSequence && header->PreviousChecksum == PreviousChecksum && IsOfItsTime(header);
         if (!follows && !Mutant.Is(MutantId.R4ChainIgnored)) return false;
-        _pending.Enqueue(new PendingRecord(header, PreviousChecksum));
+        // Known to be durable, as nearly all are: replayed from where it lies.
+        bool settled = _pending.Count == 0 && header->EndPosition <= _durable;
+        if (settled) Replay(position, header->Sequence, RecordHeader.EntriesOf(header));
+        else _pending.Enqueue(new PendingRecord(header, PreviousChecksum));
         _epoch = header->Epoch;
         NextSequence = header->Sequence + 1;
         PreviousChecksum = header->Checksum;
@@ -169,10 +172,12 @@ public sealed unsafe class LogScan : IDisposable
         while (_pending.TryPeek(out PendingRecord? record) && record.EndPosition <= _durable) Replay(_pending.Dequeue());
     }
 
-    private void Replay(PendingRecord record)
+    private void Replay(PendingRecord record) => Replay(record.Position, record.Sequence, record.Entries);
+
+    private void Replay(long position, long sequence, ReadOnlySpan<LogEntry> entries)
     {
-        _replay.Apply(record);
-        _replayedEnd = record.EndPosition;
+        _replay.Apply(position, sequence, entries);
+        _replayedEnd = position + 1 + entries.Length;
     }
 
     // R5: nothing that was flushed may be missing. What is damaged at or below D is rot, not a torn write.
@@ -245,7 +250,7 @@ public sealed unsafe class PendingRecord
         Position = header->Position;
         Sequence = header->Sequence;
         PreviousChecksum = previousChecksum;
-        Entries = new ReadOnlySpan<LogEntry>(RecordHeader.Entries(header), header->EntryCount).ToArray();
+        Entries = RecordHeader.EntriesOf(header).ToArray();
     }
 
     /// <summary>Where its header lies.</summary>

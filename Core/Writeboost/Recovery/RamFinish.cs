@@ -78,7 +78,7 @@ public sealed unsafe class RamFinish(
         fixed (LogEntry* list = entries) RecordWriter.SetEntries(header, list, entries.Length);
         RecordWriter.Finish(header);
         io.Start(queue, IoKind.Write, geometry.OffsetOf(position), header, (long)(end - start) << Geometry.BlockShift);
-        replay.Apply(new PendingRecord(header, _checksum));
+        replay.Apply(position, _sequence, entries);
         _sequence++;
         _checksum = header->Checksum;
         EndPosition = header->EndPosition;

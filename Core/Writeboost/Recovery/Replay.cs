@@ -1,3 +1,4 @@
+using System;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
@@ -10,14 +11,14 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     /// <summary>Blocks and ranges replayed.</summary>
     public long EntryCount { get; private set; }
 
-    /// <summary>Replays one record. In log order, though the index would take any.</summary>
-    public void Apply(PendingRecord record)
+    /// <summary>Replays the record at <paramref name="recordPosition"/>. In log order, though the index would take any.</summary>
+    public void Apply(long recordPosition, long sequence, ReadOnlySpan<LogEntry> entries)
     {
-        long segment = geometry.SegmentOf(record.Position);
+        long segment = geometry.SegmentOf(recordPosition);
         int physical = geometry.Physical(segment);
         if (table.SequenceOf(physical) != segment) table.Assign(physical, segment, -1);
-        table.SetLastRecord(physical, record.Sequence);
-        for (int i = 0; i < record.Entries.Length; i++) Apply(record.Entries[i], record.Position + 1 + i);
+        table.SetLastRecord(physical, sequence);
+        for (int i = 0; i < entries.Length; i++) Apply(entries[i], recordPosition + 1 + i);
     }
 
     private void Apply(in LogEntry entry, long position)
