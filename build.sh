@@ -7,6 +7,9 @@ export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPE
 export DOTNET_CLI_UI_LANGUAGE=en
 [ -w "${HOME:-/nonexistent}" ] || export DOTNET_CLI_HOME="$PWD/out/home" NUGET_PACKAGES="$PWD/out/home/packages"
 
+# Where mkfs lives, for users whose path leaves it out.
+export PATH="$PATH:/usr/sbin:/sbin"
+
 binary_limit_bytes=$((8 * 1024 * 1024))
 
 say() { printf 'build: %s\n' "$*" >&2; }
@@ -26,6 +29,7 @@ has() {
     fio) command -v fio > /dev/null && fio --enghelp 2> /dev/null | grep -qw nbd ;;
     nbdkit) command -v nbdkit > /dev/null ;;
     libnbd-bin) command -v nbdinfo > /dev/null && command -v nbdcopy > /dev/null ;;
+    e2fsprogs) command -v mkfs.ext4 > /dev/null ;;
     qemu-utils) command -v qemu-img > /dev/null && command -v qemu-io > /dev/null ;;
     *) die "unknown package $1" ;;
   esac
@@ -84,7 +88,7 @@ test_all() {
       *) usage ;;
     esac
   done
-  need gcc libc6-dev zlib1g-dev fio nbdkit libnbd-bin qemu-utils
+  need gcc libc6-dev zlib1g-dev fio nbdkit libnbd-bin qemu-utils e2fsprogs
   publish
   dotnet build tests -c Test -v quiet >&2 || die "the tests do not build"
   export WEIR_BINARY="$PWD/out/weir"

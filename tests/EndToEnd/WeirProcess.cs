@@ -113,7 +113,7 @@ internal sealed class WeirProcess : IDisposable
         return _process.ExitCode;
     }
 
-    public void Signal(string name) => Assert.Equal(0, Tool("kill", "-" + name, $"{Id}").ExitCode);
+    public void Signal(string name) => Assert.Equal(0, Tool("sh", "-c", $"kill -{name} {Id}").ExitCode);
 
     public void Dispose()
     {

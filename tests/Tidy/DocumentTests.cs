@@ -1,0 +1,112 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Text.RegularExpressions;
+using Weir.Tests.EndToEnd;
+using Xunit;
+
+namespace Weir.Tests.Tidy;
+
+/// <summary>What the documents say can be typed is typed here.</summary>
+public sealed partial class DocumentTests
+{
+    private static readonly string[] s_buildActions = ["build", "demo", "test", "bench", "vm"];
+
+    private static IEnumerable<SourceFile> Documents =>
+        SourceTree.Files.Where(file => file.Path.EndsWith(".md", StringComparison.Ordinal));
+
+    /// <summary>Every block marked <c>sh</c> runs as it is, in an empty folder, with the binary in the path.</summary>
+    [Fact]
+    public void ShellBlocksRun()
+    {
+        string[] blocks = Documents.SelectMany(file => ShellBlock().Matches(file.Text)).Select(m => m.Groups[1].Value).ToArray();
+        Assert.NotEmpty(blocks);
+        foreach (string block in blocks) Assert.Equal(("", 0), Run(block));
+    }
+
+    [Fact]
+    public void ABlockThatFailsIsNoticed()
+    {
+        Assert.NotEqual(0, Run("weir status --control nowhere\n").ExitCode);
+        Assert.NotEqual(0, Run("weir fly\ntrue\n").ExitCode);
+    }
+
+    /// <summary>Commands and options in running text exist.</summary>
+    [Fact]
+    public void CommandsInTextExist()
+    {
+        string[] wrong = Documents.SelectMany(file => WrongCommands(file.Text)).ToArray();
+        Assert.True(wrong.Length == 0, string.Join('\n', wrong));
+        Assert.NotEmpty(WrongCommands("`weir fly`"));
+        Assert.NotEmpty(WrongCommands("`weir serve --turbo`"));
+        Assert.NotEmpty(WrongCommands("`./build.sh deploy`"));
+    }
+
+    /// <summary>Links between documents lead somewhere.</summary>
+    [Fact]
+    public void LinksLeadSomewhere()
+    {
+        foreach (SourceFile file in Documents)
+            foreach (Match link in Link().Matches(file.Text))
+            {
+                string folder = Path.Combine(SourceTree.Root, Path.GetDirectoryName(file.Path)!);
+                Assert.True(File.Exists(Path.Combine(folder, link.Groups[1].Value)), $"{file.Path}: {link.Value}");
+            }
+    }
+
+    /// <summary>The continuous integration runs what README tells people to run.</summary>
+    [Fact]
+    public void TheTestCommandIsTheOneInReadme()
+    {
+        string ci = File.ReadAllText(Path.Combine(SourceTree.Root, ".ci", "run"));
+        Assert.Contains("exec ./build.sh test\n", ci, StringComparison.Ordinal);
+        string readme = SourceTree.Files.Single(file => file.Path == "README.md").Text;
+        Assert.Contains("`./build.sh test`", readme, StringComparison.Ordinal);
+    }
+
+    private static IEnumerable<string> WrongCommands(string text)
+    {
+        foreach (Match build in BuildCommand().Matches(text))
+            if (!s_buildActions.Contains(build.Groups[1].Value)) yield return build.Value;
+        foreach (Match weir in WeirCommand().Matches(text))
+        {
+            Outcome help = WeirProcess.Run(weir.Groups[1].Value, "--help");
+            if (!help.Output.Contains($"weir {weir.Groups[1].Value} ", StringComparison.Ordinal)) yield return weir.Value;
+            foreach (Match option in Option().Matches(weir.Groups[2].Value))
+                if (!help.Output.Contains(option.Value, StringComparison.Ordinal)) yield return weir.Value;
+        }
+    }
+
+    private static (string Error, int ExitCode) Run(string script)
+    {
+        using TestFolder folder = new();
+        ProcessStartInfo start = new("bash", ["-euo", "pipefail", "-c", script])
+        {
+            WorkingDirectory = folder.Path, RedirectStandardError = true, RedirectStandardOutput = true,
+        };
+        start.Environment["PATH"] = Path.GetDirectoryName(WeirProcess.Binary) + ":" + Environment.GetEnvironmentVariable("PATH");
+        using Process process = Process.Start(start)!;
+        process.OutputDataReceived += static (_, _) => { };
+        process.BeginOutputReadLine();
+        string error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode == 0 ? "" : error, process.ExitCode);
+    }
+
+    [GeneratedRegex(@"^```sh\n(.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex ShellBlock();
+
+    [GeneratedRegex(@"\./build\.sh ([a-z]+)")]
+    private static partial Regex BuildCommand();
+
+    [GeneratedRegex(@"(?:`|^)weir ([a-z]+)([^`\n]*)", RegexOptions.Multiline)]
+    private static partial Regex WeirCommand();
+
+    [GeneratedRegex(@"(?<= )--[a-z][a-z-]*")]
+    private static partial Regex Option();
+
+    [GeneratedRegex(@"\]\(([^)#:]+)\)")]
+    private static partial Regex Link();
+}
