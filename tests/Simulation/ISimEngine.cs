@@ -1,3 +1,4 @@
+using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
 
@@ -14,6 +15,9 @@ public interface ISimEngine
 
     /// <summary>Survives I/O errors and bit rot as the rules have it.</summary>
     bool WithstandsFaults { get; }
+
+    /// <summary>Where the copies of the superblock lie: damage to one is harmless, damage to all is refused.</summary>
+    ReadOnlySpan<long> SuperblockOffsets { get; }
 
     /// <summary>Draws what belongs to the engine in a configuration.</summary>
     void Configure(SimConfig config, ref Prng random);

@@ -27,8 +27,13 @@ public sealed class MutantTests(ITestOutputHelper output)
     {
         var engine = new WriteboostEngine();
         SimRunner.Summary summary = SimRunner.Run(engine, 1, Seeds, int.MaxValue, mutant);
-        if (summary.Failures.Count == 0) summary = SimRunner.Run(engine, Seeds + 1, SeedsAtMost, 1, mutant);
-        string line = $"mutant {mutant}: caught in {summary.Failures.Count} of {summary.Ran} seeds";
+        int before = 0;
+        if (summary.Failures.Count == 0)
+        {
+            before = summary.Ran;
+            summary = SimRunner.Run(engine, Seeds + 1, SeedsAtMost, 1, mutant);
+        }
+        string line = $"mutant {mutant}: caught in {summary.Failures.Count} of {before + summary.Ran} seeds";
         output.WriteLine(line);
         Console.Out.WriteLine(line);
         foreach (KeyValuePair<ulong, string> failure in summary.Failures)
@@ -36,6 +41,6 @@ public sealed class MutantTests(ITestOutputHelper output)
             output.WriteLine($"seed {failure.Key}: {failure.Value}");
             break;
         }
-        Assert.True(summary.Failures.Count > 0, $"{mutant} survived {Seeds + summary.Ran} seeds");
+        Assert.True(summary.Failures.Count > 0, $"{mutant} survived {before + summary.Ran} seeds");
     }
 }

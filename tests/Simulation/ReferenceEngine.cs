@@ -50,6 +50,8 @@ public sealed class ReferenceEngine(ReferenceFlaw flaw) : ISimEngine
 
     public bool WithstandsFaults => false;
 
+    public ReadOnlySpan<long> SuperblockOffsets => [];
+
     public void Configure(SimConfig config, ref Prng random)
     {
         config.Queues = random.Between(1, 2);

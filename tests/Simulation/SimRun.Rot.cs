@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Weir.Core.Base;
 
 namespace Weir.Tests.Simulation;
 
@@ -7,24 +8,61 @@ public sealed unsafe partial class SimRun
 {
     private const int MarginWrites = 4;
 
-    /// <summary>
-    /// R5: flips a bit of something that was flushed long ago. A damaged data block may cost that block (EIO) and
-    /// nothing else; a damaged header may make the engine refuse. Nothing may ever read wrong.
-    /// </summary>
+    /// <summary>What rots.</summary>
+    private enum Rotten
+    {
+        /// <summary>A data block: it may read EIO, no other may.</summary>
+        Data,
+        /// <summary>A header, current or not: the engine may refuse, or read EIO, but never wrong.</summary>
+        Header,
+        /// <summary>One copy of the superblock: everything reads right.</summary>
+        OneSuperblock,
+        /// <summary>All copies: the engine refuses.</summary>
+        AllSuperblocks,
+    }
+
+    /// <summary>R5: flips a bit of something that was flushed long ago. Nothing may ever read wrong.</summary>
     private void RotAndReopen()
     {
         WriteMargin();
         bool power = _world.Random.Chance(50);
         if (power) LosePower();
-        long target = PickData();
-        bool header = target < 0 || _world.Random.Chance(40);
-        if (header) target = PickHeader();
-        if (target < 0) return;
-        _cache.Media.Rot(target, _world.Random.Below(8));
-        _world.Note(SimEvent.Fault, target, header ? 1 : 0, text: "rot");
-        long rotten = header ? -1 : _rotSector / SectorTag.PerBlock;
+        int pick = _world.Random.Below(100);
+        Rotten what = pick switch
+        {
+            < 50 => Rotten.Data,
+            < 80 => Rotten.Header,
+            < 92 => Rotten.OneSuperblock,
+            _ => Rotten.AllSuperblocks,
+        };
+        if (!Damage(what)) return;
         _world.Restart(long.MaxValue);
-        if (OpenRotten(header)) CompareRotten(rotten);
+        bool opened = OpenRotten(what);
+        if (opened && what == Rotten.AllSuperblocks) throw new SimViolationException("opened without a superblock");
+        if (opened) CompareRotten(what);
+    }
+
+    private bool Damage(Rotten what)
+    {
+        if (what is Rotten.OneSuperblock or Rotten.AllSuperblocks)
+        {
+            int only = _world.Random.Below(_engine.SuperblockOffsets.Length);
+            for (int i = 0; i < _engine.SuperblockOffsets.Length; i++)
+            {
+                bool chosen = what == Rotten.AllSuperblocks || i == only;
+                if (chosen) Rot(_engine.SuperblockOffsets[i] + _world.Random.Below(4096));
+            }
+            return true;
+        }
+        long target = what == Rotten.Data ? PickData() : PickHeader();
+        if (target >= 0) Rot(target);
+        return target >= 0;
+    }
+
+    private void Rot(long offset)
+    {
+        _world.Note(SimEvent.Fault, offset, text: "rot");
+        _cache.Media.Rot(offset, _world.Random.Below(8));
     }
 
     /// <summary>
@@ -89,32 +127,33 @@ public sealed unsafe partial class SimRun
 
     private static bool IsZeroBlock(byte* block) => !new ReadOnlySpan<byte>(block, 4096).ContainsAnyExcept((byte)0);
 
-    private bool OpenRotten(bool mayRefuse)
+    private bool OpenRotten(Rotten what)
     {
         try
         {
             Open(readOnly: false);
             return true;
         }
-        catch (Exception e) when (mayRefuse && !IsBug(e))
+        catch (UserErrorException e) when (what is Rotten.Header or Rotten.AllSuperblocks)
         {
             _world.Note(SimEvent.Note, text: "refused: " + e.Message);
             return false;
         }
     }
 
-    private void CompareRotten(long rotten)
+    private void CompareRotten(Rotten what)
     {
         var found = new ulong[_image.Length];
-        _client!.TolerateErrors = true;
+        _client!.TolerateErrors = what is Rotten.Data or Rotten.Header;
         _client.ReadAllPieces(found, _config.BackingBytes);
         for (long x = SectorTag.PerBlock; x < found.Length; x++)
         {
-            bool excused = found[x] == CrashOracle.Unknown && (rotten < 0 || x / SectorTag.PerBlock == rotten);
+            bool near = what == Rotten.Header || x / SectorTag.PerBlock == _rotSector / SectorTag.PerBlock;
+            bool excused = found[x] == CrashOracle.Unknown && near;
             if (found[x] == _image[x] || excused) continue;
             string shown = found[x] == CrashOracle.Unknown ? "an error" : $"{found[x]:x}";
             throw new SimViolationException(
-                $"after rot of {(rotten < 0 ? "a header" : $"block {rotten}")}: sector {x} shows {shown}, "
+                $"after rot of {what} (sector {_rotSector}): sector {x} shows {shown}, "
                 + $"not {_image[x]:x} (R5)" + _history.Explain(x));
         }
     }

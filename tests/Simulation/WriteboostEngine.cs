@@ -1,6 +1,8 @@
+using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Tests.Simulation;
@@ -8,11 +10,15 @@ namespace Weir.Tests.Simulation;
 /// <summary>The <c>writeboost</c> engine, tuned so that the log wraps and write-back never rests.</summary>
 public sealed class WriteboostEngine : ISimEngine
 {
+    private static readonly long[] s_superblockOffsets = [0, Superblock.CopyBOffset];
+
     public string Name => "writeboost";
 
     public int UnitBytes => 512;
 
     public bool WithstandsFaults => true;
+
+    public ReadOnlySpan<long> SuperblockOffsets => s_superblockOffsets;
 
     public void Configure(SimConfig config, ref Prng random) => config.Queues = random.Chance(75) ? 1 : 2;
 
