@@ -74,6 +74,9 @@ public sealed unsafe class LogScan : IDisposable
             if (broken || !TryAccept(header, _geometry.Position(first + i, 0))) broken = NoteBreak(header, first + i, broken);
             else WalkSegment(first + i, header->EntryCount + 1);
         }
+        // All segments are in use: the break, if it is one, lies in the last.
+        if (!broken && _geometry.SlotOf(EndPosition) != 0)
+            NoteHeadersOf(_geometry.SegmentOf(EndPosition), _geometry.SlotOf(EndPosition));
         CheckRot();
         ReplayPending();
     }
