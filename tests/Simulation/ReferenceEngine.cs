@@ -54,7 +54,6 @@ public sealed class ReferenceEngine(ReferenceFlaw flaw) : ISimEngine
 
     public void Configure(SimConfig config, ref Prng random)
     {
-        config.Queues = random.Between(1, 2);
         config.BackingBytes = Math.Min(config.BackingBytes, 1 << 20) + config.BackingBytes % 4096;
     }
 

@@ -233,14 +233,17 @@ public sealed unsafe class SimClient : IDisposable
             _state[slot].Busy = false;
             Outstanding--;
             _world.Note(SimEvent.ClientComplete, s.Write, r->OffsetBytes / 512, r->Result, Text(r));
-            if (r->Result == 0) Succeeded(r, s);
+            if (r->Result == 0 || IsRefusedFastZero(r)) Succeeded(r, s);
             else if (!MayFail) throw new SimViolationException($"{Text(r)} failed with {r->Result} on healthy devices");
             else if (s.Image != null) Array.Fill(s.Image, CrashOracle.Unknown, First(r), Count(r));
         }
     }
 
+    private static bool IsRefusedFastZero(Request* r) => r->Result == -95 && (r->Flags & RequestFlags.FastZero) != 0;
+
     private void Succeeded(Request* r, in SlotState s)
     {
+        if (r->Result != 0) return; // refused: nothing may have happened, nothing is promised
         switch (r->Kind)
         {
             case RequestKind.Read:

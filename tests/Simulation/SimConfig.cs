@@ -8,6 +8,7 @@ namespace Weir.Tests.Simulation;
 public sealed class SimConfig
 {
     private Prng _ids;
+    private Prng _tuning;
 
     /// <summary>The seed.</summary>
     public ulong Seed { get; init; }
@@ -51,7 +52,7 @@ public sealed class SimConfig
     /// <summary>Draws a configuration.</summary>
     public static SimConfig Draw(ulong seed, ISimEngine engine, ref Prng random)
     {
-        var c = new SimConfig { Seed = seed, _ids = new Prng(seed + 1) };
+        var c = new SimConfig { Seed = seed, _ids = new Prng(seed + 1), _tuning = new Prng(seed + 2) };
         bool large = random.Chance(10);
         c.BackingBytes = (long)random.Between(1, large ? 7 : 2) << 20;
         c.BackingBytes += random.Below(200) * 4096L;
@@ -59,22 +60,45 @@ public sealed class SimConfig
         if (random.Chance(20)) c.BackingBlockBytes = 4096;
         if (random.Chance(20)) c.CacheBlockBytes = 4096;
         if (c.BackingBlockBytes == 512 && random.Chance(50)) c.BackingBytes += random.Below(8) * 512L;
-        c.RamSegments = random.Between(2, 8);
-        c.IdleUs = random.Chance(50) ? 200_000 : random.Between(100, 20_000);
+        c.DrawSegments(ref random);
         c.RamOutlivesProcess = !random.Chance(10);
         c.TaggedBacking = random.Chance(50);
         c.Lives = random.Between(2, 6);
-        c.SyncIntervalUs = random.Chance(50) ? 1_000_000 : random.Between(1_000, 300_000);
-        c.WritebackThreshold = random.Chance(30) ? 0 : random.Between(10, 90);
-        c.MaxBatchedWriteback = random.Between(1, 8);
-        c.RangeBudget = random.Chance(50) ? 64 : random.Between(4, 16);
         c.Faults = engine.WithstandsFaults && random.Chance(15);
         c.Rot = engine.WithstandsFaults && !c.Faults && random.Chance(12);
-        c.VerifyReads = c.Rot || random.Chance(20);
         c.Echoes = random.Chance(10);
         c.Fragile = !c.Echoes && random.Chance(15);
         c.Lives += c.Echoes ? 3 : c.Fragile ? 8 : 0;
         engine.Configure(c, ref random);
+        c.Retune();
         return c;
+    }
+
+    /// <summary>Draws what a user may change from one start to the next.</summary>
+    public void Retune()
+    {
+        RamSegments = _tuning.Between(2, SegmentBytes > 1 << 20 ? 4 : 8);
+        Queues = _tuning.Chance(75) ? 1 : 2;
+        IdleUs = _tuning.Chance(50) ? 200_000 : _tuning.Between(100, 20_000);
+        SyncIntervalUs = _tuning.Below(10) switch
+        {
+            0 => 0,
+            < 5 => _tuning.Between(1_000, 300_000),
+            _ => 1_000_000,
+        };
+        WritebackThreshold = _tuning.Chance(30) ? 0 : _tuning.Between(10, 90);
+        MaxBatchedWriteback = _tuning.Between(1, 8);
+        RangeBudget = _tuning.Chance(50) ? 64 : _tuning.Between(4, 16);
+        VerifyReads = Rot || _tuning.Chance(20);
+    }
+
+    /// <summary>Segments large enough for several full records now and then; most are as small as can be.</summary>
+    private void DrawSegments(ref Prng random)
+    {
+        int pick = random.Below(100);
+        if (pick < 85) return;
+        SegmentBytes = pick < 94 ? 256 << 10 : 2 << 20;
+        if (SegmentBytes == 2 << 20) CacheBytes = (9 << 20) + random.Below(2 << 20) / 4096 * 4096L;
+        else CacheBytes += 1 << 20;
     }
 }

@@ -24,9 +24,6 @@ public sealed unsafe partial class SimRun
     /// <summary>R5: flips a bit of something that was flushed long ago. Nothing may ever read wrong.</summary>
     private void RotAndReopen()
     {
-        WriteMargin();
-        bool power = _world.Random.Chance(50);
-        if (power) LosePower();
         int pick = _world.Random.Below(100);
         Rotten what = pick switch
         {
@@ -35,6 +32,9 @@ public sealed unsafe partial class SimRun
             < 92 => Rotten.OneSuperblock,
             _ => Rotten.AllSuperblocks,
         };
+        // A copy that was just being written is no second witness: superblocks rot after an orderly stop.
+        WriteMargin(stop: what is Rotten.OneSuperblock or Rotten.AllSuperblocks);
+        if (_world.Random.Chance(50)) LosePower();
         if (!Damage(what)) return;
         _world.Restart(long.MaxValue);
         bool opened = OpenRotten(what);
@@ -67,9 +67,9 @@ public sealed unsafe partial class SimRun
 
     /// <summary>
     /// Some work, then a few flushed writes to the first block: the headers that follow record how far the log is
-    /// durable, so that damage below cannot be taken for a torn end. Then the process dies.
+    /// durable, so that damage below cannot be taken for a torn end. Then the process dies or stops.
     /// </summary>
-    private void WriteMargin()
+    private void WriteMargin(bool stop)
     {
         _world.Restart(long.MaxValue);
         Open(readOnly: false);
@@ -83,6 +83,7 @@ public sealed unsafe partial class SimRun
         }
         Request(Core.Io.RequestKind.Flush, 0);
         _client.ReadAll(_image, _config.BackingBytes);
+        if (stop) Stop();
         _world.Kill();
         Bury();
         _ram.Empty();

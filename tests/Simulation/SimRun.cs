@@ -163,6 +163,7 @@ public sealed unsafe partial class SimRun : IDisposable
     private bool Open(bool readOnly)
     {
         int faults = _world.Faults;
+        if (_world.Random.Chance(40)) _config.Retune();
         _world.Note(SimEvent.Open, readOnly ? 1 : 0, (long)_since);
         (_cache.Sealed, _backing.Sealed, _ram.Sealed) = (readOnly, readOnly, readOnly);
         var contexts = new SimContext[readOnly ? 1 : _config.Queues];

@@ -158,6 +158,7 @@ public sealed class Workload
         RequestKind kind = _random.Chance(50) ? RequestKind.Discard : RequestKind.WriteZeroes;
         RequestFlags flags = _random.Chance(_fuaPercent) ? RequestFlags.Fua : RequestFlags.None;
         if (kind == RequestKind.WriteZeroes && _random.Chance(30)) flags |= RequestFlags.NoHole;
+        if (kind == RequestKind.WriteZeroes && _random.Chance(15)) flags |= RequestFlags.FastZero;
         PlannedRequest r = Place(kind, flags);
         if (_random.Chance(25)) r.LengthBytes = 512 * (1 + _random.Below((_sizeBytes - r.OffsetBytes) / 512));
         if (_random.Chance(1)) (r.OffsetBytes, r.LengthBytes) = (0, _sizeBytes);

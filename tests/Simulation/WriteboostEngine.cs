@@ -20,7 +20,9 @@ public sealed class WriteboostEngine : ISimEngine
 
     public ReadOnlySpan<long> SuperblockOffsets => s_superblockOffsets;
 
-    public void Configure(SimConfig config, ref Prng random) => config.Queues = random.Chance(75) ? 1 : 2;
+    public void Configure(SimConfig config, ref Prng random)
+    {
+    }
 
     public void Format(SimConfig config, IoContext io, Device cache, Device backing) =>
         WriteboostFormat.Format(io, cache, config.SegmentBytes, config.NewGuid);
