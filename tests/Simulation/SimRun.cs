@@ -17,6 +17,9 @@ public readonly record struct SimResult(
 public sealed unsafe partial class SimRun : IDisposable
 {
     private const int FlushesOfAnOpening = 3;
+    private static readonly CutMode[] s_wholeWrites =
+        [CutMode.OldestLost, CutMode.AllKept, CutMode.CoinPerWrite, CutMode.NewestLost, CutMode.PrefixAndOne];
+
     private readonly ISimEngine _engine;
     private readonly SimConfig _config;
     private readonly SimWorld _world;
@@ -277,7 +280,10 @@ public sealed unsafe partial class SimRun : IDisposable
     private void LosePower()
     {
         int modes = Enum.GetValues<CutMode>().Length;
-        _cache.Media.PowerCut((CutMode)_world.Random.Below(modes), ref _world.Random);
+        var mode = (CutMode)_world.Random.Below(modes);
+        // The log of one life continues in that of another only where whole records were lost.
+        if (_config.Echoes) mode = s_wholeWrites[_world.Random.Below(s_wholeWrites.Length)];
+        _cache.Media.PowerCut(mode, ref _world.Random);
         _backing.Media.PowerCut((CutMode)_world.Random.Below(modes), ref _world.Random);
         _ram.Empty();
         _ram.FreeAbandoned();
@@ -328,7 +334,7 @@ public sealed unsafe partial class SimRun : IDisposable
     {
         int pick = _world.Random.Below(100);
         if (_config.Fragile && pick < 60) return 1 + _world.Random.Below(90);
-        if (pick < 20) return long.MaxValue;
+        if (pick < 20 || (_config.Echoes && pick < 70)) return long.MaxValue;
         if (pick < 40) return 1 + _world.Random.Below(40);
         return 1 + _world.Random.Below(1 << _world.Random.Between(4, 12));
     }
