@@ -91,7 +91,8 @@ internal static class Compose
         OpenChecks.Check(cache, backing, plan, options);
         Preallocate(cache);
         WriteboostFormat.Format(io, cache, plan.SegmentBytes, Guid.NewGuid);
-        log($"{cache.Name}: was blank; formatted with {plan.SegmentCount} segments of {ByteSize.Format(plan.SegmentBytes)}");
+        log($"{cache.Name}: was blank; formatted with {plan.SegmentCount} segments of "
+            + $"{ByteSize.Format(plan.SegmentBytes)}");
     }
 
     private static string? Describe(RingContext io, Device cache)

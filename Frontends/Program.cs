@@ -5,7 +5,9 @@ using Weir.Frontends.Commands;
 
 namespace Weir.Frontends;
 
-/// <summary>The <c>weir</c> program: parses the command line, runs one command, turns errors into one line each.</summary>
+/// <summary>
+/// The <c>weir</c> program: parses the command line, runs one command, turns errors into one line each.
+/// </summary>
 internal static class Program
 {
     /// <summary>Exit codes of every command.</summary>

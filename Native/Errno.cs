@@ -51,7 +51,9 @@ public static class Errno
     public const int ECONNREFUSED = 111;
     public const int ECANCELED = 125;
 
-    /// <summary>The symbol of a number or of a negative result: <c>ENOSPC</c>. Unknown ones read <c>errno 123</c>.</summary>
+    /// <summary>
+    /// The symbol of a number or of a negative result: <c>ENOSPC</c>. Unknown ones read <c>errno 123</c>.
+    /// </summary>
     public static string Name(int errno)
     {
         int number = errno < 0 ? -errno : errno;

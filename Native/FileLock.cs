@@ -9,7 +9,9 @@ namespace Weir.Native;
 /// </summary>
 public static class FileLock
 {
-    /// <summary>How long <see cref="TryLock"/> waits for a dying owner: far longer than an I/O, short for a user.</summary>
+    /// <summary>
+    /// How long <see cref="TryLock"/> waits for a dying owner: far longer than an I/O, short for a user.
+    /// </summary>
     public const int PatienceMs = 2000;
 
     private const int RetryMs = 20;

@@ -38,7 +38,8 @@ internal static unsafe partial class LibcImports
     [LibraryImport(C, SetLastError = true)]
     internal static partial nint mmap(void* address, nuint length, int protection, int flags, int fd, long offset);
     [LibraryImport(C, SetLastError = true)] internal static partial int munmap(void* address, nuint length);
-    [LibraryImport(C, SetLastError = true)] internal static partial int madvise(void* address, nuint length, int advice);
+    [LibraryImport(C, SetLastError = true)]
+    internal static partial int madvise(void* address, nuint length, int advice);
     [LibraryImport(C, SetLastError = true)] internal static partial int getrlimit(int resource, rlimit* limit);
     [LibraryImport(C, SetLastError = true)] internal static partial int setrlimit(int resource, rlimit* limit);
     [LibraryImport(C, SetLastError = true)] internal static partial int eventfd(uint initial, int flags);
@@ -51,7 +52,8 @@ internal static unsafe partial class LibcImports
     [LibraryImport(C, SetLastError = true)]
     internal static partial int accept4(int fd, void* address, uint* length, int flags);
     [LibraryImport(C, SetLastError = true)] internal static partial int listen(int fd, int backlog);
-    [LibraryImport(C, SetLastError = true)] internal static partial int getsockname(int fd, void* address, uint* length);
+    [LibraryImport(C, SetLastError = true)]
+    internal static partial int getsockname(int fd, void* address, uint* length);
     [LibraryImport(C, SetLastError = true)] internal static partial int shutdown(int fd, int how);
     [LibraryImport(C, SetLastError = true)]
     internal static partial int setsockopt(int fd, int level, int name, void* value, uint length);

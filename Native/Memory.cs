@@ -16,7 +16,9 @@ public sealed unsafe class Slab : IDisposable
     private byte* _mapping;
     private readonly nuint _mappingBytes;
 
-    /// <summary>Maps at least <paramref name="sizeBytes"/>; throws <see cref="NativeException"/> when memory is short.</summary>
+    /// <summary>
+    /// Maps at least <paramref name="sizeBytes"/>; throws <see cref="NativeException"/> when memory is short.
+    /// </summary>
     public Slab(long sizeBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(sizeBytes);
@@ -65,11 +67,14 @@ public static class MemoryLock
         }
     }
 
-    /// <summary>Raises the soft limit to the hard one, which needs no right. Returns the limit that then holds.</summary>
+    /// <summary>
+    /// Raises the soft limit to the hard one, which needs no right. Returns the limit that then holds.
+    /// </summary>
     public static long Raise()
     {
         if (Libc.GetLimit(Const.RLIMIT_MEMLOCK, out rlimit limit) == 0 && limit.rlim_cur < limit.rlim_max)
-            _ = Libc.SetLimit(Const.RLIMIT_MEMLOCK, new rlimit { rlim_cur = limit.rlim_max, rlim_max = limit.rlim_max });
+            _ = Libc.SetLimit(
+                Const.RLIMIT_MEMLOCK, new rlimit { rlim_cur = limit.rlim_max, rlim_max = limit.rlim_max });
         return LimitBytes;
     }
 }

@@ -107,7 +107,9 @@ public static unsafe class Sockets
         return result;
     }
 
-    /// <summary>struct sockaddr_un: family, then the path and its NUL. A path too long is <c>-ENAMETOOLONG</c>.</summary>
+    /// <summary>
+    /// struct sockaddr_un: family, then the path and its NUL. A path too long is <c>-ENAMETOOLONG</c>.
+    /// </summary>
     private static int UnixAddress(string path, byte* address)
     {
         byte[]? bytes = Libc.Path(path);
@@ -118,7 +120,9 @@ public static unsafe class Sockets
         return 2 + bytes.Length;
     }
 
-    /// <summary>struct sockaddr_in (16 bytes) or sockaddr_in6 (28): family, port and address in network order.</summary>
+    /// <summary>
+    /// struct sockaddr_in (16 bytes) or sockaddr_in6 (28): family, port and address in network order.
+    /// </summary>
     private static int InternetAddress(IPAddress host, int port, byte* address, out int family)
     {
         byte[] bytes = host.GetAddressBytes();

@@ -7,7 +7,9 @@ using Weir.Native;
 
 namespace Weir.Bench;
 
-/// <summary>What one random 4 KiB operation costs a queue thread, 64 at a time: RAM, tmpfs, the disk under /tmp.</summary>
+/// <summary>
+/// What one random 4 KiB operation costs a queue thread, 64 at a time: RAM, tmpfs, the disk under /tmp.
+/// </summary>
 public unsafe class DeviceBench : IIoHandler
 {
     private const int Depth = 64;
@@ -37,7 +39,8 @@ public unsafe class DeviceBench : IIoHandler
     {
         _io = new RingContext();
         _slab = new Slab(Depth * BlockBytes);
-        if (Registered && !_io.RegisterSlab(_slab.Start, _slab.SizeBytes)) throw new InvalidOperationException(_io.Warning);
+        if (Registered && !_io.RegisterSlab(_slab.Start, _slab.SizeBytes))
+            throw new InvalidOperationException(_io.Warning);
         _handler = _io.AddHandler(this);
         _device = Where == "ram" ? new RamDevice(DeviceBytes) : FileDevice.Open(MakeFile());
         _queue = _device.OpenQueue(_io);

@@ -17,6 +17,7 @@ internal static class Program
         IConfig config = DefaultConfig.Instance
             .AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance))
             .WithArtifactsPath("out/bench");
-        _ = BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args.Length == 0 ? ["--filter", "*"] : args, config);
+        _ = BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(
+            args.Length == 0 ? ["--filter", "*"] : args, config);
     }
 }

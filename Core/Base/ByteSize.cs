@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace Weir.Core.Base;
 
-/// <summary>Sizes as users write and read them: <c>4096</c>, <c>512K</c>, <c>1G</c>; K, M, G and T are powers of 1024.</summary>
+/// <summary>
+/// Sizes as users write and read them: <c>4096</c>, <c>512K</c>, <c>1G</c>; K, M, G and T are powers of 1024.
+/// </summary>
 public static class ByteSize
 {
     private const string Units = "KMGT";
@@ -27,7 +29,9 @@ public static class ByteSize
             ? bytes
             : throw new UserErrorException($"{what}: '{text}' is not a size such as 4096, 512K, 64M, 1G or 2T", 2);
 
-    /// <summary>The size in the largest unit that leaves a number of at least 1: <c>1.5 GiB</c>, <c>512 B</c>.</summary>
+    /// <summary>
+    /// The size in the largest unit that leaves a number of at least 1: <c>1.5 GiB</c>, <c>512 B</c>.
+    /// </summary>
     public static string Format(long bytes)
     {
         int power = 0;

@@ -59,7 +59,9 @@ public static unsafe class Crc32C
     /// <summary>Copies bytes that do not overlap, and returns what <see cref="Compute(byte*, long)"/> would.</summary>
     public static uint CopyAndCompute(byte* to, byte* from, int length) => ~CopyAndAppend(~0u, to, from, length);
 
-    /// <summary>The plain chain: what processors without the instructions use, and the twin of the kernel in tests.</summary>
+    /// <summary>
+    /// The plain chain: what processors without the instructions use, and the twin of the kernel in tests.
+    /// </summary>
     internal static uint AppendPortable(uint register, byte* data, long length)
     {
         long i = 0;

@@ -88,7 +88,9 @@ public static class Mutant
     [System.ThreadStatic]
     private static System.Action? t_point;
 
-    /// <summary>What <see cref="Point"/> calls on this thread: the simulation's chance to end the process there.</summary>
+    /// <summary>
+    /// What <see cref="Point"/> calls on this thread: the simulation's chance to end the process there.
+    /// </summary>
     public static System.Action? AtPoint
     {
         get => t_point;

@@ -39,7 +39,9 @@ public struct Prng
         return result;
     }
 
-    /// <summary>A number from 0 to <paramref name="bound"/> - 1. The bias is below 2^-32 for bounds of 32 bits.</summary>
+    /// <summary>
+    /// A number from 0 to <paramref name="bound"/> - 1. The bias is below 2^-32 for bounds of 32 bits.
+    /// </summary>
     public long Below(long bound)
     {
         Invariant.Check(bound > 0);

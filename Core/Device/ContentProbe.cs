@@ -14,8 +14,8 @@ namespace Weir.Core.Devices;
 public static class ContentProbe
 {
     /// <summary>
-    /// How much of the device's start to show: no format listed keeps its signature beyond, and a cache whose superblock
-    /// region was wiped still has its first record behind it.
+    /// How much of the device's start to show: no format listed keeps its signature beyond, and a cache whose
+    /// superblock region was wiped still has its first record behind it.
     /// </summary>
     public const int HeadBytes = (1 << 20) + (64 << 10);
 
@@ -106,11 +106,14 @@ public static class ContentProbe
     private static string? Lvm(ReadOnlySpan<byte> head)
     {
         for (int offset = 0; offset < 4 * 512; offset += 512)
-            if (Has(head, offset, "LABELONE"u8) && Has(head, offset + 24, "LVM2 001"u8)) return "an LVM physical volume";
+            if (Has(head, offset, "LABELONE"u8) && Has(head, offset + 24, "LVM2 001"u8))
+                return "an LVM physical volume";
         return null;
     }
 
-    /// <summary>The boot signature alone is also that of a boot sector; a partition entry with a type makes a table.</summary>
+    /// <summary>
+    /// The boot signature alone is also that of a boot sector; a partition entry with a type makes a table.
+    /// </summary>
     private static string? Mbr(ReadOnlySpan<byte> head)
     {
         if (!Has(head, 510, [0x55, 0xaa])) return null;

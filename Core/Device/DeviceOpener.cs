@@ -22,7 +22,8 @@ public static class DeviceOpener
     /// <summary>Opens it; a file or block device is locked until disposed.</summary>
     public static Device Open(string text, bool readOnly = false)
     {
-        if (text.Length == 0) throw new UserErrorException("an empty path; expected a file or block device", UsageError);
+        if (text.Length == 0)
+            throw new UserErrorException("an empty path; expected a file or block device", UsageError);
         if (text.StartsWith(RamPrefix, StringComparison.Ordinal))
             return new RamDevice(ByteSize.Parse(text[RamPrefix.Length..], text));
         return text.StartsWith(SlowPrefix, StringComparison.Ordinal)

@@ -7,7 +7,9 @@ internal static unsafe class DirectAlignment
 {
     private const int Page = 4096;
 
-    /// <summary>512, 4096 or what the file system says; clears <paramref name="isDirect"/> when there is none.</summary>
+    /// <summary>
+    /// 512, 4096 or what the file system says; clears <paramref name="isDirect"/> when there is none.
+    /// </summary>
     public static int OfFile(int fd, in statx status, ref bool isDirect)
     {
         if (!isDirect) return 512;

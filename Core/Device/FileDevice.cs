@@ -66,7 +66,9 @@ public sealed class FileDevice : Device
             return holeEnd;
         }
         long hole = Libc.Seek(_fd, offsetBytes, Const.SEEK_HOLE);
-        return hole <= offsetBytes ? SizeBytes : Math.Min((hole + LogicalBlockBytes - 1) & -LogicalBlockBytes, SizeBytes);
+        return hole <= offsetBytes
+            ? SizeBytes
+            : Math.Min((hole + LogicalBlockBytes - 1) & -LogicalBlockBytes, SizeBytes);
     }
 
     /// <inheritdoc/>

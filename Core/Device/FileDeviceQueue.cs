@@ -116,7 +116,9 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         else Sqe.Write(sqe, _file, _io.Zeroes, (uint)Math.Min(RingContext.ZeroesBytes, length), offset, userData);
     }
 
-    /// <summary>The fallocate mode for the next step, 0 for plain writes. A range begun with writes ends with writes.</summary>
+    /// <summary>
+    /// The fallocate mode for the next step, 0 for plain writes. A range begun with writes ends with writes.
+    /// </summary>
     private int RangeMode(IoOp* op)
     {
         if (op->DeviceB > 0) return 0;

@@ -20,7 +20,9 @@ internal static class FileIdentity
     public static string Of(int fd, in statx status, bool isBlock) =>
         Shorten(isBlock ? OfBlock(status.stx_rdev_major, status.stx_rdev_minor) : OfFile(fd, status));
 
-    /// <summary>The file system's id (of its UUID on most) and the inode: a device number may change at any boot.</summary>
+    /// <summary>
+    /// The file system's id (of its UUID on most) and the inode: a device number may change at any boot.
+    /// </summary>
     private static string OfFile(int fd, in statx status)
     {
         ulong fileSystem = Libc.FileSystem(fd, out statfs info) == 0 ? info.f_fsid : 0;

@@ -10,7 +10,9 @@ public sealed unsafe class RamDevice : Device
 {
     private readonly Slab _slab;
 
-    /// <summary>Zeroed memory of <paramref name="sizeBytes"/>, a multiple of the logical block of 512 or 4096.</summary>
+    /// <summary>
+    /// Zeroed memory of <paramref name="sizeBytes"/>, a multiple of the logical block of 512 or 4096.
+    /// </summary>
     public RamDevice(long sizeBytes, int logicalBlockBytes = 512)
     {
         if (logicalBlockBytes is not (512 or 4096)) throw new ArgumentOutOfRangeException(nameof(logicalBlockBytes));

@@ -32,7 +32,9 @@ public sealed unsafe partial class RingContext
         _ring.Submission.Publish();
     }
 
-    /// <summary>As <see cref="Cancel"/>, for everything on a plain descriptor; close it after their completions.</summary>
+    /// <summary>
+    /// As <see cref="Cancel"/>, for everything on a plain descriptor; close it after their completions.
+    /// </summary>
     public void CancelFd(int fd)
     {
         Sqe.CancelFile(NextEntry(), fd, IgnoreMark);

@@ -150,7 +150,9 @@ public sealed unsafe partial class RingContext : IoContext
         return Math.Max(0, deadlineUs - ReadClockUs());
     }
 
-    /// <summary>There is something to submit, or deferred completions to be had, or an overflow to be fetched.</summary>
+    /// <summary>
+    /// There is something to submit, or deferred completions to be had, or an overflow to be fetched.
+    /// </summary>
     private bool MustEnter() => _ring.Submission.Pending > 0
         || (_ring.Submission.Flags & (UringConst.IORING_SQ_TASKRUN | UringConst.IORING_SQ_CQ_OVERFLOW)) != 0;
 
@@ -163,11 +165,15 @@ public sealed unsafe partial class RingContext : IoContext
         CheckEntered(_ring.Enter(_ring.Submission.Pending, sleepUs > 0 ? 1u : 0u, limit));
     }
 
-    /// <summary>Time over, a signal, memory short for a moment: the next turn goes on. The rest are our own bugs.</summary>
+    /// <summary>
+    /// Time over, a signal, memory short for a moment: the next turn goes on. The rest are our own bugs.
+    /// </summary>
     private static void CheckEntered(int result) => Invariant.Check(
         result >= 0 || result is -Errno.ETIME or -Errno.EINTR or -Errno.EBUSY or -Errno.EAGAIN);
 
-    /// <summary>Copies completions out in batches, then hands them on: nothing is run while the queue is read.</summary>
+    /// <summary>
+    /// Copies completions out in batches, then hands them on: nothing is run while the queue is read.
+    /// </summary>
     private void Reap()
     {
         int count;

@@ -3,8 +3,8 @@ using Weir.Core.Base;
 namespace Weir.Core.Io;
 
 /// <summary>
-/// Control-path I/O that is waited for: start some operations, then wait for all. Recovery, format and the offline tools
-/// use it; nothing that serves a client does.
+/// Control-path I/O that is waited for: start some operations, then wait for all. Recovery, format and the offline
+/// tools use it; nothing that serves a client does.
 /// </summary>
 public sealed unsafe class BlockingIo : IIoHandler
 {
@@ -51,7 +51,9 @@ public sealed unsafe class BlockingIo : IIoHandler
         _io.RunCompletions();
     }
 
-    /// <summary>Waits, and turns a failure into the user's error: <paramref name="what"/> on <paramref name="device"/>.</summary>
+    /// <summary>
+    /// Waits, and turns a failure into the user's error: <paramref name="what"/> on <paramref name="device"/>.
+    /// </summary>
     public void WaitOrFail(string what, Device device)
     {
         int error = Wait();

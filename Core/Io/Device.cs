@@ -20,7 +20,9 @@ public abstract class Device : IDisposable
     /// <summary>Flush works and means something (R14).</summary>
     public abstract bool CanFlush { get; }
 
-    /// <summary>What tells this device from another one of equal size: WWN, inode, export name. At most 128 bytes of UTF-8.</summary>
+    /// <summary>
+    /// What tells this device from another one of equal size: WWN, inode, export name. At most 128 bytes of UTF-8.
+    /// </summary>
     public abstract string Identity { get; }
 
     /// <summary>The thread's own door; called on that thread.</summary>

@@ -11,7 +11,9 @@ public unsafe interface IRamStore
     /// <summary>Identifies this boot of the machine; 36 characters (<c>/proc/sys/kernel/random/boot_id</c>).</summary>
     string BootId { get; }
 
-    /// <summary>What is there outlives the process. False: plain memory, and acknowledgements wait for the log (R1).</summary>
+    /// <summary>
+    /// What is there outlives the process. False: plain memory, and acknowledgements wait for the log (R1).
+    /// </summary>
     bool OutlivesProcess { get; }
 
     /// <summary>The region called <paramref name="name"/> as an earlier process left it, or null.</summary>
@@ -20,7 +22,9 @@ public unsafe interface IRamStore
     /// <summary>A new zeroed region, replacing any other of that name.</summary>
     IRamRegion Create(string name, long sizeBytes);
 
-    /// <summary>Removes the region called <paramref name="name"/>, if any. Mappings stay valid until disposed.</summary>
+    /// <summary>
+    /// Removes the region called <paramref name="name"/>, if any. Mappings stay valid until disposed.
+    /// </summary>
     void Delete(string name);
 }
 

@@ -27,7 +27,9 @@ public interface IVolume : IDisposable
     void Report(IStatusWriter status);
 }
 
-/// <summary>Receives status figures by name: JSON, text or Prometheus behind it. Names are snake_case, units last.</summary>
+/// <summary>
+/// Receives status figures by name: JSON, text or Prometheus behind it. Names are snake_case, units last.
+/// </summary>
 public interface IStatusWriter
 {
     /// <summary>A number.</summary>
@@ -51,7 +53,9 @@ public struct Extent
 /// </summary>
 public unsafe interface IVolumeQueue
 {
-    /// <summary>Takes a valid request. It may already be complete when this returns; collect it like any other.</summary>
+    /// <summary>
+    /// Takes a valid request. It may already be complete when this returns; collect it like any other.
+    /// </summary>
     void Submit(Request* request);
 
     /// <summary>The next completed request in any order, or null.</summary>
@@ -72,6 +76,8 @@ public unsafe interface IVolumeQueue
     /// <summary>Starts the orderly stop (R15): no request is submitted after this.</summary>
     void BeginStop();
 
-    /// <summary>The stop is finished: 0 under way, 1 done, negative errno when something could not be made durable.</summary>
+    /// <summary>
+    /// The stop is finished: 0 under way, 1 done, negative errno when something could not be made durable.
+    /// </summary>
     int StopResult { get; }
 }

@@ -21,7 +21,9 @@ public abstract unsafe class IoContext : IDisposable
     /// <summary>Operations in flight per thread: four times the deepest client queue that pays.</summary>
     public const int PoolSize = 2048;
 
-    /// <summary>Slots that only engine background work (log, write-back) may take, so that reads cannot starve it.</summary>
+    /// <summary>
+    /// Slots that only engine background work (log, write-back) may take, so that reads cannot starve it.
+    /// </summary>
     public const int Reserve = 256;
 
     private readonly IoOp* _pool;
@@ -54,7 +56,9 @@ public abstract unsafe class IoContext : IDisposable
     /// <summary>Makes the thread's loop turn soon; from any thread.</summary>
     public abstract void Wake();
 
-    /// <summary>Submits what is prepared and, if <paramref name="wait"/>, sleeps until a completion or the deadline.</summary>
+    /// <summary>
+    /// Submits what is prepared and, if <paramref name="wait"/>, sleeps until a completion or the deadline.
+    /// </summary>
     public abstract void Pump(bool wait, long deadlineUs);
 
     /// <summary>
@@ -71,7 +75,9 @@ public abstract unsafe class IoContext : IDisposable
         return (byte)_handlerCount++;
     }
 
-    /// <summary>A cleared operation, or null: back-pressure. Background work passes <paramref name="urgent"/>.</summary>
+    /// <summary>
+    /// A cleared operation, or null: back-pressure. Background work passes <paramref name="urgent"/>.
+    /// </summary>
     public IoOp* Acquire(byte handler, IoKind kind, bool urgent = false)
     {
         if (FreeCount <= (urgent ? 0 : Reserve)) return null;

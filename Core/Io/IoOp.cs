@@ -66,7 +66,9 @@ public unsafe struct IoOp
     public long DeviceA;
     /// <summary>Device's private use (the ring: bytes done).</summary>
     public long DeviceB;
-    /// <summary>The completion is held back until then, on the context's clock (the slow disk); 0 for at once.</summary>
+    /// <summary>
+    /// The completion is held back until then, on the context's clock (the slow disk); 0 for at once.
+    /// </summary>
     public long DueUs;
     /// <summary>Which device queue of the context has it; -1 for none.</summary>
     public int DeviceQueue;

@@ -35,7 +35,8 @@ public enum RequestFlags : byte
 
 /// <summary>
 /// One client request, in a slot of the frontend's pool. The frontend fills the first part and hands it to
-/// <see cref="IVolumeQueue.Submit"/>; it belongs to the engine until <see cref="IVolumeQueue.TakeCompleted"/> returns it.
+/// <see cref="IVolumeQueue.Submit"/>; it belongs to the engine until <see cref="IVolumeQueue.TakeCompleted"/> returns
+/// it.
 /// </summary>
 /// <remarks>
 /// Memory: for reads, <c>Data - (OffsetBytes &amp; 4095)</c> is 4 KiB aligned and the whole blocks that the request

@@ -27,7 +27,9 @@ public sealed record Tunable(
     /// <summary>What to do instead of reading, for keys that are orders such as <c>clear_stat</c>; else null.</summary>
     public Action? Order { get; init; }
 
-    /// <summary>Words for the values from <see cref="Minimum"/> on, where numbers would say nothing; else null.</summary>
+    /// <summary>
+    /// Words for the values from <see cref="Minimum"/> on, where numbers would say nothing; else null.
+    /// </summary>
     public IReadOnlyList<string>? Words { get; init; }
 
     /// <summary>The value before anybody set it.</summary>
@@ -58,7 +60,8 @@ public sealed record Tunable(
     {
         if (Order != null) throw new UserErrorException($"{Name} is an order and takes no value", 2);
         Action<long> write = (atStart ? WriteAtStart : Write)
-            ?? throw new UserErrorException($"{Name} can be set at the start only: weir serve --option {Name}=VALUE", 2);
+            ?? throw new UserErrorException(
+                $"{Name} can be set at the start only: weir serve --option {Name}=VALUE", 2);
         if (!TryRead(text, out long value) || value < Minimum || value > Maximum)
             throw new UserErrorException($"{Name}: '{text}' is not a value; expected {Range}", 2);
         write(value);

@@ -75,12 +75,15 @@ public readonly struct Geometry
     public int Physical(long segment) => (int)(segment % SegmentCount);
 
     /// <summary>The slot's number on the device.</summary>
-    public uint PhysicalSlot(long position) => ((uint)Physical(SegmentOf(position)) << SlotShift) + (uint)SlotOf(position);
+    public uint PhysicalSlot(long position) =>
+        ((uint)Physical(SegmentOf(position)) << SlotShift) + (uint)SlotOf(position);
 
     /// <summary>Byte offset of a position on the cache device.</summary>
     public long OffsetOf(long position) =>
-        SuperblockRegionBytes + (long)Physical(SegmentOf(position)) * SegmentBytes + ((long)SlotOf(position) << BlockShift);
+        SuperblockRegionBytes + ((long)Physical(SegmentOf(position)) * SegmentBytes)
+        + ((long)SlotOf(position) << BlockShift);
 
     /// <summary>Byte offset of a physical slot.</summary>
-    public static long OffsetOfPhysical(uint physicalSlot) => SuperblockRegionBytes + ((long)physicalSlot << BlockShift);
+    public static long OffsetOfPhysical(uint physicalSlot) =>
+        SuperblockRegionBytes + ((long)physicalSlot << BlockShift);
 }

@@ -8,7 +8,8 @@ namespace Weir.Core.Writeboost;
 
 /// <summary>
 /// Writes the superblock so that one whole copy is on the device at any moment: one copy, flush, the other, flush. The
-/// first is the one that may be lost: after a crash, the copy that is torn or older. One update at a time; the owner looks at <see cref="IsBusy"/> once per turn.
+/// first is the one that may be lost: after a crash, the copy that is torn or older. One update at a time; the owner
+/// looks at <see cref="IsBusy"/> once per turn.
 /// </summary>
 public sealed unsafe class SuperblockWriter : IIoHandler, IDisposable
 {

@@ -11,10 +11,14 @@ public sealed class WriteboostOptions
     /// <summary>Export name of the backing device.</summary>
     public string VolumeName { get; set; } = "weir";
 
-    /// <summary>RAM segments (the seeds' RAM buffers): what may be acknowledged and not yet durable. At least 2.</summary>
+    /// <summary>
+    /// RAM segments (the seeds' RAM buffers): what may be acknowledged and not yet durable. At least 2.
+    /// </summary>
     public int RamSegments { get; set; } = 16;
 
-    /// <summary>The log is flushed at the latest this long after a write, in microseconds; 0 = only on request.</summary>
+    /// <summary>
+    /// The log is flushed at the latest this long after a write, in microseconds; 0 = only on request.
+    /// </summary>
     public long SyncIntervalUs { get; set; } = 1_000_000;
 
     /// <summary>Segments written back in one batch, 1..32.</summary>
@@ -32,7 +36,9 @@ public sealed class WriteboostOptions
     /// <summary>Discard and zero ranges the log may hold at a time (R9).</summary>
     public int RangeBudget { get; set; } = 4096;
 
-    /// <summary>Check every block read from the cache device against its checksum; four bytes of RAM more per block.</summary>
+    /// <summary>
+    /// Check every block read from the cache device against its checksum; four bytes of RAM more per block.
+    /// </summary>
     public bool VerifyReads { get; set; }
 
     /// <summary>Write nothing anywhere.</summary>

@@ -14,7 +14,8 @@ public static class WriteboostTunables
     /// <summary>The table over <paramref name="options"/>, which the engine reads while it runs.</summary>
     public static List<Tunable> Of(WriteboostOptions options) =>
     [
-        new("writeback_threshold", 0, 100, "percent of used segments above which write-back no longer waits for idle time",
+        new("writeback_threshold", 0, 100, "percent of used segments above which write-back no longer waits for "
+            + "idle time",
             () => options.WritebackThreshold, value => options.WritebackThreshold = (int)value)
         { Alias = "migrate_threshold" },
         new("allow_writeback", 0, 1, "1: write dirty blocks back in the background",

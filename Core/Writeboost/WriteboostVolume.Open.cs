@@ -11,7 +11,8 @@ namespace Weir.Core.Writeboost;
 /// <content>Recovery, as a list of steps: everything is read and decided before anything is written (R12).</content>
 public sealed unsafe partial class WriteboostVolume
 {
-    private WriteboostVolume(Device cache, Device backing, IRamStore ram, WriteboostOptions options, Superblock superblock)
+    private WriteboostVolume(
+        Device cache, Device backing, IRamStore ram, WriteboostOptions options, Superblock superblock)
     {
         Cache = cache;
         Backing = backing;
@@ -38,7 +39,8 @@ public sealed unsafe partial class WriteboostVolume
     /// <exception cref="UserErrorException">
     /// Not a cache, not this backing device's, damaged below what was flushed, or a device fails. Nothing was written.
     /// </exception>
-    public static WriteboostVolume Open(IoContext io, Device cache, Device backing, IRamStore ram, WriteboostOptions options)
+    public static WriteboostVolume Open(
+        IoContext io, Device cache, Device backing, IRamStore ram, WriteboostOptions options)
     {
         DeviceQueue queue = cache.OpenQueue(io);
         BlockingIo blocking = new(io);
@@ -60,7 +62,9 @@ public sealed unsafe partial class WriteboostVolume
         {
             if (old != null && RamFinish.HasWork(old, Geometry, position))
             {
-                if (ReadOnly) throw new UserErrorException($"{Cache.Name}: its last run died and left data in memory: start once without --read-only");
+                if (ReadOnly)
+                    throw new UserErrorException(
+                        $"{Cache.Name}: its last run died and left data in memory: start once without --read-only");
                 RamFinish finish = new(Superblock, Geometry, old, io, queue, Cache, replay);
                 finish.Run(scan);
                 (position, sequence, checksum) = (finish.EndPosition, finish.NextSequence, finish.PreviousChecksum);
@@ -75,7 +79,8 @@ public sealed unsafe partial class WriteboostVolume
         }
         LogEnd end = EndAt(position, sequence, checksum);
         Log = StartLog(end);
-        Options.Log($"recovered {replay.EntryCount} entries of {end.LastSegment - end.TailSegment + 1} segments, epoch {Superblock.Epoch}");
+        Options.Log($"recovered {replay.EntryCount} entries of {end.LastSegment - end.TailSegment + 1} segments, "
+            + $"epoch {Superblock.Epoch}");
     }
 
     // R12: what the scan believed must be durable before anybody is told; R4: the new epoch, before the first append.
@@ -95,7 +100,8 @@ public sealed unsafe partial class WriteboostVolume
         using SuperblockWriter writer = new(queue, context);
         writer.Begin(ref Superblock, copyBFirst);
         while (writer.IsBusy) io.Turn();
-        if (writer.Result < 0) throw new UserErrorException($"{Cache.Name}: writing the superblock failed with errno {-writer.Result}");
+        if (writer.Result < 0)
+            throw new UserErrorException($"{Cache.Name}: writing the superblock failed with errno {-writer.Result}");
     }
 
     private LogEnd EndAt(long position, long sequence, uint checksum)

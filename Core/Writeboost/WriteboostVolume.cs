@@ -10,8 +10,8 @@ using Weir.Core.Writeboost.Queue;
 namespace Weir.Core.Writeboost;
 
 /// <summary>
-/// The engine <c>writeboost</c>: a log-structured write cache, rebuilt from dm-lc and dm-writeboost (seeds 000, 001, 003).
-/// This class holds what the queue threads share; their work is in <see cref="WriteboostQueue"/>.
+/// The engine <c>writeboost</c>: a log-structured write cache, rebuilt from dm-lc and dm-writeboost (seeds 000, 001,
+/// 003). This class holds what the queue threads share; their work is in <see cref="WriteboostQueue"/>.
 /// </summary>
 public sealed unsafe partial class WriteboostVolume : IVolume
 {
@@ -161,7 +161,8 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         if (!Index.MarkRotten(slot)) return;
         Interlocked.Increment(ref _rottenBlocks);
         long position = Log.Table.PositionOf(slot);
-        Options.Log($"{Cache.Name}: block {Index.KeyOf(slot)} in segment {Geometry.SegmentOf(position)}, slot {Geometry.SlotOf(position)} is rotten: it reads EIO");
+        Options.Log($"{Cache.Name}: block {Index.KeyOf(slot)} in segment {Geometry.SegmentOf(position)}, slot "
+            + $"{Geometry.SlotOf(position)} is rotten: it reads EIO");
     }
 
     internal void SettleClean()

@@ -90,10 +90,13 @@ internal static class ServeCommand
         public ServingSpec Read(ParseResult result, string name)
         {
             string frontend = result.GetValue(Frontend)!;
-            if (frontend == "ublk") throw new UserErrorException("the ublk frontend is not in this version; use nbd", 2);
-            if (frontend != "nbd") throw new UserErrorException($"unknown frontend '{frontend}'; this version has: nbd", 2);
+            if (frontend == "ublk")
+                throw new UserErrorException("the ublk frontend is not in this version; use nbd", 2);
+            if (frontend != "nbd")
+                throw new UserErrorException($"unknown frontend '{frontend}'; this version has: nbd", 2);
             int queues = result.GetValue(Queues);
-            if (queues is < 1 or > QueuesMax) throw new UserErrorException($"--queues {queues}: expected 1 to {QueuesMax}", 2);
+            if (queues is < 1 or > QueuesMax)
+                throw new UserErrorException($"--queues {queues}: expected 1 to {QueuesMax}", 2);
             string[] listen = result.GetValue(Listen) ?? [];
             if (listen.Length == 0) listen = [ServingSpec.DefaultAddress(name)];
             return new ServingSpec(listen, result.GetValue(Control), queues);

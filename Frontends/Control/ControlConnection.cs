@@ -16,7 +16,9 @@ internal sealed unsafe class ControlConnection(int fd) : IDisposable
 
     private int _fd = fd;
 
-    /// <summary>The text up to the first newline or the end; null when it is too long or the other side failed.</summary>
+    /// <summary>
+    /// The text up to the first newline or the end; null when it is too long or the other side failed.
+    /// </summary>
     public string? ReadLine()
     {
         byte[] line = new byte[LineBytesMax];

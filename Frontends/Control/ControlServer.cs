@@ -47,7 +47,9 @@ internal sealed class ControlServer : IDisposable
         _ = Libc.Unlink(_path);
     }
 
-    /// <summary>Waits, but not for ever, until the answers under way are written: the process ends after this.</summary>
+    /// <summary>
+    /// Waits, but not for ever, until the answers under way are written: the process ends after this.
+    /// </summary>
     public void Drain()
     {
         for (int waitedMs = 0; waitedMs < DrainPatienceMs && Volatile.Read(ref _answering) > 0; waitedMs++)

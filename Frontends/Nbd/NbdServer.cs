@@ -93,7 +93,9 @@ internal sealed class NbdServer : IServing
         }
     }
 
-    /// <summary>Starts the threads and serves. When one cannot, the others are stopped and its error is thrown.</summary>
+    /// <summary>
+    /// Starts the threads and serves. When one cannot, the others are stopped and its error is thrown.
+    /// </summary>
     public static NbdServer Start(NbdServerOptions options)
     {
         NbdServer server = new(options);

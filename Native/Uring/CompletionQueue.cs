@@ -3,7 +3,9 @@ using System.Threading;
 
 namespace Weir.Native.Uring;
 
-/// <summary>The completion side of the shared memory: the kernel alone writes the tail, we alone write the head.</summary>
+/// <summary>
+/// The completion side of the shared memory: the kernel alone writes the tail, we alone write the head.
+/// </summary>
 public unsafe struct CompletionQueue
 {
     private readonly uint* _kernelHead;
@@ -27,7 +29,9 @@ public unsafe struct CompletionQueue
     /// <summary>Completions to collect.</summary>
     public readonly uint Ready => Volatile.Read(ref *_kernelTail) - _head;
 
-    /// <summary>Copies out up to the length of <paramref name="batch"/>, frees their places, returns how many.</summary>
+    /// <summary>
+    /// Copies out up to the length of <paramref name="batch"/>, frees their places, returns how many.
+    /// </summary>
     public int CopyOut(Span<io_uring_cqe> batch)
     {
         int count = (int)Math.Min(Ready, (uint)batch.Length);

@@ -41,7 +41,9 @@ public static unsafe class Features
         Errno.ENOSYS => $"this kernel ({Release()}) has no io_uring; Weir needs Linux {OldestKernel} or newer",
         Errno.EPERM => Disabled() switch
         {
-            "2" => "io_uring is disabled for everyone; an administrator enables it with: sysctl kernel.io_uring_disabled=0",
+            "2" =>
+                "io_uring is disabled for everyone; an administrator enables it with: sysctl "
+                    + "kernel.io_uring_disabled=0",
             "1" => "io_uring is disabled for this user; run as root, join the group of sysctl kernel.io_uring_group, "
                 + "or have an administrator run: sysctl kernel.io_uring_disabled=0",
             _ => "io_uring is forbidden here, likely by a seccomp filter of the container; "
@@ -71,7 +73,8 @@ public static unsafe class Features
     }
 
     private static NativeException TooOld(string missing) => new(
-        $"this kernel's io_uring ({Release()}) lacks {missing}; Weir needs Linux {OldestKernel} or newer", Errno.EINVAL);
+        $"this kernel's io_uring ({Release()}) lacks {missing}; Weir needs Linux {OldestKernel} or newer",
+            Errno.EINVAL);
 
     private static string Release() => ReadLine("/proc/sys/kernel/osrelease") ?? "unknown release";
 

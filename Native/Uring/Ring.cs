@@ -78,7 +78,9 @@ public sealed unsafe class Ring : IDisposable
     public int Register(uint opcode, void* argument, uint count) =>
         (int)Libc.Result(LibcImports.syscall4(__NR_io_uring_register, _fd, (nint)opcode, (nint)argument, (nint)count));
 
-    /// <summary>An empty table of <paramref name="count"/> registered files or buffers, to be filled by updates.</summary>
+    /// <summary>
+    /// An empty table of <paramref name="count"/> registered files or buffers, to be filled by updates.
+    /// </summary>
     public int RegisterSparse(bool files, uint count)
     {
         io_uring_rsrc_register argument = default;
@@ -145,7 +147,9 @@ public sealed unsafe class Ring : IDisposable
         Libc.Map(length, Const.PROT_READ | Const.PROT_WRITE, Const.MAP_SHARED | Const.MAP_POPULATE, _fd, (long)offset),
         "cannot map io_uring's queues");
 
-    /// <summary>Every word that we form a pointer to lies inside the mapping: pointers come from the kernel's numbers.</summary>
+    /// <summary>
+    /// Every word that we form a pointer to lies inside the mapping: pointers come from the kernel's numbers.
+    /// </summary>
     private void CheckOffsets(in io_uring_params parameters)
     {
         ref readonly io_sqring_offsets sq = ref parameters.sq_off;

@@ -9,7 +9,8 @@ namespace Weir.Native.Uring;
 public static unsafe class Sqe
 {
     /// <summary>Reads <paramref name="lengthBytes"/> at <paramref name="offset"/>; -1 reads a stream.</summary>
-    public static void Read(io_uring_sqe* sqe, FileRef file, void* buffer, uint lengthBytes, long offset, ulong userData) =>
+    public static void Read(
+        io_uring_sqe* sqe, FileRef file, void* buffer, uint lengthBytes, long offset, ulong userData) =>
         Write(sqe, UringOp.IORING_OP_READ, file, (ulong)offset, (ulong)buffer, lengthBytes, 0, userData);
 
     /// <summary>Reads into a registered buffer that holds the whole range.</summary>
@@ -21,7 +22,8 @@ public static unsafe class Sqe
     }
 
     /// <summary>Writes <paramref name="lengthBytes"/> at <paramref name="offset"/>.</summary>
-    public static void Write(io_uring_sqe* sqe, FileRef file, void* buffer, uint lengthBytes, long offset, ulong userData) =>
+    public static void Write(
+        io_uring_sqe* sqe, FileRef file, void* buffer, uint lengthBytes, long offset, ulong userData) =>
         Write(sqe, UringOp.IORING_OP_WRITE, file, (ulong)offset, (ulong)buffer, lengthBytes, 0, userData);
 
     /// <summary>Writes from a registered buffer that holds the whole range.</summary>

@@ -29,7 +29,8 @@ public sealed class ByteSizeTests
     {
         UserErrorException error = Assert.Throws<UserErrorException>(() => ByteSize.Parse(text, "--segment-size"));
         Assert.Equal(2, error.ExitCode);
-        Assert.StartsWith("--segment-size: '" + text + "' is not a size", error.Message, System.StringComparison.Ordinal);
+        Assert.StartsWith(
+            "--segment-size: '" + text + "' is not a size", error.Message, System.StringComparison.Ordinal);
     }
 
     [Theory]

@@ -108,7 +108,9 @@ internal sealed class TemporaryFile : IDisposable
 
     public string Path { get; }
 
-    /// <summary>What is in it; unlike File.ReadAllBytes it takes no lock, and so is not refused while a device is open.</summary>
+    /// <summary>
+    /// What is in it; unlike File.ReadAllBytes it takes no lock, and so is not refused while a device is open.
+    /// </summary>
     public unsafe byte[] Read()
     {
         int fd = Libc.Open(Path, Const.O_RDONLY | Const.O_CLOEXEC);

@@ -76,7 +76,8 @@ public sealed class BadInputTests : IDisposable
         string cache = Cache();
         File.CreateSymbolicLink(_folder.PathOf("link"), cache);
         Assert.Equal(0, WeirProcess.Tool("ln", cache, _folder.PathOf("hard")).ExitCode);
-        foreach (string other in new[] { cache, _folder.PathOf("link"), _folder.PathOf("hard"), $"slow:{cache}?seek=1ms" })
+        foreach (
+            string other in new[] { cache, _folder.PathOf("link"), _folder.PathOf("hard"), $"slow:{cache}?seek=1ms" })
             Refused(1, "backing device too", () => Serve("writeboost", "--cache", cache, "--backing", other));
     }
 
@@ -113,7 +114,8 @@ public sealed class BadInputTests : IDisposable
     {
         (string cache, string backing) = Used();
         string other = _folder.File("other", new FileInfo(backing).Length);
-        Refused(1, "belongs to another backing device", () => Serve("writeboost", "--cache", cache, "--backing", other));
+        Refused(
+            1, "belongs to another backing device", () => Serve("writeboost", "--cache", cache, "--backing", other));
     }
 
     [Fact]
@@ -138,7 +140,8 @@ public sealed class BadInputTests : IDisposable
         (string cache, string backing) = Used();
         Overwrite(cache, 100, 0xff, 0xfe);
         Overwrite(cache, SuperblockCopyB + 100, 0xff, 0xfe);
-        Refused(1, "both superblock copies are damaged", () => Serve("writeboost", "--cache", cache, "--backing", backing));
+        Refused(
+            1, "both superblock copies are damaged", () => Serve("writeboost", "--cache", cache, "--backing", backing));
     }
 
     /// <summary>One damaged copy is no reason to refuse: it is said, and mended.</summary>
@@ -152,7 +155,8 @@ public sealed class BadInputTests : IDisposable
         using (WeirProcess weir = WeirProcess.Serve(_folder, "writeboost", "--cache", cache, "--backing", backing))
         {
             WeirProcess.Until(() => weir.Error.Contains(name + " is damaged", StringComparison.Ordinal), "the warning");
-            using (Nbd.NbdClient client = weir.Connect()) Assert.Equal(Nbd.Wire.Random(8192, 1), client.Read(4096, 8192));
+            using (Nbd.NbdClient client = weir.Connect())
+                Assert.Equal(Nbd.Wire.Random(8192, 1), client.Read(4096, 8192));
             weir.Stop();
         }
         Overwrite(cache, SuperblockCopyB - offset + 100, 0xff, 0xfe);
@@ -183,7 +187,8 @@ public sealed class BadInputTests : IDisposable
             WeirProcess.Run(["serve", "writeboost", "--cache", cache, "--backing", otherBacking, .. listen]));
         Refused(1, "in use by another weir", () =>
             WeirProcess.Run(["serve", "writeboost", "--cache", otherCache, "--backing", backing, .. listen]));
-        Refused(1, "in use by another weir", () => WeirProcess.Run("format", "writeboost", "--cache", cache, "--force"));
+        Refused(
+            1, "in use by another weir", () => WeirProcess.Run("format", "writeboost", "--cache", cache, "--force"));
         Refused(1, "in use", () => Serve("writeboost", "--cache", otherCache, "--backing", otherBacking));
         weir.Stop();
     }
@@ -218,7 +223,9 @@ public sealed class BadInputTests : IDisposable
         Refused(2, words, () => WeirProcess.Run(arguments));
     }
 
-    /// <summary>Nobody listens at the control socket: not a usage error, but an answer within one line all the same.</summary>
+    /// <summary>
+    /// Nobody listens at the control socket: not a usage error, but an answer within one line all the same.
+    /// </summary>
     [Fact]
     public void NobodyIsServed()
     {

@@ -30,7 +30,8 @@ public sealed class CrashTests(ITestOutputHelper output)
         ledger.Acknowledge(first);
         LedgerWrite second = ledger.Submit(8, 8, fua: false);
         byte[] onlySecond = [.. new byte[8 * Ledger.SectorBytes], .. Ledger.DataOf(second)];
-        Assert.Contains("something submitted after it survived", ledger.Judge(onlySecond, false)[0], StringComparison.Ordinal);
+        Assert.Contains(
+            "something submitted after it survived", ledger.Judge(onlySecond, false)[0], StringComparison.Ordinal);
 
         ledger = new Ledger(8);
         ledger.Acknowledge(ledger.Submit(0, 8, fua: false));
@@ -41,10 +42,12 @@ public sealed class CrashTests(ITestOutputHelper output)
         ledger = new Ledger(8);
         ledger.Acknowledge(ledger.Submit(0, 8, fua: false));
         Ledger.AcknowledgeFlush(ledger.SubmitFlush());
-        Assert.Contains("was flushed", ledger.Judge(new byte[8 * Ledger.SectorBytes], false)[0], StringComparison.Ordinal);
+        Assert.Contains(
+            "was flushed", ledger.Judge(new byte[8 * Ledger.SectorBytes], false)[0], StringComparison.Ordinal);
 
         ledger = new Ledger(1);
-        Assert.Contains("never written", ledger.Judge(Ledger.DataOf(new Ledger(1).Submit(0, 1, false)), true)[0], StringComparison.Ordinal);
+        Assert.Contains("never written", ledger.Judge(Ledger.DataOf(new Ledger(1).Submit(0, 1, false)), true)[0],
+            StringComparison.Ordinal);
     }
 
     /// <summary>

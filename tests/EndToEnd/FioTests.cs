@@ -73,7 +73,8 @@ public sealed class FioTests
     public void PassthroughIsVerifiedTheSameWay()
     {
         using TestFolder folder = new();
-        using WeirProcess weir = WeirProcess.Serve(folder, "passthrough", "--backing", folder.File("backing", 64 << 20));
+        using WeirProcess weir = WeirProcess.Serve(
+            folder, "passthrough", "--backing", folder.File("backing", 64 << 20));
         Verified(Fio(folder, weir, "--rw=randrw", "--bsrange=512-256k", "--size=48M"));
         weir.Stop();
     }

@@ -4,7 +4,9 @@ using System.Collections.Generic;
 
 namespace Weir.Tests.EndToEnd;
 
-/// <summary>One write of a client, and when it was submitted, acknowledged and covered by an acknowledged flush.</summary>
+/// <summary>
+/// One write of a client, and when it was submitted, acknowledged and covered by an acknowledged flush.
+/// </summary>
 internal sealed class LedgerWrite
 {
     public required long Tag { get; init; }
@@ -117,7 +119,8 @@ internal sealed class Ledger(int sectorCount)
         long tag = BinaryPrimitives.ReadInt64LittleEndian(bytes);
         if (!bytes[16..].SequenceEqual(bytes[..^16])) wrong.Add($"sector {sector} is torn");
         if (tag == 0) return 0;
-        if (BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]) != sector) wrong.Add($"sector {sector} has another's data");
+        if (BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]) != sector)
+            wrong.Add($"sector {sector} has another's data");
         int version = _versions[sector].FindIndex(write => write.Tag == tag);
         if (version < 0) wrong.Add($"sector {sector} has tag {tag}, which was never written there or is long gone");
         return version + 1;

@@ -76,7 +76,8 @@ internal sealed class LedgerClient(Ledger ledger, Random random)
     {
         while (true)
         {
-            int count = random.Next(4) switch { 0 => random.Next(1, 8), 1 => 8 * random.Next(1, SectorsMax / 8), _ => 8 };
+            int count =
+                random.Next(4) switch { 0 => random.Next(1, 8), 1 => 8 * random.Next(1, SectorsMax / 8), _ => 8 };
             int first = random.Next(ledger.SectorCount - count);
             if (count % 8 == 0) first &= ~7;
             if (ledger.IsFree(first, count)) return (first, count);

@@ -135,7 +135,8 @@ public sealed class ProcessTests : IDisposable
     public void TcpIsServedOnThisMachineOnly()
     {
         using WeirProcess weir = Serve("--listen", "tcp:0");
-        string uri = weir.Text("uri").Split(' ').Single(address => address.StartsWith("nbd:", StringComparison.Ordinal));
+        string uri = weir.Text("uri").Split(' ').Single(
+            address => address.StartsWith("nbd:", StringComparison.Ordinal));
         Assert.StartsWith("nbd://127.0.0.1:", uri, StringComparison.Ordinal);
         Assert.Equal($"{64 << 20}", WeirProcess.Tool("nbdinfo", "--size", uri).Output.Trim());
         weir.Stop();
@@ -151,7 +152,8 @@ public sealed class ProcessTests : IDisposable
             using (NbdClient client = weir.Connect()) client.Write(2 << 20, data);
             weir.Stop();
         }
-        (string cache, string backing) = (TestFolder.HashOf(_folder.PathOf("cache")), TestFolder.HashOf(_folder.PathOf("backing")));
+        (string cache, string backing) = (
+            TestFolder.HashOf(_folder.PathOf("cache")), TestFolder.HashOf(_folder.PathOf("backing")));
         string memory = string.Join(' ', Directory.GetFiles("/dev/shm").Order());
         using (WeirProcess weir = Serve("--read-only"))
         {
@@ -167,7 +169,9 @@ public sealed class ProcessTests : IDisposable
         Assert.Equal(backing, TestFolder.HashOf(_folder.PathOf("backing")));
     }
 
-    /// <summary>One connection, warmed up; then the queue's thread allocates not one byte more, whatever is asked.</summary>
+    /// <summary>
+    /// One connection, warmed up; then the queue's thread allocates not one byte more, whatever is asked.
+    /// </summary>
     [Fact]
     public void NothingIsAllocatedUnderLoad()
     {
@@ -206,11 +210,15 @@ public sealed class ProcessTests : IDisposable
         string[] arguments = Arguments();
         string binary = _folder.PathOf("weir");
         File.Copy(WeirProcess.Binary, binary);
-        foreach (string path in Directory.GetFiles(_folder.Path)) File.SetUnixFileMode(path, (UnixFileMode)0b111_111_111);
+        foreach (string path in Directory.GetFiles(_folder.Path))
+            File.SetUnixFileMode(path, (UnixFileMode)0b111_111_111);
         File.SetUnixFileMode(_folder.Path, (UnixFileMode)0b111_111_111);
-        string[] drop = Environment.UserName == "root" ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
+        string[] drop = Environment.UserName == "root"
+            ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+            : [];
         using WeirProcess weir = WeirProcess.StartProgram(
-            [.. drop, "prlimit", "--memlock=524288", binary, "serve", .. arguments, "--listen", "unix:" + _folder.PathOf("nbd"),
+            [.. drop, "prlimit", "--memlock=524288", binary, "serve", .. arguments, "--listen",
+                "unix:" + _folder.PathOf("nbd"),
                 "--control", _folder.PathOf("control")], _folder.PathOf("control"));
         Assert.True(weir.FirstLine().StartsWith("weir: ready", StringComparison.Ordinal), weir.Error);
         _folder.Remember(weir);

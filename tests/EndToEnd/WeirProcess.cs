@@ -125,7 +125,8 @@ internal sealed class WeirProcess : IDisposable
     public static Outcome Run(params string[] arguments) => Tool(Binary, arguments);
 
     /// <summary>Any program. One that is missing is a failure, not a reason to skip.</summary>
-    public static Outcome Tool(string program, params string[] arguments) => ToolIn(Path.GetTempPath(), program, arguments);
+    public static Outcome Tool(string program, params string[] arguments) =>
+        ToolIn(Path.GetTempPath(), program, arguments);
 
     public static Outcome ToolIn(string folder, string program, params string[] arguments)
     {

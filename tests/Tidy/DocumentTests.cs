@@ -21,7 +21,8 @@ public sealed partial class DocumentTests
     [Fact]
     public void ShellBlocksRun()
     {
-        string[] blocks = Documents.SelectMany(file => ShellBlock().Matches(file.Text)).Select(m => m.Groups[1].Value).ToArray();
+        string[] blocks =
+            Documents.SelectMany(file => ShellBlock().Matches(file.Text)).Select(m => m.Groups[1].Value).ToArray();
         Assert.NotEmpty(blocks);
         foreach (string block in blocks) Assert.Equal(("", 0), Run(block));
     }
@@ -73,7 +74,8 @@ public sealed partial class DocumentTests
         foreach (Match weir in WeirCommand().Matches(text))
         {
             Outcome help = WeirProcess.Run(weir.Groups[1].Value, "--help");
-            if (!help.Output.Contains($"weir {weir.Groups[1].Value} ", StringComparison.Ordinal)) yield return weir.Value;
+            if (!help.Output.Contains($"weir {weir.Groups[1].Value} ", StringComparison.Ordinal))
+                yield return weir.Value;
             foreach (Match option in Option().Matches(weir.Groups[2].Value))
                 if (!help.Output.Contains(option.Value, StringComparison.Ordinal)) yield return weir.Value;
         }
@@ -86,7 +88,8 @@ public sealed partial class DocumentTests
         {
             WorkingDirectory = folder.Path, RedirectStandardError = true, RedirectStandardOutput = true,
         };
-        start.Environment["PATH"] = Path.GetDirectoryName(WeirProcess.Binary) + ":" + Environment.GetEnvironmentVariable("PATH");
+        start.Environment["PATH"] =
+            Path.GetDirectoryName(WeirProcess.Binary) + ":" + Environment.GetEnvironmentVariable("PATH");
         using Process process = Process.Start(start)!;
         process.OutputDataReceived += static (_, _) => { };
         process.BeginOutputReadLine();

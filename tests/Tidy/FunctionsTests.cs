@@ -76,7 +76,8 @@ public sealed class FunctionsTests
     [Fact]
     public void LineNumbersSurviveStripping()
     {
-        Function function = Functions.In(CodeText.Strip("/*\n\n*/ class A\n{\n\n    void F()\n    {\n    }\n}\n")).Single();
+        Function function = Functions.In(
+            CodeText.Strip("/*\n\n*/ class A\n{\n\n    void F()\n    {\n    }\n}\n")).Single();
         Assert.Equal(6, function.FirstLine);
         Assert.Equal("void F()", function.Header);
     }

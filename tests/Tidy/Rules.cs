@@ -19,7 +19,8 @@ internal static partial class Rules
     public static IEnumerable<string> FunctionSize(SourceFile file) => !file.IsCSharp ? [] :
         from function in Functions.In(file.Code)
         where function.LineCount > FunctionLinesMax
-        select $"{file.Path}:{function.FirstLine}: a function of {function.LineCount} lines; at most {FunctionLinesMax}";
+        select $"{file.Path}:{function.FirstLine}: a function of {function.LineCount} lines; at most "
+            + $"{FunctionLinesMax}";
 
     public static IEnumerable<string> LineLength(SourceFile file) =>
         !file.IsCSharp && !file.Path.EndsWith(".sh", StringComparison.Ordinal) ? [] :
@@ -40,7 +41,9 @@ internal static partial class Rules
     public static IEnumerable<string> SkippedTests(SourceFile file) =>
         file.IsCSharp ? Matches(file, file.Code, SkipMark(), "a skipped test") : [];
 
-    /// <summary>File-scoped namespace as the folder says; Core/Device is Devices, because a class is called Device.</summary>
+    /// <summary>
+    /// File-scoped namespace as the folder says; Core/Device is Devices, because a class is called Device.
+    /// </summary>
     public static IEnumerable<string> Namespaces(SourceFile file)
     {
         Match declared = NamespaceLine().Match(file.Code);

@@ -53,7 +53,8 @@ internal static class SourceTree
     private static string FindRoot()
     {
         string? folder = AppContext.BaseDirectory;
-        while (folder != null && !File.Exists(Path.Combine(folder, "Weir.slnx"))) folder = Path.GetDirectoryName(folder);
+        while (folder != null && !File.Exists(Path.Combine(folder, "Weir.slnx")))
+            folder = Path.GetDirectoryName(folder);
         return folder ?? throw new InvalidOperationException("Weir.slnx is not above " + AppContext.BaseDirectory);
     }
 }

@@ -35,6 +35,9 @@ public sealed class TidyTests
     public void FunctionsAreShort() => Holds(Rules.FunctionSize);
 
     [Fact]
+    public void LinesAreShort() => Holds(Rules.LineLength);
+
+    [Fact]
     public void NothingNamesOneMachine() => Holds(Rules.MachinePaths);
 
     [Fact]
@@ -69,7 +72,8 @@ public sealed class TidyTests
     }
 
     private static string FunctionOf(int statements) =>
-        "class A\n{\n    void F()\n    {\n" + string.Concat(Enumerable.Repeat("        x();\n", statements)) + "    }\n}\n";
+        "class A\n{\n    void F()\n    {\n" + string.Concat(
+            Enumerable.Repeat("        x();\n", statements)) + "    }\n}\n";
 
     [Theory]
     [InlineData("cd /wo" + "rk/x")]

@@ -79,7 +79,8 @@ public sealed unsafe class BlockIndexTests
                     long position = first + i;
                     index.Insert((ulong)block, s_geometry.PhysicalSlot(position), 0xFF, 0);
                     long seen = Volatile.Read(ref newest[block]);
-                    while (seen < position && Interlocked.CompareExchange(ref newest[block], position, seen) != seen) seen = newest[block];
+                    while (seen < position && Interlocked.CompareExchange(ref newest[block], position, seen) != seen)
+                        seen = newest[block];
                     int found = index.Lookup((ulong)block, versions);
                     Assert.Equal(1, found);
                     Assert.True(versions[0].Position >= position);

@@ -16,7 +16,8 @@ public sealed unsafe class FormatTests
         Assert.Equal(4096, sizeof(RecordHeader));
         Assert.Equal(4096, sizeof(Superblock));
         Assert.True(256 + (RecordHeader.MaxEntries * LogEntry.Bytes) <= 4092);
-        AssertOffsets<LogEntry>((nameof(LogEntry.Value), 0), (nameof(LogEntry.Device), 9), (nameof(LogEntry.Sectors), 10), (nameof(LogEntry.Kind), 11));
+        AssertOffsets<LogEntry>((nameof(LogEntry.Value), 0), (nameof(LogEntry.Device), 9),
+            (nameof(LogEntry.Sectors), 10), (nameof(LogEntry.Kind), 11));
         AssertOffsets<RecordHeader>(
             (nameof(RecordHeader.Magic), 0), (nameof(RecordHeader.Version), 8), (nameof(RecordHeader.EntryCount), 12),
             (nameof(RecordHeader.CacheId), 16), (nameof(RecordHeader.Nonce), 32), (nameof(RecordHeader.Epoch), 48),
@@ -26,7 +27,8 @@ public sealed unsafe class FormatTests
         AssertOffsets<Superblock>(
             (nameof(Superblock.Magic), 0), (nameof(Superblock.Version), 8), (nameof(Superblock.Flags), 12),
             (nameof(Superblock.CacheId), 16), (nameof(Superblock.Secret), 32), (nameof(Superblock.Generation), 48),
-            (nameof(Superblock.Epoch), 56), (nameof(Superblock.SegmentBytes), 64), (nameof(Superblock.SegmentCount), 68),
+            (nameof(Superblock.Epoch), 56), (nameof(Superblock.SegmentBytes), 64), (nameof(Superblock.SegmentCount),
+                68),
             (nameof(Superblock.MarkPosition), 72), (nameof(Superblock.MarkSequence), 80),
             (nameof(Superblock.SettledPosition), 88), (nameof(Superblock.SettledSequence), 96),
             (nameof(Superblock.MarkChecksum), 104), (nameof(Superblock.SettledChecksum), 108),
@@ -112,7 +114,8 @@ public sealed unsafe class FormatTests
 
     private static void AssertOffsets<T>(params (string Field, int Offset)[] fields)
     {
-        foreach ((string field, int offset) in fields) Assert.Equal((field, offset), (field, (int)Marshal.OffsetOf<T>(field)));
+        foreach ((string field, int offset) in fields)
+            Assert.Equal((field, offset), (field, (int)Marshal.OffsetOf<T>(field)));
     }
 
     private static Superblock Sample()

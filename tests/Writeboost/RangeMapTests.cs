@@ -26,7 +26,8 @@ public sealed class RangeMapTests
                 int start = random.Below(Blocks - 1), length = 1 + random.Below(Blocks - start);
                 Assert.True(map.TryTakeBudget());
                 map.Insert((ulong)start, length, position);
-                for (int block = start; block < start + length; block++) model[block] = Math.Max(model[block], position);
+                for (int block = start; block < start + length; block++)
+                    model[block] = Math.Max(model[block], position);
                 if (random.Chance(10)) RemoveBelow(map, model, random.Below((int)newest + 1));
                 for (int block = 0; block < Blocks; block++) Assert.Equal(model[block], map.PositionOver((ulong)block));
             }

@@ -52,7 +52,8 @@ public sealed class SegmentCursorTests(ITestOutputHelper output)
             while (Volatile.Read(ref _segment) < Segments - 1)
             {
                 if (random.Chance(10)) Flush();
-                else if (_cursor.TryReserve(random.Between(1, SegmentCursor.MaxTake), geometry, out Reservation taken)) Fill(taken);
+                else if (_cursor.TryReserve(random.Between(1, SegmentCursor.MaxTake), geometry, out Reservation taken))
+                    Fill(taken);
                 else OpenNext(first: false);
             }
         }
@@ -76,7 +77,8 @@ public sealed class SegmentCursorTests(ITestOutputHelper output)
 
         private void Flush()
         {
-            if (_cursor.Close(false, geometry, out long segment, out int start, out int end) != CloseResult.Closed) return;
+            if (_cursor.Close(false, geometry, out long segment, out int start, out int end) != CloseResult.Closed)
+                return;
             Close(segment, start, end);
             Interlocked.Increment(ref Flushes);
         }
@@ -87,7 +89,8 @@ public sealed class SegmentCursorTests(ITestOutputHelper output)
             for (int slot = taken.First; slot < end; slot++)
             {
                 if ((slot & (geometry.BoundarySlots - 1)) == 0)
-                    Close(taken.Segment, SegmentCursor.RecordOf(taken.RecordStart, slot - 1, geometry.BoundarySlots), slot);
+                    Close(taken.Segment, SegmentCursor.RecordOf(taken.RecordStart, slot - 1, geometry.BoundarySlots),
+                        slot);
                 else Assert.Equal(0, Interlocked.Or(ref _slots[At(taken.Segment, slot)], Mine) & Mine);
             }
         }

@@ -9,8 +9,8 @@ using Xunit;
 namespace Weir.Tests.Writeboost;
 
 /// <summary>
-/// Several queue threads on one small volume, on real rings and RAM devices: segments, RAM segments and the range budget
-/// run out all the time, write-back runs beside. Each thread owns every n-th block and checks what it reads.
+/// Several queue threads on one small volume, on real rings and RAM devices: segments, RAM segments and the range
+/// budget run out all the time, write-back runs beside. Each thread owns every n-th block and checks what it reads.
 /// </summary>
 public sealed unsafe class VolumeThreadsTests
 {
@@ -25,10 +25,12 @@ public sealed unsafe class VolumeThreadsTests
         {
             using RingContext io = new();
             if (life == 0) WriteboostFormat.Format(io, cache, 128 << 10, Guid.NewGuid);
-            WriteboostOptions options = new() { RamSegments = 4, RangeBudget = 16, IdleUs = 1000, SyncIntervalUs = 20_000 };
+            WriteboostOptions options =
+                new() { RamSegments = 4, RangeBudget = 16, IdleUs = 1000, SyncIntervalUs = 20_000 };
             WriteboostVolume volume = WriteboostVolume.Open(io, cache, backing, new PrivateMemory(), options);
             Worker[] workers = new Worker[Threads];
-            for (int i = 0; i < Threads; i++) workers[i] = new Worker(volume, i, expected, (ulong)((life * Threads) + i));
+            for (int i = 0; i < Threads; i++)
+                workers[i] = new Worker(volume, i, expected, (ulong)((life * Threads) + i));
             foreach (Worker worker in workers) worker.Join();
             Assert.Equal(VolumeState.Healthy, volume.Health.State);
         }
@@ -131,7 +133,8 @@ public sealed unsafe class VolumeThreadsTests
             byte* data = request->Data;
             *request = default;
             request->Data = data;
-            request->Kind = pick < 45 ? RequestKind.Write : pick < 90 ? RequestKind.Read : pick < 95 ? RequestKind.Flush : RequestKind.Discard;
+            request->Kind = pick < 45 ? RequestKind.Write : pick < 90 ? RequestKind.Read
+                : pick < 95 ? RequestKind.Flush : RequestKind.Discard;
             request->FrontendInt = block;
             if (request->Kind == RequestKind.Flush) return true;
             (request->OffsetBytes, request->LengthBytes) = ((long)block << 12, 4096);

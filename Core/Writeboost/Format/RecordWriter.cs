@@ -3,7 +3,9 @@ using Weir.Core.Base;
 
 namespace Weir.Core.Writeboost.Format;
 
-/// <summary>Builds record headers: the log's sealing and recovery's finishing of an earlier life use the same steps.</summary>
+/// <summary>
+/// Builds record headers: the log's sealing and recovery's finishing of an earlier life use the same steps.
+/// </summary>
 public static unsafe class RecordWriter
 {
     /// <summary>Clears <paramref name="header"/> and fills what places it in the chain.</summary>

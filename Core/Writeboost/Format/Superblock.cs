@@ -90,7 +90,8 @@ public unsafe struct Superblock
         readonly get
         {
             fixed (byte* identity = _identity)
-                return Encoding.UTF8.GetString(identity, new Span<byte>(identity, IdentityBytes).IndexOf((byte)0) is >= 0 and int end ? end : IdentityBytes);
+                return Encoding.UTF8.GetString(identity,
+                    new Span<byte>(identity, IdentityBytes).IndexOf((byte)0) is >= 0 and int end ? end : IdentityBytes);
         }
         set
         {

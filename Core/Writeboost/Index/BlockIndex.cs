@@ -51,8 +51,8 @@ public sealed unsafe class BlockIndex : IDisposable
     private long _dirtyCount;
 
     /// <summary>
-    /// An empty index over all slots of <paramref name="geometry"/>; with <paramref name="keepChecksums"/> it takes four
-    /// bytes more per slot, so that every read can be checked.
+    /// An empty index over all slots of <paramref name="geometry"/>; with <paramref name="keepChecksums"/> it takes
+    /// four bytes more per slot, so that every read can be checked.
     /// </summary>
     public BlockIndex(in Geometry geometry, SegmentTable table, bool keepChecksums)
     {
@@ -145,7 +145,9 @@ public sealed unsafe class BlockIndex : IDisposable
         Exit(head, first);
     }
 
-    /// <summary>The version in <paramref name="slot"/> is on the backing device now; it goes on serving reads.</summary>
+    /// <summary>
+    /// The version in <paramref name="slot"/> is on the backing device now; it goes on serving reads.
+    /// </summary>
     public void MarkClean(uint slot)
     {
         uint* head = HeadOf(_nodes[slot].Key);
@@ -162,8 +164,8 @@ public sealed unsafe class BlockIndex : IDisposable
     public bool IsLinked(uint slot) => (Volatile.Read(ref _nodes[slot].Flags) & LinkedFlag) != 0;
 
     /// <summary>
-    /// The 4 KiB at <paramref name="data"/> are what was logged in <paramref name="slot"/>, whose segment the caller has
-    /// pinned. Only with <see cref="KeepsChecksums"/>.
+    /// The 4 KiB at <paramref name="data"/> are what was logged in <paramref name="slot"/>, whose segment the caller
+    /// has pinned. Only with <see cref="KeepsChecksums"/>.
     /// </summary>
     public bool IsIntact(uint slot, byte* data) => Crc32C.Compute(data, Geometry.BlockBytes) == _checksums[slot];
 
@@ -240,7 +242,8 @@ public sealed unsafe class BlockIndex : IDisposable
     {
         uint keep = first;
         for (int i = 0; i < count; i++)
-            if (versions[i].Slot != keep && (versions[i].Sectors & ~_nodes[keep].Sectors) == 0) first = Unlink(first, versions[i].Slot);
+            if (versions[i].Slot != keep && (versions[i].Sectors & ~_nodes[keep].Sectors) == 0)
+                first = Unlink(first, versions[i].Slot);
         return first;
     }
 
@@ -273,7 +276,8 @@ public sealed unsafe class BlockIndex : IDisposable
         while (true)
         {
             uint value = Volatile.Read(ref *head);
-            if ((value & Latch) == 0 && Interlocked.CompareExchange(ref *head, value | Latch, value) == value) return value;
+            if ((value & Latch) == 0 && Interlocked.CompareExchange(ref *head, value | Latch, value) == value)
+                return value;
             spin.SpinOnce(sleep1Threshold: -1);
         }
     }

@@ -71,7 +71,9 @@ public sealed unsafe class RangeMap : IDisposable
         }
     }
 
-    /// <summary>Lays a range of <paramref name="blocks"/> blocks at <paramref name="position"/> over what is there.</summary>
+    /// <summary>
+    /// Lays a range of <paramref name="blocks"/> blocks at <paramref name="position"/> over what is there.
+    /// </summary>
     public void Insert(ulong key, long blocks, long position)
     {
         _latch.Enter();
@@ -116,7 +118,9 @@ public sealed unsafe class RangeMap : IDisposable
     private long Search(ulong key)
     {
         int low = FirstEndingAfter(key);
-        return low < _capacity && low < Volatile.Read(ref _count) && _intervals[low].Start <= key ? _intervals[low].Position : 0;
+        return low < _capacity && low < Volatile.Read(ref _count) && _intervals[low].Start <= key
+            ? _intervals[low].Position
+            : 0;
     }
 
     private int FirstEndingAfter(ulong key)
@@ -141,14 +145,16 @@ public sealed unsafe class RangeMap : IDisposable
             if (old.Start < range.Start) _scratch[made++] = old with { End = range.Start };
             if (old.Position > range.Position)
             {
-                Interval kept = old with { Start = Math.Max(old.Start, range.Start), End = Math.Min(old.End, range.End) };
+                Interval kept =
+                    old with { Start = Math.Max(old.Start, range.Start), End = Math.Min(old.End, range.End) };
                 if (from < kept.Start) _scratch[made++] = range with { Start = from, End = kept.Start };
                 _scratch[made++] = kept;
                 from = kept.End;
             }
         }
         if (from < range.End) _scratch[made++] = range with { Start = from };
-        if (high > low && _intervals[high - 1].End > range.End) _scratch[made++] = _intervals[high - 1] with { Start = range.End };
+        if (high > low && _intervals[high - 1].End > range.End)
+            _scratch[made++] = _intervals[high - 1] with { Start = range.End };
         return made;
     }
 

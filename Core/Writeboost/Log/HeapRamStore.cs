@@ -3,7 +3,9 @@ using Weir.Core.Io;
 
 namespace Weir.Core.Writeboost.Log;
 
-/// <summary>Plain memory in the place of a shared region: for a read-only volume, whose log never opens a segment.</summary>
+/// <summary>
+/// Plain memory in the place of a shared region: for a read-only volume, whose log never opens a segment.
+/// </summary>
 internal sealed unsafe class HeapRamStore : IRamStore
 {
     public string BootId => "";

@@ -2,7 +2,9 @@ using Weir.Core.Io;
 
 namespace Weir.Core.Writeboost.Log;
 
-/// <summary>One queue thread's way to the cache device for the log: record writes and flushes, and their completions.</summary>
+/// <summary>
+/// One queue thread's way to the cache device for the log: record writes and flushes, and their completions.
+/// </summary>
 public sealed unsafe class LogPort : IIoHandler
 {
     private const byte WriteStep = 1, FlushStep = 2;

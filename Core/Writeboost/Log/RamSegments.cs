@@ -109,7 +109,8 @@ public sealed unsafe class RamSegments : IDisposable
     public void Publish(int ram, int slot, long segment) => Volatile.Write(ref Stamps(ram)[slot], StampOf(segment));
 
     /// <summary>The slot was filled for segment <paramref name="segment"/>.</summary>
-    public bool IsPublished(int ram, int slot, long segment) => Volatile.Read(ref Stamps(ram)[slot]) == StampOf(segment);
+    public bool IsPublished(int ram, int slot, long segment) =>
+        Volatile.Read(ref Stamps(ram)[slot]) == StampOf(segment);
 
     /// <inheritdoc/>
     public void Dispose() => _region.Dispose();

@@ -32,7 +32,9 @@ public sealed unsafe class ReaderGate : System.IDisposable
     /// <summary>Queue <paramref name="queue"/> has finished.</summary>
     public void Exit(int queue) => Volatile.Write(ref *Counter(queue), *Counter(queue) + 1);
 
-    /// <summary>Waits until every reader that may have seen the former table has gone. Not from inside the gate.</summary>
+    /// <summary>
+    /// Waits until every reader that may have seen the former table has gone. Not from inside the gate.
+    /// </summary>
     public void Quiesce()
     {
         Interlocked.MemoryBarrier();

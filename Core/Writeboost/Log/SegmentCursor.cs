@@ -69,7 +69,9 @@ public struct SegmentCursor
     /// <summary>The word now.</summary>
     public readonly long Load() => Volatile.Read(in _word);
 
-    /// <summary>Header slot of the record that slot <paramref name="slot"/> belongs to, for a word's record field.</summary>
+    /// <summary>
+    /// Header slot of the record that slot <paramref name="slot"/> belongs to, for a word's record field.
+    /// </summary>
     public static int RecordOf(int recordField, int slot, int boundarySlots)
     {
         int boundary = slot & ~(boundarySlots - 1);
@@ -112,7 +114,9 @@ public struct SegmentCursor
             bool empty = next == start + 1;
             end = empty ? start : next;
             if (empty && !wholeSegment) return CloseResult.Empty;
-            long closed = wholeSegment || next == slots ? Pack(segment, start, slots + 1) : Pack(segment, next, next + 1);
+            long closed = wholeSegment || next == slots
+                ? Pack(segment, start, slots + 1)
+                : Pack(segment, next, next + 1);
             if (Interlocked.CompareExchange(ref _word, closed, word) != word) continue;
             return empty ? CloseResult.Empty : CloseResult.Closed;
         }
@@ -125,7 +129,9 @@ public struct SegmentCursor
     public void Park(long segment, in Geometry geometry) =>
         Interlocked.Exchange(ref _word, Pack(segment, 0, geometry.SlotsPerSegment + 1));
 
-    /// <summary>Position below which every slot has been reserved; an open record without a slot does not count.</summary>
+    /// <summary>
+    /// Position below which every slot has been reserved; an open record without a slot does not count.
+    /// </summary>
     public readonly long ReservedEnd(in Geometry geometry)
     {
         long word = Load();

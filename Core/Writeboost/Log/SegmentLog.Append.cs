@@ -30,13 +30,17 @@ public sealed unsafe partial class SegmentLog
         return ram;
     }
 
-    /// <summary><paramref name="count"/> more slots of the record at <paramref name="start"/> are published and indexed.</summary>
+    /// <summary>
+    /// <paramref name="count"/> more slots of the record at <paramref name="start"/> are published and indexed.
+    /// </summary>
     public void CountFilled(LogPort port, int ram, int start, int count)
     {
         if (Interlocked.Add(ref *CounterAt(ram, start), count) == Ready) Seal(port);
     }
 
-    /// <summary>The record <paramref name="start"/>..<paramref name="end"/> gets no more slots. Once per record, by its closer.</summary>
+    /// <summary>
+    /// The record <paramref name="start"/>..<paramref name="end"/> gets no more slots. Once per record, by its closer.
+    /// </summary>
     public void CloseRecord(LogPort port, int ram, int start, int end)
     {
         Invariant.Check(end > start);
@@ -45,10 +49,14 @@ public sealed unsafe partial class SegmentLog
         CountFilled(port, ram, start, Ready - (end - start - 1));
     }
 
-    /// <summary>Closes the open record, so that everything reserved so far can become durable. Returns that position.</summary>
+    /// <summary>
+    /// Closes the open record, so that everything reserved so far can become durable. Returns that position.
+    /// </summary>
     public long CloseOpenRecord(LogPort port) => Close(port, wholeSegment: false);
 
-    /// <summary>Gives up the rest of the open segment, so that write-back can have it. Returns the position after it.</summary>
+    /// <summary>
+    /// Gives up the rest of the open segment, so that write-back can have it. Returns the position after it.
+    /// </summary>
     public long CloseOpenSegment(LogPort port)
     {
         Close(port, wholeSegment: true);

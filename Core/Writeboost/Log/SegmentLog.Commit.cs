@@ -38,7 +38,9 @@ public sealed unsafe partial class SegmentLog
     /// <summary>Device flushes of the log in this life.</summary>
     public long FlushCount { get; private set; }
 
-    /// <summary>Wants everything below <paramref name="position"/> durable, soon; the queues are woken when it is.</summary>
+    /// <summary>
+    /// Wants everything below <paramref name="position"/> durable, soon; the queues are woken when it is.
+    /// </summary>
     public void RequestDurable(LogPort port, long position)
     {
         _commit.Enter();
@@ -94,7 +96,9 @@ public sealed unsafe partial class SegmentLog
         TryFlush(port);
     }
 
-    /// <summary>The device flush has ended. After a failed one nothing is certain: the volume stops. Called by the port.</summary>
+    /// <summary>
+    /// The device flush has ended. After a failed one nothing is certain: the volume stops. Called by the port.
+    /// </summary>
     public void FlushDone(LogPort port, int result)
     {
         if (result < 0 && !Mutant.Is(MutantId.R6FlushErrorIgnored))

@@ -43,7 +43,8 @@ public sealed unsafe partial class SegmentLog
     {
         int ram = SealRam();
         return ram >= 0
-            && (_sealSlot >= Volatile.Read(ref _segmentEnds[ram]) || Volatile.Read(ref *CounterAt(ram, _sealSlot)) == Ready);
+            && (_sealSlot >= Volatile.Read(ref _segmentEnds[ram])
+                || Volatile.Read(ref *CounterAt(ram, _sealSlot)) == Ready);
     }
 
     private int SealRam()

@@ -7,8 +7,8 @@ namespace Weir.Core.Writeboost.Log;
 
 /// <summary>
 /// What each physical segment holds now. Fields and writers: Sequence, Ram (set) by the opener of a segment; Ram
-/// (cleared) by whoever releases RAM segments; Pins by readers, under the index bucket's latch when rising; LastRecord by whoever
-/// seals, or by recovery; Ranges by the writers of range entries.
+/// (cleared) by whoever releases RAM segments; Pins by readers, under the index bucket's latch when rising; LastRecord
+/// by whoever seals, or by recovery; Ranges by the writers of range entries.
 /// </summary>
 public sealed unsafe class SegmentTable : IDisposable
 {
@@ -39,7 +39,9 @@ public sealed unsafe class SegmentTable : IDisposable
         return _geometry.Position(SequenceOf(physical), (int)physicalSlot & (_geometry.SlotsPerSegment - 1));
     }
 
-    /// <summary>Physical segment <paramref name="physical"/> now holds <paramref name="segment"/>, in RAM or not (-1).</summary>
+    /// <summary>
+    /// Physical segment <paramref name="physical"/> now holds <paramref name="segment"/>, in RAM or not (-1).
+    /// </summary>
     public void Assign(int physical, long segment, int ram)
     {
         Volatile.Write(ref At(physical)->LastRecord, 0);

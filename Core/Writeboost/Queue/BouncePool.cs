@@ -4,13 +4,16 @@ using Weir.Core.Base;
 
 namespace Weir.Core.Writeboost.Queue;
 
-/// <summary>A few aligned blocks for reads whose block comes from several places. One thread; empty is back-pressure.</summary>
+/// <summary>
+/// A few aligned blocks for reads whose block comes from several places. One thread; empty is back-pressure.
+/// </summary>
 public sealed unsafe class BouncePool : IDisposable
 {
     /// <summary>Blocks: at least one whole merge, enough that a few more can be under way.</summary>
     public const int Count = 128;
 
-    private readonly byte* _blocks = (byte*)NativeMemory.AlignedAlloc((nuint)Count * Geometry.BlockBytes, Geometry.BlockBytes);
+    private readonly byte* _blocks = (byte*)NativeMemory.AlignedAlloc(
+        (nuint)Count * Geometry.BlockBytes, Geometry.BlockBytes);
     private readonly int[] _free = new int[Count];
 
     /// <summary>All blocks free.</summary>

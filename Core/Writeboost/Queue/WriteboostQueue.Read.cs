@@ -13,7 +13,9 @@ public sealed unsafe partial class WriteboostQueue
 {
     private const byte DirectStep = 1, BounceStep = 2;
 
-    /// <summary>Operations that one block and the run before it can need: eight versions, the base, the run, to spare.</summary>
+    /// <summary>
+    /// Operations that one block and the run before it can need: eight versions, the base, the run, to spare.
+    /// </summary>
     private const int OpsPerBlock = 12;
 
     private readonly BouncePool _bounces = new();
@@ -95,8 +97,11 @@ public sealed unsafe partial class WriteboostQueue
             ref BlockVersion version = ref versions[i];
             if (version.Rotten) FailRotten(request, version);
             else if (version.Ram >= 0) CopyFromRam(target, version);
-            else if (single) ExtendRun(request, true, Geometry.OffsetOfPhysical(version.Slot), target, SegmentOf(version));
-            else ReadBounced(request, true, Geometry.OffsetOfPhysical(version.Slot), target, version.Sectors, SegmentOf(version));
+            else if (single)
+                ExtendRun(request, true, Geometry.OffsetOfPhysical(version.Slot), target, SegmentOf(version));
+            else
+                ReadBounced(request, true, Geometry.OffsetOfPhysical(version.Slot), target, version.Sectors,
+                    SegmentOf(version));
         }
         _counters.CountRead(versions, count, rest != 0 && !restIsZero);
         if (rest == 0) return;
@@ -136,7 +141,8 @@ public sealed unsafe partial class WriteboostQueue
     private void SubmitRun(Request* request)
     {
         if (_run.Blocks == 0) return;
-        IoOp* op = Start(request, DirectStep, _run.FromCache, _run.OffsetBytes, _run.Target, (long)_run.Blocks << Geometry.BlockShift);
+        IoOp* op = Start(request, DirectStep, _run.FromCache, _run.OffsetBytes, _run.Target,
+            (long)_run.Blocks << Geometry.BlockShift);
         (op->UserA, op->UserInt) = (_run.Segment, _run.Blocks);
         SubmitOp(op, _run.FromCache);
         _run = default;

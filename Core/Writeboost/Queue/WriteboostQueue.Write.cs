@@ -6,7 +6,8 @@ using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Queue;
 
-/// <content>Writes: each piece takes a log slot, is copied and checksummed in one pass, published and indexed.</content>
+/// <content>Writes: each piece takes a log slot, is copied and checksummed in one pass, published and
+/// indexed.</content>
 public sealed unsafe partial class WriteboostQueue
 {
     private bool TryFillWrite(Request* request)

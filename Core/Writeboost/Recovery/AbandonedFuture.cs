@@ -5,21 +5,27 @@ using Weir.Core.Writeboost.Format;
 namespace Weir.Core.Writeboost.Recovery;
 
 /// <summary>
-/// A record whose data was torn leaves a header that fits the chain. This life goes on at the next segment with the same
-/// sequence, and a later scan, for which the settled position lies far behind, must not meet two records that fit (R4).
+/// A record whose data was torn leaves a header that fits the chain. This life goes on at the next segment with the
+/// same sequence, and a later scan, for which the settled position lies far behind, must not meet two records that fit
+/// (R4).
 /// So the header goes. Only the segment where the log ends can hold one: the next segment's first header is overwritten
 /// by this life's first record.
 /// </summary>
 public static unsafe class AbandonedFuture
 {
-    /// <summary>Zeroes the headers that could follow <paramref name="superblock"/>'s settled position in its segment.</summary>
-    public static void Erase(in Superblock superblock, in Geometry geometry, BlockingIo io, DeviceQueue queue, Device cache)
+    /// <summary>
+    /// Zeroes the headers that could follow <paramref name="superblock"/>'s settled position in its segment.
+    /// </summary>
+    public static void Erase(
+        in Superblock superblock, in Geometry geometry, BlockingIo io, DeviceQueue queue, Device cache)
     {
         if (Mutant.Is(MutantId.R4FutureKept)) return;
         long position = superblock.SettledPosition;
         using AlignedMemory memory = new(2 * RecordHeader.Bytes);
         byte* zeroes = memory.Pointer + RecordHeader.Bytes;
-        for (int slot = geometry.SlotOf(position); slot != 0 && slot < geometry.SlotsPerSegment; slot = (slot | (geometry.BoundarySlots - 1)) + 1)
+        for (int slot = geometry.SlotOf(position);
+            slot != 0 && slot < geometry.SlotsPerSegment;
+            slot = (slot | (geometry.BoundarySlots - 1)) + 1)
         {
             long candidate = geometry.Position(geometry.SegmentOf(position), slot);
             io.Start(queue, IoKind.Read, geometry.OffsetOf(candidate), memory.Pointer, RecordHeader.Bytes);

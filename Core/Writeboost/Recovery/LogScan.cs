@@ -33,7 +33,8 @@ public sealed unsafe class LogScan : IDisposable
     private long _replayedEnd;
 
     /// <summary>A scan of <paramref name="cache"/> into <paramref name="replay"/>.</summary>
-    public LogScan(in Superblock superblock, in Geometry geometry, BlockingIo io, DeviceQueue queue, Device cache, Replay replay)
+    public LogScan(
+        in Superblock superblock, in Geometry geometry, BlockingIo io, DeviceQueue queue, Device cache, Replay replay)
     {
         _superblock = superblock;
         _geometry = geometry;
@@ -71,7 +72,8 @@ public sealed unsafe class LogScan : IDisposable
         {
             if (i % Window == 0) ReadHeaders(first + i, Math.Min(Window, _geometry.SegmentCount - i));
             RecordHeader* header = (RecordHeader*)(_headers.Pointer + (i % Window * RecordHeader.Bytes));
-            if (broken || !TryAccept(header, _geometry.Position(first + i, 0))) broken = NoteBreak(header, first + i, broken);
+            if (broken || !TryAccept(header, _geometry.Position(first + i, 0)))
+                broken = NoteBreak(header, first + i, broken);
             else WalkSegment(first + i, header->EntryCount + 1);
         }
         // All segments are in use: the break, if it is one, lies in the last.
@@ -126,7 +128,8 @@ public sealed unsafe class LogScan : IDisposable
     {
         if (!RecordHeader.IsValid(header, _superblock, position)) return false;
         NoteDurable(header);
-        bool follows = header->Sequence == NextSequence && header->PreviousChecksum == PreviousChecksum && IsOfItsTime(header);
+        bool follows = header->Sequence == NextSequence && header->PreviousChecksum == PreviousChecksum
+            && IsOfItsTime(header);
         if (!follows && !Mutant.Is(MutantId.R4ChainIgnored)) return false;
         // Known to be durable, as nearly all are: replayed from where it lies.
         bool settled = _pending.Count == 0 && header->EndPosition <= _durable;
@@ -147,8 +150,8 @@ public sealed unsafe class LogScan : IDisposable
 
     private void NoteDurable(RecordHeader* header) => _durable = Math.Max(_durable, header->DurablePosition);
 
-    // The chain ends before this segment. Headers beyond still tell how far D had come (R5): all that lie in the segment
-    // where the log ends, in the one where it should have gone on, and in later ones that were begun.
+    // The chain ends before this segment. Headers beyond still tell how far D had come (R5): all that lie in the
+    // segment where the log ends, in the one where it should have gone on, and in later ones that were begun.
     private bool NoteBreak(RecordHeader* header, long segment, bool alreadyBroken)
     {
         bool valid = RecordHeader.IsValid(header, _superblock, _geometry.Position(segment, 0));
@@ -172,7 +175,8 @@ public sealed unsafe class LogScan : IDisposable
 
     private void ReplayDurable()
     {
-        while (_pending.TryPeek(out PendingRecord? record) && record.EndPosition <= _durable) Replay(_pending.Dequeue());
+        while (_pending.TryPeek(out PendingRecord? record) && record.EndPosition <= _durable)
+            Replay(_pending.Dequeue());
     }
 
     private void Replay(PendingRecord record) => Replay(record.Position, record.Sequence, record.Entries);
@@ -188,7 +192,8 @@ public sealed unsafe class LogScan : IDisposable
     {
         if (EndPosition >= _durable || Mutant.Is(MutantId.R5RotIsTorn)) return;
         throw new UserErrorException(
-            $"{_cache.Name}: log record {NextSequence} in segment {_geometry.SegmentOf(EndPosition)} is damaged although it had been "
+            $"{_cache.Name}: log record {NextSequence} in segment {_geometry.SegmentOf(EndPosition)} is damaged "
+                + $"although it had been "
             + $"flushed (log ends at position {EndPosition}, flushed up to {_durable}); not serving");
     }
 
@@ -238,7 +243,9 @@ public sealed unsafe class LogScan : IDisposable
         for (int i = 0; i < record.Entries.Length; i++)
         {
             byte* data = _segment.Pointer + ((long)i << Geometry.BlockShift);
-            if (record.Entries[i].Kind == EntryKind.Data && Crc32C.Compute(data, Geometry.BlockBytes) != record.Entries[i].Value) return false;
+            if (record.Entries[i].Kind == EntryKind.Data
+                && Crc32C.Compute(data, Geometry.BlockBytes) != record.Entries[i].Value)
+                return false;
         }
         return true;
     }

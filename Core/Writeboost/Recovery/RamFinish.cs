@@ -13,7 +13,8 @@ namespace Weir.Core.Writeboost.Recovery;
 /// Slots that never were published become void entries; nobody was told that they are kept.
 /// </summary>
 public sealed unsafe class RamFinish(
-    Superblock superblock, Geometry geometry, RamSegments ram, BlockingIo io, DeviceQueue queue, Device cache, Replay replay)
+    Superblock superblock, Geometry geometry, RamSegments ram, BlockingIo io, DeviceQueue queue, Device cache,
+        Replay replay)
 {
     private long _sequence;
     private uint _checksum;

@@ -11,7 +11,9 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     /// <summary>Blocks and ranges replayed.</summary>
     public long EntryCount { get; private set; }
 
-    /// <summary>Replays the record at <paramref name="recordPosition"/>. In log order, though the index would take any.</summary>
+    /// <summary>
+    /// Replays the record at <paramref name="recordPosition"/>. In log order, though the index would take any.
+    /// </summary>
     public void Apply(long recordPosition, long sequence, ReadOnlySpan<LogEntry> entries)
     {
         long segment = geometry.SegmentOf(recordPosition);

@@ -13,7 +13,8 @@ public static unsafe class SuperblockReader
     /// next update begins with the other one: with copy B if <paramref name="copyBFirst"/>.
     /// </summary>
     /// <exception cref="UserErrorException">Neither copy is whole.</exception>
-    public static Superblock Read(BlockingIo io, DeviceQueue queue, Device cache, out string? damaged, out bool copyBFirst)
+    public static Superblock Read(
+        BlockingIo io, DeviceQueue queue, Device cache, out string? damaged, out bool copyBFirst)
     {
         if (cache.SizeBytes < Geometry.SuperblockRegionBytes)
             throw new UserErrorException($"{cache.Name}: too small for a cache: {cache.SizeBytes} bytes");
@@ -39,7 +40,9 @@ public static unsafe class SuperblockReader
     public static bool IsOurs(ReadOnlySpan<byte> head)
     {
         ulong a = BitConverter.ToUInt64(head);
-        ulong b = head.Length >= Superblock.CopyBOffset + 8 ? BitConverter.ToUInt64(head[(int)Superblock.CopyBOffset..]) : 0;
+        ulong b = head.Length >= Superblock.CopyBOffset + 8
+            ? BitConverter.ToUInt64(head[(int)Superblock.CopyBOffset..])
+            : 0;
         return a == Superblock.MagicValue || b == Superblock.MagicValue;
     }
 }

@@ -103,7 +103,8 @@ public sealed unsafe class Batch : IDisposable
     public void Clear() => BlockCount = RangeCount = PlaceCount = CoveredCount = SortedCount = 0;
 
     /// <summary>Bytes of slot <paramref name="slot"/> of the batch's segment number <paramref name="index"/>.</summary>
-    public byte* Data(int index, int slot) => _data + ((long)index * _geometry.SegmentBytes) + ((long)slot << Geometry.BlockShift);
+    public byte* Data(int index, int slot) =>
+        _data + ((long)index * _geometry.SegmentBytes) + ((long)slot << Geometry.BlockShift);
 
     /// <summary>Bytes of a place.</summary>
     public byte* Data(int place) => _data + ((long)place << Geometry.BlockShift);

@@ -55,7 +55,8 @@ public sealed class Reclaimer(WriteboostVolume volume)
     private void Forget(long first, long end)
     {
         int ranges = 0;
-        for (long segment = first; segment < end; segment++) ranges += _log.Table.RangesIn(_log.Geometry.Physical(segment));
+        for (long segment = first; segment < end; segment++)
+            ranges += _log.Table.RangesIn(_log.Geometry.Physical(segment));
         if (volume.Ranges.Entries > 0) RemoveVersions(first, end, coveredOnly: true);
         if (ranges > 0)
         {

@@ -38,7 +38,9 @@ public unsafe struct VectorList(IoVector* start)
     }
 }
 
-/// <summary>Memory for the pieces of the writes under way. A list's room is a block, which also serves as scratch.</summary>
+/// <summary>
+/// Memory for the pieces of the writes under way. A list's room is a block, which also serves as scratch.
+/// </summary>
 public sealed unsafe class VectorPool : IDisposable
 {
     /// <summary>Pieces of one write: a block's worth.</summary>

@@ -2,7 +2,8 @@ using Weir.Core.Base;
 
 namespace Weir.Core.Writeboost.Writeback;
 
-/// <content>After the backing device has it all: the mark. The segments are clean then and go on serving reads.</content>
+/// <content>After the backing device has it all: the mark. The segments are clean then and go on serving
+/// reads.</content>
 public sealed unsafe partial class WritebackEngine
 {
     private bool StartMark()
@@ -22,7 +23,8 @@ public sealed unsafe partial class WritebackEngine
         if (_superblocks.Result < 0)
         {
             _phase = Phase.Stuck;
-            _volume.Health.Worsen(VolumeState.Failed, $"cache device: superblock write failed with errno {-_superblocks.Result}");
+            _volume.Health.Worsen(
+                VolumeState.Failed, $"cache device: superblock write failed with errno {-_superblocks.Result}");
             _volume.WakeQueues();
             return false;
         }

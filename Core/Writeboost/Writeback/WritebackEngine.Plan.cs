@@ -45,7 +45,8 @@ public sealed unsafe partial class WritebackEngine
             slot += 1 + header->EntryCount;
         }
         bool complete = last == 0 || _sequence == last + 1;
-        return complete || GetStuck($"cache device: a record header of segment {segment} is rotten (record {_sequence} of {last})");
+        return complete
+            || GetStuck($"cache device: a record header of segment {segment} is rotten (record {_sequence} of {last})");
     }
 
     private bool PlanRecord(RecordHeader* header, int index, int slot)

@@ -6,8 +6,10 @@ using Weir.Core.Writeboost.Log;
 namespace Weir.Core.Writeboost.Writeback;
 
 /// <summary>
-/// Write-back: oldest segments first, a batch at a time, read sequentially, merged, sorted, coalesced, written; then the
-/// backing device is flushed, and the mark made durable, in exactly this order (R7, R8). One turn of the loop moves it one step at most; it never blocks.
+/// Write-back: oldest segments first, a batch at a time, read sequentially, merged, sorted, coalesced, written; then
+/// the backing device is flushed, and the mark made durable, in exactly this order (R7, R8). One turn of the loop moves
+/// it
+/// one step at most; it never blocks.
 /// </summary>
 public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
 {
@@ -107,7 +109,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     }
 
     private long IdleDeadlineUs =>
-        _log.DirtySegment < _log.HeadSegment && _volume.Options.AllowWriteback && _volume.Health.State == VolumeState.Healthy
+        _log.DirtySegment < _log.HeadSegment && _volume.Options.AllowWriteback
+            && _volume.Health.State == VolumeState.Healthy
             ? Math.Max(_volume.LastActivityUs + _volume.Options.IdleUs, _resumeUs)
             : long.MaxValue;
 
@@ -147,7 +150,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             return false;
         }
         string device = _phase == Phase.Read ? "cache" : "backing";
-        return GetStuck($"{device} device: write-back of segment {_batch.First} failed {MaxAttempts} times, errno {error}");
+        return GetStuck(
+            $"{device} device: write-back of segment {_batch.First} failed {MaxAttempts} times, errno {error}");
     }
 
     private bool GetStuck(string reason)
@@ -166,7 +170,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         int count = 0;
         while (count < _batch.MaxSegments && _log.Geometry.Position(_log.DirtySegment + count + 1, 0) <= _log.Durable
             && _log.DirtySegment + count <= _log.HeadSegment) count++;
-        if (Mutant.Is(MutantId.R7Undurable)) count = (int)Math.Min(_batch.MaxSegments, _log.HeadSegment - _log.DirtySegment);
+        if (Mutant.Is(MutantId.R7Undurable))
+            count = (int)Math.Min(_batch.MaxSegments, _log.HeadSegment - _log.DirtySegment);
         if (count == 0) return NothingReady(nowUs, relieve);
         _attempts = 0;
         _batch.Begin(_log.DirtySegment, count);
@@ -189,7 +194,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         bool empty = _log.DirtySegment > _log.HeadSegment;
         if (relieve && empty) _volume.EndDrain();
         else if (relieve) _log.RequestDurable(_port, _log.CloseOpenSegment(_port));
-        else _log.RequestDurable(_port, _log.IsStarved ? _log.ReservedEnd : _log.Geometry.Position(_log.HeadSegment, 0));
+        else
+            _log.RequestDurable(_port, _log.IsStarved ? _log.ReservedEnd : _log.Geometry.Position(_log.HeadSegment, 0));
         return false;
     }
 
