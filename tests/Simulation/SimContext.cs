@@ -67,7 +67,7 @@ public sealed unsafe class SimContext(SimWorld world) : IoContext
     /// </summary>
     public void Abandon()
     {
-        int mood = world.Random.Below(3);
+        int mood = world.Random.Below(4);
         foreach (Pending p in _pending)
         {
             bool all = mood == 0 || (mood == 1 && world.Random.Chance(50));
@@ -78,7 +78,7 @@ public sealed unsafe class SimContext(SimWorld world) : IoContext
             else if (SimDevice.IsWrite(p.Op))
             {
                 if (all) p.Device.Apply(p.Op, 0, p.Op->LengthBytes);
-                else if (mood == 1) p.Device.ApplySome(p.Op);
+                else if (mood is 1 or 3) p.Device.ApplySome(p.Op);
             }
         }
         _pending.Clear();

@@ -70,7 +70,7 @@ public sealed unsafe partial class SimRun : IDisposable
     {
         string? failure = null;
         var watch = Stopwatch.StartNew();
-        Mutant.AtPoint = () => _world.Tick(SimEvent.Point);
+        Mutant.AtPoint = _world.MaybeTickPoint;
         try
         {
             Format();
@@ -125,7 +125,7 @@ public sealed unsafe partial class SimRun : IDisposable
     private void Live()
     {
         _world.Restart(DrawCrash());
-        if (_config.Fragile && _world.Random.Chance(50)) _world.CrashAtWrite = 1 + _world.Random.Below(8);
+        if (_config.Fragile && _world.Random.Chance(50)) _world.CrashAtWrite = 1 + _world.Random.Below(5);
         _faultsBefore = _world.Faults;
         DrawFault();
         bool alive = Guard(() =>

@@ -72,6 +72,7 @@ public sealed unsafe partial class SegmentLog
         NativeMemory.Clear(CounterAt(ram, 0), (nuint)Geometry.SlotsPerSegment * sizeof(int));
         Volatile.Write(ref _segmentEnds[ram], Geometry.SlotsPerSegment);
         Ram.Assign(ram, segment);
+        Mutant.Point();
         Table.Assign(Geometry.Physical(segment), segment, ram);
     }
 

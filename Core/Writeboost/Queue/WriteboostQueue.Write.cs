@@ -50,6 +50,7 @@ public sealed unsafe partial class WriteboostQueue
 
     private void FillSlot(Request* request, int ram, long segment, int slot)
     {
+        if (Mutant.Is(MutantId.R1PublishedFirst)) _volume.Log.Ram.Publish(ram, slot, segment);
         if (request->Kind == RequestKind.Write) FillData(request, ram, segment, slot);
         else FillZero(request, ram, segment, slot);
         request->WaitPosition = _volume.Geometry.Position(segment, slot) + 1;
@@ -80,8 +81,11 @@ public sealed unsafe partial class WriteboostQueue
     private void Publish(int ram, long segment, int slot, in LogEntry entry)
     {
         RamSegments segments = _volume.Log.Ram;
+        Mutant.Point();
         *segments.Entry(ram, slot) = entry;
+        Mutant.Point();
         if (!Mutant.Is(MutantId.R1NotPublished)) segments.Publish(ram, slot, segment);
+        Mutant.Point();
         long position = _volume.Geometry.Position(segment, slot);
         if (entry.Kind == EntryKind.Data)
             _volume.Index.Insert(entry.Key, _volume.Geometry.PhysicalSlot(position), entry.Sectors, entry.Value);
