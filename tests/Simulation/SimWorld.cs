@@ -109,7 +109,7 @@ public sealed class SimWorld
         throw new SimCrashException();
     }
 
-    /// <summary>A crash point of the engine: one in sixteen counts, or they would outnumber the device operations.</summary>
+    /// <summary>A crash point of the engine: one in sixteen counts, lest they outnumber device operations.</summary>
     public void MaybeTickPoint()
     {
         if (Random.Below(16) == 0) Tick(SimEvent.Point);
