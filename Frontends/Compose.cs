@@ -101,8 +101,9 @@ internal static class Compose
         return SuperblockReader.IsOurs(head) ? OurCache : ContentProbe.Describe(head, tail);
     }
 
-    private static UserErrorException Refusal(Device cache, string content) => new(
-        $"{cache.Name}: holds {content}; 'weir format writeboost --cache {cache.Name} --force' would overwrite it");
+    private static UserErrorException Refusal(Device cache, string content) => new(content == ContentProbe.DamagedCache
+        ? $"{cache.Name}: holds {content}; what was written and not yet written back is still in its log"
+        : $"{cache.Name}: holds {content}; 'weir format writeboost --cache {cache.Name} --force' would overwrite it");
 
     /// <summary>So that a full file system cannot fail a log write later (R16).</summary>
     private static void Preallocate(Device cache)

@@ -22,6 +22,9 @@ public static class ContentProbe
     /// <summary>How much of its end: the backup partition table and old RAID superblocks live there.</summary>
     public const int TailBytes = 64 << 10;
 
+    /// <summary>A log without a superblock: never taken for blank, never offered for formatting.</summary>
+    public const string DamagedCache = "a weir cache whose superblock copies are both damaged";
+
     private readonly record struct Signature(int OffsetBytes, byte[] Bytes, string Name);
 
     private static readonly Signature[] s_signatures =
@@ -52,6 +55,7 @@ public static class ContentProbe
         new(4096 + 24, Convert.FromHexString("c68573f666ce90a9d96a60cf803df7ef"), "a bcachefs file system"),
         new(0, [0xfc, 0x4e, 0x2b, 0xa9], "a Linux RAID member"),
         new(4096, [0xfc, 0x4e, 0x2b, 0xa9], "a Linux RAID member"),
+        new(1 << 20, "WEIRLOG1"u8.ToArray(), DamagedCache),
         new(512, "EFI PART"u8.ToArray(), "a GPT partition table"),
         new(4096, "EFI PART"u8.ToArray(), "a GPT partition table"),
     ];

@@ -31,7 +31,7 @@ public static class WriteboostTunables
         with { Alias = "nr_max_batched_migration" },
         AtStart("ram_segments", 2, 1024, "segments kept in memory: what is acknowledged and may not be durable yet",
             () => options.RamSegments, value => options.RamSegments = (int)value),
-        AtStart("range_budget", 16, 1 << 20, "discard and zero ranges that the log holds at a time",
+        AtStart("range_budget", 16, 1 << 16, "discard and zero ranges that the log holds at a time",
             () => options.RangeBudget, value => options.RangeBudget = (int)value),
         AtStart("backing_flush", 0, 1, "none: writes of the backing device are durable at once, it cannot flush",
             () => options.TrustBackingWrites ? 1 : 0, value => options.TrustBackingWrites = value == 1)

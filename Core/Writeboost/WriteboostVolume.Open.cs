@@ -31,13 +31,15 @@ public sealed unsafe partial class WriteboostVolume
 
     private SegmentTable Table { get; }
 
+    private string RamName => RamSegments.NameOf(Superblock, Cache.Identity);
+
     /// <summary>
     /// Opens a formatted cache over its backing device: finds the log's end, replays it, finishes what a life that died
     /// in this boot had acknowledged, flushes both devices, raises the epoch. Synchronous, on the thread that owns
     /// <paramref name="io"/>. Can be cut at any point and started again.
     /// </summary>
     /// <exception cref="UserErrorException">
-    /// Not a cache, not this backing device's, damaged below what was flushed, or a device fails. Nothing was written.
+    /// Not a cache, not this backing device's, damaged below what was flushed: nothing was written. Or a device fails.
     /// </exception>
     public static WriteboostVolume Open(
         IoContext io, Device cache, Device backing, IRamStore ram, WriteboostOptions options)
@@ -58,7 +60,7 @@ public sealed unsafe partial class WriteboostVolume
         using LogScan scan = new(Superblock, Geometry, io, queue, Cache, replay);
         scan.Run();
         (long position, long sequence, uint checksum) = (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum);
-        using (RamSegments? old = RamSegments.Open(ram, Superblock))
+        using (RamSegments? old = RamSegments.Open(ram, RamName, Superblock))
         {
             if (old != null && RamFinish.HasWork(old, Geometry, position))
             {
@@ -70,6 +72,7 @@ public sealed unsafe partial class WriteboostVolume
                 (position, sequence, checksum) = (finish.EndPosition, finish.NextSequence, finish.PreviousChecksum);
             }
         }
+        string before = Superblock.IsClean ? "an orderly stop" : Superblock.Epoch == 0 ? "format" : "a crash";
         Superblock.Settle(position, sequence, checksum);
         if (!ReadOnly || Mutant.Is(MutantId.R16ReadOnlyWrites))
         {
@@ -79,8 +82,8 @@ public sealed unsafe partial class WriteboostVolume
         }
         LogEnd end = EndAt(position, sequence, checksum);
         Log = StartLog(end);
-        Options.Log($"recovered {replay.EntryCount} entries of {end.LastSegment - end.TailSegment + 1} segments, "
-            + $"epoch {Superblock.Epoch}");
+        Options.Log($"recovered {replay.EntryCount} entries of {end.LastSegment - end.TailSegment + 1} segments after "
+            + $"{before}, epoch {Superblock.Epoch}");
     }
 
     // R12: what the scan believed must be durable before anybody is told; R4: the new epoch, before the first append.
@@ -120,7 +123,7 @@ public sealed unsafe partial class WriteboostVolume
     private SegmentLog StartLog(in LogEnd end)
     {
         int count = Math.Clamp(Options.RamSegments, 2, Math.Max(2, Geometry.SegmentCount - 2));
-        RamSegments segments = RamSegments.Create(_ram, Superblock, count);
+        RamSegments segments = RamSegments.Create(_ram, RamName, Superblock, count);
         return new SegmentLog(Superblock, Geometry, segments, Table, Gate, Health, end, WakeQueues);
     }
 }

@@ -15,6 +15,8 @@ namespace Weir.Core.Writeboost;
 /// </summary>
 public sealed unsafe partial class WriteboostVolume : IVolume
 {
+    private const long ActivityGrainUs = 1000;
+
     private readonly IRamStore _ram;
     private readonly QueueCounters[] _counters = new QueueCounters[ReaderGate.MaxQueues];
     private readonly WriteboostQueue?[] _queues = new WriteboostQueue?[ReaderGate.MaxQueues];
@@ -22,10 +24,14 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     private int _openQueues;
     private long _lastActivityUs;
     private int _draining;
+    private int _changed;
     private int _rangesPressed;
     private long _blocksWrittenBack;
     private long _segmentsWrittenBack;
     private long _rottenBlocks;
+
+    /// <summary>Rises before anything leaves index or ranges; written by the reclaimer.</summary>
+    internal long Reclaims;
 
     /// <summary>The superblock as last written or about to be; changed on the first queue's thread only.</summary>
     public Superblock Superblock;
@@ -98,7 +104,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         WakeQueues();
     }
 
-    /// <summary>Blocks and ranges that only the log has. From any thread.</summary>
+    /// <summary>Nothing is dirty any more. From any thread.</summary>
     public bool IsDrained => !IsDraining && Log.DirtySegment > Log.HeadSegment;
 
     /// <inheritdoc/>
@@ -117,7 +123,21 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 
     internal QueueCounters CountersOf(int index) => _counters[index] ??= new QueueCounters();
 
-    internal void NoteActivity(long nowUs) => Volatile.Write(ref _lastActivityUs, nowUs);
+    // Written by all queues: only when it says something new.
+    internal void NoteActivity(long nowUs)
+    {
+        if (nowUs - Volatile.Read(ref _lastActivityUs) >= ActivityGrainUs) Volatile.Write(ref _lastActivityUs, nowUs);
+    }
+
+    // The caretaker, on the first queue's thread, may sleep without a deadline while the log is all durable.
+    internal void NoteChange()
+    {
+        bool isNew = Volatile.Read(ref _changed) == 0 && Interlocked.Exchange(ref _changed, 1) == 0;
+        if (isNew) Volatile.Read(ref _queues[0])?.Wake();
+    }
+
+    // Before the caretaker looks whether all is durable.
+    internal void ClearChange() => Interlocked.Exchange(ref _changed, 0);
 
     // The first queue waits for the others before it marks the stop.
     internal void QueueStopped()
@@ -172,5 +192,5 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         Superblock.Settle(Math.Max(Log.DurableRecord, Superblock.MarkPosition), sequence, checksum);
     }
 
-    internal void ForgetRam() => _ram.Delete(RamSegments.NameOf(Superblock));
+    internal void ForgetRam() => _ram.Delete(RamName);
 }

@@ -62,12 +62,17 @@ public sealed unsafe class RangeMap : IDisposable
     public long PositionOver(ulong key)
     {
         if (Volatile.Read(ref _count) == 0) return 0;
+        SpinWait spin = default;
         while (true)
         {
             int version = Volatile.Read(ref _version);
-            long position = Search(key);
-            Thread.MemoryBarrier();
-            if ((version & 1) == 0 && Volatile.Read(ref _version) == version) return position;
+            if ((version & 1) == 0)
+            {
+                long position = Search(key);
+                Thread.MemoryBarrier();
+                if (Volatile.Read(ref _version) == version) return position;
+            }
+            spin.SpinOnce(sleep1Threshold: -1);
         }
     }
 

@@ -12,9 +12,12 @@ public sealed unsafe class LogPort : IIoHandler
     /// <summary>Tries of one record write: a device that fails three times in a row is not passing dust.</summary>
     public const int MaxAttempts = 3;
 
+    private const int BackgroundReserve = 64;
+
     private readonly SegmentLog _log;
     private readonly DeviceQueue _cache;
     private readonly byte _handler;
+    private int _inFlight;
     private bool _stalled;
 
     /// <summary>The port of the thread that owns <paramref name="io"/>.</summary>
@@ -29,10 +32,16 @@ public sealed unsafe class LogPort : IIoHandler
     /// <summary>The thread's context.</summary>
     public IoContext Io { get; }
 
-    /// <summary>Room for one more operation; else remembers to try again in <see cref="Poll"/>.</summary>
+    /// <summary>Nothing is under way or owed: the thread may end.</summary>
+    public bool IsQuiet => _inFlight == 0 && !_stalled;
+
+    /// <summary>
+    /// Room for one more operation; else remembers to try again in <see cref="Poll"/>. Leaves what write-back and the
+    /// superblock need, which wait for nobody.
+    /// </summary>
     public bool HasRoom()
     {
-        if (Io.FreeCount > 0) return true;
+        if (Io.FreeCount > BackgroundReserve) return true;
         _stalled = true;
         return false;
     }
@@ -55,6 +64,7 @@ public sealed unsafe class LogPort : IIoHandler
         op->Buffer = data;
         op->LengthBytes = lengthBytes;
         op->UserA = track;
+        _inFlight++;
         _cache.Submit(op);
     }
 
@@ -63,6 +73,7 @@ public sealed unsafe class LogPort : IIoHandler
     {
         IoOp* op = Io.Acquire(_handler, IoKind.Flush, urgent: true);
         op->Step = FlushStep;
+        _inFlight++;
         _cache.Submit(op);
     }
 
@@ -72,6 +83,7 @@ public sealed unsafe class LogPort : IIoHandler
         if (op->Step == FlushStep)
         {
             int result = op->Result;
+            _inFlight--;
             Io.Release(op);
             _log.FlushDone(this, result);
         }
@@ -82,6 +94,7 @@ public sealed unsafe class LogPort : IIoHandler
         else
         {
             (int result, long track) = (op->Result, op->UserA);
+            _inFlight--;
             Io.Release(op);
             _log.WriteDone(this, track, result);
         }

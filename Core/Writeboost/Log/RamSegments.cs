@@ -48,10 +48,10 @@ public sealed unsafe class RamSegments : IDisposable
     public long DataBytes => (long)Count * _segmentBytes;
 
     /// <summary>A new region for the life that begins with <paramref name="superblock"/>'s epoch.</summary>
-    public static RamSegments Create(IRamStore store, in Superblock superblock, int count)
+    public static RamSegments Create(IRamStore store, string name, in Superblock superblock, int count)
     {
         long size = RegionBytes(superblock.SegmentBytes, count);
-        IRamRegion region = store.Create(NameOf(superblock), size);
+        IRamRegion region = store.Create(name, size);
         Head* head = (Head*)region.Pointer;
         head->CacheId = superblock.CacheId;
         head->Epoch = superblock.Epoch;
@@ -66,9 +66,9 @@ public sealed unsafe class RamSegments : IDisposable
     /// What the life of <paramref name="superblock"/>'s epoch left behind in this boot, or null. Anything that does
     /// not match in every field is not ours and counts for nothing.
     /// </summary>
-    public static RamSegments? Open(IRamStore store, in Superblock superblock)
+    public static RamSegments? Open(IRamStore store, string name, in Superblock superblock)
     {
-        IRamRegion? region = store.Open(NameOf(superblock));
+        IRamRegion? region = store.Open(name);
         if (region == null) return null;
         Head* head = (Head*)region.Pointer;
         bool ours = region.SizeBytes >= HeadBytes
@@ -84,8 +84,15 @@ public sealed unsafe class RamSegments : IDisposable
         return null;
     }
 
-    /// <summary>The region's name in the store.</summary>
-    public static string NameOf(in Superblock superblock) => superblock.CacheId.ToString("D");
+    /// <summary>
+    /// The region's name in the store: the cache's UUID and which device holds it, because a copy of a cache has the
+    /// same UUID and must not meet the original's memory.
+    /// </summary>
+    public static string NameOf(in Superblock superblock, string cacheIdentity)
+    {
+        byte[] identity = Encoding.UTF8.GetBytes(cacheIdentity);
+        fixed (byte* bytes = identity) return $"{superblock.CacheId:D}-{Crc32C.Compute(bytes, identity.Length):x8}";
+    }
 
     /// <summary>Sequence of the segment in RAM segment <paramref name="ram"/>; 0 when it never held one.</summary>
     public long SequenceOf(int ram) => Volatile.Read(ref *(long*)Meta(ram));

@@ -52,23 +52,24 @@ public sealed unsafe partial class SegmentLog
     /// <summary>
     /// Closes the open record, so that everything reserved so far can become durable. Returns that position.
     /// </summary>
-    public long CloseOpenRecord(LogPort port) => Close(port, wholeSegment: false);
+    public long CloseOpenRecord(LogPort port) => Close(port, wholeSegment: false, out _);
 
     /// <summary>
     /// Gives up the rest of the open segment, so that write-back can have it. Returns the position after it.
     /// </summary>
     public long CloseOpenSegment(LogPort port)
     {
-        Close(port, wholeSegment: true);
-        return Geometry.Position(HeadSegment, Geometry.SlotsPerSegment);
+        Close(port, wholeSegment: true, out long segment);
+        return Geometry.Position(segment, Geometry.SlotsPerSegment);
     }
 
-    private long Close(LogPort port, bool wholeSegment)
+    private long Close(LogPort port, bool wholeSegment, out long segment)
     {
-        CloseResult result = _cursor.Close(wholeSegment, _geometry, out long segment, out int start, out int end);
+        CloseResult result = _cursor.Close(wholeSegment, _geometry, out segment, out int start, out int end);
         if (result == CloseResult.Full) return Geometry.Position(segment, Geometry.SlotsPerSegment);
         int ram = Table.RamOf(Geometry.Physical(segment));
-        if (wholeSegment && ram >= 0) Volatile.Write(ref _segmentEnds[ram], end);
+        // A full fence before Seal looks at its latch: its holder then sees the end when it looks again.
+        if (wholeSegment && ram >= 0) Interlocked.Exchange(ref _segmentEnds[ram], end);
         if (result == CloseResult.Closed) CloseRecord(port, ram, start, end);
         else if (wholeSegment) Seal(port);
         return Geometry.Position(segment, end);

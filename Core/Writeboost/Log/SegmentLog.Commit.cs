@@ -120,6 +120,8 @@ public sealed unsafe partial class SegmentLog
 
     private void Advance()
     {
+        Invariant.Check(_flushCoversRecord >= _durableRecord);
+        Invariant.Check(_flushCovers >= _durable);
         Volatile.Write(ref _durableRecord, _flushCoversRecord);
         Volatile.Write(ref _durable, _flushCovers);
     }

@@ -29,8 +29,9 @@ public sealed unsafe partial class SegmentLog
     {
         _open.Enter();
         bool opened = OpenNext(out long segment, out bool ramShort);
+        bool starves = !opened && !ramShort && Interlocked.Exchange(ref _starved, 1) == 0;
         _open.Exit();
-        if (!opened && !ramShort && Interlocked.Exchange(ref _starved, 1) == 0) _wakeQueues();
+        if (starves) _wakeQueues();
         if (ramShort) RequestDurable(port, Geometry.Position(segment, 0));
         return opened;
     }
@@ -48,7 +49,10 @@ public sealed unsafe partial class SegmentLog
         Invariant.Check(segment > TailSegment);
         Invariant.Check(segment <= DirtySegment);
         Volatile.Write(ref _tailSegment, segment);
+        // Under the latch: nobody starves for what has just been freed.
+        _open.Enter();
         Volatile.Write(ref _starved, 0);
+        _open.Exit();
         _wakeQueues();
     }
 

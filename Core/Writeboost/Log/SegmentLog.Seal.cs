@@ -41,10 +41,11 @@ public sealed unsafe partial class SegmentLog
 
     private bool IsNextReady()
     {
+        // Without the latch: another holder may be at work. True at worst makes the caller look once more.
         int ram = SealRam();
-        return ram >= 0
-            && (_sealSlot >= Volatile.Read(ref _segmentEnds[ram])
-                || Volatile.Read(ref *CounterAt(ram, _sealSlot)) == Ready);
+        int slot = Volatile.Read(ref _sealSlot);
+        if (ram < 0) return false;
+        return slot >= Volatile.Read(ref _segmentEnds[ram]) || Volatile.Read(ref *CounterAt(ram, slot)) == Ready;
     }
 
     private int SealRam()

@@ -103,7 +103,7 @@ public sealed unsafe partial class SegmentLog : IDisposable
         _nextSequence = end.NextSequence;
         _previousChecksum = end.PreviousChecksum;
         _written = _durable = _wanted = Geometry.Position(last + 1, 0);
-        _writtenRecord = _durableRecord = end.Position;
+        _writtenRecord = _durableRecord = _sealedRecord = end.Position;
     }
 }
 

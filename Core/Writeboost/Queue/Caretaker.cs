@@ -12,6 +12,8 @@ namespace Weir.Core.Writeboost.Queue;
 /// </summary>
 public sealed unsafe class Caretaker : IDisposable
 {
+    private const long QuietTurnUs = 1_000_000;
+
     private readonly WriteboostVolume _volume;
     private readonly LogPort _port;
     private readonly SuperblockWriter _superblocks;
@@ -72,20 +74,22 @@ public sealed unsafe class Caretaker : IDisposable
     private void PollSync(long nowUs)
     {
         SegmentLog log = _volume.Log;
+        // Without an interval the timer still looks after write-back, for writes that came through other queues.
         long interval = _volume.Options.SyncIntervalUs;
-        if (interval == 0) return;
+        long turnUs = interval != 0 ? interval : QuietTurnUs;
+        if (log.ReservedEnd <= log.Durable) _volume.ClearChange();
         if (log.ReservedEnd <= log.Durable)
         {
             _syncDueUs = long.MaxValue;
         }
         else if (_syncDueUs == long.MaxValue)
         {
-            _syncDueUs = nowUs + interval;
+            _syncDueUs = nowUs + turnUs;
         }
         else if (nowUs >= _syncDueUs)
         {
-            _syncDueUs = nowUs + interval;
-            log.RequestDurable(_port, log.ReservedEnd);
+            _syncDueUs = nowUs + turnUs;
+            if (interval != 0) log.RequestDurable(_port, log.ReservedEnd);
         }
     }
 

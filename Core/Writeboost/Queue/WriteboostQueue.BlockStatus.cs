@@ -1,4 +1,5 @@
 using System;
+using System.Threading;
 using Weir.Core.Io;
 
 namespace Weir.Core.Writeboost.Queue;
@@ -16,25 +17,36 @@ public sealed unsafe partial class WriteboostQueue
     {
         long end = offsetBytes + Math.Min(lengthBytes, MaxStatusBytes);
         long backingEnd = offsetBytes;
+        long seen = -1;
         bool backingHole = false;
         int count = 0;
         for (long at = offsetBytes; at < end;)
         {
             long next = Math.Min((at & ~(long)(Geometry.BlockBytes - 1)) + Geometry.BlockBytes, end);
-            if (at >= backingEnd) backingEnd = _volume.Backing.ExtentEnd(at, out backingHole);
-            bool hole = IsHole(at, backingHole && next <= backingEnd);
+            bool? logged = IsLoggedHole(at);
+            // The log before the backing device, and its answer only while nothing has left the log since.
+            long reclaims = Volatile.Read(ref _volume.Reclaims);
+            if (logged == null && (at >= backingEnd || reclaims != seen))
+            {
+                seen = reclaims;
+                backingEnd = _volume.Backing.ExtentEnd(at, out backingHole);
+            }
+            bool hole = logged ?? (backingHole && next <= backingEnd);
             if (!TryAdd(extents, ref count, next - at, hole ? HoleAndZero : 0)) break;
             at = next;
         }
         return count;
     }
 
-    private bool IsHole(long offset, bool backingHole)
+    // Null: the log has nothing of the block.
+    private bool? IsLoggedHole(long offset)
     {
         ulong key = KeyOf(offset);
+        _volume.Gate.Enter(_index);
         long zero = _volume.Ranges.PositionOver(key);
         long newest = _volume.Index.NewestPosition(key);
-        return newest == 0 ? zero != 0 || backingHole : newest < zero;
+        _volume.Gate.Exit(_index);
+        return zero == 0 && newest == 0 ? null : newest < zero;
     }
 
     private static bool TryAdd(Span<Extent> extents, ref int count, long length, uint flags)

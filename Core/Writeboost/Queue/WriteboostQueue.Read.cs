@@ -58,7 +58,7 @@ public sealed unsafe partial class WriteboostQueue
         byte* target = request->Data + request->Progress - within;
         BlockVersion* versions = stackalloc BlockVersion[BlockIndex.MaxVersions];
         ulong key = KeyOf(offset);
-        // Ranges before versions: write-back forgets in the opposite order (Writeback.Forget).
+        // Ranges before versions: write-back forgets in the opposite order (Reclaimer.Forget).
         long zeroPosition = _volume.Ranges.PositionOver(key);
         if (Mutant.Is(MutantId.R9OlderBeatsRange)) zeroPosition = Math.Min(zeroPosition, 1);
         int count = _volume.Index.Lookup(key, versions);

@@ -12,7 +12,7 @@ namespace Weir.Core.Writeboost.Queue;
 /// </summary>
 public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, IDisposable
 {
-    private const int Eio = 5, Enotsup = 95;
+    private const int Eio = 5;
 
     private readonly WriteboostVolume _volume;
     private readonly int _index;
@@ -73,12 +73,14 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     /// <inheritdoc/>
     public void Poll(long nowUs)
     {
-        Volatile.Write(ref _wake, 0);
+        // A full fence: what is looked at below is at least as new as the wake-up that this takes away.
+        Interlocked.Exchange(ref _wake, 0);
         _port.Poll();
         RetryParked();
         RetryReads();
         CheckWaiting();
         _caretaker?.Poll(nowUs);
+        if (_stopping && !_gone) ContinueStop();
     }
 
     /// <inheritdoc/>
@@ -87,9 +89,9 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         Invariant.Check(_parked.IsEmpty);
         Invariant.Check(_waiting.IsEmpty);
         _stopping = true;
-        if (_caretaker == null) LeaveWakers();
+        if (_caretaker == null) return;
         _volume.QueueStopped();
-        _caretaker?.BeginStop();
+        _caretaker.BeginStop();
     }
 
     /// <inheritdoc/>
@@ -97,9 +99,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     {
         get
         {
-            int result = !_stopping ? 0 : _caretaker?.StopResult ?? 1;
-            if (result != 0) LeaveWakers();
-            return result;
+            if (!_stopping) return 0;
+            return _caretaker != null ? _caretaker.StopResult : _gone ? 1 : 0;
         }
     }
 
@@ -120,12 +121,16 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _wakers.Exit();
     }
 
-    // The context goes with the thread: nobody may be in the middle of waking it.
-    private void LeaveWakers()
+    // A queue's log writes and flushes come back on its own thread: it stays until they have. Its context goes with it,
+    // so nobody may be in the middle of waking it.
+    private void ContinueStop()
     {
+        bool done = _caretaker != null ? _caretaker.StopResult != 0 : _port.IsQuiet;
+        if (!done) return;
         _wakers.Enter();
         _gone = true;
         _wakers.Exit();
+        if (_caretaker == null) _volume.QueueStopped();
     }
 
     private void Complete(Request* request, int result)
@@ -134,12 +139,19 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _completed.Add(request);
     }
 
+    // Other queues' writes must not wait for the first one to wake up by itself (R15).
+    private void NoteChange()
+    {
+        if (_index != 0) _volume.NoteChange();
+    }
+
     // Requests that need log space keep their order among themselves: none overtakes a parked one.
     private void SubmitChange(Request* request)
     {
         if (_volume.Health.State != VolumeState.Healthy) Complete(request, -Eio);
         else if (_parked.IsEmpty && TryFill(request)) FinishChange(request);
         else _parked.Add(request);
+        NoteChange();
     }
 
     private void RetryParked()

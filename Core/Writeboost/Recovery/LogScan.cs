@@ -10,7 +10,7 @@ namespace Weir.Core.Writeboost.Recovery;
 /// Finds where the log ends and replays it (R4, R5). One pass over the segments' first headers, read
 /// <see cref="Window"/> at a time; the other records of a segment are read with it. Records that a later header says
 /// were flushed are replayed at once; the few behind the last known D only after their data has been checked.
-/// Writes nothing to any device (R12).
+/// <see cref="Run"/> writes nothing to any device (R12).
 /// </summary>
 public sealed unsafe class LogScan : IDisposable
 {

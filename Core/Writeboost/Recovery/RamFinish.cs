@@ -19,6 +19,7 @@ public sealed unsafe class RamFinish(
     private long _sequence;
     private uint _checksum;
     private long _durable;
+    private int _started;
 
     /// <summary>Position after the last record.</summary>
     public long EndPosition { get; private set; }
@@ -79,6 +80,7 @@ public sealed unsafe class RamFinish(
         fixed (LogEntry* list = entries) RecordWriter.SetEntries(header, list, entries.Length);
         RecordWriter.Finish(header);
         io.Start(queue, IoKind.Write, geometry.OffsetOf(position), header, (long)(end - start) << Geometry.BlockShift);
+        if (++_started % LogScan.Window == 0) io.WaitOrFail("writing the log", cache);
         replay.Apply(position, _sequence, entries);
         _sequence++;
         _checksum = header->Checksum;

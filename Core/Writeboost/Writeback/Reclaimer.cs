@@ -1,4 +1,5 @@
 using System;
+using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
@@ -54,6 +55,7 @@ public sealed class Reclaimer(WriteboostVolume volume)
     // reader that saw a range has looked at its versions) the other versions.
     private void Forget(long first, long end)
     {
+        Interlocked.Increment(ref volume.Reclaims);
         int ranges = 0;
         for (long segment = first; segment < end; segment++)
             ranges += _log.Table.RangesIn(_log.Geometry.Physical(segment));

@@ -7,9 +7,7 @@ namespace Weir.Core.Writeboost.Writeback;
 
 /// <summary>
 /// Write-back: oldest segments first, a batch at a time, read sequentially, merged, sorted, coalesced, written; then
-/// the backing device is flushed, and the mark made durable, in exactly this order (R7, R8). One turn of the loop moves
-/// it
-/// one step at most; it never blocks.
+/// the backing device is flushed, and the mark made durable, in exactly this order (R7, R8). It never blocks.
 /// </summary>
 public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
 {
@@ -192,8 +190,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         _resumeUs = nowUs + RetryUs;
         bool empty = _log.DirtySegment > _log.HeadSegment;
-        if (relieve && empty) _volume.EndDrain();
-        else if (relieve) _log.RequestDurable(_port, _log.CloseOpenSegment(_port));
+        if (relieve && empty && _volume.IsDraining) _volume.EndDrain();
+        else if (relieve && !empty) _log.RequestDurable(_port, _log.CloseOpenSegment(_port));
         else
             _log.RequestDurable(_port, _log.IsStarved ? _log.ReservedEnd : _log.Geometry.Position(_log.HeadSegment, 0));
         return false;
