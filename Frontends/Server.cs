@@ -26,6 +26,7 @@ internal sealed class Server : IDisposable
     {
         _spec = serving;
         using IListening listening = Compose.Listen(serving);
+        if (serving.Control != null) UnixSocketFile.Check(serving.Control);
         _volume = Compose.Open(volume, Program.Log);
         try
         {

@@ -22,6 +22,13 @@ internal static class UnixSocketFile
         return fd >= 0 ? fd : throw new UserErrorException($"{path}: cannot listen: {Errno.Text(fd)}");
     }
 
+    /// <summary>Throws what <see cref="Listen"/> would, before anything else is done; leaves nothing behind.</summary>
+    public static void Check(string path)
+    {
+        _ = Libc.Close(Listen(path));
+        File.Delete(path);
+    }
+
     private static void RemoveStale(string path)
     {
         int result = Libc.Status(path, out statx status);

@@ -51,7 +51,7 @@ public sealed class SharedMemoryStore : IRamStore
             if ((status.stx_mode & Const.S_IFMT) != Const.S_IFREG || status.stx_uid != Libc.EffectiveUserId())
             {
                 throw new UserErrorException(
-                    $"{path}: belongs to another user; start once as that user, it may hold what a dead run had acknowledged");
+                    $"{path}: belongs to another user; start once as that user, it may hold what was acknowledged");
             }
             // A process that died between making the file and giving it its size left nothing.
             return status.stx_size == 0 ? null : Map(path, fd, (long)status.stx_size);

@@ -11,6 +11,8 @@ internal sealed record VolumeSpec
     /// <summary>Export name when <c>--backing</c> gives none.</summary>
     public const string DefaultName = "weir";
 
+    private const int MaxNameLength = 255;
+
     /// <summary>Engine's name.</summary>
     public required string Engine { get; init; }
 
@@ -55,6 +57,8 @@ internal sealed record VolumeSpec
         int equals = text.IndexOf('=', StringComparison.Ordinal);
         bool named = equals > 0 && text.AsSpan(0, equals).IndexOfAnyExcept(s_nameCharacters) < 0;
         (string name, string path) = named ? (text[..equals], text[(equals + 1)..]) : (DefaultName, text);
+        if (name.Length > MaxNameLength)
+            throw Usage($"--backing: a name of {name.Length} characters; expected at most {MaxNameLength}");
         return path.Length > 0 ? (name, path) : throw Usage($"--backing '{text}': the path is missing");
     }
 
