@@ -23,11 +23,13 @@ fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 # serve ENGINE OPTIONS...: sets uri, and ready_ms.
 serve() {
   local started ended
+  # The old line must not be taken for the new server's.
+  rm -f "$folder/out"
   started=$(date +%s%N)
   "$weir" serve "$@" --backing "demo=slow:$folder/backing?seek=8ms&bandwidth=150M" \
     --listen "unix:$folder/nbd" --control "$folder/control" > "$folder/out" 2> "$folder/log" &
   server=$!
-  until grep -q '^weir: ready' "$folder/out"; do
+  until grep -qs '^weir: ready' "$folder/out"; do
     kill -0 "$server" 2> /dev/null || fail "weir did not start: $(cat "$folder/log")"
     sleep 0.002
   done
