@@ -2,6 +2,7 @@ using System;
 using System.Runtime.InteropServices;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;
@@ -110,6 +111,15 @@ public sealed unsafe class FormatTests
         Superblock other = superblock;
         other.Secret = new Guid(1, 0, 0, new byte[8]);
         Assert.NotEqual(superblock.NonceOf(1), other.NonceOf(1));
+    }
+
+    [Fact]
+    public void ACopyOfACacheHasAMemoryOfItsOwn()
+    {
+        Superblock superblock = Sample();
+        string name = RamSegments.NameOf(superblock, "file:1:7");
+        Assert.Equal(name, RamSegments.NameOf(superblock, "file:1:7"));
+        Assert.NotEqual(name, RamSegments.NameOf(superblock, "file:1:8"));
     }
 
     private static void AssertOffsets<T>(params (string Field, int Offset)[] fields)
