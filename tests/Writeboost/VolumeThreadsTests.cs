@@ -43,6 +43,42 @@ public sealed unsafe class VolumeThreadsTests
         }
     }
 
+    [Fact]
+    public void AQueueStaysUntilItsLogWritesHaveComeBack()
+    {
+        using RamDevice backing = new((long)Blocks << 12), fast = new(4 << 20);
+        using SlowDevice cache = new(fast, new DiskArm(4 << 20, 30_000, 1L << 30), "slow");
+        using RingContext first = new();
+        WriteboostFormat.Format(first, cache, 128 << 10, Guid.NewGuid);
+        WriteboostVolume volume = WriteboostVolume.Open(first, cache, backing, new PrivateMemory(), new());
+        IVolumeQueue caretaker = volume.OpenQueue(0, first);
+        using (RingContext second = new())
+        {
+            IVolumeQueue queue = volume.OpenQueue(1, second);
+            FillARecord(queue);
+            queue.BeginStop();
+            Assert.Equal(1, Stop(second, queue));
+        }
+        caretaker.BeginStop();
+        Assert.Equal(1, Stop(first, caretaker));
+    }
+
+    // Acknowledged at once; the record's one write is on its way then.
+    private static void FillARecord(IVolumeQueue queue)
+    {
+        using AlignedMemory memory = new(40 * 4096);
+        Request request = new() { Kind = RequestKind.Write, LengthBytes = 40 * 4096, Data = memory.Pointer };
+        queue.Submit(&request);
+        Assert.True(queue.TakeCompleted() == &request);
+    }
+
+    private static int Stop(RingContext io, IVolumeQueue queue)
+    {
+        long endUs = io.NowUs + 20_000_000;
+        while (queue.StopResult == 0 && io.NowUs < endUs) Worker.Turn(io, queue, wait: true);
+        return queue.StopResult;
+    }
+
     /// <summary>Plain memory that claims to outlive the process, so that acknowledgements do not wait.</summary>
     private sealed class PrivateMemory : IRamStore
     {
@@ -126,7 +162,7 @@ public sealed unsafe class VolumeThreadsTests
             Assert.Equal(1, queue.StopResult);
         }
 
-        private static void Turn(RingContext io, IVolumeQueue queue, bool wait)
+        public static void Turn(RingContext io, IVolumeQueue queue, bool wait)
         {
             io.Pump(wait && !io.HasCompletions, Math.Min(queue.DeadlineUs, io.NowUs + 1000));
             io.RunCompletions();
