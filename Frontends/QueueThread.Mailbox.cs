@@ -1,4 +1,5 @@
 using System.Threading;
+using Weir.Core.Base;
 using Weir.Core.Io;
 
 namespace Weir.Frontends;
@@ -21,8 +22,8 @@ internal readonly record struct QueueMessage(QueueMessageKind Kind, int Value);
 /// A small ring of messages for one queue's thread. Rare: connections and the stop come this way, requests never.
 /// </summary>
 /// <remarks>
-/// Protocol: everything but <c>_count</c> is touched under the latch <c>_latch</c> only (0 free, 1 held; held for a few
-/// instructions, and for the wake-up). <c>_count</c> is written under the latch and read without it by
+/// Protocol: everything but <c>_count</c> is touched under the latch <c>_latch</c> only (held for a few instructions,
+/// and for the wake-up). <c>_count</c> is written under the latch and read without it by
 /// <see cref="IsEmpty"/>; whoever adds wakes the reader afterwards, so a reader that saw an old zero turns again.
 /// The reader's context is woken under the latch and <see cref="Close"/> takes it too: nobody wakes a context that is
 /// gone.
@@ -33,7 +34,7 @@ internal sealed class QueueMailbox
     public const int Capacity = 1024;
 
     private readonly QueueMessage[] _messages = new QueueMessage[Capacity];
-    private int _latch;
+    private SpinLatch _latch;
     private int _first;
     private int _count;
     private bool _closed;
@@ -44,7 +45,7 @@ internal sealed class QueueMailbox
     /// <summary>Adds a message and wakes its reader; false when there is no room, or no reader any more.</summary>
     public bool TryAdd(QueueMessage message, IoContext reader)
     {
-        Enter();
+        _latch.Enter();
         bool room = !_closed && _count < Capacity;
         if (room)
         {
@@ -52,7 +53,7 @@ internal sealed class QueueMailbox
             Volatile.Write(ref _count, _count + 1);
             reader.Wake();
         }
-        Leave();
+        _latch.Exit();
         return room;
     }
 
@@ -61,7 +62,7 @@ internal sealed class QueueMailbox
     {
         message = default;
         if (IsEmpty) return false;
-        Enter();
+        _latch.Enter();
         bool any = _count > 0;
         if (any)
         {
@@ -69,23 +70,15 @@ internal sealed class QueueMailbox
             _first = (_first + 1) % Capacity;
             Volatile.Write(ref _count, _count - 1);
         }
-        Leave();
+        _latch.Exit();
         return any;
     }
 
     /// <summary>Takes no more messages. The reader's last act: it takes what is left afterwards.</summary>
     public void Close()
     {
-        Enter();
+        _latch.Enter();
         _closed = true;
-        Leave();
+        _latch.Exit();
     }
-
-    private void Enter()
-    {
-        SpinWait spin = default;
-        while (Interlocked.CompareExchange(ref _latch, 1, 0) != 0) spin.SpinOnce();
-    }
-
-    private void Leave() => Volatile.Write(ref _latch, 0);
 }

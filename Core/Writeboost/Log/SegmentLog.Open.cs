@@ -86,7 +86,7 @@ public sealed unsafe partial class SegmentLog
         _release.Enter();
         Span<int> rams = stackalloc int[Ram.Count];
         int count = 0;
-        while (Geometry.Position(_releaseSegment + 1, 0) <= Durable && _releaseSegment < HeadSegment + 1)
+        while (Geometry.Position(_releaseSegment + 1, 0) <= Durable)
         {
             int physical = Geometry.Physical(_releaseSegment++);
             rams[count++] = Table.RamOf(physical);
