@@ -12,8 +12,9 @@ namespace Weir.Core.Writeboost;
 public sealed unsafe partial class WriteboostVolume
 {
     private WriteboostVolume(
-        Device cache, Device backing, IRamStore ram, WriteboostOptions options, Superblock superblock)
+        Layout layout, Device cache, Device backing, IRamStore ram, WriteboostOptions options, Superblock superblock)
     {
+        Layout = layout;
         Cache = cache;
         Backing = backing;
         Options = options;
@@ -46,10 +47,11 @@ public sealed unsafe partial class WriteboostVolume
     {
         DeviceQueue queue = cache.OpenQueue(io);
         BlockingIo blocking = new(io);
+        Layout layout = Layout.Native;
         Superblock superblock = SuperblockReader.Read(blocking, queue, cache, out string? damaged, out bool copyBFirst);
         OpenChecks.Check(cache, backing, superblock, options);
         if (damaged != null) options.Log($"{cache.Name}: superblock copy {damaged} is damaged; using the other one");
-        WriteboostVolume volume = new(cache, backing, ram, options, superblock);
+        WriteboostVolume volume = new(layout, cache, backing, ram, options, superblock);
         volume.Recover(blocking, queue, ram, io, copyBFirst);
         return volume;
     }
@@ -67,7 +69,7 @@ public sealed unsafe partial class WriteboostVolume
                 if (ReadOnly)
                     throw new UserErrorException(
                         $"{Cache.Name}: its last run died and left data in memory: start once without --read-only");
-                RamFinish finish = new(Superblock, Geometry, old, io, queue, Cache, replay);
+                RamFinish finish = new(Layout, Superblock, Geometry, old, io, queue, Cache, replay);
                 finish.Run(scan);
                 (position, sequence, checksum) = (finish.EndPosition, finish.NextSequence, finish.PreviousChecksum);
             }
@@ -124,6 +126,6 @@ public sealed unsafe partial class WriteboostVolume
     {
         int count = Math.Clamp(Options.RamSegments, 2, Math.Max(2, Geometry.SegmentCount - 2));
         RamSegments segments = RamSegments.Create(_ram, RamName, Superblock, count);
-        return new SegmentLog(Superblock, Geometry, segments, Table, Gate, Health, end, WakeQueues);
+        return new SegmentLog(Layout, Superblock, Geometry, segments, Table, Gate, Health, end, WakeQueues);
     }
 }

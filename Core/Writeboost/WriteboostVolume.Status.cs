@@ -17,7 +17,7 @@ public sealed unsafe partial class WriteboostVolume
     public void Report(IStatusWriter status)
     {
         status.Text("engine", Engine);
-        status.Text("layout", "native");
+        status.Text("layout", Layout.Name);
         status.Text("name", Options.VolumeName);
         status.Text("state", VolumeHealth.NameOf(Health.State));
         if (Health.State != VolumeState.Healthy) status.Text("state_reason", Health.Reason);

@@ -54,6 +54,9 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     /// <summary>Settings of this life.</summary>
     public WriteboostOptions Options { get; }
 
+    /// <summary>The form of what lies on the cache device.</summary>
+    public Layout Layout { get; }
+
     /// <summary>Where things are.</summary>
     public Geometry Geometry { get; }
 

@@ -32,10 +32,15 @@ internal static unsafe class WriteboostForgery
         Superblock forged = volume.Superblock;
         forged.Secret = Guid.Empty;
         LogEntry entry = LogEntry.ForData(1, 0xFF, Crc32C.Compute(data, 4096));
-        RecordWriter.Begin((RecordHeader*)header, forged, position, sequence, checksum);
-        ((RecordHeader*)header)->DurablePosition = position + 2;
-        RecordWriter.SetEntries((RecordHeader*)header, &entry, 1);
-        RecordWriter.Finish((RecordHeader*)header);
+        RecordInfo info = new()
+        {
+            Position = position,
+            Sequence = sequence,
+            EntryCount = 1,
+            DurablePosition = position + 2,
+            PreviousChecksum = checksum,
+        };
+        volume.Layout.WriteHeader(header, forged, volume.Geometry, info, &entry);
         cache.Media.Preset(volume.Geometry.OffsetOf(position), 2 * 4096, header);
     }
 }

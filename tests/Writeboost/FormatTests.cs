@@ -65,10 +65,9 @@ public sealed unsafe class FormatTests
         LogEntry* entries = stackalloc LogEntry[2];
         entries[0] = LogEntry.ForData(0x03_12_3456_789aUL, 0x3c, 0xdeadbeef);
         entries[1] = LogEntry.ForRange(0x00_00_0000_0100UL, 7, EntryKind.Discard);
-        RecordWriter.Begin(header, superblock, 0x1020, 17, 0xa4a3a2a1);
-        header->DurablePosition = 0x1010;
-        RecordWriter.SetEntries(header, entries, 2);
-        RecordWriter.Finish(header);
+        RecordInfo info = Record(entryCount: 2, previousChecksum: 0xa4a3a2a1);
+        Assert.Equal(0x1023, info.EndPosition);
+        Layout.Native.WriteHeader(memory.Pointer, superblock, default, info, entries);
         Assert.Equal(
             "574549524c4f47310100000002000000" + "0123456789abcdef0123456789abcdef",
             Convert.ToHexStringLower(new ReadOnlySpan<byte>(memory.Pointer, 32)));
@@ -83,6 +82,15 @@ public sealed unsafe class FormatTests
         Assert.Equal(0x1023, header->EndPosition);
     }
 
+    private static RecordInfo Record(int entryCount, uint previousChecksum) => new()
+    {
+        Position = 0x1020,
+        Sequence = 17,
+        EntryCount = entryCount,
+        DurablePosition = 0x1010,
+        PreviousChecksum = previousChecksum,
+    };
+
     [Fact]
     public void EveryByteOfAHeaderCounts()
     {
@@ -90,9 +98,8 @@ public sealed unsafe class FormatTests
         using AlignedMemory memory = new(RecordHeader.Bytes);
         RecordHeader* header = (RecordHeader*)memory.Pointer;
         LogEntry entry = LogEntry.ForData(5, 0xff, 1);
-        RecordWriter.Begin(header, superblock, 0x1020, 17, 0);
-        RecordWriter.SetEntries(header, &entry, 1);
-        RecordWriter.Finish(header);
+        RecordInfo info = Record(entryCount: 1, previousChecksum: 0);
+        Layout.Native.WriteHeader(memory.Pointer, superblock, default, info, &entry);
         for (int i = 0; i < RecordHeader.Bytes; i++)
         {
             memory.Pointer[i] ^= 0x10;

@@ -82,23 +82,22 @@ public sealed unsafe partial class SegmentLog
 
     private void WriteRecord(LogPort port, int ram, int start, int end)
     {
-        RecordHeader* header = (RecordHeader*)Ram.Data(ram, start);
-        long position = Geometry.Position(_sealSegment, start);
-        FillHeader(header, ram, start, end, position);
-        _previousChecksum = header->Checksum;
-        _sealedRecord = header->EndPosition;
-        Table.SetLastRecord(Geometry.Physical(_sealSegment), header->Sequence);
+        byte* header = Ram.Data(ram, start);
+        RecordInfo info = new()
+        {
+            Position = Geometry.Position(_sealSegment, start),
+            Sequence = _nextSequence++,
+            EntryCount = end - start - 1,
+            DurablePosition = DurableRecord,
+            PreviousChecksum = _previousChecksum,
+        };
+        _previousChecksum =
+            Layout.WriteHeader(header, _superblock, _geometry, info, Ram.Entry(ram, start + 1));
+        _sealedRecord = info.EndPosition;
+        Table.SetLastRecord(Geometry.Physical(_sealSegment), info.Sequence);
         RecordsWritten++;
         long length = (long)(end - start) << Geometry.BlockShift;
         BytesWritten += length;
-        port.Write(Geometry.OffsetOf(position), (byte*)header, length, AddTrack(_sealedRecord, _sealedRecord));
-    }
-
-    private void FillHeader(RecordHeader* header, int ram, int start, int end, long position)
-    {
-        RecordWriter.Begin(header, _superblock, position, _nextSequence++, _previousChecksum);
-        header->DurablePosition = DurableRecord;
-        RecordWriter.SetEntries(header, Ram.Entry(ram, start + 1), end - start - 1);
-        RecordWriter.Finish(header);
+        port.Write(Geometry.OffsetOf(info.Position), header, length, AddTrack(_sealedRecord, _sealedRecord));
     }
 }

@@ -29,6 +29,7 @@ public sealed unsafe partial class SegmentLog : IDisposable
     private SegmentCursor _cursor;
 
     /// <summary>A log that goes on after <paramref name="end"/>.</summary>
+    /// <param name="layout">How records are written.</param>
     /// <param name="superblock">With the epoch of this life.</param>
     /// <param name="geometry">Of the cache.</param>
     /// <param name="ram">Fresh RAM segments of this life.</param>
@@ -38,9 +39,10 @@ public sealed unsafe partial class SegmentLog : IDisposable
     /// <param name="end">Where the log ends so far.</param>
     /// <param name="wakeQueues">Makes all queues look at their waiting requests.</param>
     public SegmentLog(
-        in Superblock superblock, in Geometry geometry, RamSegments ram, SegmentTable table, ReaderGate gate,
-        VolumeHealth health, in LogEnd end, Action wakeQueues)
+        Layout layout, in Superblock superblock, in Geometry geometry, RamSegments ram, SegmentTable table,
+        ReaderGate gate, VolumeHealth health, in LogEnd end, Action wakeQueues)
     {
+        Layout = layout;
         _superblock = superblock;
         _geometry = geometry;
         Ram = ram;
@@ -58,6 +60,9 @@ public sealed unsafe partial class SegmentLog : IDisposable
         _tracks = new Track[(int)BitOperations.RoundUpToPowerOf2((uint)(slots / 2) + (uint)ram.Count + 2)];
         StartAfter(end);
     }
+
+    /// <summary>How records are written.</summary>
+    public Layout Layout { get; }
 
     /// <summary>Geometry of the cache.</summary>
     public Geometry Geometry => _geometry;

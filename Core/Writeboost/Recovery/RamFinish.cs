@@ -13,8 +13,8 @@ namespace Weir.Core.Writeboost.Recovery;
 /// Slots that never were published become void entries; nobody was told that they are kept.
 /// </summary>
 public sealed unsafe class RamFinish(
-    Superblock superblock, Geometry geometry, RamSegments ram, BlockingIo io, DeviceQueue queue, Device cache,
-        Replay replay)
+    Layout layout, Superblock superblock, Geometry geometry, RamSegments ram, BlockingIo io, DeviceQueue queue,
+    Device cache, Replay replay)
 {
     private long _sequence;
     private uint _checksum;
@@ -73,17 +73,21 @@ public sealed unsafe class RamFinish(
         Span<LogEntry> entries = stackalloc LogEntry[end - start - 1];
         for (int slot = start + 1; slot < end; slot++)
             entries[slot - start - 1] = ram.IsPublished(index, slot, segment) ? *ram.Entry(index, slot) : default;
-        RecordHeader* header = (RecordHeader*)ram.Data(index, start);
-        long position = geometry.Position(segment, start);
-        RecordWriter.Begin(header, superblock, position, _sequence, _checksum);
-        header->DurablePosition = _durable;
-        fixed (LogEntry* list = entries) RecordWriter.SetEntries(header, list, entries.Length);
-        RecordWriter.Finish(header);
-        io.Start(queue, IoKind.Write, geometry.OffsetOf(position), header, (long)(end - start) << Geometry.BlockShift);
+        byte* header = ram.Data(index, start);
+        RecordInfo info = new()
+        {
+            Position = geometry.Position(segment, start),
+            Sequence = _sequence,
+            EntryCount = entries.Length,
+            DurablePosition = _durable,
+            PreviousChecksum = _checksum,
+        };
+        fixed (LogEntry* list = entries) _checksum = layout.WriteHeader(header, superblock, geometry, info, list);
+        io.Start(
+            queue, IoKind.Write, geometry.OffsetOf(info.Position), header, (long)(end - start) << Geometry.BlockShift);
         if (++_started % LogScan.Window == 0) io.WaitOrFail("writing the log", cache);
-        replay.Apply(position, _sequence, entries);
+        replay.Apply(info.Position, _sequence, entries);
         _sequence++;
-        _checksum = header->Checksum;
-        EndPosition = header->EndPosition;
+        EndPosition = info.EndPosition;
     }
 }

@@ -31,28 +31,31 @@ public sealed unsafe partial class WritebackEngine
         long last = _log.Table.LastRecordOf(_log.Geometry.Physical(segment));
         for (int slot = 0; slot < slots && _sequence <= last;)
         {
-            RecordHeader* header = (RecordHeader*)_batch.Data(index, slot);
-            bool valid = RecordHeader.IsValid(header, _volume.Superblock, _log.Geometry.Position(segment, slot))
-                && header->Sequence == _sequence && header->PreviousChecksum == _checksum;
+            byte* header = _batch.Data(index, slot);
+            long position = _log.Geometry.Position(segment, slot);
+            bool valid = _log.Layout.TryReadHeader(
+                    header, _volume.Superblock, _log.Geometry, position, out RecordInfo info)
+                && info.Sequence == _sequence && info.PreviousChecksum == _checksum;
             if (!valid)
             {
                 slot = (slot | (_log.Geometry.BoundarySlots - 1)) + 1;
                 continue;
             }
-            if (!PlanRecord(header, index, slot)) return false;
+            if (!PlanRecord(header, info, index, slot)) return false;
             _sequence++;
-            _checksum = header->Checksum;
-            slot += 1 + header->EntryCount;
+            _checksum = info.Checksum;
+            slot += 1 + info.EntryCount;
         }
         bool complete = last == 0 || _sequence == last + 1;
         return complete
             || GetStuck($"cache device: a record header of segment {segment} is rotten (record {_sequence} of {last})");
     }
 
-    private bool PlanRecord(RecordHeader* header, int index, int slot)
+    private bool PlanRecord(byte* header, in RecordInfo info, int index, int slot)
     {
-        LogEntry* entries = RecordHeader.Entries(header);
-        for (int i = 0; i < header->EntryCount; i++)
+        LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
+        _log.Layout.ReadEntries(header, info, entries);
+        for (int i = 0; i < info.EntryCount; i++)
         {
             int place = (index << _log.Geometry.SlotShift) + slot + 1 + i;
             switch (entries[i].Kind)

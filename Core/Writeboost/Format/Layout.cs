@@ -1,0 +1,72 @@
+using System.Collections.Generic;
+using Weir.Core.Base;
+
+namespace Weir.Core.Writeboost.Format;
+
+/// <summary>
+/// One form of what lies on the cache device: the codec that the engine, recovery and the tools go through. Every
+/// layout has 4 KiB slots, a superblock region of 1 MiB, and records of one header slot and the slots it describes.
+/// The codecs have no state; a record costs a few calls, a block none.
+/// </summary>
+public abstract unsafe class Layout
+{
+    /// <summary>All of them, the default one first.</summary>
+    public static IReadOnlyList<Layout> All { get; } = [new NativeLayout()];
+
+    /// <summary>Weir's own.</summary>
+    public static Layout Native => All[0];
+
+    /// <summary>Its name on the command line and in status.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Discards and zeroes of any length are one entry (R9); else zeroes are written block by block.</summary>
+    public abstract bool HasRanges { get; }
+
+    /// <summary>Every entry carries the checksum of its block.</summary>
+    public abstract bool HasBlockChecksums { get; }
+
+    /// <summary>
+    /// A flush ends a record and the next one goes on in the same segment; else it gives up the segment's rest.
+    /// </summary>
+    public abstract bool HasManyRecords { get; }
+
+    /// <summary>
+    /// Nothing in the record tells whether its data is whole: data is flushed before the header is written.
+    /// </summary>
+    public abstract bool WritesHeaderLast { get; }
+
+    /// <summary>The layout called <paramref name="name"/>.</summary>
+    /// <exception cref="UserErrorException">There is none.</exception>
+    public static Layout Find(string name)
+    {
+        List<string> names = [];
+        foreach (Layout layout in All)
+        {
+            if (layout.Name == name) return layout;
+            names.Add(layout.Name);
+        }
+        throw new UserErrorException($"unknown layout '{name}'; this version has: {string.Join(", ", names)}", 2);
+    }
+
+    /// <summary>
+    /// Reads the header at <paramref name="header"/> (4 KiB) as that of a record at <paramref name="position"/>.
+    /// False: it is none of this cache's, or not whole.
+    /// </summary>
+    public abstract bool TryReadHeader(
+        byte* header, in Superblock superblock, in Geometry geometry, long position, out RecordInfo info);
+
+    /// <summary>The entries of a header that has been read, into room for all of them.</summary>
+    public abstract void ReadEntries(byte* header, in RecordInfo info, LogEntry* entries);
+
+    /// <summary>
+    /// Fills the 4 KiB at <paramref name="header"/>, whose data slots follow in memory, for the record that
+    /// <paramref name="info"/> and <paramref name="entries"/> describe. Returns what the next header builds on.
+    /// </summary>
+    public abstract uint WriteHeader(
+        byte* header, in Superblock superblock, in Geometry geometry, in RecordInfo info, LogEntry* entries);
+
+    /// <summary>
+    /// The record's data, behind its header in memory, is what was written; layouts that cannot tell say yes.
+    /// </summary>
+    public abstract bool IsWhole(byte* record, in RecordInfo info);
+}

@@ -1,0 +1,80 @@
+using System;
+using Weir.Core.Base;
+
+namespace Weir.Core.Writeboost.Format;
+
+/// <summary>Layout <c>native</c>; its structures are <see cref="RecordHeader"/> and <see cref="LogEntry"/>.</summary>
+public sealed unsafe class NativeLayout : Layout
+{
+    /// <inheritdoc/>
+    public override string Name => "native";
+
+    /// <inheritdoc/>
+    public override bool HasRanges => true;
+
+    /// <inheritdoc/>
+    public override bool HasBlockChecksums => true;
+
+    /// <inheritdoc/>
+    public override bool HasManyRecords => true;
+
+    /// <inheritdoc/>
+    public override bool WritesHeaderLast => false;
+
+    /// <inheritdoc/>
+    public override bool TryReadHeader(
+        byte* header, in Superblock superblock, in Geometry geometry, long position, out RecordInfo info)
+    {
+        RecordHeader* record = (RecordHeader*)header;
+        info = default;
+        if (!RecordHeader.IsValid(record, superblock, position)) return false;
+        info.Position = record->Position;
+        info.Sequence = record->Sequence;
+        info.EntryCount = record->EntryCount;
+        info.Epoch = record->Epoch;
+        info.DurablePosition = record->DurablePosition;
+        info.PreviousChecksum = record->PreviousChecksum;
+        info.Checksum = record->Checksum;
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public override void ReadEntries(byte* header, in RecordInfo info, LogEntry* entries) =>
+        RecordHeader.EntriesOf((RecordHeader*)header).CopyTo(new Span<LogEntry>(entries, info.EntryCount));
+
+    /// <inheritdoc/>
+    public override uint WriteHeader(
+        byte* header, in Superblock superblock, in Geometry geometry, in RecordInfo info, LogEntry* entries)
+    {
+        Invariant.Check(info.EntryCount is > 0 and <= RecordHeader.MaxEntries);
+        RecordHeader* record = (RecordHeader*)header;
+        new Span<byte>(header, RecordHeader.Bytes).Clear();
+        record->Magic = RecordHeader.MagicValue;
+        record->Version = RecordHeader.VersionValue;
+        record->EntryCount = (ushort)info.EntryCount;
+        record->CacheId = superblock.CacheId;
+        record->Nonce = superblock.NonceOf(superblock.Epoch);
+        record->Epoch = superblock.Epoch;
+        record->Sequence = info.Sequence;
+        record->Position = info.Position;
+        record->DurablePosition = info.DurablePosition;
+        record->PreviousChecksum = info.PreviousChecksum;
+        new Span<LogEntry>(entries, info.EntryCount)
+            .CopyTo(new Span<LogEntry>(RecordHeader.Entries(record), info.EntryCount));
+        record->Checksum = RecordHeader.ComputeChecksum(record);
+        return record->Checksum;
+    }
+
+    /// <inheritdoc/>
+    public override bool IsWhole(byte* record, in RecordInfo info)
+    {
+        LogEntry* entries = RecordHeader.Entries((RecordHeader*)record);
+        for (int i = 0; i < info.EntryCount; i++)
+        {
+            byte* data = record + ((long)(i + 1) << Geometry.BlockShift);
+            bool isData = entries[i].Kind == EntryKind.Data;
+            if (isData && Crc32C.Compute(data, Geometry.BlockBytes) != entries[i].Value) return false;
+        }
+        return true;
+    }
+}
