@@ -68,10 +68,10 @@ public unsafe interface IVolumeQueue
     long DeadlineUs { get; }
 
     /// <summary>
-    /// Extents from <paramref name="offsetBytes"/> on, at most <paramref name="extents"/>.Length; may stop early but
-    /// returns at least one. Neighbouring extents differ in flags.
+    /// Extents of a device (as <see cref="Request.Device"/>) from <paramref name="offsetBytes"/> on, at most
+    /// <paramref name="extents"/>.Length; may stop early but returns at least one. Neighbouring extents differ in flags.
     /// </summary>
-    int BlockStatus(long offsetBytes, long lengthBytes, Span<Extent> extents);
+    int BlockStatus(int device, long offsetBytes, long lengthBytes, Span<Extent> extents);
 
     /// <summary>Starts the orderly stop (R15): no request is submitted after this.</summary>
     void BeginStop();

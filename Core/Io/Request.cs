@@ -52,6 +52,8 @@ public unsafe struct Request
     public RequestFlags Flags;
     /// <summary>0, or a negative errno; set when it completes.</summary>
     public int Result;
+    /// <summary>Which of the volume's devices, 0 for its first or only one.</summary>
+    public ushort Device;
     /// <summary>First byte on the volume.</summary>
     public long OffsetBytes;
     /// <summary>Bytes; discard and zeroes may be as long as the volume.</summary>

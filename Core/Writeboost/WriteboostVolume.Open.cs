@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
@@ -17,6 +18,7 @@ public sealed unsafe partial class WriteboostVolume
         Layout = layout;
         Cache = cache;
         Backing = backing;
+        Backings.Add(new BackingDevice(BackingTable.MinId, backing));
         Options = options;
         _ram = options.ReadOnly ? new HeapRamStore() : ram;
         Health = new VolumeHealth(options.Log);
@@ -95,7 +97,7 @@ public sealed unsafe partial class WriteboostVolume
         {
             io.StartFlush(queue);
             io.WaitOrFail("flush", Cache);
-            if (FlushesBacking) io.StartFlush(Backing.OpenQueue(context));
+            if (Backing.CanFlush) io.StartFlush(Backing.OpenQueue(context));
             io.WaitOrFail("flush", Backing);
         }
         if (!Mutant.Is(MutantId.R4EpochNotRaised)) Superblock.Epoch++;

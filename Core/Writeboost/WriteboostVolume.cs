@@ -2,6 +2,7 @@ using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
@@ -65,7 +66,10 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 
     internal Device Cache { get; }
 
-    internal Device Backing { get; }
+    internal BackingTable Backings { get; } = new();
+
+    // The first one.
+    private Device Backing { get; }
 
     internal SegmentLog Log { get; private set; }
 
@@ -76,8 +80,6 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     internal ReaderGate Gate { get; }
 
     internal bool RamOutlivesProcess => _ram.OutlivesProcess;
-
-    internal bool FlushesBacking => Backing.CanFlush;
 
     internal long LastActivityUs => Volatile.Read(ref _lastActivityUs);
 

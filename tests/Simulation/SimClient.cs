@@ -139,7 +139,7 @@ public sealed unsafe class SimClient : IDisposable
     public void CheckBlockStatus(long offsetBytes, long lengthBytes, ulong[] image)
     {
         Span<Extent> extents = stackalloc Extent[16];
-        int count = _queues[0].BlockStatus(offsetBytes, lengthBytes, extents);
+        int count = _queues[0].BlockStatus(0, offsetBytes, lengthBytes, extents);
         if (count < 1) throw new SimViolationException("block status returned no extent");
         long at = offsetBytes;
         for (int i = 0; i < count; i++)

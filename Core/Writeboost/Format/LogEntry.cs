@@ -37,7 +37,7 @@ public struct LogEntry
     [FieldOffset(0)] public uint Value;
     [FieldOffset(4)] private uint _blockLow;
     [FieldOffset(8)] private byte _blockHigh;
-    /// <summary>Backing device, 0 based.</summary>
+    /// <summary>Backing device, 1 to 254.</summary>
     [FieldOffset(9)] public byte Device;
     /// <summary>Bit i: sector i of the block is here.</summary>
     [FieldOffset(10)] public byte Sectors;

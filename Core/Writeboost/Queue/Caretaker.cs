@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Writeback;
 
@@ -23,12 +24,12 @@ public sealed unsafe class Caretaker : IDisposable
     private StopStep _stop;
 
     /// <summary>The volume's one caretaker.</summary>
-    public Caretaker(WriteboostVolume volume, LogPort port, DeviceQueue cache, DeviceQueue backing)
+    public Caretaker(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings)
     {
         _volume = volume;
         _port = port;
         _superblocks = new SuperblockWriter(cache, port.Io);
-        _writeback = new WritebackEngine(volume, port, cache, backing, _superblocks);
+        _writeback = new WritebackEngine(volume, port, cache, backings, _superblocks);
         _reclaimer = new Reclaimer(volume);
     }
 

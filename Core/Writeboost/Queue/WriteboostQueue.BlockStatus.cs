@@ -13,23 +13,24 @@ public sealed unsafe partial class WriteboostQueue
     private const long MaxStatusBytes = 32 << 20;
 
     /// <inheritdoc/>
-    public int BlockStatus(long offsetBytes, long lengthBytes, Span<Extent> extents)
+    public int BlockStatus(int device, long offsetBytes, long lengthBytes, Span<Extent> extents)
     {
         long end = offsetBytes + Math.Min(lengthBytes, MaxStatusBytes);
         long backingEnd = offsetBytes;
         long seen = -1;
+        Device backing = _volume.Backings.Of(KeyOf(device, 0)).Device;
         bool backingHole = false;
         int count = 0;
         for (long at = offsetBytes; at < end;)
         {
             long next = Math.Min((at & ~(long)(Geometry.BlockBytes - 1)) + Geometry.BlockBytes, end);
-            bool? logged = IsLoggedHole(at);
+            bool? logged = IsLoggedHole(KeyOf(device, at));
             // The log before the backing device, and its answer only while nothing has left the log since.
             long reclaims = Volatile.Read(ref _volume.Reclaims);
             if (logged == null && (at >= backingEnd || reclaims != seen))
             {
                 seen = reclaims;
-                backingEnd = _volume.Backing.ExtentEnd(at, out backingHole);
+                backingEnd = backing.ExtentEnd(at, out backingHole);
             }
             bool hole = logged ?? (backingHole && next <= backingEnd);
             if (!TryAdd(extents, ref count, next - at, hole ? HoleAndZero : 0)) break;
@@ -39,9 +40,8 @@ public sealed unsafe partial class WriteboostQueue
     }
 
     // Null: the log has nothing of the block.
-    private bool? IsLoggedHole(long offset)
+    private bool? IsLoggedHole(ulong key)
     {
-        ulong key = KeyOf(offset);
         _volume.Gate.Enter(_index);
         long zero = _volume.Ranges.PositionOver(key);
         long newest = _volume.Index.NewestPosition(key);

@@ -57,7 +57,7 @@ public sealed unsafe partial class WriteboostQueue
         int length = (int)Math.Min(Geometry.BlockBytes - within, request->LengthBytes - request->Progress);
         byte* target = request->Data + request->Progress - within;
         BlockVersion* versions = stackalloc BlockVersion[BlockIndex.MaxVersions];
-        ulong key = KeyOf(offset);
+        ulong key = KeyOf(request, offset);
         // Ranges before versions: write-back forgets in the opposite order (Reclaimer.Forget).
         long zeroPosition = _volume.Ranges.PositionOver(key);
         if (Mutant.Is(MutantId.R9OlderBeatsRange)) zeroPosition = Math.Min(zeroPosition, 1);
@@ -162,7 +162,7 @@ public sealed unsafe partial class WriteboostQueue
         Invariant.Check(op != null);
         op->Step = step;
         op->OffsetBytes = offset;
-        op->LengthBytes = fromCache ? length : Math.Min(length, _volume.SizeBytes - offset);
+        op->LengthBytes = fromCache ? length : Math.Min(length, SizeOf(request) - offset);
         op->Buffer = target;
         op->Request = request;
         request->Pending++;
@@ -171,7 +171,7 @@ public sealed unsafe partial class WriteboostQueue
 
     private void SubmitOp(IoOp* op, bool toCache)
     {
-        if (toCache) _cache.Submit(op); else _backing.Submit(op);
+        if (toCache) _cache.Submit(op); else _backings[IdOf(op->Request)].Submit(op);
     }
 
     /// <inheritdoc/>

@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
@@ -75,7 +76,7 @@ public sealed unsafe partial class WriteboostQueue
             checksum = Crc32C.Compute(data, Geometry.BlockBytes);
         }
         request->Progress += length;
-        Publish(ram, segment, slot, LogEntry.ForData(KeyOf(offset), SectorMask.Of(within, length), checksum));
+        Publish(ram, segment, slot, LogEntry.ForData(KeyOf(request, offset), SectorMask.Of(within, length), checksum));
     }
 
     private void Publish(int ram, long segment, int slot, in LogEntry entry)
@@ -105,5 +106,13 @@ public sealed unsafe partial class WriteboostQueue
         else Complete(request, 0);
     }
 
-    private static ulong KeyOf(long offsetBytes) => (ulong)(offsetBytes >> Geometry.BlockShift);
+    // The log's numbers start at 1.
+    private static int IdOf(Request* request) => request->Device + BackingTable.MinId;
+
+    private static ulong KeyOf(Request* request, long offsetBytes) => BackingTable.KeyOf(IdOf(request), offsetBytes);
+
+    private static ulong KeyOf(int device, long offsetBytes) =>
+        BackingTable.KeyOf(device + BackingTable.MinId, offsetBytes);
+
+    private long SizeOf(Request* request) => _volume.Backings.Of(KeyOf(request, 0)).SizeBytes;
 }

@@ -39,7 +39,7 @@ public sealed unsafe partial class WriteboostQueue
         long offset = request->OffsetBytes + request->Progress;
         long end = request->OffsetBytes + request->LengthBytes;
         if ((offset & (Geometry.BlockBytes - 1)) != 0) return 0;
-        if (end == _volume.SizeBytes) end += Geometry.BlockBytes - 1;
+        if (end == SizeOf(request)) end += Geometry.BlockBytes - 1;
         return Math.Min((end - offset) >> Geometry.BlockShift, LogEntry.MaxRangeBlocks);
     }
 
@@ -56,13 +56,13 @@ public sealed unsafe partial class WriteboostQueue
             if ((request->Flags & RequestFlags.NoHole) != 0) kind = EntryKind.Zeroes;
             request->EngineInt = 0;
             request->Progress += Math.Min(blocks << Geometry.BlockShift, left);
-            Publish(ram, segment, slot, LogEntry.ForRange(KeyOf(offset), (uint)blocks, kind));
+            Publish(ram, segment, slot, LogEntry.ForRange(KeyOf(request, offset), (uint)blocks, kind));
             return;
         }
         int within = (int)(offset & (Geometry.BlockBytes - 1));
         int length = (int)Math.Min(Geometry.BlockBytes - within, left);
         request->Progress += length;
         uint checksum = Crc32C.Compute(data, Geometry.BlockBytes);
-        Publish(ram, segment, slot, LogEntry.ForData(KeyOf(offset), SectorMask.Of(within, length), checksum));
+        Publish(ram, segment, slot, LogEntry.ForData(KeyOf(request, offset), SectorMask.Of(within, length), checksum));
     }
 }

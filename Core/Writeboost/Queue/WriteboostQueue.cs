@@ -2,6 +2,7 @@ using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Queue;
@@ -19,7 +20,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     private readonly IoContext _io;
     private readonly LogPort _port;
     private readonly DeviceQueue _cache;
-    private readonly DeviceQueue _backing;
+    private readonly BackingQueues _backings;
     private readonly byte _handler;
     private readonly QueueCounters _counters;
     private RequestList _completed;
@@ -40,11 +41,11 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _index = index;
         _io = io;
         _cache = volume.Cache.OpenQueue(io);
-        _backing = volume.Backing.OpenQueue(io);
+        _backings = new BackingQueues(volume.Backings, io);
         _handler = io.AddHandler(this);
         _port = new LogPort(volume.Log, _cache, io);
         _counters = volume.CountersOf(index);
-        if (index == 0) _caretaker = new Caretaker(volume, _port, _cache, _backing);
+        if (index == 0) _caretaker = new Caretaker(volume, _port, _cache, _backings);
     }
 
     /// <inheritdoc/>

@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Writeback;
@@ -15,6 +16,7 @@ public sealed unsafe partial class WritebackEngine
     private const long MaxWriteBytes = 1 << 20;
 
     private readonly VectorPool _vectors;
+    private readonly bool[] _flushed = new bool[BackingTable.MaxId + 1];
     private int _cursor;
 
     // A list has been worked through, and nothing of it is under way.
@@ -41,25 +43,27 @@ public sealed unsafe partial class WritebackEngine
     private void SubmitRange(in DirtyRange range)
     {
         IoOp* op = Acquire(range.Kind == EntryKind.Discard ? IoKind.Discard : IoKind.WriteZeroes);
-        op->OffsetBytes = OffsetOf(range.Key);
-        op->LengthBytes = Math.Min(range.Blocks << Geometry.BlockShift, _volume.SizeBytes - op->OffsetBytes);
-        Submit(op, _backing);
+        op->OffsetBytes = BackingTable.OffsetOf(range.Key);
+        long rest = _volume.Backings.Of(range.Key).SizeBytes - op->OffsetBytes;
+        op->LengthBytes = Math.Min(range.Blocks << Geometry.BlockShift, rest);
+        Submit(op, BackingOf(range.Key));
     }
 
     // A device with 4 KiB sectors takes whole blocks only: fetch what the log does not have (R14).
     private void SubmitFill(int index)
     {
+        ulong key = _batch.Blocks[index].Key;
         bool whole = _batch.Blocks[index].Sectors == SectorMask.Full;
-        if (whole || _volume.Backing.LogicalBlockBytes <= Geometry.SectorBytes) return;
+        if (whole || _volume.Backings.Of(key).Device.LogicalBlockBytes <= Geometry.SectorBytes) return;
         int vectors = _vectors.Take();
         IoOp* op = Acquire(IoKind.Read);
         op->Step = FillStep;
-        op->OffsetBytes = OffsetOf(_batch.Blocks[index].Key);
+        op->OffsetBytes = BackingTable.OffsetOf(key);
         op->LengthBytes = Geometry.BlockBytes;
         op->Buffer = _vectors.Scratch(vectors);
         op->UserA = vectors;
         op->UserInt = index;
-        Submit(op, _backing);
+        Submit(op, BackingOf(key));
     }
 
     private void EndFill(IoOp* op)
@@ -75,7 +79,8 @@ public sealed unsafe partial class WritebackEngine
         int vectors = _vectors.Take();
         VectorList list = new(_vectors.At(vectors));
         long start = -1, end = -1;
-        while (_cursor < _batch.BlockCount && TryAppendBlock(ref list, ref start, ref end)) _cursor++;
+        ulong key = _batch.Blocks[_cursor].Key;
+        while (IsOnDeviceOf(key) && TryAppendBlock(ref list, ref start, ref end)) _cursor++;
         IoOp* op = Acquire(IoKind.WriteVector);
         op->Step = BlocksStep;
         op->OffsetBytes = start;
@@ -83,7 +88,7 @@ public sealed unsafe partial class WritebackEngine
         op->Buffer = list.Start;
         op->VectorCount = list.Count;
         op->UserA = vectors;
-        Submit(op, _backing);
+        Submit(op, BackingOf(key));
     }
 
     // A block joins the write if its first sector follows the write's last one; a block with a gap inside goes alone,
@@ -93,7 +98,7 @@ public sealed unsafe partial class WritebackEngine
         ref DirtyBlock block = ref _batch.Blocks[_cursor];
         byte sectors = block.Sectors;
         SectorMask.TakeRun(ref sectors, out int within, out int length);
-        long offset = OffsetOf(block.Key) + within;
+        long offset = BackingTable.OffsetOf(block.Key) + within;
         bool joins = start < 0 || (offset == end && list.HasRoom && end - start < MaxWriteBytes);
         if (!joins) return false;
         if (start < 0) start = offset;
@@ -104,13 +109,26 @@ public sealed unsafe partial class WritebackEngine
         return sectors == 0;
     }
 
-    private long OffsetOf(ulong key) => (long)(key & ((1UL << 40) - 1)) << Geometry.BlockShift;
+    private bool IsOnDeviceOf(ulong key) =>
+        _cursor < _batch.BlockCount && BackingTable.IdOf(_batch.Blocks[_cursor].Key) == BackingTable.IdOf(key);
+
+    private DeviceQueue BackingOf(ulong key) => _backings[BackingTable.IdOf(key)];
 
     private bool StartFlush()
     {
-        if (!_volume.FlushesBacking || Mutant.Is(MutantId.R8NoBackingFlush)) return StartAwaitDurable();
-        Submit(Acquire(IoKind.Flush), _backing);
-        return true;
+        if (Mutant.Is(MutantId.R8NoBackingFlush)) return StartAwaitDurable();
+        Array.Clear(_flushed);
+        for (int i = 0; i < _batch.BlockCount; i++) FlushDeviceOf(_batch.Blocks[i].Key);
+        for (int i = 0; i < _batch.RangeCount; i++) FlushDeviceOf(_batch.Ranges[i].Key);
+        return _outstanding > 0 || StartAwaitDurable();
+    }
+
+    private void FlushDeviceOf(ulong key)
+    {
+        int id = BackingTable.IdOf(key);
+        if (_flushed[id] || !_volume.Backings.Of(key).Device.CanFlush) return;
+        _flushed[id] = true;
+        Submit(Acquire(IoKind.Flush), _backings[id]);
     }
 
     private bool StartAwaitDurable()

@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Writeback;
@@ -22,7 +23,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private readonly LogPort _port;
     private readonly IoContext _io;
     private readonly DeviceQueue _cache;
-    private readonly DeviceQueue _backing;
+    private readonly BackingQueues _backings;
     private readonly SuperblockWriter _superblocks;
     private readonly byte _handler;
     private readonly Batch _batch;
@@ -35,14 +36,14 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
 
     /// <summary>The volume's one write-back, on the thread of <paramref name="port"/>.</summary>
     public WritebackEngine(
-        WriteboostVolume volume, LogPort port, DeviceQueue cache, DeviceQueue backing, SuperblockWriter superblocks)
+        WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings, SuperblockWriter superblocks)
     {
         _volume = volume;
         _log = volume.Log;
         _port = port;
         _io = port.Io;
         _cache = cache;
-        _backing = backing;
+        _backings = backings;
         _superblocks = superblocks;
         _handler = _io.AddHandler(this);
         _batch = new Batch(volume.Geometry, volume.Options.MaxBatchedWriteback);
