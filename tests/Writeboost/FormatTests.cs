@@ -24,6 +24,8 @@ public sealed unsafe class FormatTests
             (nameof(RecordHeader.CacheId), 16), (nameof(RecordHeader.Nonce), 32), (nameof(RecordHeader.Epoch), 48),
             (nameof(RecordHeader.Sequence), 56), (nameof(RecordHeader.Position), 64),
             (nameof(RecordHeader.DurablePosition), 72), (nameof(RecordHeader.PreviousChecksum), 80),
+            (nameof(RecordHeader.SegmentCount), 84), (nameof(RecordHeader.SegmentBytes), 88),
+            (nameof(RecordHeader.MarkPosition), 96), (nameof(RecordHeader.Secret), 104),
             (nameof(RecordHeader.Checksum), 4092));
         AssertOffsets<Superblock>(
             (nameof(Superblock.Magic), 0), (nameof(Superblock.Version), 8), (nameof(Superblock.Flags), 12),
@@ -72,8 +74,9 @@ public sealed unsafe class FormatTests
             "574549524c4f47310100000002000000" + "0123456789abcdef0123456789abcdef",
             Convert.ToHexStringLower(new ReadOnlySpan<byte>(memory.Pointer, 32)));
         Assert.Equal(
-            "0400000000000000" + "1100000000000000" + "2010000000000000" + "1010000000000000" + "a1a2a3a4",
-            Convert.ToHexStringLower(new ReadOnlySpan<byte>(memory.Pointer + 48, 36)));
+            "0400000000000000" + "1100000000000000" + "2010000000000000" + "1010000000000000" + "a1a2a3a4"
+            + "ff00000000001000" + "00000000" + "0010000000000000" + "00112233445566778899aabbccddeeff",
+            Convert.ToHexStringLower(new ReadOnlySpan<byte>(memory.Pointer + 48, 72)));
         Assert.Equal(
             "efbeadde9a78563412033c01000000" + "07000000000100000000ff03000000",
             Convert.ToHexStringLower(new ReadOnlySpan<byte>(memory.Pointer + 256, 30)));
@@ -88,6 +91,7 @@ public sealed unsafe class FormatTests
         Sequence = 17,
         EntryCount = entryCount,
         DurablePosition = 0x1010,
+        MarkPosition = 0x1000,
         PreviousChecksum = previousChecksum,
     };
 

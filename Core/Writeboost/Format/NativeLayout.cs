@@ -33,6 +33,7 @@ public sealed unsafe class NativeLayout : Layout
         info.EntryCount = record->EntryCount;
         info.Epoch = record->Epoch;
         info.DurablePosition = record->DurablePosition;
+        info.MarkPosition = record->MarkPosition;
         info.PreviousChecksum = record->PreviousChecksum;
         info.Checksum = record->Checksum;
         return true;
@@ -59,6 +60,10 @@ public sealed unsafe class NativeLayout : Layout
         record->Position = info.Position;
         record->DurablePosition = info.DurablePosition;
         record->PreviousChecksum = info.PreviousChecksum;
+        record->SegmentCount = superblock.SegmentCount;
+        record->SegmentBytes = superblock.SegmentBytes;
+        record->MarkPosition = info.MarkPosition;
+        record->Secret = superblock.Secret;
         new Span<LogEntry>(entries, info.EntryCount)
             .CopyTo(new Span<LogEntry>(RecordHeader.Entries(record), info.EntryCount));
         record->Checksum = RecordHeader.ComputeChecksum(record);

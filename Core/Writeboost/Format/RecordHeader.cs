@@ -17,7 +17,12 @@ namespace Weir.Core.Writeboost.Format;
 ///   64  position                  u64   where this header lies in the endless log
 ///   72  durable position          u64   D when this was written: everything below had been flushed
 ///   80  previous header's checksum u32
-///   84  zero
+///   84  segments                  u32   what a lost superblock is rebuilt from, down to the secret
+///   88  segment bytes             u32
+///   92  zero
+///   96  mark                      u64   as known when this was written: at most the superblock's
+///  104  secret                    16 bytes
+///  120  zero
 ///  256  entries                   255 x 15 bytes
 /// 4081  zero
 /// 4092  checksum                  u32   CRC32C of bytes 0..4091
@@ -57,6 +62,14 @@ public unsafe struct RecordHeader
     [FieldOffset(72)] public long DurablePosition;
     /// <summary>The chain: checksum of the header with the sequence before.</summary>
     [FieldOffset(80)] public uint PreviousChecksum;
+    /// <summary>As in the superblock.</summary>
+    [FieldOffset(84)] public int SegmentCount;
+    /// <summary>As in the superblock.</summary>
+    [FieldOffset(88)] public int SegmentBytes;
+    /// <summary>Everything below was on the backing device when it was written.</summary>
+    [FieldOffset(96)] public long MarkPosition;
+    /// <summary>As in the superblock; no client ever reads a header.</summary>
+    [FieldOffset(104)] public Guid Secret;
     [FieldOffset(EntriesOffset)] private byte _entries;
     /// <summary>CRC32C of everything before it.</summary>
     [FieldOffset(ChecksumOffset)] public uint Checksum;

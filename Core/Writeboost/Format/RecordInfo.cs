@@ -18,6 +18,11 @@ public struct RecordInfo
     /// <summary>D as known when it was written; 0 where the layout has none.</summary>
     public long DurablePosition;
 
+    /// <summary>
+    /// Everything below was on the backing device when it was written; 0 where the layout does not say.
+    /// </summary>
+    public long MarkPosition;
+
     /// <summary>The chain: checksum of the header with the sequence before; 0 where the layout has none.</summary>
     public uint PreviousChecksum;
 

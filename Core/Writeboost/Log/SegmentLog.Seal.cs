@@ -89,6 +89,7 @@ public sealed unsafe partial class SegmentLog
             Sequence = _nextSequence++,
             EntryCount = end - start - 1,
             DurablePosition = DurableRecord,
+            MarkPosition = Geometry.Position(DirtySegment, 0),
             PreviousChecksum = _previousChecksum,
         };
         _previousChecksum =

@@ -80,6 +80,7 @@ public sealed unsafe class RamFinish(
             Sequence = _sequence,
             EntryCount = entries.Length,
             DurablePosition = _durable,
+            MarkPosition = superblock.MarkPosition,
             PreviousChecksum = _checksum,
         };
         fixed (LogEntry* list = entries) _checksum = layout.WriteHeader(header, superblock, geometry, info, list);
