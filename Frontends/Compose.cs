@@ -84,6 +84,7 @@ internal static class Compose
     {
         string? content = Describe(io, cache);
         if (content != null && content != OurCache) throw Refusal(cache, content);
+        if (content == OurCache) CheckSegmentSize(io, cache, spec);
         if (content == OurCache && !spec.ReadOnly) Preallocate(cache);
         if (content == OurCache) return;
         if (spec.ReadOnly) throw new UserErrorException($"{cache.Name}: is blank, and --read-only formats nothing");
@@ -95,10 +96,22 @@ internal static class Compose
             + $"{ByteSize.Format(plan.SegmentBytes)}");
     }
 
+    /// <summary>A cache keeps the segment size it was formatted with: asking for another one is a mistake.</summary>
+    private static void CheckSegmentSize(RingContext io, Device cache, VolumeSpec spec)
+    {
+        if (spec.SegmentBytes == null) return;
+        Superblock found = SuperblockReader.Read(new BlockingIo(io), cache.OpenQueue(io), cache, out _, out _);
+        if (found.SegmentBytes == spec.SegmentBytes) return;
+        throw new UserErrorException($"{cache.Name}: was formatted with segments of "
+            + $"{ByteSize.Format(found.SegmentBytes)}; --segment-size {ByteSize.Format(spec.SegmentBytes.Value)} "
+            + "does not change that: leave it out");
+    }
+
     private static string? Describe(RingContext io, Device cache)
     {
         (byte[] head, byte[] tail) = ContentProbe.Read(io, cache);
-        return SuperblockReader.IsOurs(head) ? OurCache : ContentProbe.Describe(head, tail);
+        if (SuperblockReader.IsOurs(head)) return OurCache;
+        return ContentProbe.Describe(head, tail) ?? ContentProbe.DescribeMiddle(io, cache);
     }
 
     private static UserErrorException Refusal(Device cache, string content) => new(content == ContentProbe.DamagedCache

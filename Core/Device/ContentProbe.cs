@@ -22,6 +22,11 @@ public static class ContentProbe
     /// <summary>How much of its end: the backup partition table and old RAID superblocks live there.</summary>
     public const int TailBytes = 64 << 10;
 
+    /// <summary>Places to look at between head and tail, and bytes of each.</summary>
+    public const int Spots = 1024, SpotBytes = 64 << 10;
+
+    private const long FirstSegment = 1 << 20, SegmentStepBytes = 4 << 20;
+
     /// <summary>A log without a superblock: never taken for blank, never offered for formatting.</summary>
     public const string DamagedCache = "a weir cache whose superblock copies are both damaged";
 
@@ -87,6 +92,54 @@ public static class ContentProbe
         foreach (Signature signature in s_signatures)
             if (Has(head, signature.OffsetBytes, signature.Bytes)) return signature.Name;
         return Ext(head) ?? Lvm(head) ?? Mbr(head) ?? Tail(tail) ?? (IsZero(head) ? null : "unknown content");
+    }
+
+    /// <summary>
+    /// What lies between the parts that <see cref="Read"/> shows, which looked blank; null when that is blank too.
+    /// Holes of a file are skipped; every extent's beginning is looked at, and beside it <see cref="Spots"/> places over the
+    /// whole length: all of it on devices of up to 64 MiB. The places are where segments begin, whatever their size.
+    /// </summary>
+    /// <exception cref="UserErrorException">The device cannot be read.</exception>
+    public static unsafe string? DescribeMiddle(IoContext io, Device device)
+    {
+        using Slab memory = new(SpotBytes);
+        BlockingIo blocking = new(io);
+        DeviceQueue queue = device.OpenQueue(io);
+        long stepBytes = device.SizeBytes <= Spots * (long)SpotBytes
+            ? SpotBytes
+            : (device.SizeBytes / Spots / SegmentStepBytes * SegmentStepBytes) + SegmentStepBytes;
+        long extentEnd = 0;
+        for (long offset = HeadBytes; offset < device.SizeBytes;)
+        {
+            bool isHole = false;
+            if (offset >= extentEnd) extentEnd = device.ExtentEnd(offset, out isHole);
+            if (isHole)
+            {
+                offset = extentEnd;
+                continue;
+            }
+            int length = (int)Math.Min(SpotBytes, device.SizeBytes - offset);
+            blocking.Start(queue, IoKind.Read, offset, memory.Start, length);
+            blocking.WaitOrFail("reading", device);
+            Span<byte> spot = new(memory.Start, length);
+            if (!IsZero(spot)) return HoldsRecord(spot) ? DamagedCache : $"unknown content (at byte {offset})";
+            long next = NextSpot(offset, stepBytes);
+            offset = next > extentEnd && extentEnd > offset ? extentEnd : next;
+        }
+        return null;
+    }
+
+    // Behind the superblock region segments begin at multiples of their size, 4 MiB at most.
+    private static long NextSpot(long offset, long stepBytes) =>
+        stepBytes == SpotBytes
+            ? offset + SpotBytes
+            : FirstSegment + ((((offset - FirstSegment) / stepBytes) + 1) * stepBytes);
+
+    private static bool HoldsRecord(ReadOnlySpan<byte> spot)
+    {
+        for (int at = 0; at < spot.Length; at += 4096)
+            if (Has(spot, at, "WEIRLOG1"u8)) return true;
+        return false;
     }
 
     /// <summary>Every byte is zero.</summary>

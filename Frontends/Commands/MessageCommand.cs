@@ -25,9 +25,12 @@ internal static class MessageCommand
 
     private static int Run(string control, string key, string? value)
     {
+        if (key.Length == 0 || value?.Length == 0)
+            throw new UserErrorException($"message '{key}': an empty {(key.Length == 0 ? "key" : "value")}; "
+                + "a value that is left out reads", 2);
         if ((key + value).AsSpan().IndexOfAny(" \t\r\n") >= 0)
             throw new UserErrorException($"message '{key}': a key or value has no blanks", 2);
-        Console.Out.Write(ControlConnection.Ask(control, $"message {key} {value}".TrimEnd()));
+        Output.Write(ControlConnection.Ask(control, $"message {key} {value}".TrimEnd()));
         return Program.Done;
     }
 }

@@ -102,6 +102,36 @@ public sealed class BadInputTests : IDisposable
         Refused(1, "holds unknown content", () => WeirProcess.Run("format", "writeboost", "--cache", cache));
     }
 
+    /// <summary>Not blank, though its beginning is: it was wiped, and the log had moved on.</summary>
+    [Fact]
+    public void CacheWhoseBeginningWasWiped()
+    {
+        (string cache, string backing) = Used();
+        byte[] record = File.ReadAllBytes(cache)[(2 << 20)..(3 << 20)];
+        File.Delete(cache);
+        Overwrite(Cache(), 9 << 20, record);
+        Refused(1, "both damaged", () => Serve("writeboost", "--cache", cache, "--backing", backing));
+        Refused(1, "both damaged", () => WeirProcess.Run("format", "writeboost", "--cache", cache));
+    }
+
+    [Fact]
+    public void CacheHoldsSomethingUnknownFarBehind()
+    {
+        (string cache, string backing) = (Cache(), Backing());
+        Overwrite(cache, 12_345_678, 1);
+        Refused(1, "unknown content (at byte", () => Serve("writeboost", "--cache", cache, "--backing", backing));
+    }
+
+    [Fact]
+    public void SegmentSizeOfAFormattedCache()
+    {
+        (string cache, string backing) = Used();
+        string[] arguments = ["writeboost", "--cache", cache, "--backing", backing, "--segment-size"];
+        Refused(1, "formatted with segments of 1 MiB", () => Serve([.. arguments, "512K"]));
+        using WeirProcess weir = WeirProcess.Serve(_folder, [.. arguments, "1M"]);
+        weir.Stop();
+    }
+
     [Fact]
     public void FormatDoesNotOverwriteACache()
     {
@@ -213,13 +243,15 @@ public sealed class BadInputTests : IDisposable
     [InlineData("serve passthrough --backing B --turbo", "--turbo")]
     [InlineData("format passthrough", "has no cache to format")]
     [InlineData("status", "--control")]
+    [InlineData("message --control C idle_ms EMPTY", "an empty value")]
+    [InlineData("message --control C EMPTY", "an empty key")]
     [InlineData("fly", "fly")]
     [InlineData("", "command")]
     public void WrongUsage(string line, string words)
     {
         (string cache, string backing) = (Cache(), Backing());
         string[] arguments = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)
-            .Select(word => word == "C" ? cache : word == "B" ? backing : word).ToArray();
+            .Select(word => word == "C" ? cache : word == "B" ? backing : word == "EMPTY" ? "" : word).ToArray();
         Refused(2, words, () => WeirProcess.Run(arguments));
     }
 
