@@ -1,4 +1,3 @@
-using System;
 using System.CommandLine;
 using Weir.Core.Base;
 
@@ -34,7 +33,7 @@ internal static class FormatCommand
     {
         if (!Compose.HasCache(spec.Check().Engine))
             throw new UserErrorException($"{spec.Engine} has no cache to format", Program.WrongUsage);
-        Console.WriteLine("weir: formatted " + Compose.Format(spec.Check(), Program.Log));
+        Output.Write($"weir: formatted {Compose.Format(spec.Check(), Program.Log)}\n");
         return Program.Done;
     }
 }

@@ -71,7 +71,8 @@ internal static class ServeCommand
         public Option<string[]> Listen { get; } = new("--listen")
         {
             HelpName = "ADDRESS",
-            Description = "unix:PATH, tcp:HOST:PORT or tcp:PORT (127.0.0.1); may be given more than once.",
+            Description = "unix:PATH, tcp:HOST:PORT or tcp:PORT (127.0.0.1); may be given more than once. Without it "
+                + "unix:$XDG_RUNTIME_DIR/weir-NAME.sock, or weir-NAME.sock in the temporary directory.",
         };
 
         public Option<string?> Control { get; } = new("--control")

@@ -28,12 +28,12 @@ internal static class StatusCommand
     {
         string question = json ? "status json" : "status text";
         string before = watch && !json && !Console.IsOutputRedirected ? ClearScreen : "";
-        Console.Out.Write(before + ControlConnection.Ask(control, question));
-        while (watch)
+        Output.Write(before + ControlConnection.Ask(control, question));
+        while (watch && !Output.IsClosed)
         {
             Thread.Sleep(WatchIntervalMs);
             if (!TryAsk(control, question, out string text)) break;
-            Console.Out.Write(before + text);
+            Output.Write(before + text);
         }
         return Program.Done;
     }

@@ -15,6 +15,7 @@ internal sealed unsafe class ControlConnection(int fd) : IDisposable
     private const int LineBytesMax = 4096;
 
     private int _fd = fd;
+    private volatile bool _isShutDown;
 
     /// <summary>
     /// The text up to the first newline or the end; null when it is too long or the other side failed.
@@ -27,7 +28,7 @@ internal sealed unsafe class ControlConnection(int fd) : IDisposable
             long got;
             fixed (byte* at = &line[length]) got = Libc.Read(_fd, at, 1);
             if (got == -Errno.EINTR) length--;
-            else if (got < 0) return null;
+            else if (got < 0 || _isShutDown) return null;
             else if (got == 0 || line[length] == '\n') return Encoding.UTF8.GetString(line, 0, length);
         }
         return null;
@@ -61,6 +62,13 @@ internal sealed unsafe class ControlConnection(int fd) : IDisposable
             done += (int)wrote;
         }
         return true;
+    }
+
+    /// <summary>Ends what the other side says and hears: a read under way returns. From another thread.</summary>
+    public void Shutdown()
+    {
+        _isShutDown = true;
+        _ = Sockets.Shutdown(_fd);
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Native;
@@ -7,11 +8,12 @@ namespace Weir.Frontends.Control;
 
 /// <summary>
 /// Answers on the control socket: a thread that accepts, and one short-lived thread per conversation, so that a client
-/// that says nothing keeps nobody else waiting. Far from the data path; it may allocate.
+/// that says nothing keeps nobody else waiting; when there are too many, the one that has said nothing longest goes.
+/// Far from the data path; it may allocate.
 /// </summary>
 internal sealed class ControlServer : IDisposable
 {
-    /// <summary>Conversations at a time; a further one is closed at once.</summary>
+    /// <summary>Conversations at a time; beyond, a silent one ends, or else the new one.</summary>
     private const int ConversationsMax = 32;
 
     private const int DrainPatienceMs = 1000;
@@ -20,6 +22,7 @@ internal sealed class ControlServer : IDisposable
     private readonly int _fd;
     private readonly ControlCommands _commands;
     private readonly Thread _thread;
+    private readonly List<ControlConnection> _silent = [];
     private int _conversations;
     private int _answering;
     private volatile bool _closing;
@@ -64,17 +67,31 @@ internal sealed class ControlServer : IDisposable
             if (fd == -Errno.EINTR || fd == -Errno.ECONNABORTED) continue;
             if (fd < 0 && _closing) return;
             if (fd < 0) Thread.Sleep(10); // out of descriptors or memory: they come back
-            else if (Volatile.Read(ref _conversations) >= ConversationsMax) _ = Libc.Close(fd);
-            else Converse(fd);
+            else if (HasRoom()) Converse(fd);
+            else _ = Libc.Close(fd);
+        }
+    }
+
+    // Under the list's lock nobody on it is disposed.
+    private bool HasRoom()
+    {
+        if (Volatile.Read(ref _conversations) < ConversationsMax) return true;
+        lock (_silent)
+        {
+            if (_silent.Count == 0) return false;
+            _silent[0].Shutdown();
+            _silent.RemoveAt(0);
+            return true;
         }
     }
 
     private void Converse(int fd)
     {
+        ControlConnection connection = new(fd);
         Interlocked.Increment(ref _conversations);
+        lock (_silent) _silent.Add(connection);
         Thread thread = new(() =>
         {
-            ControlConnection connection = new(fd);
             bool staysOpen = Answer(connection);
             Interlocked.Decrement(ref _conversations);
             if (!staysOpen) connection.Dispose();
@@ -88,6 +105,7 @@ internal sealed class ControlServer : IDisposable
     private bool Answer(ControlConnection connection)
     {
         string? line = connection.ReadLine();
+        lock (_silent) _silent.Remove(connection);
         if (line == null) return false;
         Interlocked.Increment(ref _answering);
         try

@@ -1,6 +1,8 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Net.Sockets;
 using System.Text.Json;
 using Weir.Frontends.Nbd;
 using Weir.Tests.Nbd;
@@ -92,6 +94,35 @@ public sealed class ProcessTests : IDisposable
         Assert.Equal(1, weir.Number("requests_write"));
         Assert.Equal(0, Message("clear_stat").ExitCode);
         Assert.Equal(0, weir.Number("requests_write"));
+        weir.Stop();
+    }
+
+    /// <summary>A reader that has seen enough ends the command, quietly.</summary>
+    [Fact]
+    public void WatchingEndsWithItsReader()
+    {
+        using WeirProcess weir = Serve();
+        string command = $"{WeirProcess.Binary} status --control {_folder.PathOf("control")} --watch | head -n 1";
+        Outcome outcome = WeirProcess.Tool("bash", "-c", "set -o pipefail; " + command);
+        Assert.Equal((0, ""), (outcome.ExitCode, outcome.Error));
+        Assert.Single(outcome.Output.TrimEnd('\n').Split('\n'));
+        weir.Stop();
+    }
+
+    /// <summary>Clients of the control socket that say nothing do not keep others out.</summary>
+    [Fact]
+    public void SilentControlClientsDoNotKeepOthersOut()
+    {
+        using WeirProcess weir = Serve();
+        List<Socket> silent = [];
+        for (int i = 0; i < 100; i++)
+        {
+            Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            socket.Connect(new UnixDomainSocketEndPoint(_folder.PathOf("control")));
+            silent.Add(socket);
+        }
+        Assert.Equal("healthy", weir.Text("state"));
+        silent.ForEach(static socket => socket.Dispose());
         weir.Stop();
     }
 
