@@ -11,6 +11,8 @@ internal enum QueueMessageKind
     Stop,
     /// <summary>Serve the connection whose descriptor is the value.</summary>
     Connection,
+    /// <summary>The places are taken: the client that has been silent longest shall give its up.</summary>
+    MakeRoom,
 }
 
 /// <summary>One message.</summary>

@@ -70,6 +70,9 @@ internal sealed unsafe partial class Connection : IDisposable
     /// <summary>Nobody is served.</summary>
     public bool IsFree => _phase == Phase.Free;
 
+    /// <summary>Options are still negotiated; <see cref="DeadlineUs"/> then tells when it last said one.</summary>
+    public bool IsHandshaking => _phase == Phase.Handshaking;
+
     /// <summary>When <see cref="Expire"/> is due; <see cref="long.MaxValue"/> for never.</summary>
     public long DeadlineUs { get; private set; }
 

@@ -11,7 +11,14 @@ internal sealed unsafe partial class NbdQueue
     /// <summary>When descriptors or memory are short, accepting rests this long.</summary>
     private const long AcceptRestUs = 100_000;
 
+    /// <summary>A client may think this long about its next option while others wait for a place.</summary>
+    private const long SilenceUs = 1_000_000;
+
+    /// <summary>The other queues are asked for a place no more often than this.</summary>
+    private const long MakeRoomRestUs = 100_000;
+
     private int _acceptCount;
+    private long _roomAskedUs;
     private bool _acceptRetry;
 
     private void BeginAccept()
@@ -59,6 +66,7 @@ internal sealed unsafe partial class NbdQueue
     {
         if (listener.IsTcp) Listener.TuneTcp(fd);
         QueueThread? queue = _server.Enter();
+        if (_server.IsFull) AskForRoom(Io.NowUs);
         if (queue == _thread)
         {
             Serve(fd);
@@ -68,6 +76,28 @@ internal sealed unsafe partial class NbdQueue
         if (queue != null) _server.Leave();
         Counters.RefusedConnections++;
         _ = Libc.Close(fd);
+    }
+
+    // Clients that connect and say nothing must not keep others out until their time is over.
+    private void AskForRoom(long nowUs)
+    {
+        if (nowUs < _roomAskedUs + MakeRoomRestUs) return;
+        _roomAskedUs = nowUs;
+        foreach (QueueThread thread in _server.Threads)
+            if (thread != _thread) thread.Post(new QueueMessage(QueueMessageKind.MakeRoom, 0));
+        MakeRoom(nowUs);
+    }
+
+    private void MakeRoom(long nowUs)
+    {
+        Connection? oldest = null;
+        foreach (Connection? connection in _connections)
+        {
+            bool isOlder = connection is { IsHandshaking: true }
+                && (oldest == null || connection.DeadlineUs < oldest.DeadlineUs);
+            if (isOlder) oldest = connection;
+        }
+        if (oldest != null && oldest.DeadlineUs - IdleUs + SilenceUs <= nowUs) oldest.Abort();
     }
 
     private void RetryAccept()

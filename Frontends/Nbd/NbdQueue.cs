@@ -75,6 +75,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
     public void Receive(QueueMessage message)
     {
         if (message.Kind == QueueMessageKind.Connection) Serve(message.Value);
+        else if (message.Kind == QueueMessageKind.MakeRoom) MakeRoom(Io.NowUs);
     }
 
     /// <summary>Puts <paramref name="connection"/> on this turn's list.</summary>

@@ -73,6 +73,9 @@ internal sealed class NbdServer : IServing
     /// <summary>How long a client may take for an option, or for its last replies.</summary>
     public long IdleUs { get; }
 
+    /// <summary>No place is left.</summary>
+    public bool IsFull => Volatile.Read(ref _openCount) >= MaxConnections;
+
     /// <summary>The queue threads.</summary>
     public ReadOnlySpan<QueueThread> Threads => _threads;
 

@@ -220,6 +220,20 @@ public sealed class RobustnessTests : IDisposable
         clients[2].Dispose();
     }
 
+    /// <summary>Clients that connect and say nothing lose their places to those that do.</summary>
+    [Fact]
+    public void SilentClientsDoNotKeepOthersOut()
+    {
+        using TestVolume volume = new(1 << 20);
+        using NbdHost host = new(volume, queues: 2, maxConnections: 8);
+        NbdClient[] silent = Enumerable.Range(0, 8).Select(_ => host.Connect()).ToArray();
+        using NbdClient served = Stubborn(host);
+        for (int i = 0; i < 20; i++)
+            using (host.Connect())
+                Assert.Equal(512, served.Read(0, 512).Length);
+        foreach (NbdClient client in silent) client.Dispose();
+    }
+
     private static bool TryRead(NbdHost host)
     {
         using NbdClient? client = TryServe(host);
