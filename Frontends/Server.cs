@@ -1,10 +1,12 @@
 using System;
+using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Weir.Core.Io;
 using Weir.Frontends.Commands;
 using Weir.Frontends.Control;
+using Weir.Frontends.Status;
 using Weir.Native;
 
 namespace Weir.Frontends;
@@ -16,7 +18,7 @@ internal sealed class Server : IDisposable
 
     private readonly ManualResetEventSlim _stopAsked = new();
     private readonly ManualResetEventSlim _stopped = new();
-    private readonly DateTime _startedAt = DateTime.UtcNow;
+    private readonly long _startedAt = Stopwatch.GetTimestamp();
     private readonly OpenedVolume _volume;
     private readonly IServing _serving;
     private readonly ServingSpec _spec;
@@ -78,6 +80,9 @@ internal sealed class Server : IDisposable
     {
         _serving.Stop();
         int result = _serving.Join();
+        HealthNote health = new();
+        _volume.Volume.Report(health);
+        if (health.Line is { } note) Program.Log(note);
         _serving.Dispose();
         _volume.Dispose();
         return result;
@@ -118,7 +123,7 @@ internal sealed class Server : IDisposable
         status.Text("uri", string.Join(' ', _serving.Uris));
         status.Text("version", typeof(Server).Assembly.GetName().Version?.ToString(3) ?? "");
         status.Number("pid", Environment.ProcessId);
-        status.Number("uptime_s", (long)(DateTime.UtcNow - _startedAt).TotalSeconds);
+        status.Number("uptime_s", (long)Stopwatch.GetElapsedTime(_startedAt).TotalSeconds);
         status.Number("queues", _spec.Queues);
         status.Text("engine", _volume.Volume.Engine);
         status.Text("access", _volume.Volume.ReadOnly ? "read-only" : "read-write");

@@ -1,0 +1,31 @@
+using Weir.Core.Io;
+
+namespace Weir.Frontends.Status;
+
+/// <summary>
+/// What is said when a volume that was not healthy stops. The exit code speaks of durability alone (R15): a volume that
+/// has become read-only ends with 0 when all it has acknowledged is durable, and must not do so without a word.
+/// </summary>
+internal sealed class HealthNote : IStatusWriter
+{
+    private string _state = "healthy";
+    private string _reason = "";
+    private long _dirtyBlocks;
+
+    /// <summary>One line, or null when there is nothing to say.</summary>
+    public string? Line => _state == "healthy" ? null
+        : $"the volume was {_state}: {_reason}; {_dirtyBlocks} dirty blocks stay on the cache device";
+
+    /// <inheritdoc/>
+    public void Number(string name, long value)
+    {
+        if (name == "dirty_blocks") _dirtyBlocks = value;
+    }
+
+    /// <inheritdoc/>
+    public void Text(string name, string value)
+    {
+        if (name == "state") _state = value;
+        if (name == "state_reason") _reason = value;
+    }
+}
