@@ -26,6 +26,9 @@ internal static class Compose
     /// <summary>The engine has a cache device.</summary>
     public static bool HasCache(string engine) => engine != "passthrough";
 
+    /// <summary>Throws when no layout is called <paramref name="name"/>.</summary>
+    public static void CheckLayout(string name) => Layout.Find(name);
+
     /// <summary>Makes an empty cache; one line that says what was made.</summary>
     public static string Format(VolumeSpec spec, Action<string> log)
     {
@@ -33,10 +36,10 @@ internal static class Compose
         using RingContext io = new();
         string? content = Describe(io, cache);
         if (content != null && !spec.Force) throw Refusal(cache, content);
-        Superblock plan = WriteboostFormat.Plan(cache, SegmentBytes(spec), Guid.NewGuid);
+        Superblock plan = WriteboostFormat.Plan(cache, Layout.Find(spec.Layout), SegmentBytes(spec), Guid.NewGuid);
         Preallocate(cache);
-        WriteboostFormat.Format(io, cache, plan.SegmentBytes, Guid.NewGuid);
-        return $"{cache.Name}: writeboost, layout native, {plan.SegmentCount} segments of "
+        WriteboostFormat.Format(io, cache, Layout.Find(spec.Layout), plan.SegmentBytes, Guid.NewGuid);
+        return $"{cache.Name}: writeboost, layout {spec.Layout}, {plan.SegmentCount} segments of "
             + ByteSize.Format(plan.SegmentBytes);
     }
 
@@ -66,7 +69,10 @@ internal static class Compose
 
     private static OpenedVolume OpenWriteboost(VolumeSpec spec, List<IDisposable> below, Action<string> log)
     {
-        WriteboostOptions options = new() { VolumeName = spec.Name, ReadOnly = spec.ReadOnly, Log = log };
+        WriteboostOptions options = new()
+        {
+            Layout = Layout.Find(spec.Layout), VolumeName = spec.Name, ReadOnly = spec.ReadOnly, Log = log,
+        };
         List<Tunable> tunables = WriteboostTunables.Of(options);
         SetOptions(tunables, spec);
         Device cache = Keep(below, OpenDevice(spec.Cache!, spec.ReadOnly, log));
@@ -88,10 +94,10 @@ internal static class Compose
         if (content == OurCache && !spec.ReadOnly) Preallocate(cache);
         if (content == OurCache) return;
         if (spec.ReadOnly) throw new UserErrorException($"{cache.Name}: is blank, and --read-only formats nothing");
-        Superblock plan = WriteboostFormat.Plan(cache, SegmentBytes(spec), Guid.NewGuid);
+        Superblock plan = WriteboostFormat.Plan(cache, Layout.Find(spec.Layout), SegmentBytes(spec), Guid.NewGuid);
         OpenChecks.Check(cache, backing, plan, options);
         Preallocate(cache);
-        WriteboostFormat.Format(io, cache, plan.SegmentBytes, Guid.NewGuid);
+        WriteboostFormat.Format(io, cache, Layout.Find(spec.Layout), plan.SegmentBytes, Guid.NewGuid);
         log($"{cache.Name}: was blank; formatted with {plan.SegmentCount} segments of "
             + $"{ByteSize.Format(plan.SegmentBytes)}");
     }
@@ -100,7 +106,8 @@ internal static class Compose
     private static void CheckSegmentSize(RingContext io, Device cache, VolumeSpec spec)
     {
         if (spec.SegmentBytes == null) return;
-        Superblock found = SuperblockReader.Read(new BlockingIo(io), cache.OpenQueue(io), cache, out _, out _);
+        Superblock found = SuperblockReader.Read(
+            Layout.Find(spec.Layout), new BlockingIo(io), cache.OpenQueue(io), cache, out _, out _);
         if (found.SegmentBytes == spec.SegmentBytes) return;
         throw new UserErrorException($"{cache.Name}: was formatted with segments of "
             + $"{ByteSize.Format(found.SegmentBytes)}; --segment-size {ByteSize.Format(spec.SegmentBytes.Value)} "
@@ -126,7 +133,7 @@ internal static class Compose
     }
 
     private static int SegmentBytes(VolumeSpec spec) =>
-        (int)Math.Min(spec.SegmentBytes ?? WriteboostOptions.DefaultSegmentBytes, int.MaxValue);
+        (int)Math.Min(spec.SegmentBytes ?? Layout.Find(spec.Layout).DefaultSegmentBytes, int.MaxValue);
 
     /// <summary>Shared memory where there is some; without it, acknowledgements wait for the log (R1).</summary>
     private static IRamStore OpenMemory(Action<string> log)

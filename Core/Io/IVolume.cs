@@ -69,7 +69,8 @@ public unsafe interface IVolumeQueue
 
     /// <summary>
     /// Extents of a device (as <see cref="Request.Device"/>) from <paramref name="offsetBytes"/> on, at most
-    /// <paramref name="extents"/>.Length; may stop early but returns at least one. Neighbouring extents differ in flags.
+    /// <paramref name="extents"/>.Length; may stop early but returns at least one. Neighbouring extents differ in
+    /// flags.
     /// </summary>
     int BlockStatus(int device, long offsetBytes, long lengthBytes, Span<Extent> extents);
 

@@ -39,9 +39,16 @@ public readonly struct Geometry
     /// <summary>log2 of <see cref="SlotsPerSegment"/>.</summary>
     public readonly int SlotShift;
 
-    /// <summary>Geometry of a cache with <paramref name="segmentCount"/> segments.</summary>
-    public Geometry(int segmentBytes, int segmentCount)
+    private readonly int _firstPhysical;
+
+    /// <summary>
+    /// Geometry of a cache with <paramref name="segmentCount"/> segments; the one with sequence
+    /// <paramref name="firstPhysical"/>, 0 or 1, lies first on the device.
+    /// </summary>
+    public Geometry(int segmentBytes, int segmentCount, int firstPhysical = 0)
     {
+        Invariant.Check(firstPhysical is 0 or 1);
+        _firstPhysical = firstPhysical;
         Invariant.Check(System.Numerics.BitOperations.IsPow2(segmentBytes));
         Invariant.Check(segmentCount >= MinSegments);
         SegmentBytes = segmentBytes;
@@ -72,7 +79,7 @@ public readonly struct Geometry
     public long Position(long segment, int slot) => (segment << SlotShift) + slot;
 
     /// <summary>Where segment <paramref name="segment"/> lies.</summary>
-    public int Physical(long segment) => (int)(segment % SegmentCount);
+    public int Physical(long segment) => (int)((segment - _firstPhysical) % SegmentCount);
 
     /// <summary>The slot's number on the device.</summary>
     public uint PhysicalSlot(long position) =>

@@ -13,20 +13,22 @@ namespace Weir.Core.Writeboost;
 /// </summary>
 public sealed unsafe class SuperblockWriter : IIoHandler, IDisposable
 {
+    private readonly Layout _layout;
     private readonly DeviceQueue _cache;
     private readonly IoContext _io;
     private readonly byte _handler;
-    private readonly Superblock* _buffer;
+    private readonly byte* _buffer;
     private int _step;
     private bool _copyBFirst;
 
     /// <summary>A writer on the thread that owns <paramref name="io"/>.</summary>
-    public SuperblockWriter(DeviceQueue cache, IoContext io)
+    public SuperblockWriter(Layout layout, DeviceQueue cache, IoContext io)
     {
+        _layout = layout;
         _cache = cache;
         _io = io;
         _handler = io.AddHandler(this);
-        _buffer = (Superblock*)NativeMemory.AlignedAlloc(Superblock.Bytes, Superblock.Bytes);
+        _buffer = (byte*)NativeMemory.AlignedAlloc(Superblock.Bytes, Superblock.Bytes);
     }
 
     /// <summary>An update is under way.</summary>
@@ -41,8 +43,7 @@ public sealed unsafe class SuperblockWriter : IIoHandler, IDisposable
         _copyBFirst = copyBFirst && !Mutant.Is(MutantId.R12WholeCopyFirst);
         Invariant.Check(!IsBusy);
         superblock.Generation++;
-        *_buffer = superblock;
-        Superblock.Seal(_buffer);
+        _layout.WriteSuperblock(superblock, _buffer);
         Result = 0;
         Next();
     }
@@ -66,12 +67,12 @@ public sealed unsafe class SuperblockWriter : IIoHandler, IDisposable
 
     private void Next()
     {
-        _step = (_step + 1) % 5;
+        _step = (_step + 1) % (1 + (2 * _layout.SuperblockCopies));
         if (_step == 0) return;
         bool isWrite = (_step & 1) == 1;
         IoOp* op = _io.Acquire(_handler, isWrite ? IoKind.Write : IoKind.Flush, urgent: true);
         Invariant.Check(op != null);
-        op->OffsetBytes = (_step == 1) == _copyBFirst ? Superblock.CopyBOffset : 0;
+        op->OffsetBytes = _layout.SuperblockOffset((_step == 1) == _copyBFirst ? _layout.SuperblockCopies - 1 : 0);
         op->LengthBytes = isWrite ? Superblock.Bytes : 0;
         op->Buffer = _buffer;
         _cache.Submit(op);

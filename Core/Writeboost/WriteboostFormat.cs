@@ -6,20 +6,25 @@ using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost;
 
-/// <summary>Makes a cache device an empty cache in layout <c>native</c>.</summary>
+/// <summary>Makes a cache device an empty cache.</summary>
 public static unsafe class WriteboostFormat
 {
+    private const int Window = 64;
+
     /// <summary>
-    /// Writes both superblock copies of a new cache over whatever is there; what the old log held is lost, because
-    /// nothing of it carries the new UUID.
+    /// Makes <paramref name="cache"/> an empty cache over whatever is there. What an old log held is lost: in layout
+    /// <c>native</c> nothing of it carries the new UUID, in the others its headers are zeroed first.
     /// </summary>
     /// <exception cref="UserErrorException">The device is too small or too large, or the segment size is not
     /// possible.</exception>
-    public static void Format(IoContext io, Device cache, int segmentBytes, Func<Guid> newGuid)
+    public static void Format(IoContext io, Device cache, Layout layout, int segmentBytes, Func<Guid> newGuid)
     {
-        Superblock superblock = Plan(cache, segmentBytes, newGuid);
+        Superblock superblock = Plan(cache, layout, segmentBytes, newGuid);
         BlockingIo blocking = new(io);
-        using SuperblockWriter writer = new(cache.OpenQueue(io), io);
+        DeviceQueue queue = cache.OpenQueue(io);
+        if (layout is SegmentLayout segments)
+            EraseHeaders(blocking, queue, cache, segments, segments.GeometryOf(superblock));
+        using SuperblockWriter writer = new(layout, queue, io);
         writer.Begin(ref superblock);
         while (writer.IsBusy) blocking.Turn();
         if (writer.Result < 0)
@@ -28,12 +33,9 @@ public static unsafe class WriteboostFormat
 
     /// <summary>The superblock that <see cref="Format"/> would write; checks everything and writes nothing.</summary>
     /// <exception cref="UserErrorException">As <see cref="Format"/>.</exception>
-    public static Superblock Plan(Device cache, int segmentBytes, Func<Guid> newGuid)
+    public static Superblock Plan(Device cache, Layout layout, int segmentBytes, Func<Guid> newGuid)
     {
-        if (!BitOperations.IsPow2(segmentBytes)
-            || segmentBytes is < WriteboostOptions.MinSegmentBytes or > WriteboostOptions.MaxSegmentBytes)
-            throw new UserErrorException(
-                $"segment size {ByteSize.Format(segmentBytes)}: expected a power of two from 128K to 4M", 2);
+        CheckSegmentBytes(layout, segmentBytes);
         long segments = Geometry.SegmentsIn(cache.SizeBytes, segmentBytes);
         if (segments < Geometry.MinSegments)
         {
@@ -45,18 +47,36 @@ public static unsafe class WriteboostFormat
         if (cache.SizeBytes > Geometry.MaxCacheBytes)
             throw new UserErrorException(
                 $"{cache.Name}: {ByteSize.Format(cache.SizeBytes)} is too large: expected at most 8T");
-        Superblock superblock = new()
+        return layout.NewSuperblock(segmentBytes, (int)segments, newGuid);
+    }
+
+    private static void CheckSegmentBytes(Layout layout, int segmentBytes)
+    {
+        (int least, int most) = (layout.MinSegmentBytes, layout.MaxSegmentBytes);
+        if (BitOperations.IsPow2(segmentBytes) && segmentBytes >= least && segmentBytes <= most) return;
+        string expected = least == most
+            ? $"{ByteSize.Format(least)}, as layout {layout.Name} has it"
+            : $"a power of two from {ByteSize.Format(least)} to {ByteSize.Format(most)}";
+        throw new UserErrorException($"segment size {ByteSize.Format(segmentBytes)}: expected {expected}", 2);
+    }
+
+    // The magic last: until then this is no cache, whatever of the old one is still there.
+    private static void EraseHeaders(
+        BlockingIo io, DeviceQueue queue, Device cache, SegmentLayout layout, Geometry geometry)
+    {
+        using AlignedMemory zeroes = new((int)Geometry.SuperblockRegionBytes);
+        io.Start(queue, IoKind.Write, 0, zeroes.Pointer, Geometry.SuperblockRegionBytes);
+        for (int i = 0; i < geometry.SegmentCount; i++)
         {
-            Magic = Superblock.MagicValue,
-            Version = Superblock.VersionValue,
-            CacheId = newGuid(),
-            Secret = newGuid(),
-            SegmentBytes = segmentBytes,
-            SegmentCount = (int)segments,
-            MarkSequence = 1,
-        };
-        superblock.MarkPosition = new Geometry(segmentBytes, (int)segments).Position(1, 0);
-        superblock.Settle(superblock.MarkPosition, superblock.MarkSequence, 0);
-        return superblock;
+            long offset = Geometry.OffsetOfPhysical((uint)i << geometry.SlotShift);
+            io.Start(queue, IoKind.Write, offset, zeroes.Pointer, Geometry.BlockBytes);
+            if (i % Window == 0) io.WaitOrFail("writing segment headers", cache);
+        }
+        io.WaitOrFail("writing segment headers", cache);
+        io.StartFlush(queue);
+        io.WaitOrFail("flush", cache);
+        layout.Magic.CopyTo(new Span<byte>(zeroes.Pointer, Geometry.BlockBytes));
+        io.Start(queue, IoKind.Write, 0, zeroes.Pointer, Geometry.BlockBytes);
+        io.WaitOrFail("writing the superblock", cache);
     }
 }

@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost;
 
@@ -6,7 +7,10 @@ namespace Weir.Core.Writeboost;
 public sealed class WriteboostOptions
 {
     /// <summary>Smallest and largest segment.</summary>
-    public const int MinSegmentBytes = 128 << 10, MaxSegmentBytes = 4 << 20, DefaultSegmentBytes = 1 << 20;
+    public const int MinSegmentBytes = 128 << 10, MaxSegmentBytes = 4 << 20;
+
+    /// <summary>The form of what lies on the cache device.</summary>
+    public Layout Layout { get; set; } = Layout.Native;
 
     /// <summary>Export name of the backing device.</summary>
     public string VolumeName { get; set; } = "weir";

@@ -23,7 +23,7 @@ public sealed unsafe partial class WriteboostVolume
         _ram = options.ReadOnly ? new HeapRamStore() : ram;
         Health = new VolumeHealth(options.Log);
         Superblock = superblock;
-        Geometry = new Geometry(superblock.SegmentBytes, superblock.SegmentCount);
+        Geometry = layout.GeometryOf(superblock);
         SegmentTable table = new(Geometry);
         Index = new BlockIndex(Geometry, table, options.VerifyReads);
         Ranges = new RangeMap(options.RangeBudget);
@@ -49,8 +49,9 @@ public sealed unsafe partial class WriteboostVolume
     {
         DeviceQueue queue = cache.OpenQueue(io);
         BlockingIo blocking = new(io);
-        Layout layout = Layout.Native;
-        Superblock superblock = SuperblockReader.Read(blocking, queue, cache, out string? damaged, out bool copyBFirst);
+        Layout layout = options.Layout;
+        Superblock superblock =
+            SuperblockReader.Read(layout, blocking, queue, cache, out string? damaged, out bool copyBFirst);
         OpenChecks.Check(cache, backing, superblock, options);
         if (damaged != null) options.Log($"{cache.Name}: superblock copy {damaged} is damaged; using the other one");
         WriteboostVolume volume = new(layout, cache, backing, ram, options, superblock);
@@ -58,14 +59,21 @@ public sealed unsafe partial class WriteboostVolume
         return volume;
     }
 
+    private ILogScan NewScan(BlockingIo io, DeviceQueue queue, Replay replay) => Layout is SegmentLayout layout
+        ? new SegmentScan(layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifyReads)
+        : new LogScan(Superblock, Geometry, io, queue, Cache, replay);
+
     private void Recover(BlockingIo io, DeviceQueue queue, IRamStore ram, IoContext context, bool copyBFirst)
     {
         Replay replay = new(Geometry, Table, Index, Ranges);
-        using LogScan scan = new(Superblock, Geometry, io, queue, Cache, replay);
+        using ILogScan scan = NewScan(io, queue, replay);
         scan.Run();
+        long unproven = 0;
+        uint header = (scan as SegmentScan)?.EndHeaderChecksum ?? 0;
         (long position, long sequence, uint checksum) = (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum);
-        using (RamSegments? old = RamSegments.Open(ram, RamName, Superblock))
+        using (RamSegments? old = OpenRam(ram, scan))
         {
+            if (old != null) unproven = old.DurablePosition;
             if (old != null && RamFinish.HasWork(old, Geometry, position))
             {
                 if (ReadOnly)
@@ -74,25 +82,60 @@ public sealed unsafe partial class WriteboostVolume
                 RamFinish finish = new(Layout, Superblock, Geometry, old, io, queue, Cache, replay);
                 finish.Run(scan);
                 (position, sequence, checksum) = (finish.EndPosition, finish.NextSequence, finish.PreviousChecksum);
+                header = finish.HeaderChecksum;
             }
         }
+        CheckBlocks(replay);
         string before = Superblock.IsClean ? "an orderly stop" : Superblock.Epoch == 0 ? "format" : "a crash";
+        MoveTail(scan.TailSegment);
         Superblock.Settle(position, sequence, checksum);
         if (!ReadOnly || Mutant.Is(MutantId.R16ReadOnlyWrites))
         {
-            scan.RewriteUnproven();
-            AbandonedFuture.Erase(Superblock, Geometry, io, queue, Cache);
+            scan.RewriteUnproven(unproven);
+            scan.EraseFuture(position);
             BeginEpoch(io, queue, context, copyBFirst);
         }
         LogEnd end = EndAt(position, sequence, checksum);
+        end.HeaderChecksum = header;
         Log = StartLog(end);
         Options.Log($"recovered {replay.EntryCount} entries of {end.LastSegment - end.TailSegment + 1} segments after "
             + $"{before}, epoch {Superblock.Epoch}");
     }
 
+    // Only memory of the log's own last life counts (R1): an epoch tells, or the header that the log ends with.
+    private RamSegments? OpenRam(IRamStore store, ILogScan scan)
+    {
+        RamSegments? ram = RamSegments.Open(store, RamName, Superblock);
+        bool foreign = ram != null && scan is SegmentScan segments
+            && !ram.HasSealed(segments.EndSegment, segments.EndHeaderChecksum);
+        if (!foreign) return ram;
+        Options.Log($"{Cache.Name}: somebody else has written to this cache since its last run: what memory still held "
+            + "is not used");
+        ram!.Dispose();
+        return null;
+    }
+
+    // A layout that does not say which backing device it belongs to can be given one that is too small.
+    private void CheckBlocks(Replay replay)
+    {
+        long needed = replay.EndBlock << Geometry.BlockShift;
+        if (Layout.HasEpochs || needed < Backing.SizeBytes + Geometry.BlockBytes) return;
+        throw new UserErrorException($"{Cache.Name}: holds data for {needed} bytes of a backing device, but "
+            + $"{Backing.Name} has {Backing.SizeBytes}: another device, or the cache is damaged");
+    }
+
+    // The module's mark may lie behind its log.
+    private void MoveTail(long tail)
+    {
+        if (Layout.HasEpochs) return;
+        Superblock.MarkPosition = Geometry.Position(tail, 0);
+        Superblock.MarkSequence = tail;
+    }
+
     // R12: what the scan believed must be durable before anybody is told; R4: the new epoch, before the first append.
     private void BeginEpoch(BlockingIo io, DeviceQueue queue, IoContext context, bool copyBFirst)
     {
+        if (!Layout.HasEpochs) WriteIdentity(io, queue);
         if (!Mutant.Is(MutantId.R12NoFlush))
         {
             io.StartFlush(queue);
@@ -100,15 +143,27 @@ public sealed unsafe partial class WriteboostVolume
             if (Backing.CanFlush) io.StartFlush(Backing.OpenQueue(context));
             io.WaitOrFail("flush", Backing);
         }
+        if (!Layout.HasEpochs) return;
         if (!Mutant.Is(MutantId.R4EpochNotRaised)) Superblock.Epoch++;
         Superblock.Flags &= ~Superblock.CleanFlag;
         Superblock.BackingBytes = Backing.SizeBytes;
         Superblock.BackingIdentity = Backing.Identity;
-        using SuperblockWriter writer = new(queue, context);
+        using SuperblockWriter writer = new(Layout, queue, context);
         writer.Begin(ref Superblock, copyBFirst);
         while (writer.IsBusy) io.Turn();
         if (writer.Result < 0)
             throw new UserErrorException($"{Cache.Name}: writing the superblock failed with errno {-writer.Result}");
+    }
+
+    // A cache that the module has formatted has none yet.
+    private void WriteIdentity(BlockingIo io, DeviceQueue queue)
+    {
+        if (Superblock.CacheId != default) return;
+        Superblock.CacheId = Options.NewGuid();
+        using AlignedMemory block = new(Geometry.BlockBytes);
+        *(Guid*)block.Pointer = Superblock.CacheId;
+        io.Start(queue, IoKind.Write, SegmentLayout.IdentityOffset, block.Pointer, Geometry.BlockBytes);
+        io.WaitOrFail("writing the superblock", Cache);
     }
 
     private LogEnd EndAt(long position, long sequence, uint checksum)
@@ -126,8 +181,11 @@ public sealed unsafe partial class WriteboostVolume
 
     private SegmentLog StartLog(in LogEnd end)
     {
-        int count = Math.Clamp(Options.RamSegments, 2, Math.Max(2, Geometry.SegmentCount - 2));
+        int most = Layout.HasEpochs ? Geometry.SegmentCount - 2
+            : Math.Min(SegmentScan.MaxUnproven, Geometry.SegmentCount - 2);
+        int count = Math.Clamp(Options.RamSegments, 2, Math.Max(2, most));
         RamSegments segments = RamSegments.Create(_ram, RamName, Superblock, count);
+        segments.NoteSealed(Geometry.SegmentOf(end.Position - 1), end.HeaderChecksum);
         return new SegmentLog(Layout, Superblock, Geometry, segments, Table, Gate, Health, end, WakeQueues);
     }
 }

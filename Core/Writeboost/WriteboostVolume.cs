@@ -47,10 +47,10 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     public bool ReadOnly => Options.ReadOnly;
 
     /// <inheritdoc/>
-    public bool CanDiscard => true;
+    public bool CanDiscard => Layout.HasRanges;
 
     /// <inheritdoc/>
-    public bool CanFastZero => true;
+    public bool CanFastZero => Layout.HasRanges;
 
     /// <summary>Settings of this life.</summary>
     public WriteboostOptions Options { get; }

@@ -17,7 +17,7 @@ internal static class SharedOptions
     public static Option<string> Layout() => new("--layout")
     {
         HelpName = "LAYOUT",
-        Description = "On-disk layout of the cache; this version has 'native'.",
+        Description = "On-disk layout of the cache: native; or the kernel module's writeboost2, writeboost1, lc1.",
         DefaultValueFactory = _ => "native",
     };
 

@@ -45,7 +45,7 @@ internal sealed record VolumeSpec
     {
         if (!Compose.Engines.Contains(Engine))
             throw Usage($"unknown engine '{Engine}'; this version has: {string.Join(", ", Compose.Engines)}");
-        if (Layout != "native") throw Usage($"unknown layout '{Layout}'; this version has: native");
+        Compose.CheckLayout(Layout);
         if (Compose.HasCache(Engine) && Cache == null) throw Usage($"{Engine} needs --cache PATH");
         if (!Compose.HasCache(Engine) && Cache != null) throw Usage($"{Engine} has no cache; leave --cache out");
         return this;

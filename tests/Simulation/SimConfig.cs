@@ -16,6 +16,8 @@ public sealed class SimConfig
     public long BackingBytes { get; set; }
     public long CacheBytes { get; set; }
     public int SegmentBytes { get; set; } = 128 << 10;
+    public string Layout { get; set; } = "native";
+    public bool Discards => Layout == "native";
     public int RamSegments { get; set; }
     public int BackingBlockBytes { get; set; } = 512;
     public int CacheBlockBytes { get; set; } = 512;
@@ -69,6 +71,7 @@ public sealed class SimConfig
         c.Echoes = random.Chance(10);
         c.Fragile = !c.Echoes && random.Chance(15);
         c.Lives += c.Echoes ? 3 : c.Fragile ? 8 : 0;
+        c.DrawLayout();
         engine.Configure(c, ref random);
         c.Retune();
         return c;
@@ -90,6 +93,16 @@ public sealed class SimConfig
         MaxBatchedWriteback = _tuning.Between(1, 8);
         RangeBudget = _tuning.Chance(50) ? 64 : _tuning.Between(4, 16);
         VerifyReads = Rot || _tuning.Chance(20);
+    }
+
+    private void DrawLayout()
+    {
+        string? layout = Environment.GetEnvironmentVariable("WEIR_LAYOUT");
+        if (layout is null or "native") return;
+        Layout = layout;
+        SegmentBytes = layout == "writeboost2" ? 512 << 10 : layout == "native" ? SegmentBytes : 1 << 20;
+        Rot = false;
+        CacheBytes = (1 << 20) + (SegmentBytes * (4L + (CacheBytes >> 12) % 5)) + (CacheBytes % 65536 / 4096 * 4096);
     }
 
     /// <summary>Segments large enough for several full records now and then; most are as small as can be.</summary>

@@ -50,7 +50,7 @@ public sealed unsafe partial class SimRun : IDisposable
         _ram = new SimRamStore(_world, _config.RamOutlivesProcess);
         _history = new History(_config.BackingBytes / 512);
         _oracle = new CrashOracle(_history);
-        _workload = new Workload(_config.BackingBytes, _config.Echoes, random.Next());
+        _workload = new Workload(_config.BackingBytes, _config.Discards, _config.Echoes, random.Next());
         _image = new ulong[_history.SectorCount];
         if (_config.TaggedBacking) PresetBacking();
     }

@@ -25,6 +25,7 @@ public sealed class Workload
     private const int Profiles = 8, EchoProfile = 8;
     private readonly long _sizeBytes;
     private readonly PlannedRequest[] _echo;
+    private readonly bool _discards;
     private Prng _random;
     private int _echoed;
     private int _writes;
@@ -39,10 +40,12 @@ public sealed class Workload
     private long _hotBytes;
 
     /// <param name="sizeBytes">Bytes of the volume.</param>
+    /// <param name="discards">Discards read as zeroes: else there are none.</param>
     /// <param name="echoes">Every life begins with the same requests.</param>
     /// <param name="seed">Of its randomness.</param>
-    public Workload(long sizeBytes, bool echoes, ulong seed)
+    public Workload(long sizeBytes, bool discards, bool echoes, ulong seed)
     {
+        _discards = discards;
         _sizeBytes = sizeBytes;
         _random = new Prng(seed);
         _echo = new PlannedRequest[echoes ? _random.Between(1, 2) : 0];
@@ -133,7 +136,7 @@ public sealed class Workload
         long blocks = _random.Chance(80) ? 31 : _random.Between(1, 62);
         PlannedRequest r = new() { LengthBytes = Math.Min(blocks << 12, _sizeBytes & ~4095L), Echo = number };
         r.OffsetBytes = _random.Below((_sizeBytes - r.LengthBytes) / 4096 + 1) << 12;
-        r.Kind = _random.Chance(10) ? RequestKind.Discard : RequestKind.Write;
+        r.Kind = _random.Chance(10) && _discards ? RequestKind.Discard : RequestKind.Write;
         return r;
     }
 
@@ -159,6 +162,7 @@ public sealed class Workload
         RequestFlags flags = _random.Chance(_fuaPercent) ? RequestFlags.Fua : RequestFlags.None;
         if (kind == RequestKind.WriteZeroes && _random.Chance(30)) flags |= RequestFlags.NoHole;
         if (kind == RequestKind.WriteZeroes && _random.Chance(15)) flags |= RequestFlags.FastZero;
+        if (!_discards) kind = RequestKind.WriteZeroes;
         PlannedRequest r = Place(kind, flags);
         if (_random.Chance(25)) r.LengthBytes = 512 * (1 + _random.Below((_sizeBytes - r.OffsetBytes) / 512));
         if (_random.Chance(1)) (r.OffsetBytes, r.LengthBytes) = (0, _sizeBytes);

@@ -25,13 +25,15 @@ public sealed class WriteboostEngine : ISimEngine
     }
 
     public void Format(SimConfig config, IoContext io, Device cache, Device backing) =>
-        WriteboostFormat.Format(io, cache, config.SegmentBytes, config.NewGuid);
+        WriteboostFormat.Format(io, cache, Layout.Find(config.Layout), config.SegmentBytes, config.NewGuid);
 
     public IVolume Open(SimConfig config, IoContext io, Device cache, Device backing, IRamStore ram, bool readOnly) =>
         OpenVolume(config, io, cache, backing, ram, readOnly);
 
     public void Forge(SimConfig config, IoContext io, SimDevice cache, SimDevice backing)
     {
+        // No client data ever lies where the other layouts have their headers.
+        if (config.Layout != "native") return;
         try
         {
             using WriteboostVolume volume = OpenVolume(config, io, cache, backing, new HeapRamStore(), readOnly: true);
@@ -47,6 +49,7 @@ public sealed class WriteboostEngine : ISimEngine
         SimConfig config, IoContext io, Device cache, Device backing, IRamStore ram, bool readOnly) =>
         WriteboostVolume.Open(io, cache, backing, ram, new WriteboostOptions
         {
+            Layout = Layout.Find(config.Layout),
             RamSegments = config.RamSegments,
             SyncIntervalUs = config.SyncIntervalUs,
             MaxBatchedWriteback = config.MaxBatchedWriteback,

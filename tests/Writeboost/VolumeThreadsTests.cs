@@ -4,6 +4,7 @@ using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Format;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;
@@ -31,7 +32,7 @@ public sealed unsafe class VolumeThreadsTests
         for (int life = 0; life < 2; life++)
         {
             using RingContext io = new();
-            if (life == 0) WriteboostFormat.Format(io, cache, 128 << 10, Guid.NewGuid);
+            if (life == 0) WriteboostFormat.Format(io, cache, Layout.Native, 128 << 10, Guid.NewGuid);
             WriteboostOptions options =
                 new() { RamSegments = 4, RangeBudget = 16, IdleUs = 1000, SyncIntervalUs = 20_000 };
             WriteboostVolume volume = WriteboostVolume.Open(io, cache, backing, new PrivateMemory(), options);
@@ -49,7 +50,7 @@ public sealed unsafe class VolumeThreadsTests
         using RamDevice backing = new((long)Blocks << 12), fast = new(4 << 20);
         using SlowDevice cache = new(fast, new DiskArm(4 << 20, 30_000, 1L << 30), "slow");
         using RingContext first = new();
-        WriteboostFormat.Format(first, cache, 128 << 10, Guid.NewGuid);
+        WriteboostFormat.Format(first, cache, Layout.Native, 128 << 10, Guid.NewGuid);
         WriteboostVolume volume = WriteboostVolume.Open(first, cache, backing, new PrivateMemory(), new());
         IVolumeQueue caretaker = volume.OpenQueue(0, first);
         using (RingContext second = new())

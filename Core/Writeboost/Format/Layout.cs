@@ -1,5 +1,7 @@
+using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
+using Weir.Core.Writeboost.Backings;
 
 namespace Weir.Core.Writeboost.Format;
 
@@ -11,7 +13,13 @@ namespace Weir.Core.Writeboost.Format;
 public abstract unsafe class Layout
 {
     /// <summary>All of them, the default one first.</summary>
-    public static IReadOnlyList<Layout> All { get; } = [new NativeLayout()];
+    public static IReadOnlyList<Layout> All { get; } = 
+    [
+        new NativeLayout(), new Writeboost2Layout(), new Writeboost1Layout(), new Lc1Layout(),
+    ];
+
+    /// <summary>The number of the one device in layouts that name none.</summary>
+    public const byte OnlyDevice = BackingTable.MinId;
 
     /// <summary>Weir's own.</summary>
     public static Layout Native => All[0];
@@ -34,6 +42,32 @@ public abstract unsafe class Layout
     /// Nothing in the record tells whether its data is whole: data is flushed before the header is written.
     /// </summary>
     public abstract bool WritesHeaderLast { get; }
+
+    /// <summary>Entries name one of many backing devices.</summary>
+    public abstract bool HasDevices { get; }
+
+    /// <summary>
+    /// Every start has an epoch and a secret of its own (R4); else what lies behind the log's end is erased.
+    /// </summary>
+    public abstract bool HasEpochs { get; }
+
+    /// <summary>Sequence of the segment that lies first on the device.</summary>
+    public abstract int FirstPhysicalSegment { get; }
+
+    /// <summary>Smallest, largest and usual size of a segment.</summary>
+    public abstract int MinSegmentBytes { get; }
+
+    /// <summary>As <see cref="MinSegmentBytes"/>.</summary>
+    public abstract int MaxSegmentBytes { get; }
+
+    /// <summary>As <see cref="MinSegmentBytes"/>.</summary>
+    public abstract int DefaultSegmentBytes { get; }
+
+    /// <summary>Copies of the superblock.</summary>
+    public abstract int SuperblockCopies { get; }
+
+    /// <summary>Bytes "WBst" of the number 0x57427374, little endian, with which the kernel module begins.</summary>
+    protected static ReadOnlySpan<byte> WriteboostMagic => "tsBW"u8;
 
     /// <summary>The layout called <paramref name="name"/>.</summary>
     /// <exception cref="UserErrorException">There is none.</exception>
@@ -69,4 +103,17 @@ public abstract unsafe class Layout
     /// The record's data, behind its header in memory, is what was written; layouts that cannot tell say yes.
     /// </summary>
     public abstract bool IsWhole(byte* record, in RecordInfo info);
+
+    /// <summary>Byte offset of a copy of the superblock.</summary>
+    public abstract long SuperblockOffset(int copy);
+
+    /// <summary>Fills the 4 KiB at <paramref name="block"/> with what lies there.</summary>
+    public abstract void WriteSuperblock(in Superblock superblock, byte* block);
+
+    /// <summary>The state of an empty cache.</summary>
+    public abstract Superblock NewSuperblock(int segmentBytes, int segmentCount, Func<Guid> newGuid);
+
+    /// <summary>Where the slots of a cache in this layout lie.</summary>
+    public Geometry GeometryOf(in Superblock superblock) =>
+        new(superblock.SegmentBytes, superblock.SegmentCount, FirstPhysicalSegment);
 }

@@ -13,6 +13,8 @@ public enum EntryKind : byte
     Zeroes = 2,
     /// <summary>A discarded range: reads as zeroes too; its space may be given back.</summary>
     Discard = 3,
+    /// <summary>A whole block as it was read from the backing device: nothing to write back.</summary>
+    Clean = 4,
 }
 
 /// <summary>

@@ -22,6 +22,55 @@ public sealed unsafe class NativeLayout : Layout
     public override bool WritesHeaderLast => false;
 
     /// <inheritdoc/>
+    public override bool HasDevices => true;
+
+    /// <inheritdoc/>
+    public override bool HasEpochs => true;
+
+    /// <inheritdoc/>
+    public override int FirstPhysicalSegment => 0;
+
+    /// <inheritdoc/>
+    public override int MinSegmentBytes => 128 << 10;
+
+    /// <inheritdoc/>
+    public override int MaxSegmentBytes => 4 << 20;
+
+    /// <inheritdoc/>
+    public override int DefaultSegmentBytes => 1 << 20;
+
+    /// <inheritdoc/>
+    public override int SuperblockCopies => 2;
+
+    /// <inheritdoc/>
+    public override long SuperblockOffset(int copy) => copy == 0 ? 0 : Superblock.CopyBOffset;
+
+    /// <inheritdoc/>
+    public override void WriteSuperblock(in Superblock superblock, byte* block)
+    {
+        *(Superblock*)block = superblock;
+        Superblock.Seal((Superblock*)block);
+    }
+
+    /// <inheritdoc/>
+    public override Superblock NewSuperblock(int segmentBytes, int segmentCount, Func<Guid> newGuid)
+    {
+        Superblock superblock = new()
+        {
+            Magic = Superblock.MagicValue,
+            Version = Superblock.VersionValue,
+            CacheId = newGuid(),
+            Secret = newGuid(),
+            SegmentBytes = segmentBytes,
+            SegmentCount = segmentCount,
+            MarkSequence = 1,
+        };
+        superblock.MarkPosition = GeometryOf(superblock).Position(1, 0);
+        superblock.Settle(superblock.MarkPosition, superblock.MarkSequence, 0);
+        return superblock;
+    }
+
+    /// <inheritdoc/>
     public override bool TryReadHeader(
         byte* header, in Superblock superblock, in Geometry geometry, long position, out RecordInfo info)
     {

@@ -7,7 +7,7 @@ namespace Weir.Core.Writeboost.Log;
 /// </summary>
 public sealed unsafe class LogPort : IIoHandler
 {
-    private const byte WriteStep = 1, FlushStep = 2;
+    private const byte WriteStep = 1, FlushStep = 2, HeaderStep = 3;
 
     /// <summary>Tries of one record write: a device that fails three times in a row is not passing dust.</summary>
     public const int MaxAttempts = 3;
@@ -56,16 +56,28 @@ public sealed unsafe class LogPort : IIoHandler
     }
 
     /// <summary>Starts the one sequential write of a record. <see cref="HasRoom"/> was asked.</summary>
-    public void Write(long offsetBytes, byte* data, long lengthBytes, long track)
+    public void Write(long offsetBytes, byte* data, long lengthBytes, long track) =>
+        Write(offsetBytes, data, lengthBytes, track, WriteStep);
+
+    private void Write(long offsetBytes, byte* data, long lengthBytes, long track, byte step)
     {
         IoOp* op = Io.Acquire(_handler, IoKind.Write, urgent: true);
-        op->Step = WriteStep;
+        op->Step = step;
         op->OffsetBytes = offsetBytes;
         op->Buffer = data;
         op->LengthBytes = lengthBytes;
         op->UserA = track;
         _inFlight++;
         _cache.Submit(op);
+    }
+
+    /// <summary>
+    /// Starts the write of a header whose data is durable (layouts without a checksum).
+    /// <see cref="HasRoom"/> was asked.
+    /// </summary>
+    public void WriteHeader(long offsetBytes, byte* header)
+    {
+        Write(offsetBytes, header, Geometry.BlockBytes, 0, HeaderStep);
     }
 
     /// <summary>Starts a device flush. <see cref="HasRoom"/> was asked.</summary>
@@ -93,10 +105,11 @@ public sealed unsafe class LogPort : IIoHandler
         }
         else
         {
-            (int result, long track) = (op->Result, op->UserA);
+            (int result, long track, bool header) = (op->Result, op->UserA, op->Step == HeaderStep);
             _inFlight--;
             Io.Release(op);
-            _log.WriteDone(this, track, result);
+            if (header) _log.HeaderDone(this, result);
+            else _log.WriteDone(this, track, result);
         }
     }
 }

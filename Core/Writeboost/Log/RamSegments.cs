@@ -12,7 +12,7 @@ namespace Weir.Core.Writeboost.Log;
 /// The RAM segments: a region that outlives the process (R1), so that what was acknowledged can be written to the log
 /// by the next life.
 /// <code>
-///  0      head: magic, boot id, cache UUID, epoch, sizes
+///  0      head: magic, boot id, cache UUID, epoch, sizes, D; headers sealed last (layouts without epochs)
 ///  4096   per RAM segment: sequence i64, stamps u32[slots], entries 15 B [slots], rounded up to 4 KiB
 ///  ...    per RAM segment: slots x 4 KiB of data, slot 0 and other header slots for the record headers
 /// </code>
@@ -22,7 +22,10 @@ namespace Weir.Core.Writeboost.Log;
 public sealed unsafe class RamSegments : IDisposable
 {
     private const ulong MagicValue = 0x314D415252494557; // "WEIRRAM1"
-    private const int HeadBytes = 4096;
+    private const int HeadBytes = 4096, SealedOffset = 1024;
+
+    /// <summary>Headers that are remembered: more than there are RAM segments in a layout without epochs.</summary>
+    private const int SealedCount = 128;
     private const int BootIdBytes = 40;
     private readonly IRamRegion _region;
     private readonly int _slots;
@@ -58,8 +61,10 @@ public sealed unsafe class RamSegments : IDisposable
         head->SegmentBytes = superblock.SegmentBytes;
         head->Count = count;
         WriteBootId(head, store.BootId);
+        RamSegments made = new(region, superblock.SegmentBytes, count);
+        for (int i = 0; i < SealedCount; i++) made.SealedAt(i)->Segment = -1;
         Volatile.Write(ref head->Magic, MagicValue);
-        return new RamSegments(region, superblock.SegmentBytes, count);
+        return made;
     }
 
     /// <summary>
@@ -93,6 +98,29 @@ public sealed unsafe class RamSegments : IDisposable
         byte[] identity = Encoding.UTF8.GetBytes(cacheIdentity);
         fixed (byte* bytes = identity) return $"{superblock.CacheId:D}-{Crc32C.Compute(bytes, identity.Length):x8}";
     }
+
+    /// <summary>D as last noted: what a start need not write again (R6).</summary>
+    public long DurablePosition
+    {
+        get => Volatile.Read(ref Header->DurablePosition);
+        set => Volatile.Write(ref Header->DurablePosition, value);
+    }
+
+    /// <summary>
+    /// Remembers the header of <paramref name="segment"/> before it is written. Layouts without epochs tell by it
+    /// whether the log still ends where this memory knows it, or somebody else has gone on (R1).
+    /// </summary>
+    public void NoteSealed(long segment, uint headerChecksum)
+    {
+        SealedHeader* sealedHeader = SealedAt(segment);
+        Volatile.Write(ref sealedHeader->Segment, -1);
+        sealedHeader->Checksum = headerChecksum;
+        Volatile.Write(ref sealedHeader->Segment, segment);
+    }
+
+    /// <summary>The last header of a log, or the header this life began behind, is one that was remembered.</summary>
+    public bool HasSealed(long segment, uint headerChecksum) =>
+        SealedAt(segment)->Segment == segment && SealedAt(segment)->Checksum == headerChecksum;
 
     /// <summary>Sequence of the segment in RAM segment <paramref name="ram"/>; 0 when it never held one.</summary>
     public long SequenceOf(int ram) => Volatile.Read(ref *(long*)Meta(ram));
@@ -139,6 +167,11 @@ public sealed unsafe class RamSegments : IDisposable
     private static string ReadBootId(Head* head) =>
         Encoding.ASCII.GetString(head->BootId, BootIdBytes).TrimEnd('\0');
 
+    private Head* Header => (Head*)_region.Pointer;
+
+    private SealedHeader* SealedAt(long segment) =>
+        (SealedHeader*)(_region.Pointer + SealedOffset) + (segment % SealedCount);
+
     private byte* Meta(int ram)
     {
         Invariant.Check((uint)ram < (uint)Count);
@@ -156,5 +189,13 @@ public sealed unsafe class RamSegments : IDisposable
         public int SegmentBytes;
         public int Count;
         public fixed byte BootId[BootIdBytes];
+        public long DurablePosition;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct SealedHeader
+    {
+        public long Segment;
+        public uint Checksum;
     }
 }

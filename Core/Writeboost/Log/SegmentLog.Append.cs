@@ -52,7 +52,7 @@ public sealed unsafe partial class SegmentLog
     /// <summary>
     /// Closes the open record, so that everything reserved so far can become durable. Returns that position.
     /// </summary>
-    public long CloseOpenRecord(LogPort port) => Close(port, wholeSegment: false, out _);
+    public long CloseOpenRecord(LogPort port) => Close(port, wholeSegment: !Layout.HasManyRecords, out _);
 
     /// <summary>
     /// Gives up the rest of the open segment, so that write-back can have it. Returns the position after it.

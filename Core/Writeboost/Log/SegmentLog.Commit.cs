@@ -23,6 +23,10 @@ public sealed unsafe partial class SegmentLog
     private long _target;         // the running commit's
     private bool _committing;
     private bool _flushing;
+    private long _headerSegment;  // headers still to write in the running commit: these segments
+    private long _headerEnd;
+    private int _headersInFlight;
+    private bool _headersFlushing;
     private long _flushCovers;
     private long _flushCoversRecord;
 
@@ -59,6 +63,7 @@ public sealed unsafe partial class SegmentLog
     /// <summary>Submits the device flush of the running commit when its records are written.</summary>
     public void TryFlush(LogPort port)
     {
+        WriteHeaders(port);
         _commit.Enter();
         bool ready = _written >= _target || (Mutant.Is(MutantId.R6FlushBeforeWritten) && _target != long.MaxValue);
         bool go = _committing && !_flushing && ready && port.HasRoom();
@@ -107,7 +112,14 @@ public sealed unsafe partial class SegmentLog
             _wakeQueues();
             return;
         }
+        if (Layout.WritesHeaderLast && !_headersFlushing)
+        {
+            BeginHeaders(port);
+            return;
+        }
         _commit.Enter();
+        _headersFlushing = false;
+        _headersInFlight = 0;
         Advance();
         _committing = _flushing = false;
         long wanted = _wanted;
@@ -118,12 +130,59 @@ public sealed unsafe partial class SegmentLog
         if (again) RequestDurable(port, wanted);
     }
 
+    /// <summary>A header write has ended. Called by the port.</summary>
+    public void HeaderDone(LogPort port, int result)
+    {
+        if (result < 0 && !Mutant.Is(MutantId.R6WriteErrorIgnored))
+        {
+            Health.Worsen(VolumeState.Failed, $"cache device: log write failed with errno {-result}");
+            _wakeQueues();
+            return;
+        }
+        _commit.Enter();
+        _headersInFlight--;
+        _commit.Exit();
+        WriteHeaders(port);
+    }
+
+    // The data of these segments is durable now: their headers may say so. Each has one record.
+    private void BeginHeaders(LogPort port)
+    {
+        _commit.Enter();
+        long first = Geometry.SegmentOf(_durable);
+        _headerSegment = Geometry.SlotOf(_durable) == 0 ? first : first + 1;
+        _headerEnd = Geometry.SegmentOf(_flushCoversRecord - 1) + 1;
+        _headersFlushing = true;
+        _commit.Exit();
+        WriteHeaders(port);
+    }
+
+    // As many as there is room for; behind the last one the second flush of the commit. The flag _headersFlushing lets
+    // one thread in at a time: the one whose flush or header write has just come back, or that had no room before.
+    private void WriteHeaders(LogPort port)
+    {
+        if (!Layout.WritesHeaderLast) return;
+        _commit.Enter();
+        while (_headersFlushing && _headerSegment < _headerEnd && port.HasRoom())
+        {
+            long segment = _headerSegment++;
+            _headersInFlight++;
+            byte* header = Ram.Data(Table.RamOf(Geometry.Physical(segment)), 0);
+            port.WriteHeader(Geometry.OffsetOf(Geometry.Position(segment, 0)), header);
+        }
+        bool flush = _headersFlushing && _headerSegment == _headerEnd && _headersInFlight == 0 && port.HasRoom();
+        if (flush) _headersInFlight = -1;
+        _commit.Exit();
+        if (flush) port.Flush();
+    }
+
     private void Advance()
     {
         Invariant.Check(_flushCoversRecord >= _durableRecord);
         Invariant.Check(_flushCovers >= _durable);
         Volatile.Write(ref _durableRecord, _flushCoversRecord);
         Volatile.Write(ref _durable, _flushCovers);
+        Ram.DurablePosition = _flushCovers;
     }
 
     private void StartCommit(LogPort port, long wanted)

@@ -74,6 +74,8 @@ public sealed unsafe partial class SegmentLog
     // Nothing more comes in this segment: its end counts as written as soon as its last record is.
     private void LeaveSegment(LogPort port)
     {
+        // Their ids have no gap: a segment that was given up empty gets a header all the same.
+        if (!Layout.HasManyRecords && _sealSlot == 0) WriteRecord(port, SealRam(), 0, 1);
         long track = AddTrack(Geometry.Position(_sealSegment + 1, 0), _sealedRecord);
         _sealSegment++;
         _sealSlot = 0;
@@ -94,11 +96,26 @@ public sealed unsafe partial class SegmentLog
         };
         _previousChecksum =
             Layout.WriteHeader(header, _superblock, _geometry, info, Ram.Entry(ram, start + 1));
+        if (!Layout.HasEpochs) Ram.NoteSealed(info.Sequence, Crc32C.Compute(header, Geometry.BlockBytes));
         _sealedRecord = info.EndPosition;
         Table.SetLastRecord(Geometry.Physical(_sealSegment), info.Sequence);
         RecordsWritten++;
         long length = (long)(end - start) << Geometry.BlockShift;
         BytesWritten += length;
-        port.Write(Geometry.OffsetOf(info.Position), header, length, AddTrack(_sealedRecord, _sealedRecord));
+        long track = AddTrack(_sealedRecord, _sealedRecord);
+        if (!Layout.WritesHeaderLast) port.Write(Geometry.OffsetOf(info.Position), header, length, track);
+        else WriteData(port, info, header, length, track);
+    }
+
+    // The header follows when the data is durable (Commit).
+    private void WriteData(LogPort port, in RecordInfo info, byte* header, long length, long track)
+    {
+        if (info.EntryCount == 0)
+        {
+            WriteDone(port, track, 0);
+            return;
+        }
+        long offset = Geometry.OffsetOf(info.Position + 1);
+        port.Write(offset, header + Geometry.BlockBytes, length - Geometry.BlockBytes, track);
     }
 }

@@ -107,6 +107,7 @@ public sealed unsafe partial class SegmentLog : IDisposable
         _sealSegment = _releaseSegment = last + 1;
         _nextSequence = end.NextSequence;
         _previousChecksum = end.PreviousChecksum;
+        Ram.DurablePosition = Geometry.Position(last + 1, 0);
         _written = _durable = _wanted = Geometry.Position(last + 1, 0);
         _writtenRecord = _durableRecord = _sealedRecord = end.Position;
     }
@@ -123,6 +124,8 @@ public struct LogEnd
     public long LastSegment;
     /// <summary>Sequence of the next record.</summary>
     public long NextSequence;
-    /// <summary>Checksum of the last header.</summary>
+    /// <summary>What the next header builds on.</summary>
     public uint PreviousChecksum;
+    /// <summary>Checksum of the last header as it lies on the device; only layouts without epochs need it.</summary>
+    public uint HeaderChecksum;
 }

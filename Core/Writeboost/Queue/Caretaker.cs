@@ -28,7 +28,7 @@ public sealed unsafe class Caretaker : IDisposable
     {
         _volume = volume;
         _port = port;
-        _superblocks = new SuperblockWriter(cache, port.Io);
+        _superblocks = new SuperblockWriter(volume.Layout, cache, port.Io);
         _writeback = new WritebackEngine(volume, port, cache, backings, _superblocks);
         _reclaimer = new Reclaimer(volume);
     }

@@ -7,7 +7,8 @@ namespace Weir.Core.Writeboost.Queue;
 
 /// <content>
 /// Discard and write-zeroes (R9): the whole blocks become one range entry, the ragged edges zeroed sectors, all ordered
-/// like writes. A single block is a plain write of zeroes: it costs the same slot and no budget.
+/// like writes. A single block is a plain write of zeroes: it costs the same slot and no budget. Layouts without ranges
+/// log every block of zeroes, and discard nothing.
 /// </content>
 public sealed unsafe partial class WriteboostQueue
 {
@@ -16,6 +17,7 @@ public sealed unsafe partial class WriteboostQueue
     private bool TryFillZero(Request* request)
     {
         if (Mutant.Is(MutantId.R9DiscardIgnored)) return true;
+        if (!_volume.Layout.HasRanges) return request->Kind == RequestKind.Discard || TryFillWrite(request);
         while (request->Progress < request->LengthBytes)
         {
             bool isRange = RangeBlocks(request) > 1;
@@ -36,6 +38,7 @@ public sealed unsafe partial class WriteboostQueue
     // Whole blocks from the request's next byte on; the last block of the volume counts as whole when it is short.
     private long RangeBlocks(Request* request)
     {
+        if (!_volume.Layout.HasRanges) return 0;
         long offset = request->OffsetBytes + request->Progress;
         long end = request->OffsetBytes + request->LengthBytes;
         if ((offset & (Geometry.BlockBytes - 1)) != 0) return 0;

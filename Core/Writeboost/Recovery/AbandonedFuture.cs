@@ -14,13 +14,12 @@ namespace Weir.Core.Writeboost.Recovery;
 public static unsafe class AbandonedFuture
 {
     /// <summary>
-    /// Zeroes the headers that could follow <paramref name="superblock"/>'s settled position in its segment.
+    /// Zeroes the headers that could follow the end of the log, <paramref name="position"/>, in its segment.
     /// </summary>
     public static void Erase(
-        in Superblock superblock, in Geometry geometry, BlockingIo io, DeviceQueue queue, Device cache)
+        long position, in Superblock superblock, in Geometry geometry, BlockingIo io, DeviceQueue queue, Device cache)
     {
         if (Mutant.Is(MutantId.R4FutureKept)) return;
-        long position = superblock.SettledPosition;
         using AlignedMemory memory = new(2 * RecordHeader.Bytes);
         byte* zeroes = memory.Pointer + RecordHeader.Bytes;
         for (int slot = geometry.SlotOf(position);

@@ -12,7 +12,7 @@ namespace Weir.Core.Writeboost.Recovery;
 /// were flushed are replayed at once; the few behind the last known D only after their data has been checked.
 /// <see cref="Run"/> writes nothing to any device (R12).
 /// </summary>
-public sealed unsafe class LogScan : IDisposable
+public sealed unsafe class LogScan : ILogScan
 {
     /// <summary>Headers read at a time: deep enough to keep an NVMe device busy.</summary>
     public const int Window = 64;
@@ -50,20 +50,22 @@ public sealed unsafe class LogScan : IDisposable
         EndPosition = _replayedEnd = superblock.MarkPosition;
     }
 
-    /// <summary>Position after the last record of the chain.</summary>
+    /// <inheritdoc/>
     public long EndPosition { get; private set; }
 
-    /// <summary>Sequence after the last record.</summary>
+    /// <inheritdoc/>
     public long NextSequence { get; private set; }
 
-    /// <summary>Checksum of the last header.</summary>
+    /// <inheritdoc/>
     public uint PreviousChecksum { get; private set; }
 
     /// <summary>Largest D found: the end of records that had certainly been flushed.</summary>
     public long DurablePosition => _durable;
 
-    /// <summary>Scans, replays, and leaves the properties set.</summary>
-    /// <exception cref="UserErrorException">A record that had been flushed is damaged (R5).</exception>
+    /// <inheritdoc/>
+    public long TailSegment => _geometry.SegmentOf(_superblock.MarkPosition);
+
+    /// <inheritdoc/>
     public void Run()
     {
         long first = _geometry.SegmentOf(_superblock.MarkPosition);
@@ -221,7 +223,7 @@ public sealed unsafe class LogScan : IDisposable
     /// Writes the replayed records beyond D once more, in place, unchanged: the device may show them and have forgotten
     /// them in a flush that failed in the life before (R6). The start's flush then covers them.
     /// </summary>
-    public void RewriteUnproven()
+    public void RewriteUnproven(long durablePosition)
     {
         if (Mutant.Is(MutantId.R6UnprovenTrusted)) return;
         foreach (PendingRecord record in _unproven)
@@ -234,6 +236,10 @@ public sealed unsafe class LogScan : IDisposable
             _io.WaitOrFail("writing the log", _cache);
         }
     }
+
+    /// <inheritdoc/>
+    public void EraseFuture(long endPosition) =>
+        AbandonedFuture.Erase(endPosition, _superblock, _geometry, _io, _queue, _cache);
 
     private bool IsWhole(PendingRecord record)
     {

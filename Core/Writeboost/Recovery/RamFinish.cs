@@ -30,6 +30,9 @@ public sealed unsafe class RamFinish(
     /// <summary>Checksum of the last header.</summary>
     public uint PreviousChecksum => _checksum;
 
+    /// <summary>Checksum of the last header as it lies on the device; only layouts without epochs need it.</summary>
+    public uint HeaderChecksum { get; private set; }
+
     /// <summary>The old life left something that the log does not have.</summary>
     public static bool HasWork(RamSegments ram, in Geometry geometry, long endPosition)
     {
@@ -43,19 +46,29 @@ public sealed unsafe class RamFinish(
     }
 
     /// <summary>Goes on where <paramref name="scan"/> found the log's end; returns when all is written.</summary>
-    public void Run(LogScan scan)
+    public void Run(ILogScan scan)
     {
         (EndPosition, _sequence, _checksum, _durable) =
             (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum, scan.DurablePosition);
         SortedList<long, int> segments = [];
         for (int i = 0; i < ram.Count; i++)
             if (ram.SequenceOf(i) >= geometry.SegmentOf(EndPosition)) segments.Add(ram.SequenceOf(i), i);
-        foreach ((long segment, int index) in segments) FinishSegment(segment, index);
+        foreach ((long segment, int index) in segments)
+        {
+            // Behind one that nobody filled to its end comes nothing: writers take slots in order.
+            if (!layout.HasManyRecords && segment != geometry.SegmentOf(EndPosition)) break;
+            FinishSegment(segment, index);
+        }
         io.WaitOrFail("writing the log", cache);
     }
 
     private void FinishSegment(long segment, int index)
     {
+        if (!layout.HasManyRecords)
+        {
+            FinishWhole(segment, index);
+            return;
+        }
         int start = segment == geometry.SegmentOf(EndPosition) ? geometry.SlotOf(EndPosition) : 0;
         while (start < geometry.SlotsPerSegment)
         {
@@ -90,5 +103,44 @@ public sealed unsafe class RamFinish(
         replay.Apply(info.Position, _sequence, entries);
         _sequence++;
         EndPosition = info.EndPosition;
+    }
+
+    // These layouts have no word for a slot that was never filled: what was filled moves up, in order, in a buffer of
+    // its own, so that the memory stays what it was until the whole log is written.
+    private void FinishWhole(long segment, int index)
+    {
+        using AlignedMemory record = new(geometry.SegmentBytes);
+        LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
+        RecordInfo info = new() { Position = geometry.Position(segment, 0), Sequence = segment };
+        for (int slot = 1; slot < geometry.SlotsPerSegment; slot++)
+        {
+            if (!ram.IsPublished(index, slot, segment)) continue;
+            entries[info.EntryCount++] = *ram.Entry(index, slot);
+            byte* to = record.Pointer + ((long)info.EntryCount << Geometry.BlockShift);
+            Buffer.MemoryCopy(ram.Data(index, slot), to, Geometry.BlockBytes, Geometry.BlockBytes);
+        }
+        layout.WriteHeader(record.Pointer, superblock, geometry, info, entries);
+        HeaderChecksum = Crc32C.Compute(record.Pointer, Geometry.BlockBytes);
+        ram.NoteSealed(segment, HeaderChecksum);
+        WriteWhole(record.Pointer, info);
+        replay.Apply(info.Position, segment, new ReadOnlySpan<LogEntry>(entries, info.EntryCount));
+        _sequence = segment + 1;
+        EndPosition = geometry.Position(segment + 1, 0);
+    }
+
+    private void WriteWhole(byte* record, in RecordInfo info)
+    {
+        long offset = geometry.OffsetOf(info.Position);
+        long dataBytes = (long)info.EntryCount << Geometry.BlockShift;
+        if (dataBytes > 0)
+            io.Start(queue, IoKind.Write, offset + Geometry.BlockBytes, record + Geometry.BlockBytes, dataBytes);
+        if (layout.WritesHeaderLast)
+        {
+            io.WaitOrFail("writing the log", cache);
+            io.StartFlush(queue);
+            io.WaitOrFail("flush", cache);
+        }
+        io.Start(queue, IoKind.Write, offset, record, Geometry.BlockBytes);
+        io.WaitOrFail("writing the log", cache);
     }
 }

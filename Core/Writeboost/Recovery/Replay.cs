@@ -8,6 +8,9 @@ namespace Weir.Core.Writeboost.Recovery;
 /// <summary>Puts records into the structures that serve: index, ranges, segment table.</summary>
 public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex index, RangeMap ranges)
 {
+    /// <summary>The block behind the last one that an entry names.</summary>
+    public long EndBlock { get; private set; }
+
     /// <summary>Blocks and ranges replayed.</summary>
     public long EntryCount { get; private set; }
 
@@ -25,7 +28,8 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
 
     private void Apply(in LogEntry entry, long position)
     {
-        if (entry.Kind == EntryKind.Void) return;
+        if (entry.Kind is EntryKind.Void or EntryKind.Clean) return;
+        EndBlock = Math.Max(EndBlock, entry.Block + 1);
         EntryCount++;
         if (entry.Kind == EntryKind.Data)
         {

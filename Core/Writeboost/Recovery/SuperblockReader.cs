@@ -14,11 +14,16 @@ public static unsafe class SuperblockReader
     /// </summary>
     /// <exception cref="UserErrorException">Neither copy is whole.</exception>
     public static Superblock Read(
-        BlockingIo io, DeviceQueue queue, Device cache, out string? damaged, out bool copyBFirst)
+        Layout layout, BlockingIo io, DeviceQueue queue, Device cache, out string? damaged, out bool copyBFirst)
     {
         if (cache.SizeBytes < Geometry.SuperblockRegionBytes)
             throw new UserErrorException($"{cache.Name}: too small for a cache: {cache.SizeBytes} bytes");
-        using AlignedMemory memory = new(2 * Superblock.Bytes);
+        using AlignedMemory memory = new(3 * Superblock.Bytes);
+        if (layout is SegmentLayout segments)
+        {
+            (damaged, copyBFirst) = (null, false);
+            return ReadSegments(segments, io, queue, cache, memory.Pointer);
+        }
         Superblock* a = (Superblock*)memory.Pointer;
         Superblock* b = a + 1;
         io.Start(queue, IoKind.Read, 0, a, Superblock.Bytes);
@@ -34,6 +39,24 @@ public static unsafe class SuperblockReader
         throw new UserErrorException(ours
             ? $"{cache.Name}: both superblock copies are damaged"
             : $"{cache.Name}: not a weir cache: no superblock found");
+    }
+
+    private static Superblock ReadSegments(
+        SegmentLayout layout, BlockingIo io, DeviceQueue queue, Device cache, byte* memory)
+    {
+        byte* identity = memory + Geometry.BlockBytes, mark = identity + Geometry.BlockBytes;
+        io.Start(queue, IoKind.Read, 0, memory, Geometry.BlockBytes);
+        io.Start(queue, IoKind.Read, SegmentLayout.IdentityOffset, identity, Geometry.BlockBytes);
+        io.Start(queue, IoKind.Read, layout.SuperblockOffset(0), mark, Geometry.BlockBytes);
+        io.WaitOrFail("reading the superblock", cache);
+        if (!new ReadOnlySpan<byte>(memory, layout.Magic.Length).SequenceEqual(layout.Magic))
+            throw new UserErrorException($"{cache.Name}: not a cache of layout {layout.Name}: no magic number found");
+        long segments = Geometry.SegmentsIn(cache.SizeBytes, layout.SegmentBytes);
+        if (segments < Geometry.MinSegments)
+            throw new UserErrorException($"{cache.Name}: too small for a cache: {cache.SizeBytes} bytes");
+        Superblock superblock = layout.ReadSuperblock(mark, (int)Math.Min(segments, int.MaxValue));
+        superblock.CacheId = *(Guid*)identity;
+        return superblock;
     }
 
     /// <summary>Either copy carries the magic: this is, or was, a cache of ours.</summary>

@@ -35,7 +35,8 @@ public sealed unsafe partial class WritebackEngine
             long position = _log.Geometry.Position(segment, slot);
             bool valid = _log.Layout.TryReadHeader(
                     header, _volume.Superblock, _log.Geometry, position, out RecordInfo info)
-                && info.Sequence == _sequence && info.PreviousChecksum == _checksum;
+                && info.Sequence == _sequence && info.PreviousChecksum == _checksum
+                && (_log.Layout.HasBlockChecksums || _log.Layout.IsWhole(header, info));
             if (!valid)
             {
                 slot = (slot | (_log.Geometry.BoundarySlots - 1)) + 1;
@@ -48,7 +49,7 @@ public sealed unsafe partial class WritebackEngine
         }
         bool complete = last == 0 || _sequence == last + 1;
         return complete
-            || GetStuck($"cache device: a record header of segment {segment} is rotten (record {_sequence} of {last})");
+            || GetStuck($"cache device: a record of segment {segment} is rotten (record {_sequence} of {last})");
     }
 
     private bool PlanRecord(byte* header, in RecordInfo info, int index, int slot)
@@ -71,6 +72,14 @@ public sealed unsafe partial class WritebackEngine
         return true;
     }
 
+    // Layouts without a checksum for every block can tell only where the index keeps them.
+    private bool IsIntact(in LogEntry entry, uint physical, int place)
+    {
+        byte* data = _batch.Data(place);
+        if (_log.Layout.HasBlockChecksums) return Crc32C.Compute(data, Geometry.BlockBytes) == entry.Value;
+        return !_volume.Index.KeepsChecksums || _volume.Index.IsIntact(physical, data);
+    }
+
     private bool PlanData(in LogEntry entry, int place)
     {
         long position = _batch.PositionOf(place);
@@ -84,7 +93,7 @@ public sealed unsafe partial class WritebackEngine
         bool counts = _volume.Index.IsLinked(physical);
         _skipped |= !counts;
         _batch.AddPlace(place, entry.Key, entry.Sectors, counts);
-        if (!counts || Crc32C.Compute(_batch.Data(place), Geometry.BlockBytes) == entry.Value) return true;
+        if (!counts || IsIntact(entry, physical, place)) return true;
         _volume.ReportRot(physical);
         return GetStuck($"cache device: block {entry.Block} in segment {_log.Geometry.SegmentOf(position)} is rotten");
     }

@@ -1,0 +1,126 @@
+using System;
+using System.Buffers.Binary;
+
+namespace Weir.Core.Writeboost.Format;
+
+/// <summary>
+/// What the three kernel layouts have in common: a segment holds one record, whose number is the segment's id; the
+/// superblock is one number, the last id that has been written back; nothing says to which backing device the cache
+/// belongs, and no life differs from another.
+/// <code>
+/// 0                                 1 MiB        1 MiB + S
+/// | sector 0 ... the last sector    | segment 1  | segment 2 | ...      segment of id i at slot (i - 1) mod segments
+///                                    \ header 4 KiB | block | block | ...
+/// </code>
+/// </summary>
+public abstract unsafe class SegmentLayout : Layout
+{
+    /// <summary>
+    /// Byte offset of 16 bytes of ours that tell one cache from the next on the same device: only memory that outlives
+    /// the process needs them. The module zeroes this place when it formats, and leaves it alone otherwise.
+    /// </summary>
+    public const long IdentityOffset = Geometry.BlockBytes;
+
+    private const ulong SectorsPerBlock = 8, MaxBlock = (1UL << 40) - 1;
+
+    /// <inheritdoc/>
+    public override bool HasRanges => false;
+
+    /// <inheritdoc/>
+    public override bool HasBlockChecksums => false;
+
+    /// <inheritdoc/>
+    public override bool HasManyRecords => false;
+
+    /// <inheritdoc/>
+    public override bool HasEpochs => false;
+
+    /// <inheritdoc/>
+    public override int FirstPhysicalSegment => 1;
+
+    /// <inheritdoc/>
+    public override int DefaultSegmentBytes => SegmentBytes;
+
+    /// <inheritdoc/>
+    public override int MaxSegmentBytes => SegmentBytes;
+
+    /// <inheritdoc/>
+    public override int MinSegmentBytes => SegmentBytes;
+
+    /// <summary>Bytes of every segment.</summary>
+    public abstract int SegmentBytes { get; }
+
+    /// <summary>Bytes of the 4 KiB at offset 0 that say what this is; empty where nothing does.</summary>
+    public abstract ReadOnlySpan<byte> Magic { get; }
+
+    /// <summary>Byte offset of the 64-bit number of the last segment that has been written back.</summary>
+    public abstract long MarkOffset { get; }
+
+    /// <summary>Id of the segment whose header is at <paramref name="header"/>; 0 = never written.</summary>
+    public static long IdOf(byte* header) => BinaryPrimitives.ReadInt64LittleEndian(new Span<byte>(header, 8));
+
+    /// <inheritdoc/>
+    public override int SuperblockCopies => 1;
+
+    /// <inheritdoc/>
+    public override long SuperblockOffset(int copy) => MarkOffset & ~(long)(Geometry.BlockBytes - 1);
+
+    /// <inheritdoc/>
+    public override void WriteSuperblock(in Superblock superblock, byte* block)
+    {
+        new Span<byte>(block, Geometry.BlockBytes).Clear();
+        if (SuperblockOffset(0) == 0) Magic.CopyTo(new Span<byte>(block, Magic.Length));
+        int within = (int)(MarkOffset & (Geometry.BlockBytes - 1));
+        BinaryPrimitives.WriteInt64LittleEndian(new Span<byte>(block + within, 8), superblock.MarkSequence - 1);
+    }
+
+    /// <summary>The state that the superblock block at <paramref name="block"/> stands for.</summary>
+    public Superblock ReadSuperblock(byte* block, int segmentCount)
+    {
+        int within = (int)(MarkOffset & (Geometry.BlockBytes - 1));
+        return StateAt(BinaryPrimitives.ReadInt64LittleEndian(new Span<byte>(block + within, 8)), segmentCount);
+    }
+
+    /// <inheritdoc/>
+    public override Superblock NewSuperblock(int segmentBytes, int segmentCount, Func<Guid> newGuid) =>
+        StateAt(0, segmentCount);
+
+    /// <inheritdoc/>
+    public override bool IsWhole(byte* record, in RecordInfo info) => true;
+
+    /// <summary>First sector of an entry's block.</summary>
+    internal static ulong SectorOf(in LogEntry entry) => (ulong)entry.Block * SectorsPerBlock;
+
+    /// <summary>The bits of the sectors that must be written back: none of a clean block or an empty slot.</summary>
+    internal static byte DirtyBitsOf(in LogEntry entry) => entry.Kind == EntryKind.Data ? entry.Sectors : (byte)0;
+
+    /// <summary>
+    /// The entry for the block at <paramref name="sector"/>; of kind <paramref name="ofNone"/> when no sector of it is
+    /// dirty. A sector that begins no block is beyond every device, where replay refuses it.
+    /// </summary>
+    internal static LogEntry EntryOf(ulong sector, byte device, byte dirtyBits, EntryKind ofNone)
+    {
+        ulong block = sector % SectorsPerBlock == 0 ? Math.Min(sector / SectorsPerBlock, MaxBlock) : MaxBlock;
+        LogEntry entry = LogEntry.ForData(block, dirtyBits, 0);
+        entry.Device = device;
+        if (dirtyBits == 0) (entry.Kind, entry.Sectors) = (ofNone, SectorMask.Full);
+        return entry;
+    }
+
+    /// <summary>The header fits a place in the log: its id belongs there, and it starts a segment.</summary>
+    protected static bool Fits(byte* header, in Geometry geometry, long position, int length, int maxLength) =>
+        geometry.SlotOf(position) == 0 && IdOf(header) == geometry.SegmentOf(position) && length <= maxLength;
+
+    private Superblock StateAt(long mark, int segmentCount)
+    {
+        Superblock state = new()
+        {
+            SegmentBytes = SegmentBytes,
+            SegmentCount = segmentCount,
+            MarkSequence = mark + 1,
+        };
+        state.MarkPosition = new Geometry(SegmentBytes, segmentCount, FirstPhysicalSegment).Position(mark + 1, 0);
+        state.Settle(state.MarkPosition, state.MarkSequence, 0);
+        return state;
+    }
+}

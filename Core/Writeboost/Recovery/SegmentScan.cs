@@ -1,0 +1,233 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+
+namespace Weir.Core.Writeboost.Recovery;
+
+/// <summary>
+/// The scan for the kernel's layouts. First every header, <see cref="LogScan.Window"/> at a time, for its id alone;
+/// then, in order from the oldest id behind the mark, each record, with its data where a checksum covers it. The log
+/// ends before the first that is missing or not whole. The module's own mark is 0 when it was told to record none:
+/// then everything that is there counts, the newer over the older.
+/// </summary>
+public sealed unsafe class SegmentScan : ILogScan
+{
+    private const int RecordsAtATime = 8;
+
+    /// <summary>A life has at most so many segments that no flush covers: its RAM segments.</summary>
+    public const int MaxUnproven = 64;
+
+    private readonly SegmentLayout _layout;
+    private readonly Superblock _superblock;
+    private readonly Geometry _geometry;
+    private readonly BlockingIo _io;
+    private readonly DeviceQueue _queue;
+    private readonly Device _cache;
+    private readonly Replay _replay;
+    private readonly bool _readsData;
+    private readonly long[] _ids;
+    private readonly AlignedMemory _memory;
+
+    /// <summary>
+    /// A scan of <paramref name="cache"/> into <paramref name="replay"/>; with <paramref name="readsData"/> the data is
+    /// read, and every block gets a checksum, also where no checksum on the device needs it.
+    /// </summary>
+    public SegmentScan(
+        SegmentLayout layout, in Superblock superblock, in Geometry geometry, BlockingIo io, DeviceQueue queue,
+        Device cache, Replay replay, bool readsData)
+    {
+        _readsData = readsData || !layout.WritesHeaderLast;
+        _layout = layout;
+        _superblock = superblock;
+        _geometry = geometry;
+        _io = io;
+        _queue = queue;
+        _cache = cache;
+        _replay = replay;
+        _ids = new long[geometry.SegmentCount];
+        _memory = new AlignedMemory(Math.Max(LogScan.Window << Geometry.BlockShift,
+            RecordsAtATime * geometry.SegmentBytes));
+        TailSegment = superblock.MarkSequence;
+        EndSegment = TailSegment - 1;
+    }
+
+    /// <inheritdoc/>
+    public long EndPosition => _geometry.Position(EndSegment + 1, 0);
+
+    /// <inheritdoc/>
+    public long NextSequence => EndSegment + 1;
+
+    /// <inheritdoc/>
+    public uint PreviousChecksum => 0;
+
+    /// <inheritdoc/>
+    public long DurablePosition => 0;
+
+    /// <inheritdoc/>
+    public long TailSegment { get; private set; }
+
+    /// <summary>Last segment of the log; the one before the tail when there is none.</summary>
+    public long EndSegment { get; private set; }
+
+    /// <summary>Checksum of the header of <see cref="EndSegment"/> as it lies on the device; 0 without one.</summary>
+    public uint EndHeaderChecksum { get; private set; }
+
+    /// <inheritdoc/>
+    public void Run()
+    {
+        ReadIds();
+        TailSegment = FindTail();
+        EndSegment = TailSegment - 1;
+        ReplayChain();
+        EndHeaderChecksum = HeaderChecksumOf(EndSegment);
+    }
+
+    /// <inheritdoc/>
+    public void RewriteUnproven(long durablePosition)
+    {
+        if (Mutant.Is(MutantId.R6UnprovenTrusted)) return;
+        long oldest = Math.Max(TailSegment, EndSegment + 1 - MaxUnproven);
+        long first = Math.Max(_geometry.SegmentOf(durablePosition), oldest);
+        for (long segment = first; segment <= EndSegment; segment++)
+        {
+            long offset = _geometry.OffsetOf(_geometry.Position(segment, 0));
+            _io.Start(_queue, IoKind.Read, offset, _memory.Pointer, _geometry.SegmentBytes);
+            _io.WaitOrFail("reading the log", _cache);
+            WriteInOrder(offset);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void EraseFuture(long endPosition)
+    {
+        if (Mutant.Is(MutantId.R4FutureKept)) return;
+        new Span<byte>(_memory.Pointer, Geometry.BlockBytes).Clear();
+        long end = _geometry.SegmentOf(endPosition - 1);
+        for (int physical = 0; physical < _ids.Length; physical++)
+        {
+            if (_ids[physical] >= 0 && _ids[physical] <= end) continue;
+            long offset = Geometry.OffsetOfPhysical((uint)physical << _geometry.SlotShift);
+            _io.Start(_queue, IoKind.Write, offset, _memory.Pointer, Geometry.BlockBytes);
+            _io.WaitOrFail("writing the log", _cache);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _memory.Dispose();
+
+    // Where data vouches for the header, not the other way round, it goes first again.
+    private void WriteInOrder(long offset)
+    {
+        byte* data = _memory.Pointer + Geometry.BlockBytes;
+        long dataBytes = _geometry.SegmentBytes - Geometry.BlockBytes;
+        _io.Start(_queue, IoKind.Write, offset + Geometry.BlockBytes, data, dataBytes);
+        _io.WaitOrFail("writing the log", _cache);
+        if (_layout.WritesHeaderLast) _io.StartFlush(_queue);
+        _io.WaitOrFail("flush", _cache);
+        _io.Start(_queue, IoKind.Write, offset, _memory.Pointer, Geometry.BlockBytes);
+        _io.WaitOrFail("writing the log", _cache);
+    }
+
+    private void ReadIds()
+    {
+        for (int first = 0; first < _ids.Length; first += LogScan.Window)
+        {
+            int count = Math.Min(LogScan.Window, _ids.Length - first);
+            for (int i = 0; i < count; i++)
+                Start(Geometry.OffsetOfPhysical((uint)(first + i) << _geometry.SlotShift), i, Geometry.BlockBytes);
+            _io.WaitOrFail("reading segment headers", _cache);
+            for (int i = 0; i < count; i++)
+                _ids[first + i] = SegmentLayout.IdOf(_memory.Pointer + ((long)i << Geometry.BlockShift));
+        }
+    }
+
+    private void Start(long offset, int place, int lengthBytes) => _io.Start(
+        _queue, IoKind.Read, offset, _memory.Pointer + ((long)place * lengthBytes), lengthBytes);
+
+    private bool Holds(long segment) => segment > 0 && _ids[_geometry.Physical(segment)] == segment;
+
+    // The log begins behind the mark, or one round before its newest id when the mark is older than that. There the
+    // record that was to come next may have begun to overwrite what had been written back.
+    private long FindTail()
+    {
+        long mark = _superblock.MarkSequence - 1;
+        if (mark >= 0 && Holds(mark + 1)) return mark + 1;
+        long newest = FindNewest();
+        if (mark < 0 || mark > newest) throw Damaged($"segment {mark} is said to be written back");
+        long tail = Math.Max(mark + 1, newest + 1 - _geometry.SegmentCount);
+        return Holds(tail) || tail == mark + 1 ? tail : tail + 1;
+    }
+
+    private long FindNewest()
+    {
+        long newest = 0, oldest = long.MaxValue;
+        for (int physical = 0; physical < _ids.Length; physical++)
+        {
+            long id = _ids[physical];
+            if (id == 0) continue;
+            if (id < 0 || _geometry.Physical(id) != physical)
+                throw Damaged($"segment {id} does not belong where its header lies");
+            newest = Math.Max(newest, id);
+            oldest = Math.Min(oldest, id);
+        }
+        if (newest > 0 && oldest <= newest - _geometry.SegmentCount)
+            throw Damaged($"segments {oldest} and {newest} are both there");
+        return newest;
+    }
+
+    private UserErrorException Damaged(string found) => new(
+        $"{_cache.Name}: {found}: the headers of a cache of layout {_layout.Name} with {_geometry.SegmentCount} "
+        + "segments are damaged, or it is none; not serving");
+
+    private uint HeaderChecksumOf(long segment)
+    {
+        if (!Holds(segment)) return 0;
+        Start(_geometry.OffsetOf(_geometry.Position(segment, 0)), 0, Geometry.BlockBytes);
+        _io.WaitOrFail("reading segment headers", _cache);
+        return Crc32C.Compute(_memory.Pointer, Geometry.BlockBytes);
+    }
+
+    private void ReplayChain()
+    {
+        long first = TailSegment;
+        bool markIsOld = _superblock.MarkSequence == 1 || first > _superblock.MarkSequence;
+        bool mayBeOverwritten = markIsOld && Holds(first + _geometry.SegmentCount - 1);
+        int bytes = _readsData ? _geometry.SegmentBytes : Geometry.BlockBytes;
+        for (; Holds(first); first += RecordsAtATime)
+        {
+            int count = 1;
+            while (count < RecordsAtATime && Holds(first + count)) count++;
+            for (int i = 0; i < count; i++) Start(_geometry.OffsetOf(_geometry.Position(first + i, 0)), i, bytes);
+            _io.WaitOrFail("reading the log", _cache);
+            for (int i = 0; i < count; i++)
+            {
+                if (TryReplay(first + i, _memory.Pointer + ((long)i * bytes))) continue;
+                if (!mayBeOverwritten || first + i != TailSegment) return;
+                EndSegment = TailSegment++;
+            }
+            if (count < RecordsAtATime) return;
+        }
+    }
+
+    private bool TryReplay(long segment, byte* record)
+    {
+        long position = _geometry.Position(segment, 0);
+        bool whole = _layout.TryReadHeader(record, _superblock, _geometry, position, out RecordInfo info)
+            && (_layout.IsWhole(record, info) || Mutant.Is(MutantId.R5TornReplayed));
+        if (!whole) return false;
+        LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
+        _layout.ReadEntries(record, info, entries);
+        if (_readsData) AddChecksums(record, info, entries);
+        _replay.Apply(position, segment, new ReadOnlySpan<LogEntry>(entries, info.EntryCount));
+        EndSegment = segment;
+        return true;
+    }
+
+    // The data is at hand and is right: from now on it can be told when it rots.
+    private static void AddChecksums(byte* record, in RecordInfo info, LogEntry* entries)
+    {
+        for (int i = 0; i < info.EntryCount; i++)
+            entries[i].Value = Crc32C.Compute(record + ((i + 1L) << Geometry.BlockShift), Geometry.BlockBytes);
+    }
+}
