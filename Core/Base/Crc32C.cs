@@ -16,9 +16,7 @@ namespace Weir.Core.Base;
 /// summed side by side. A sum is moved over the n bytes that follow it by one carry-less multiplication with
 /// x^(8n-33) modulo the polynomial; the -33 makes up for the reduction that the next instruction does anyway.
 /// Memory decides the rest, measured on 4 KiB: three streams at once defeat the processor's prefetching when the data
-/// is not in cache (570 ns instead of 145), so lines are asked for in order first (190 ns, and 165 in cache). While
-/// copying, short stretches keep the stores in order (305 ns into cold memory; long stretches take 640, copying first
-/// and summing then 330).
+/// is not in cache (570 ns instead of 145), so lines are asked for in order first (190 ns, and 165 in cache).
 /// </remarks>
 public static unsafe class Crc32C
 {
@@ -45,19 +43,8 @@ public static unsafe class Crc32C
 
     /// <summary>Adds bytes to a raw register.</summary>
     public static uint Append(uint register, byte* data, long length) => HasKernel
-        ? Run<Reading>(register, null, data, length)
+        ? Run(register, data, length)
         : AppendPortable(register, data, length);
-
-    /// <summary>Copies bytes that do not overlap, and adds them to a raw register, reading them once.</summary>
-    public static uint CopyAndAppend(uint register, byte* to, byte* from, long length)
-    {
-        if (HasKernel) return Run<Copying>(register, to, from, length);
-        Buffer.MemoryCopy(from, to, length, length);
-        return AppendPortable(register, to, length);
-    }
-
-    /// <summary>Copies bytes that do not overlap, and returns what <see cref="Compute(byte*, long)"/> would.</summary>
-    public static uint CopyAndCompute(byte* to, byte* from, int length) => ~CopyAndAppend(~0u, to, from, length);
 
     /// <summary>
     /// The plain chain: what processors without the instructions use, and the twin of the kernel in tests.
@@ -71,30 +58,17 @@ public static unsafe class Crc32C
         return register;
     }
 
-    /// <summary>Whether the kernel stores what it loads: folded at compile time.</summary>
-    private interface IMode;
-
-    private struct Reading : IMode;
-
-    private struct Copying : IMode;
-
-    private static uint Run<TMode>(uint register, byte* to, byte* from, long length)
-        where TMode : struct, IMode
+    private static uint Run(uint register, byte* from, long length)
     {
         ulong sum = register;
         long done = 0;
-        if (typeof(TMode) == typeof(Reading))
-            for (; length - done >= 3 * LongStretch; done += 3 * LongStretch)
-                sum = ThreeLong(sum, from + done);
+        for (; length - done >= 3 * LongStretch; done += 3 * LongStretch)
+            sum = ThreeLong(sum, from + done);
         for (; length - done >= 3 * ShortStretch; done += 3 * ShortStretch)
-            sum = Three<TMode>(sum, to + done, from + done, ShortStretch, ShortOnce, ShortTwice);
+            sum = Three(sum, from + done, ShortStretch, ShortOnce, ShortTwice);
         for (; length - done >= sizeof(ulong); done += sizeof(ulong))
-            sum = Sse42.X64.Crc32(sum, Take<TMode>(to + done, from + done));
-        for (; done < length; done++)
-        {
-            if (typeof(TMode) == typeof(Copying)) to[done] = from[done];
-            sum = Sse42.Crc32((uint)sum, from[done]);
-        }
+            sum = Sse42.X64.Crc32(sum, Word(from + done));
+        for (; done < length; done++) sum = Sse42.Crc32((uint)sum, from[done]);
         return (uint)sum;
     }
 
@@ -102,37 +76,29 @@ public static unsafe class Crc32C
     {
         const int line = 64;
         for (int i = 0; i < 3 * LongStretch; i += line) Sse.Prefetch0(from + i);
-        return Three<Reading>(sum, null, from, LongStretch, LongOnce, LongTwice);
+        return Three(sum, from, LongStretch, LongOnce, LongTwice);
     }
 
     /// <summary>Three stretches side by side. The last word of the third also takes in the two moved sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong Three<TMode>(ulong sum, byte* to, byte* from, int stretch, uint once, uint twice)
-        where TMode : struct, IMode
+    private static ulong Three(ulong sum, byte* from, int stretch, uint once, uint twice)
     {
         ulong second = 0, third = 0;
         int i = 0;
         for (; i < stretch - sizeof(ulong); i += sizeof(ulong))
         {
-            sum = Sse42.X64.Crc32(sum, Take<TMode>(to + i, from + i));
-            second = Sse42.X64.Crc32(second, Take<TMode>(to + stretch + i, from + stretch + i));
-            third = Sse42.X64.Crc32(third, Take<TMode>(to + 2 * stretch + i, from + 2 * stretch + i));
+            sum = Sse42.X64.Crc32(sum, Word(from + i));
+            second = Sse42.X64.Crc32(second, Word(from + stretch + i));
+            third = Sse42.X64.Crc32(third, Word(from + 2 * stretch + i));
         }
-        sum = Sse42.X64.Crc32(sum, Take<TMode>(to + i, from + i));
-        second = Sse42.X64.Crc32(second, Take<TMode>(to + stretch + i, from + stretch + i));
-        ulong last = Take<TMode>(to + 2 * stretch + i, from + 2 * stretch + i);
+        sum = Sse42.X64.Crc32(sum, Word(from + i));
+        second = Sse42.X64.Crc32(second, Word(from + stretch + i));
+        ulong last = Word(from + 2 * stretch + i);
         return Sse42.X64.Crc32(third, last ^ Move(sum, twice) ^ Move(second, once));
     }
 
     private static ulong Move(ulong sum, uint factor) => Pclmulqdq.CarrylessMultiply(
         Vector128.CreateScalar(sum), Vector128.CreateScalar((ulong)factor), 0).ToScalar();
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong Take<TMode>(byte* to, byte* from)
-        where TMode : struct, IMode
-    {
-        ulong word = Unsafe.ReadUnaligned<ulong>(from);
-        if (typeof(TMode) == typeof(Copying)) Unsafe.WriteUnaligned(to, word);
-        return word;
-    }
+    private static ulong Word(byte* from) => Unsafe.ReadUnaligned<ulong>(from);
 }

@@ -1,5 +1,4 @@
 using System;
-using Weir.Core.Base;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 
@@ -31,7 +30,7 @@ internal static unsafe class WriteboostForgery
         new Span<byte>(data, 4096).Fill(0xF0);
         Superblock forged = volume.Superblock;
         forged.Secret = Guid.Empty;
-        LogEntry entry = LogEntry.ForData((1UL << 40) | 1, 0xFF, Crc32C.Compute(data, 4096));
+        LogEntry entry = LogEntry.ForData((1UL << 40) | 1, 0xFF, BlockSum.Compute(data));
         RecordInfo info = new()
         {
             Position = position,

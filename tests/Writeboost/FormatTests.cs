@@ -71,7 +71,7 @@ public sealed unsafe class FormatTests
         Assert.Equal(0x1023, info.EndPosition);
         Layout.Native.WriteHeader(memory.Pointer, superblock, default, info, entries);
         Assert.Equal(
-            "574549524c4f47310100000002000000" + "0123456789abcdef0123456789abcdef",
+            "574549524c4f47310200000002000000" + "0123456789abcdef0123456789abcdef",
             Convert.ToHexStringLower(new ReadOnlySpan<byte>(memory.Pointer, 32)));
         Assert.Equal(
             "0400000000000000" + "1100000000000000" + "2010000000000000" + "1010000000000000" + "a1a2a3a4"

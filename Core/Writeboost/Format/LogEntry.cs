@@ -24,7 +24,7 @@ public enum EntryKind : byte
 ///  | value  | block   | device| sectors| kind | zeroes |
 ///  | u32    | u40     | u8    | bits   | u8   |        |
 /// </code>
-/// value: CRC32C of the slot's 4 KiB (Data), or the number of blocks (Zeroes, Discard).
+/// value: <see cref="BlockSum"/> of the slot's 4 KiB (Data), or the number of blocks (Zeroes, Discard).
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Pack = 1, Size = Bytes)]
 public struct LogEntry
@@ -35,7 +35,7 @@ public struct LogEntry
     /// <summary>Most blocks one range entry names.</summary>
     public const long MaxRangeBlocks = uint.MaxValue;
 
-    /// <summary>CRC32C of the data, or blocks in the range.</summary>
+    /// <summary>Sum of the data, or blocks in the range.</summary>
     [FieldOffset(0)] public uint Value;
     [FieldOffset(4)] private uint _blockLow;
     [FieldOffset(8)] private byte _blockHigh;

@@ -127,7 +127,7 @@ public sealed unsafe class NativeLayout : Layout
         {
             byte* data = record + ((long)(i + 1) << Geometry.BlockShift);
             bool isData = entries[i].Kind == EntryKind.Data;
-            if (isData && Crc32C.Compute(data, Geometry.BlockBytes) != entries[i].Value) return false;
+            if (isData && BlockSum.Compute(data) != entries[i].Value) return false;
         }
         return true;
     }

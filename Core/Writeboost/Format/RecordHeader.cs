@@ -36,7 +36,7 @@ public unsafe struct RecordHeader
     /// <summary>"WEIRLOG1", little endian.</summary>
     public const ulong MagicValue = 0x31474F4C52494557;
     /// <summary>Format version.</summary>
-    public const uint VersionValue = 1;
+    public const uint VersionValue = 2;
     /// <summary>Most entries.</summary>
     public const int MaxEntries = 255;
     private const int EntriesOffset = 256;

@@ -2,6 +2,7 @@ using System;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Index;
@@ -167,7 +168,7 @@ public sealed unsafe class BlockIndex : IDisposable
     /// The 4 KiB at <paramref name="data"/> are what was logged in <paramref name="slot"/>, whose segment the caller
     /// has pinned. Only with <see cref="KeepsChecksums"/>.
     /// </summary>
-    public bool IsIntact(uint slot, byte* data) => Crc32C.Compute(data, Geometry.BlockBytes) == _checksums[slot];
+    public bool IsIntact(uint slot, byte* data) => BlockSum.Compute(data) == _checksums[slot];
 
     /// <summary>
     /// The bytes of <paramref name="slot"/> are not what was written: its block reads EIO from now on. False when that

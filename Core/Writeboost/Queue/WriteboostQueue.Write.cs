@@ -67,13 +67,13 @@ public sealed unsafe partial class WriteboostQueue
         uint checksum;
         if (length == Geometry.BlockBytes)
         {
-            checksum = Crc32C.CopyAndCompute(data, source, Geometry.BlockBytes);
+            checksum = BlockSum.CopyAndCompute(data, source);
         }
         else
         {
             new Span<byte>(data, Geometry.BlockBytes).Clear();
             Buffer.MemoryCopy(source, data + within, length, length);
-            checksum = Crc32C.Compute(data, Geometry.BlockBytes);
+            checksum = BlockSum.Compute(data);
         }
         request->Progress += length;
         Publish(ram, segment, slot, LogEntry.ForData(KeyOf(request, offset), SectorMask.Of(within, length), checksum));

@@ -65,7 +65,7 @@ public sealed unsafe partial class WriteboostQueue
         int within = (int)(offset & (Geometry.BlockBytes - 1));
         int length = (int)Math.Min(Geometry.BlockBytes - within, left);
         request->Progress += length;
-        uint checksum = Crc32C.Compute(data, Geometry.BlockBytes);
+        uint checksum = BlockSum.Compute(data);
         Publish(ram, segment, slot, LogEntry.ForData(KeyOf(request, offset), SectorMask.Of(within, length), checksum));
     }
 }

@@ -250,7 +250,7 @@ public sealed unsafe class LogScan : ILogScan
         {
             byte* data = _segment.Pointer + ((long)i << Geometry.BlockShift);
             if (record.Entries[i].Kind == EntryKind.Data
-                && Crc32C.Compute(data, Geometry.BlockBytes) != record.Entries[i].Value)
+                && BlockSum.Compute(data) != record.Entries[i].Value)
                 return false;
         }
         return true;

@@ -228,6 +228,6 @@ public sealed unsafe class SegmentScan : ILogScan
     private static void AddChecksums(byte* record, in RecordInfo info, LogEntry* entries)
     {
         for (int i = 0; i < info.EntryCount; i++)
-            entries[i].Value = Crc32C.Compute(record + ((i + 1L) << Geometry.BlockShift), Geometry.BlockBytes);
+            entries[i].Value = BlockSum.Compute(record + ((i + 1L) << Geometry.BlockShift));
     }
 }

@@ -76,7 +76,7 @@ public sealed unsafe partial class WritebackEngine
     private bool IsIntact(in LogEntry entry, uint physical, int place)
     {
         byte* data = _batch.Data(place);
-        if (_log.Layout.HasBlockChecksums) return Crc32C.Compute(data, Geometry.BlockBytes) == entry.Value;
+        if (_log.Layout.HasBlockChecksums) return BlockSum.Compute(data) == entry.Value;
         return !_volume.Index.KeepsChecksums || _volume.Index.IsIntact(physical, data);
     }
 
