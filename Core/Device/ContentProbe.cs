@@ -97,7 +97,8 @@ public static class ContentProbe
     /// <summary>
     /// What lies between the parts that <see cref="Read"/> shows, which looked blank; null when that is blank too.
     /// Holes of a file are skipped; every extent's beginning is looked at, and beside it
-    /// <see cref="Spots"/> places over the whole length: all of it on devices of up to 64 MiB. The places are where segments begin, whatever their size.
+    /// <see cref="Spots"/> places over the whole length: all of it on devices of up to 64 MiB. The places are where
+    /// segments begin, whatever their size.
     /// </summary>
     /// <exception cref="UserErrorException">The device cannot be read.</exception>
     public static unsafe string? DescribeMiddle(IoContext io, Device device)

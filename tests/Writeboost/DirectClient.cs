@@ -1,0 +1,85 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+using Weir.Core.Writeboost;
+using Xunit;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>One volume on devices of the test's own, served on the test's thread: every call waits.</summary>
+internal sealed unsafe class DirectClient : IDisposable
+{
+    private const long PatienceUs = 20_000_000;
+    private readonly RingContext _io = new();
+    private readonly AlignedMemory _memory = new(1 << 20);
+    private readonly IVolumeQueue _queue;
+
+    public DirectClient(Device cache, Device backing, WriteboostOptions options, IRamStore? ram = null)
+    {
+        Volume = WriteboostVolume.Open(_io, cache, backing, ram ?? new PrivateMemoryStore(), options);
+        _queue = Volume.OpenQueue(0, _io);
+    }
+
+    public WriteboostVolume Volume { get; }
+
+    public IoContext Io => _io;
+
+    public void Write(long offsetBytes, ReadOnlySpan<byte> data)
+    {
+        data.CopyTo(new Span<byte>(_memory.Pointer, data.Length));
+        Assert.Equal(0, Run(RequestKind.Write, offsetBytes, data.Length));
+    }
+
+    public byte[] Read(long offsetBytes, int lengthBytes)
+    {
+        int within = (int)(offsetBytes & 4095);
+        Assert.Equal(0, Run(RequestKind.Read, offsetBytes, lengthBytes, within));
+        return new Span<byte>(_memory.Pointer + within, lengthBytes).ToArray();
+    }
+
+    public void Flush() => Assert.Equal(0, Run(RequestKind.Flush, 0, 0));
+
+    public int Run(RequestKind kind, long offsetBytes, long lengthBytes, int within = 0)
+    {
+        Request request = new()
+        {
+            Kind = kind, OffsetBytes = offsetBytes, LengthBytes = lengthBytes, Data = _memory.Pointer + within,
+        };
+        _queue.Submit(&request);
+        long endUs = _io.NowUs + PatienceUs;
+        Request* done;
+        while ((done = _queue.TakeCompleted()) == null && _io.NowUs < endUs) Turn();
+        Assert.True(done == &request, $"{kind} of {lengthBytes} at {offsetBytes} hangs");
+        return request.Result;
+    }
+
+    public void DrainAll()
+    {
+        Volume.Drain();
+        long endUs = _io.NowUs + PatienceUs;
+        while (!Volume.IsDrained && _io.NowUs < endUs) Turn();
+        Assert.True(Volume.IsDrained, "the drain hangs");
+    }
+
+    public void Stop()
+    {
+        _queue.BeginStop();
+        long endUs = _io.NowUs + PatienceUs;
+        while (_queue.StopResult == 0 && _io.NowUs < endUs) Turn();
+        Assert.Equal(1, _queue.StopResult);
+    }
+
+    public void Dispose()
+    {
+        _memory.Dispose();
+        _io.Dispose();
+    }
+
+    private void Turn()
+    {
+        _io.Pump(!_io.HasCompletions, Math.Min(_queue.DeadlineUs, _io.NowUs + 1000));
+        _io.RunCompletions();
+        _queue.Poll(_io.NowUs);
+    }
+}
