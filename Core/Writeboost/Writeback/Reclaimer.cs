@@ -14,9 +14,6 @@ public sealed class Reclaimer(WriteboostVolume volume)
 {
     private const long ReaderPollUs = 200;
 
-    /// <summary>Segments reclaimed in one turn: some tens of microseconds each.</summary>
-    private const int MaxSegments = 4;
-
     private readonly SegmentLog _log = volume.Log;
     private readonly BlockIndex _index = volume.Index;
     private long _forgottenEnd;
@@ -31,7 +28,8 @@ public sealed class Reclaimer(WriteboostVolume volume)
         if (_forgottenEnd <= _log.TailSegment)
         {
             if (!IsWanted()) return;
-            _forgottenEnd = Math.Min(_log.TailSegment + MaxSegments, _log.DirtySegment);
+            // One at a time: some tens of microseconds of this thread's turn.
+            _forgottenEnd = _log.TailSegment + 1;
             Forget(_log.TailSegment, _forgottenEnd);
         }
         if (HasReaders())

@@ -1,3 +1,4 @@
+using System;
 using Weir.Core.Base;
 
 namespace Weir.Core.Writeboost.Writeback;
@@ -6,6 +7,9 @@ namespace Weir.Core.Writeboost.Writeback;
 /// reads.</content>
 public sealed unsafe partial class WritebackEngine
 {
+    /// <summary>Slots marked clean in one turn: some tens of microseconds.</summary>
+    private const int PlacesPerTurn = 512;
+
     private bool StartMark()
     {
         if (_superblocks.IsBusy) return false;
@@ -28,8 +32,20 @@ public sealed unsafe partial class WritebackEngine
             _volume.WakeQueues();
             return false;
         }
-        for (int i = 0; i < _batch.PlaceCount; i++) MarkClean(_batch.Places[i]);
-        for (int i = 0; i < _batch.CoveredCount; i++) MarkClean(_batch.Covered[i]);
+        _cursor = 0;
+        _phase = Phase.Clean;
+        return true;
+    }
+
+    private bool CleanMore()
+    {
+        int end = Math.Min(_cursor + PlacesPerTurn, _batch.PlaceCount + _batch.CoveredCount);
+        for (; _cursor < end; _cursor++)
+        {
+            int covered = _cursor - _batch.PlaceCount;
+            MarkClean(covered < 0 ? _batch.Places[_cursor] : _batch.Covered[covered]);
+        }
+        if (_cursor < _batch.PlaceCount + _batch.CoveredCount) return false;
         _volume.CountWrittenBack(_batch.BlockCount, _batch.Count);
         _log.CleanBefore(_batch.First + _batch.Count);
         _phase = Phase.Idle;

@@ -3,9 +3,21 @@ using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Writeback;
 
-/// <content>From the segments as read to sorted lists of what must go to the backing device.</content>
+/// <content>
+/// From the segments as read to sorted lists of what must go to the backing device: a little in every turn, so that the
+/// clients of this thread do not wait for the checksums of a whole batch.
+/// </content>
 public sealed unsafe partial class WritebackEngine
 {
+    /// <summary>Entries looked at in one turn: 256 KiB of checksums, some tens of microseconds.</summary>
+    private const int EntriesPerTurn = 64;
+
+    private readonly LogEntry* _entries;
+    private RecordInfo _record;
+    private int _recordPlace;
+    private int _entry;
+    private int _segment;
+    private int _slot;
     private long _sequence;
     private uint _checksum;
     private bool _skipped;
@@ -15,8 +27,35 @@ public sealed unsafe partial class WritebackEngine
         _sequence = _volume.Superblock.MarkSequence;
         _checksum = _volume.Superblock.MarkChecksum;
         _skipped = false;
-        for (int i = 0; i < _batch.Count; i++)
-            if (!PlanSegment(i)) return false;
+        _record = default;
+        _entry = _segment = _slot = 0;
+        _phase = Phase.Plan;
+        return true;
+    }
+
+    private bool PlanMore()
+    {
+        for (int left = EntriesPerTurn; left > 0; left--)
+        {
+            if (_entry < _record.EntryCount)
+            {
+                if (!PlanEntry(_entries[_entry], _recordPlace + 1 + _entry)) return false;
+                _entry++;
+            }
+            else if (_segment == _batch.Count)
+            {
+                return EndPlan();
+            }
+            else if (!FindRecord())
+            {
+                return false;
+            }
+        }
+        return false;
+    }
+
+    private bool EndPlan()
+    {
         _batch.SortAndMerge();
         // R7: what was skipped because something newer is logged may be forgotten only when that is durable.
         _durableBefore = _skipped && !Mutant.Is(MutantId.R7SkipForUndurable) ? _log.ReservedEnd : 0;
@@ -24,52 +63,54 @@ public sealed unsafe partial class WritebackEngine
         return true;
     }
 
-    private bool PlanSegment(int index)
+    // The segment's next record, or the step to the next segment. False: it is rotten.
+    private bool FindRecord()
     {
-        long segment = _batch.First + index;
-        int slots = _log.Geometry.SlotsPerSegment;
+        long segment = _batch.First + _segment;
         long last = _log.Table.LastRecordOf(_log.Geometry.Physical(segment));
-        for (int slot = 0; slot < slots && _sequence <= last;)
+        while (_slot < _log.Geometry.SlotsPerSegment && _sequence <= last)
         {
-            byte* header = _batch.Data(index, slot);
-            long position = _log.Geometry.Position(segment, slot);
-            bool valid = _log.Layout.TryReadHeader(
-                    header, _volume.Superblock, _log.Geometry, position, out RecordInfo info)
-                && info.Sequence == _sequence && info.PreviousChecksum == _checksum
-                && (_log.Layout.HasBlockChecksums || _log.Layout.IsWhole(header, info));
-            if (!valid)
-            {
-                slot = (slot | (_log.Geometry.BoundarySlots - 1)) + 1;
-                continue;
-            }
-            if (!PlanRecord(header, info, index, slot)) return false;
-            _sequence++;
-            _checksum = info.Checksum;
-            slot += 1 + info.EntryCount;
+            if (TryTakeRecord(segment)) return true;
+            _slot = (_slot | (_log.Geometry.BoundarySlots - 1)) + 1;
         }
+        _segment++;
+        _slot = 0;
         bool complete = last == 0 || _sequence == last + 1;
         return complete
             || GetStuck($"cache device: a record of segment {segment} is rotten (record {_sequence} of {last})");
     }
 
-    private bool PlanRecord(byte* header, in RecordInfo info, int index, int slot)
+    private bool TryTakeRecord(long segment)
     {
-        LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
-        _log.Layout.ReadEntries(header, info, entries);
-        for (int i = 0; i < info.EntryCount; i++)
-        {
-            int place = (index << _log.Geometry.SlotShift) + slot + 1 + i;
-            switch (entries[i].Kind)
-            {
-                case EntryKind.Data:
-                    if (!PlanData(entries[i], place)) return false;
-                    break;
-                case EntryKind.Zeroes or EntryKind.Discard:
-                    _batch.AddRange(entries[i]);
-                    break;
-            }
-        }
+        byte* header = _batch.Data(_segment, _slot);
+        long position = _log.Geometry.Position(segment, _slot);
+        bool valid = _log.Layout.TryReadHeader(
+                header, _volume.Superblock, _log.Geometry, position, out RecordInfo info)
+            && info.Sequence == _sequence && info.PreviousChecksum == _checksum
+            && (_log.Layout.HasBlockChecksums || _log.Layout.IsWhole(header, info));
+        if (!valid) return false;
+        _log.Layout.ReadEntries(header, info, _entries);
+        _record = info;
+        _recordPlace = (_segment << _log.Geometry.SlotShift) + _slot;
+        _entry = 0;
+        _sequence++;
+        _checksum = info.Checksum;
+        _slot += 1 + info.EntryCount;
         return true;
+    }
+
+    private bool PlanEntry(in LogEntry entry, int place)
+    {
+        switch (entry.Kind)
+        {
+            case EntryKind.Data:
+                return PlanData(entry, place);
+            case EntryKind.Zeroes or EntryKind.Discard:
+                _batch.AddRange(entry);
+                return true;
+            default:
+                return true;
+        }
     }
 
     // Layouts without a checksum for every block can tell only where the index keeps them.

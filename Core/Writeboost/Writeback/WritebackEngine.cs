@@ -1,7 +1,9 @@
 using System;
+using System.Runtime.InteropServices;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Writeback;
@@ -48,18 +50,21 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _handler = _io.AddHandler(this);
         _batch = new Batch(volume.Geometry, volume.Options.MaxBatchedWriteback);
         _vectors = new VectorPool();
+        _entries = (LogEntry*)NativeMemory.Alloc(RecordHeader.MaxEntries, (nuint)sizeof(LogEntry));
     }
 
     private enum Phase
     {
         Idle,
         Read,
+        Plan,
         Zero,
         Fill,
         Write,
         Flush,
         AwaitDurable,
         Mark,
+        Clean,
         Pause,
         Stuck,
     }
@@ -72,6 +77,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         Phase.Idle => IdleDeadlineUs,
         Phase.Pause => _resumeUs,
+        Phase.Plan or Phase.Clean => 0,
         _ => long.MaxValue,
     };
 
@@ -105,6 +111,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         _batch.Dispose();
         _vectors.Dispose();
+        NativeMemory.Free(_entries);
     }
 
     private long IdleDeadlineUs =>
@@ -127,12 +134,14 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         switch (_phase)
         {
             case Phase.Read: return EndRead();
+            case Phase.Plan: return PlanMore();
             case Phase.Zero: return EndList(Phase.Fill);
             case Phase.Fill: return EndList(Phase.Write);
             case Phase.Write: return EndList(Phase.Flush) && StartFlush();
             case Phase.Flush: return StartAwaitDurable();
             case Phase.AwaitDurable: return _log.Durable >= _durableBefore && StartMark();
             case Phase.Mark: return !_superblocks.IsBusy && EndMark();
+            case Phase.Clean: return CleanMore();
             case Phase.Pause: return nowUs >= _resumeUs && StartRead();
             default: return false;
         }
