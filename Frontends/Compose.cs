@@ -39,8 +39,9 @@ internal static class Compose
         Superblock plan = WriteboostFormat.Plan(cache, Layout.Find(spec.Layout), SegmentBytes(spec), Guid.NewGuid);
         Preallocate(cache);
         WriteboostFormat.Format(io, cache, Layout.Find(spec.Layout), plan.SegmentBytes, Guid.NewGuid);
+        string limits = Layout.Find(spec.Layout).Limits;
         return $"{cache.Name}: writeboost, layout {spec.Layout}, {plan.SegmentCount} segments of "
-            + ByteSize.Format(plan.SegmentBytes);
+            + ByteSize.Format(plan.SegmentBytes) + (limits.Length > 0 ? $" ({limits})" : "");
     }
 
     /// <summary>Opens a volume and everything below it.</summary>

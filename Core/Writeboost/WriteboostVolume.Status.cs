@@ -18,6 +18,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         status.Text("engine", Engine);
         status.Text("layout", Layout.Name);
+        if (Layout.Limits.Length > 0) status.Text("layout_limits", Layout.Limits);
         status.Text("name", Options.VolumeName);
         status.Text("state", VolumeHealth.NameOf(Health.State));
         if (Health.State != VolumeState.Healthy) status.Text("state_reason", Health.Reason);

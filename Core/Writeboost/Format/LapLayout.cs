@@ -38,6 +38,10 @@ public abstract unsafe class LapLayout<TEntry> : SegmentLayout
     /// <inheritdoc/>
     public override bool WritesHeaderLast => true;
 
+    /// <inheritdoc/>
+    public override string Limits => "no checksums: rot goes unseen; the backing device is not known; discards do "
+        + "nothing; a flush takes a segment";
+
     /// <summary>Lap of a segment.</summary>
     public static uint LapOf(long id, int segmentCount) => (uint)((id - 1) / segmentCount) + 1;
 

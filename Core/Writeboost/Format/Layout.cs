@@ -63,6 +63,9 @@ public abstract unsafe class Layout
     /// <summary>As <see cref="MinSegmentBytes"/>.</summary>
     public abstract int DefaultSegmentBytes { get; }
 
+    /// <summary>What it cannot do that <c>native</c> does, in a sentence; empty for <c>native</c>.</summary>
+    public abstract string Limits { get; }
+
     /// <summary>Copies of the superblock.</summary>
     public abstract int SuperblockCopies { get; }
 

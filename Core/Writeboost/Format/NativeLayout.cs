@@ -40,6 +40,9 @@ public sealed unsafe class NativeLayout : Layout
     public override int DefaultSegmentBytes => 1 << 20;
 
     /// <inheritdoc/>
+    public override string Limits => "";
+
+    /// <inheritdoc/>
     public override int SuperblockCopies => 2;
 
     /// <inheritdoc/>
