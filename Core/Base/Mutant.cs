@@ -40,6 +40,10 @@ public enum MutantId
     R6WriteErrorIgnored,
     /// <summary>R6: a failed flush counts as done.</summary>
     R6FlushErrorIgnored,
+    /// <summary>R6: after a failed flush it is only asked again.</summary>
+    R6NotRewritten,
+    /// <summary>R6: a superblock that a failed flush should have covered is not written again.</summary>
+    R6SuperblockNotRewritten,
     /// <summary>R6: a start trusts records that no successful flush is known to cover.</summary>
     R6UnprovenTrusted,
     /// <summary>R7: write-back takes records beyond D.</summary>

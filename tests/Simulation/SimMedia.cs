@@ -31,10 +31,8 @@ public sealed unsafe class SimMedia : IDisposable
         /// <summary>Where the data is in the arena; -1 for zeroes.</summary>
         public long Data;
         public long Seq;
-        /// <summary>When a failed flush dropped it: no flush submitted later makes it durable.</summary>
-        public long OrphanAt;
-
-        public readonly bool IsOrphan => OrphanAt != long.MaxValue;
+        /// <summary>A failed flush dropped it: no other flush makes it durable.</summary>
+        public bool Orphan;
     }
 
     /// <param name="sizeBytes">Size of the medium.</param>
@@ -72,9 +70,7 @@ public sealed unsafe class SimMedia : IDisposable
             _arenaUsed += length;
             Buffer.MemoryCopy(from, _arena + data, length, length);
         }
-        var write = new Unflushed { Offset = offset, Length = length, Data = data, Seq = Seq++ };
-        write.OrphanAt = long.MaxValue;
-        _unflushed.Add(write);
+        _unflushed.Add(new Unflushed { Offset = offset, Length = length, Data = data, Seq = Seq++ });
         Copy(Current, offset, length, data, 0);
     }
 
@@ -92,7 +88,7 @@ public sealed unsafe class SimMedia : IDisposable
         for (int i = 0; i < _unflushed.Count; i++)
         {
             Unflushed u = _unflushed[i];
-            if (u.Seq < seqLimit && seqLimit <= u.OrphanAt) Copy(Durable, u.Offset, u.Length, u.Data, 0);
+            if (u.Seq < seqLimit && !u.Orphan) Copy(Durable, u.Offset, u.Length, u.Data, 0);
             else _unflushed[kept++] = u;
         }
         _unflushed.RemoveRange(kept, _unflushed.Count - kept);
@@ -103,11 +99,10 @@ public sealed unsafe class SimMedia : IDisposable
     /// <summary>A failed flush: the device forgets about half of what it should have made durable.</summary>
     public void FailFlush(long seqLimit, ref Prng random)
     {
-        long now = Seq++;
         Span<Unflushed> all = CollectionsMarshal.AsSpan(_unflushed);
         for (int i = 0; i < all.Length; i++)
         {
-            if (all[i].Seq < seqLimit && !all[i].IsOrphan && random.Chance(50)) all[i].OrphanAt = now;
+            if (all[i].Seq < seqLimit && random.Chance(50)) all[i].Orphan = true;
         }
     }
 
@@ -118,7 +113,7 @@ public sealed unsafe class SimMedia : IDisposable
         int special = all.Length == 0 ? 0 : random.Below(all.Length);
         for (int i = 0; i < all.Length; i++)
         {
-            if (!all[i].IsOrphan) Cut(all[i], i, all.Length, special, mode, ref random);
+            if (!all[i].Orphan) Cut(all[i], i, all.Length, special, mode, ref random);
         }
         foreach (Unflushed u in all) Buffer.MemoryCopy(Durable + u.Offset, Current + u.Offset, u.Length, u.Length);
         _unflushed.Clear();

@@ -51,8 +51,7 @@ public sealed unsafe class LogPort : IIoHandler
     {
         if (!_stalled) return;
         _stalled = false;
-        _log.Seal(this);
-        _log.TryFlush(this);
+        _log.Resume(this);
     }
 
     /// <summary>Starts the one sequential write of a record. <see cref="HasRoom"/> was asked.</summary>

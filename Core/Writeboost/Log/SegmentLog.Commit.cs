@@ -8,6 +8,8 @@ namespace Weir.Core.Writeboost.Log;
 /// the target is written, flush the device, and D is what had been written when that flush was submitted. Flushes that
 /// arrive meanwhile raise <c>_wanted</c> and share the next commit. Fields belong to the holder of the commit latch,
 /// D is read by all.
+/// Every flush of the cache device goes through here, the superblock's too: never are two under way, so none succeeds
+/// beside one that fails. When one fails, the device may have dropped any write since D (SegmentLog.Rewrite).
 /// </content>
 public sealed unsafe partial class SegmentLog
 {
@@ -15,6 +17,7 @@ public sealed unsafe partial class SegmentLog
     private SpinLatch _commit;
     private long _trackHead;      // under _seal
     private long _trackTail;      // under _commit, as all below
+    private long _trackDurable;   // records of tracks below are durable
     private long _written;        // every record that ends at or below is written, no gap
     private long _writtenRecord;  // end of the last of them
     private long _durable;        // D
@@ -29,6 +32,10 @@ public sealed unsafe partial class SegmentLog
     private bool _headersFlushing;
     private long _flushCovers;
     private long _flushCoversRecord;
+    private long _flushCoversTrack;
+    private long _flushNumber;    // commits that came to their flush
+    private long _flushWanted;    // somebody waits for this one, whatever the log holds
+    private long _flushDone;      // the last that succeeded
 
     /// <summary>D: everything below this position is durable.</summary>
     public long Durable => Volatile.Read(ref _durable);
@@ -40,7 +47,7 @@ public sealed unsafe partial class SegmentLog
     public long Written => Volatile.Read(ref _written);
 
     /// <summary>Device flushes of the log in this life.</summary>
-    public long FlushCount { get; private set; }
+    public long FlushCount => Volatile.Read(ref _flushNumber);
 
     /// <summary>
     /// Wants everything below <paramref name="position"/> durable, soon; the queues are woken when it is.
@@ -60,19 +67,42 @@ public sealed unsafe partial class SegmentLog
         if (start) StartCommit(port, wanted);
     }
 
+    /// <summary>
+    /// Wants the cache device flushed, for what was written there beside the log; see <see cref="IsFlushed"/>. The
+    /// queues are woken when it is done, or has failed.
+    /// </summary>
+    public long RequestFlush(LogPort port)
+    {
+        _commit.Enter();
+        long ticket = _flushWanted = _flushNumber + 1;
+        bool start = !_committing;
+        if (start)
+        {
+            _committing = true;
+            _target = _durable;
+        }
+        _commit.Exit();
+        if (start) TryFlush(port);
+        return ticket;
+    }
+
+    /// <summary>The flush that <see cref="RequestFlush"/> gave the number of, or a later one, has succeeded.</summary>
+    public bool IsFlushed(long ticket) => Volatile.Read(ref _flushDone) >= ticket;
+
     /// <summary>Submits the device flush of the running commit when its records are written.</summary>
     public void TryFlush(LogPort port)
     {
         WriteHeaders(port);
         _commit.Enter();
         bool ready = _written >= _target || (Mutant.Is(MutantId.R6FlushBeforeWritten) && _target != long.MaxValue);
-        bool go = _committing && !_flushing && ready && port.HasRoom();
+        bool go = _committing && !_flushing && ready && Health.State != VolumeState.Failed && port.HasRoom();
         if (go)
         {
             _flushing = true;
             _flushCovers = Mutant.Is(MutantId.R6FlushBeforeWritten) ? _target : _written;
             _flushCoversRecord = _writtenRecord;
-            FlushCount++;
+            _flushCoversTrack = _trackTail;
+            _flushNumber++;
         }
         _commit.Exit();
         if (!go) return;
@@ -90,26 +120,21 @@ public sealed unsafe partial class SegmentLog
             return;
         }
         _commit.Enter();
-        _tracks[track & (_tracks.Length - 1)].Done = true;
-        while (_trackTail < Volatile.Read(ref _trackHead) && _tracks[_trackTail & (_tracks.Length - 1)].Done)
-        {
-            ref Track done = ref _tracks[_trackTail++ & (_tracks.Length - 1)];
-            Volatile.Write(ref _written, done.End);
-            _writtenRecord = done.RecordEnd;
-        }
+        ref Track done = ref TrackAt(track);
+        bool again = done.Again;
+        (done.Again, done.Done) = (false, !again);
+        if (again) WriteAgain(port, track);
+        else PassDone();
         _commit.Exit();
         TryFlush(port);
     }
 
-    /// <summary>
-    /// The device flush has ended. After a failed one nothing is certain: the volume stops. Called by the port.
-    /// </summary>
+    /// <summary>The device flush has ended. Called by the port.</summary>
     public void FlushDone(LogPort port, int result)
     {
         if (result < 0 && !Mutant.Is(MutantId.R6FlushErrorIgnored))
         {
-            Health.Worsen(VolumeState.Failed, $"cache device: flush failed with errno {-result}");
-            _wakeQueues();
+            FlushFailed(port, result);
             return;
         }
         if (Layout.WritesHeaderLast && !_headersFlushing)
@@ -121,13 +146,17 @@ public sealed unsafe partial class SegmentLog
         _headersFlushing = false;
         _headersInFlight = 0;
         Advance();
+        Volatile.Write(ref _flushDone, _flushNumber);
+        _flushAttempts = 0;
         _committing = _flushing = false;
         long wanted = _wanted;
         bool again = wanted > _durable;
+        bool flushAgain = _flushWanted > _flushNumber;
         _commit.Exit();
         ReleaseDurable();
         _wakeQueues();
         if (again) RequestDurable(port, wanted);
+        else if (flushAgain) RequestFlush(port);
     }
 
     /// <summary>A header write has ended. Called by the port.</summary>
@@ -176,10 +205,22 @@ public sealed unsafe partial class SegmentLog
         if (flush) port.Flush();
     }
 
+    // Moves "written" over the tracks that are done, up to the first that is not.
+    private void PassDone()
+    {
+        while (_trackTail < Volatile.Read(ref _trackHead) && TrackAt(_trackTail).Done)
+        {
+            ref Track done = ref TrackAt(_trackTail++);
+            Volatile.Write(ref _written, done.End);
+            _writtenRecord = done.RecordEnd;
+        }
+    }
+
     private void Advance()
     {
         Invariant.Check(_flushCoversRecord >= _durableRecord);
         Invariant.Check(_flushCovers >= _durable);
+        _trackDurable = _flushCoversTrack;
         Volatile.Write(ref _durableRecord, _flushCoversRecord);
         Volatile.Write(ref _durable, _flushCovers);
         Ram.DurablePosition = _flushCovers;
@@ -194,11 +235,13 @@ public sealed unsafe partial class SegmentLog
         TryFlush(port);
     }
 
-    private long AddTrack(long end, long recordEnd)
+    private ref Track TrackAt(long track) => ref _tracks[track & (_tracks.Length - 1)];
+
+    private long AddTrack(long end, long recordEnd, long lengthBytes)
     {
         long track = _trackHead;
-        Invariant.Check(track - Volatile.Read(ref _trackTail) < _tracks.Length);
-        _tracks[track & (_tracks.Length - 1)] = new Track { End = end, RecordEnd = recordEnd };
+        Invariant.Check(track - Volatile.Read(ref _trackDurable) < _tracks.Length);
+        TrackAt(track) = new Track { End = end, RecordEnd = recordEnd, LengthBytes = lengthBytes };
         Volatile.Write(ref _trackHead, track + 1);
         return track;
     }
@@ -207,6 +250,9 @@ public sealed unsafe partial class SegmentLog
     {
         public long End;
         public long RecordEnd;
+        public long LengthBytes; // the last of the record's bytes, as written at first; 0 when nothing was
         public bool Done;
+        public bool Again;       // a flush failed while it was on its way
+        public bool Lost;        // a flush failed after it: waits for its turn to be written again
     }
 }

@@ -76,7 +76,7 @@ public sealed unsafe partial class SegmentLog
     {
         // Their ids have no gap: a segment that was given up empty gets a header all the same.
         if (!Layout.HasManyRecords && _sealSlot == 0) WriteRecord(port, SealRam(), 0, 1);
-        long track = AddTrack(Geometry.Position(_sealSegment + 1, 0), _sealedRecord);
+        long track = AddTrack(Geometry.Position(_sealSegment + 1, 0), _sealedRecord, 0);
         _sealSegment++;
         _sealSlot = 0;
         WriteDone(port, track, 0);
@@ -102,20 +102,20 @@ public sealed unsafe partial class SegmentLog
         RecordsWritten++;
         long length = (long)(end - start) << Geometry.BlockShift;
         BytesWritten += length;
-        long track = AddTrack(_sealedRecord, _sealedRecord);
-        if (!Layout.WritesHeaderLast) port.Write(Geometry.OffsetOf(info.Position), header, length, track);
-        else WriteData(port, info, header, length, track);
+        if (Layout.WritesHeaderLast)
+        {
+            WriteData(port, info, header, length - Geometry.BlockBytes);
+            return;
+        }
+        long track = AddTrack(_sealedRecord, _sealedRecord, length);
+        port.Write(Geometry.OffsetOf(info.Position), header, length, track);
     }
 
     // The header follows when the data is durable (Commit).
-    private void WriteData(LogPort port, in RecordInfo info, byte* header, long length, long track)
+    private void WriteData(LogPort port, in RecordInfo info, byte* header, long length)
     {
-        if (info.EntryCount == 0)
-        {
-            WriteDone(port, track, 0);
-            return;
-        }
-        long offset = Geometry.OffsetOf(info.Position + 1);
-        port.Write(offset, header + Geometry.BlockBytes, length - Geometry.BlockBytes, track);
+        long track = AddTrack(_sealedRecord, _sealedRecord, length);
+        if (length == 0) WriteDone(port, track, 0);
+        else port.Write(Geometry.OffsetOf(info.Position + 1), header + Geometry.BlockBytes, length, track);
     }
 }

@@ -28,7 +28,7 @@ public sealed unsafe class Caretaker : IDisposable
     {
         _volume = volume;
         _port = port;
-        _superblocks = new SuperblockWriter(volume.Layout, cache, port.Io);
+        _superblocks = new SuperblockWriter(volume.Log, cache, port);
         _writeback = new WritebackEngine(volume, port, cache, backings, _superblocks);
         _reclaimer = new Reclaimer(volume);
     }
@@ -56,6 +56,7 @@ public sealed unsafe class Caretaker : IDisposable
             return;
         }
         PollSync(nowUs);
+        _superblocks.Poll();
         _reclaimer.Poll(nowUs);
         // Other queues may still have writers that wait for a free segment.
         _writeback.Poll(nowUs, mayStart: _stop == StopStep.None || !_volume.OtherQueuesStopped);

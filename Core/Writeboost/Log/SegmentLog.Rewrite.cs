@@ -1,0 +1,87 @@
+using System.Threading;
+using Weir.Core.Base;
+
+namespace Weir.Core.Writeboost.Log;
+
+/// <content>
+/// After a failed flush (R6): the device may have dropped any write since D, and a later flush that succeeds says
+/// nothing about it. So no flush is tried again before every record since D has been written again, from RAM, which
+/// keeps it until it is durable. Bounded: flushes that fail several times in a row are the device's end. Fields belong
+/// to the holder of the commit latch.
+/// </content>
+public sealed unsafe partial class SegmentLog
+{
+    private long _rewriteNext;   // tracks from here to the end are looked at
+    private long _rewriteEnd;
+    private long _flushFailures; // in all
+    private int _flushAttempts;  // failures in a row
+
+    /// <summary>Flushes that failed in this life: what was written before one and not flushed may be gone.</summary>
+    public long FlushFailures => Volatile.Read(ref _flushFailures);
+
+    /// <summary>Records written once more because a flush had failed.</summary>
+    public long RecordsRewritten { get; private set; }
+
+    /// <summary>Goes on with what a full pool of operations had stopped. Called by the port.</summary>
+    public void Resume(LogPort port)
+    {
+        Seal(port);
+        Rewrite(port);
+        TryFlush(port);
+    }
+
+    private void FlushFailed(LogPort port, int result)
+    {
+        _commit.Enter();
+        _flushing = _headersFlushing = false;
+        _headersInFlight = 0;
+        Volatile.Write(ref _flushFailures, _flushFailures + 1);
+        bool last = ++_flushAttempts >= LogPort.MaxAttempts;
+        if (!Mutant.Is(MutantId.R6NotRewritten)) TakeBack();
+        _commit.Exit();
+        if (last)
+            Health.Worsen(VolumeState.Failed, $"cache device: {_flushAttempts} flushes failed, errno {-result}");
+        else Rewrite(port);
+        _wakeQueues();
+        if (!last) TryFlush(port);
+    }
+
+    // Everything written since D counts as unwritten; what is on its way is written once more when it has arrived.
+    private void TakeBack()
+    {
+        _rewriteEnd = Volatile.Read(ref _trackHead);
+        for (long track = _trackDurable; track < _rewriteEnd; track++)
+        {
+            ref Track record = ref TrackAt(track);
+            if (record.LengthBytes == 0) continue;
+            if (record.Done) (record.Done, record.Lost) = (false, true);
+            else record.Again = !record.Lost;
+        }
+        _rewriteNext = _trackTail = _trackDurable;
+        Volatile.Write(ref _written, _durable);
+        _writtenRecord = _durableRecord;
+    }
+
+    private void Rewrite(LogPort port)
+    {
+        _commit.Enter();
+        for (; _rewriteNext < _rewriteEnd && port.HasRoom(); _rewriteNext++)
+        {
+            if (!TrackAt(_rewriteNext).Lost) continue;
+            TrackAt(_rewriteNext).Lost = false;
+            WriteAgain(port, _rewriteNext);
+        }
+        PassDone();
+        _commit.Exit();
+    }
+
+    // Its segment is in RAM as long as it is not durable. A completion has just given back the operation this takes.
+    private void WriteAgain(LogPort port, long track)
+    {
+        ref Track record = ref TrackAt(track);
+        long position = record.End - (record.LengthBytes >> Geometry.BlockShift);
+        byte* data = Ram.Data(RamOf(Geometry.SegmentOf(position)), Geometry.SlotOf(position));
+        RecordsRewritten++;
+        port.Write(Geometry.OffsetOf(position), data, record.LengthBytes, track);
+    }
+}
