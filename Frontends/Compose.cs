@@ -1,10 +1,12 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Passthrough;
 using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Recovery;
 using Weir.Frontends.Commands;
@@ -47,8 +49,7 @@ internal static class Compose
     /// <summary>Opens a volume and everything below it.</summary>
     public static OpenedVolume Open(VolumeSpec spec, Action<string> log)
     {
-        if (spec.Cache != null && DeviceOpener.IsSame(spec.Cache, spec.Backing!))
-            throw new UserErrorException($"{spec.Cache}: is the backing device too; a cache needs a device of its own");
+        CheckDistinct(spec);
         List<IDisposable> below = [];
         try
         {
@@ -61,11 +62,36 @@ internal static class Compose
         }
     }
 
+    private static void CheckDistinct(VolumeSpec spec)
+    {
+        for (int i = 0; i < spec.Backings.Count; i++)
+        {
+            string path = spec.Backings[i].Path;
+            if (spec.Cache != null && DeviceOpener.IsSame(spec.Cache, path))
+                throw new UserErrorException(
+                    $"{spec.Cache}: is the backing device too; a cache needs a device of its own");
+            for (int j = 0; j < i; j++)
+                if (DeviceOpener.IsSame(spec.Backings[j].Path, path))
+                    throw new UserErrorException($"{path}: is backing device '{spec.Backings[j].Name}' and "
+                        + $"'{spec.Backings[i].Name}'; each needs a device of its own");
+        }
+    }
+
     private static OpenedVolume OpenPassthrough(VolumeSpec spec, List<IDisposable> below, Action<string> log)
     {
         SetOptions([], spec);
-        Device backing = Keep(below, OpenDevice(spec.Backing!, spec.ReadOnly, log));
-        return new OpenedVolume(spec.Name, new PassthroughVolume(backing, spec.ReadOnly), [], below);
+        List<OpenedExport> exports = [];
+        foreach (BackingArgument backing in spec.Backings) exports.Add(Uncached(backing, spec, below, log));
+        return new OpenedVolume(exports[0].Volume, exports, [], below);
+    }
+
+    /// <summary>A device without cache: the engine passthrough, whatever the others have.</summary>
+    private static OpenedExport Uncached(
+        BackingArgument backing, VolumeSpec spec, List<IDisposable> below, Action<string> log)
+    {
+        PassthroughVolume volume =
+            new(Keep(below, OpenDevice(backing.Path, spec.ReadOnly, log)), backing.Name, spec.ReadOnly);
+        return new OpenedExport(volume, volume);
     }
 
     private static OpenedVolume OpenWriteboost(VolumeSpec spec, List<IDisposable> below, Action<string> log)
@@ -77,17 +103,34 @@ internal static class Compose
         List<Tunable> tunables = WriteboostTunables.Of(options);
         SetOptions(tunables, spec);
         Device cache = Keep(below, OpenDevice(spec.Cache!, spec.ReadOnly, log));
-        Device backing = Keep(below, OpenDevice(spec.Backing!, spec.ReadOnly, log));
+        List<BackingSpec> cached = [];
+        foreach (BackingArgument backing in spec.Backings)
+            if (backing.Id != 0)
+                cached.Add(new(backing.Id, backing.Name, Keep(below, OpenDevice(backing.Path, spec.ReadOnly, log))));
         using RingContext io = new();
-        Prepare(io, cache, backing, spec, options, log);
-        WriteboostVolume volume = WriteboostVolume.Open(io, cache, backing, OpenMemory(log), options);
+        Prepare(io, cache, cached, spec, options, log);
+        WriteboostVolume volume = WriteboostVolume.Open(io, cache, cached, OpenMemory(log), options);
         tunables.AddRange(WriteboostTunables.OrdersTo(volume));
-        return new OpenedVolume(spec.Name, volume, tunables, below);
+        return new OpenedVolume(volume, ExportsOf(volume, spec, below, log), tunables, below);
+    }
+
+    /// <summary>In the order of the command line: the first is the default.</summary>
+    private static List<OpenedExport> ExportsOf(
+        WriteboostVolume volume, VolumeSpec spec, List<IDisposable> below, Action<string> log)
+    {
+        List<OpenedExport> exports = [];
+        foreach (BackingArgument backing in spec.Backings)
+        {
+            if (backing.Id == 0) exports.Add(Uncached(backing, spec, below, log));
+            else exports.Add(new OpenedExport(volume, volume.ExportOf(backing.Name)));
+        }
+        return exports;
     }
 
     /// <summary>Formats a blank cache; refuses what is neither blank nor ours. Checks first, writes then.</summary>
     private static void Prepare(
-        RingContext io, Device cache, Device backing, VolumeSpec spec, WriteboostOptions options, Action<string> log)
+        RingContext io, Device cache, List<BackingSpec> backings, VolumeSpec spec, WriteboostOptions options,
+        Action<string> log)
     {
         string? content = Describe(io, cache);
         if (content != null && content != OurCache) throw Refusal(cache, content);
@@ -96,7 +139,8 @@ internal static class Compose
         if (content == OurCache) return;
         if (spec.ReadOnly) throw new UserErrorException($"{cache.Name}: is blank, and --read-only formats nothing");
         Superblock plan = WriteboostFormat.Plan(cache, Layout.Find(spec.Layout), SegmentBytes(spec), Guid.NewGuid);
-        OpenChecks.Check(cache, backing, plan, options);
+        OpenChecks.Check(cache, plan);
+        _ = new Binding(null, 0, options).Bind(backings);
         Preallocate(cache);
         WriteboostFormat.Format(io, cache, Layout.Find(spec.Layout), plan.SegmentBytes, Guid.NewGuid);
         log($"{cache.Name}: was blank; formatted with {plan.SegmentCount} segments of "
@@ -192,7 +236,7 @@ internal static class Compose
         {
             NbdServer server = NbdServer.Start(new NbdServerOptions
             {
-                Exports = [new Export(volume.Name, $"weir {volume.Volume.Engine} volume", volume.Volume)],
+                Exports = [.. volume.Exports.Select(NbdExport)],
                 Listeners = listeners,
                 Queues = queues,
                 OnFailure = onFailure,
@@ -200,6 +244,9 @@ internal static class Compose
             _serving = true;
             return server;
         }
+
+        private static Export NbdExport(OpenedExport export) =>
+            new(export.Part.Name, $"weir {export.Volume.Engine} volume", export.Volume, export.Part);
 
         public void Dispose()
         {

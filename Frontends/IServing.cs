@@ -20,6 +20,9 @@ internal interface IServing : IDisposable
     /// <summary>What clients connect to.</summary>
     IReadOnlyList<string> Uris { get; }
 
+    /// <summary>The first address of the export called <paramref name="export"/>.</summary>
+    string UriOf(string export);
+
     /// <summary>One line to print about what works, but not as well as it could; or null.</summary>
     string? Warning { get; }
 

@@ -13,6 +13,8 @@ internal enum QueueMessageKind
     Connection,
     /// <summary>The places are taken: the client that has been silent longest shall give its up.</summary>
     MakeRoom,
+    /// <summary>An export is served no longer: its connections end.</summary>
+    ExportGone,
 }
 
 /// <summary>One message.</summary>

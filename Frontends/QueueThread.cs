@@ -71,7 +71,7 @@ internal sealed unsafe class QueueThread : IDisposable
     public long AllocatedBytes => Volatile.Read(ref _allocatedBytes);
 
     /// <summary>The thread's door to a volume; on the thread.</summary>
-    public IVolumeQueue Volume(int index) => _queues[index];
+    public IVolumeQueue Volume(IVolume volume) => _queues[Array.IndexOf(_volumes, volume)];
 
     /// <summary>Runs the thread and waits until it is ready. Throws what went wrong there.</summary>
     public void Start()

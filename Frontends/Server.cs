@@ -65,8 +65,11 @@ internal sealed class Server : IDisposable
         using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, AskToStop);
         using ControlServer? control = OpenControl();
         if (_serving.Warning is { } warning) Program.Log(warning);
-        string size = _volume.Volume.SizeBytes.ToString(CultureInfo.InvariantCulture);
-        Console.Out.WriteLine($"weir: ready {_volume.Name} {size} {_serving.Uris[0]}");
+        foreach (OpenedExport export in _volume.Exports)
+        {
+            string size = export.Part.SizeBytes.ToString(CultureInfo.InvariantCulture);
+            Console.Out.WriteLine($"weir: ready {export.Part.Name} {size} {_serving.UriOf(export.Part.Name)}");
+        }
         Console.Out.Flush();
         _stopAsked.Wait();
         _result = Finish();

@@ -13,7 +13,7 @@ namespace Weir.Core.Passthrough;
 /// Errors are reported to the client at once, without another try. After a failed flush nothing tells what of the
 /// earlier writes is durable, so no later flush succeeds (R6): the state is <c>failed</c>.
 /// </remarks>
-public sealed class PassthroughVolume : IVolume
+public sealed class PassthroughVolume : IVolume, IVolumeExport
 {
     private const int QueuesMax = 64;
 
@@ -21,16 +21,23 @@ public sealed class PassthroughVolume : IVolume
     private int _flushError;
 
     /// <summary>Serves <paramref name="backing"/>, which stays the caller's to dispose, after this volume.</summary>
-    public PassthroughVolume(Device backing, bool readOnly = false)
+    public PassthroughVolume(Device backing, string name = "", bool readOnly = false)
     {
         if (!readOnly && !backing.CanFlush)
             throw new UserErrorException($"{backing.Name}: cannot flush its cache; nothing on it could be promised");
         Backing = backing;
+        Name = name;
         ReadOnly = readOnly;
     }
 
     /// <summary>What is served.</summary>
     public Device Backing { get; }
+
+    /// <inheritdoc/>
+    public string Name { get; }
+
+    /// <inheritdoc/>
+    ushort IVolumeExport.Device => 0;
 
     /// <inheritdoc/>
     public string Engine => "passthrough";

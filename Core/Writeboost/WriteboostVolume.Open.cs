@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
@@ -13,12 +14,14 @@ namespace Weir.Core.Writeboost;
 public sealed unsafe partial class WriteboostVolume
 {
     private WriteboostVolume(
-        Layout layout, Device cache, Device backing, IRamStore ram, WriteboostOptions options, Superblock superblock)
+        Layout layout, Device cache, DeviceTable? deviceTable, List<BackingDevice> backings, IRamStore ram,
+        WriteboostOptions options, Superblock superblock)
     {
         Layout = layout;
         Cache = cache;
-        Backing = backing;
-        Backings.Add(new BackingDevice(BackingTable.MinId, backing));
+        _deviceTable = deviceTable;
+        foreach (BackingDevice backing in backings) Backings.Set(backing);
+        First = backings.Find(static backing => !backing.IsAbsent)!;
         Options = options;
         _ram = options.ReadOnly ? new HeapRamStore() : ram;
         Health = new VolumeHealth(options.Log);
@@ -37,25 +40,32 @@ public sealed unsafe partial class WriteboostVolume
     private string RamName => RamSegments.NameOf(Superblock, Cache.Identity);
 
     /// <summary>
-    /// Opens a formatted cache over its backing device: finds the log's end, replays it, finishes what a life that died
-    /// in this boot had acknowledged, flushes both devices, raises the epoch. Synchronous, on the thread that owns
+    /// Opens a formatted cache over its backing devices: finds the log's end, replays it, finishes what a life that
+    /// died in this boot had acknowledged, flushes both devices, raises the epoch. Synchronous, on the thread that owns
     /// <paramref name="io"/>. Can be cut at any point and started again.
     /// </summary>
     /// <exception cref="UserErrorException">
     /// Not a cache, not this backing device's, damaged below what was flushed: nothing was written. Or a device fails.
     /// </exception>
     public static WriteboostVolume Open(
-        IoContext io, Device cache, Device backing, IRamStore ram, WriteboostOptions options)
+        IoContext io, Device cache, IReadOnlyList<BackingSpec> backings, IRamStore ram, WriteboostOptions options)
     {
         DeviceQueue queue = cache.OpenQueue(io);
         BlockingIo blocking = new(io);
         Layout layout = options.Layout;
         Superblock superblock =
             SuperblockReader.Read(layout, blocking, queue, cache, out string? damaged, out bool copyBFirst);
-        OpenChecks.Check(cache, backing, superblock, options);
+        OpenChecks.Check(cache, superblock);
+        bool tableBFirst = false, equal = true;
+        DeviceTable? table = layout.HasDeviceTable
+            ? DeviceTableReader.Read(blocking, queue, cache, superblock, out tableBFirst, out equal)
+            : null;
         if (damaged != null) options.Log($"{cache.Name}: superblock copy {damaged} is damaged; using the other one");
-        WriteboostVolume volume = new(layout, cache, backing, ram, options, superblock);
-        volume.Recover(blocking, queue, ram, io, copyBFirst);
+        List<BackingDevice> bound = new Binding(table, superblock.MarkPosition, options).Bind(backings);
+        WriteboostVolume volume = new(layout, cache, table, bound, ram, options, superblock);
+        volume._tableIsDue = !equal;
+        volume.Recover(blocking, queue, ram, io, copyBFirst, tableBFirst);
+        volume.WarnOfAbsent();
         return volume;
     }
 
@@ -63,7 +73,8 @@ public sealed unsafe partial class WriteboostVolume
         ? new SegmentScan(layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifyReads)
         : new LogScan(Superblock, Geometry, io, queue, Cache, replay);
 
-    private void Recover(BlockingIo io, DeviceQueue queue, IRamStore ram, IoContext context, bool copyBFirst)
+    private void Recover(BlockingIo io, DeviceQueue queue, IRamStore ram, IoContext context, bool copyBFirst,
+        bool tableBFirst)
     {
         Replay replay = new(Geometry, Table, Index, Ranges);
         using ILogScan scan = NewScan(io, queue, replay);
@@ -93,6 +104,9 @@ public sealed unsafe partial class WriteboostVolume
         {
             scan.RewriteUnproven(unproven);
             scan.EraseFuture(position);
+            if (!Layout.HasEpochs) WriteIdentity(io, queue);
+            FlushDevices(io, queue, context);
+            if (_deviceTable != null) WriteDeviceTable(io, queue, context, tableBFirst);
             BeginEpoch(io, queue, context, copyBFirst);
         }
         LogEnd end = EndAt(position, sequence, checksum);
@@ -115,15 +129,6 @@ public sealed unsafe partial class WriteboostVolume
         return null;
     }
 
-    // A layout that does not say which backing device it belongs to can be given one that is too small.
-    private void CheckBlocks(Replay replay)
-    {
-        long needed = replay.EndBlock << Geometry.BlockShift;
-        if (Layout.HasEpochs || needed < Backing.SizeBytes + Geometry.BlockBytes) return;
-        throw new UserErrorException($"{Cache.Name}: holds data for {needed} bytes of a backing device, but "
-            + $"{Backing.Name} has {Backing.SizeBytes}: another device, or the cache is damaged");
-    }
-
     // The module's mark may lie behind its log.
     private void MoveTail(long tail)
     {
@@ -132,22 +137,12 @@ public sealed unsafe partial class WriteboostVolume
         Superblock.MarkSequence = tail;
     }
 
-    // R12: what the scan believed must be durable before anybody is told; R4: the new epoch, before the first append.
+    // R4: the new epoch, before the first append.
     private void BeginEpoch(BlockingIo io, DeviceQueue queue, IoContext context, bool copyBFirst)
     {
-        if (!Layout.HasEpochs) WriteIdentity(io, queue);
-        if (!Mutant.Is(MutantId.R12NoFlush))
-        {
-            io.StartFlush(queue);
-            io.WaitOrFail("flush", Cache);
-            if (Backing.CanFlush) io.StartFlush(Backing.OpenQueue(context));
-            io.WaitOrFail("flush", Backing);
-        }
         if (!Layout.HasEpochs) return;
         if (!Mutant.Is(MutantId.R4EpochNotRaised)) Superblock.Epoch++;
         Superblock.Flags &= ~Superblock.CleanFlag;
-        Superblock.BackingBytes = Backing.SizeBytes;
-        Superblock.BackingIdentity = Backing.Identity;
         using SuperblockWriter writer = new(Layout, queue, context);
         writer.Begin(ref Superblock, copyBFirst);
         while (writer.IsBusy) io.Turn();

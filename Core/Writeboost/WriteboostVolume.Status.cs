@@ -24,7 +24,7 @@ public sealed unsafe partial class WriteboostVolume
         if (Health.State != VolumeState.Healthy) status.Text("state_reason", Health.Reason);
         status.Text("cache", Cache.Name);
         status.Text("cache_uuid", Superblock.CacheId.ToString("D"));
-        status.Text("backing", Backing.Name);
+        status.Text("backing", First.Device.Name);
         status.Text("acknowledge_when", RamOutlivesProcess ? "in shared memory" : "durable");
         status.Number("size_bytes", SizeBytes);
         status.Number("epoch", Superblock.Epoch);

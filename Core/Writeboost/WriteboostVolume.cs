@@ -41,7 +41,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     public string Engine => "writeboost";
 
     /// <inheritdoc/>
-    public long SizeBytes => Backing.SizeBytes;
+    public long SizeBytes => First.SizeBytes;
 
     /// <inheritdoc/>
     public bool ReadOnly => Options.ReadOnly;
@@ -65,11 +65,6 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     public VolumeHealth Health { get; }
 
     internal Device Cache { get; }
-
-    internal BackingTable Backings { get; } = new();
-
-    // The first one.
-    private Device Backing { get; }
 
     internal SegmentLog Log { get; private set; }
 
@@ -122,7 +117,9 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         Ranges.Dispose();
         Gate.Dispose();
         foreach (WriteboostQueue? queue in _queues) queue?.Dispose();
-        Backing.Dispose();
+        foreach (BackingDevice backing in Backings.ToList())
+            if (!backing.IsAbsent) backing.Device.Dispose();
+        _deviceTable?.Dispose();
         Cache.Dispose();
     }
 

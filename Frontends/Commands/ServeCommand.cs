@@ -16,9 +16,10 @@ internal static class ServeCommand
         Option<string?> cache = SharedOptions.Cache();
         Option<string[]> backing = new("--backing")
         {
-            HelpName = "[NAME=]PATH",
-            Description = "The slow device and the name clients ask for: a file, a block device, or a modelled disk "
-                + "slow:PATH?seek=8ms&bandwidth=150M.",
+            HelpName = BackingArgument.Form,
+            Description = "A slow device and the name clients ask for: a file, a block device, or a modelled disk "
+                + "slow:PATH?seek=8ms&bandwidth=150M. May be given more than once: several devices on one cache, each "
+                + "under its number there; with number 0 it is served without the cache.",
             Required = true,
         };
         Option<string> layout = SharedOptions.Layout();
@@ -37,26 +38,20 @@ internal static class ServeCommand
         };
         command.SetAction(result =>
         {
-            (string name, string path) = VolumeSpec.SplitBacking(Single(result.GetValue(backing)!));
             VolumeSpec spec = new()
             {
                 Engine = result.GetValue(engine)!,
-                Name = name,
                 Cache = result.GetValue(cache),
-                Backing = path,
+                Backings = result.GetValue(backing)!.Select(BackingArgument.Parse).ToArray(),
                 Layout = result.GetValue(layout)!,
                 SegmentBytes = SharedOptions.SizeOf(result.GetValue(segmentSize), "--segment-size"),
                 ReadOnly = result.GetValue(readOnly),
                 Options = (result.GetValue(option) ?? []).Select(VolumeSpec.SplitOption).ToArray(),
             };
-            return Server.Run(spec.Check(), listening.Read(result, name));
+            return Server.Run(spec.Check(), listening.Read(result, spec.Name));
         });
         return command;
     }
-
-    private static string Single(string[] backings) => backings.Length == 1
-        ? backings[0]
-        : throw new UserErrorException("several --backing devices on one cache are not in this version", 2);
 
     /// <summary>The options that say how clients reach the volume.</summary>
     private sealed class ServeListenOptions

@@ -11,19 +11,17 @@ internal sealed record VolumeSpec
     /// <summary>Export name when <c>--backing</c> gives none.</summary>
     public const string DefaultName = "weir";
 
-    private const int MaxNameLength = 255;
-
     /// <summary>Engine's name.</summary>
     public required string Engine { get; init; }
 
-    /// <summary>Export name.</summary>
-    public string Name { get; init; } = DefaultName;
+    /// <summary>Export name of the first slow device.</summary>
+    public string Name => Backings.Count > 0 ? Backings[0].Name : DefaultName;
 
     /// <summary>The fast device, or null.</summary>
     public string? Cache { get; init; }
 
-    /// <summary>The slow device, or null.</summary>
-    public string? Backing { get; init; }
+    /// <summary>The slow devices, at least one where a volume is served.</summary>
+    public IReadOnlyList<BackingArgument> Backings { get; init; } = [];
 
     /// <summary>On-disk layout.</summary>
     public string Layout { get; init; } = "native";
@@ -48,18 +46,21 @@ internal sealed record VolumeSpec
         Compose.CheckLayout(Layout);
         if (Compose.HasCache(Engine) && Cache == null) throw Usage($"{Engine} needs --cache PATH");
         if (!Compose.HasCache(Engine) && Cache != null) throw Usage($"{Engine} has no cache; leave --cache out");
+        CheckBackings();
         return this;
     }
 
-    /// <summary>Splits <c>[NAME=]PATH</c>: a name has letters, digits, dots, dashes and underscores only.</summary>
-    public static (string Name, string Path) SplitBacking(string text)
+    private void CheckBackings()
     {
-        int equals = text.IndexOf('=', StringComparison.Ordinal);
-        bool named = equals > 0 && text.AsSpan(0, equals).IndexOfAnyExcept(s_nameCharacters) < 0;
-        (string name, string path) = named ? (text[..equals], text[(equals + 1)..]) : (DefaultName, text);
-        if (name.Length > MaxNameLength)
-            throw Usage($"--backing: a name of {name.Length} characters; expected at most {MaxNameLength}");
-        return path.Length > 0 ? (name, path) : throw Usage($"--backing '{text}': the path is missing");
+        HashSet<string> names = [];
+        foreach (BackingArgument backing in Backings)
+        {
+            if (!names.Add(backing.Name)) throw Usage($"two --backing devices have the name '{backing.Name}'");
+            if (!Compose.HasCache(Engine) && backing.Id > 0)
+                throw Usage($"--backing {backing.Id}:{backing.Name}: {Engine} has no cache, and so no device numbers");
+        }
+        if (Compose.HasCache(Engine) && Backings.Count > 0 && Backings.All(static backing => backing.Id == 0))
+            throw Usage("no --backing device has a number other than 0: then 'passthrough' is the engine to use");
     }
 
     /// <summary>Splits <c>KEY=VALUE</c>.</summary>
@@ -69,9 +70,6 @@ internal sealed record VolumeSpec
         if (equals <= 0) throw Usage($"--option '{text}': expected KEY=VALUE");
         return new(text[..equals], text[(equals + 1)..]);
     }
-
-    private static readonly System.Buffers.SearchValues<char> s_nameCharacters = System.Buffers.SearchValues.Create(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
 
     private static UserErrorException Usage(string message) => new(message, Program.WrongUsage);
 }

@@ -209,6 +209,7 @@ internal sealed unsafe partial class Connection
         command->IssuedBytes += part->Request.LengthBytes;
         part->Request.Flags = EngineFlags(command->Flags);
         part->Request.FrontendInt = Index;
+        part->Request.Device = _export!.Device;
         _inEngine++;
         _volume!.Submit(&part->Request);
     }
@@ -229,7 +230,7 @@ internal sealed unsafe partial class Connection
         if ((command->Flags & CommandFlags.ReqOne) != 0) extents = extents[..1];
         int page = _arena.Allocate(1);
         Invariant.Check(page >= 0);
-        int count = _volume!.BlockStatus(0, command->OffsetBytes, command->LengthBytes, extents);
+        int count = _volume!.BlockStatus(_export!.Device, command->OffsetBytes, command->LengthBytes, extents);
         Invariant.Check(count > 0 && count <= extents.Length);
         Part* part = _slots.AcquirePart(null);
         (part->FirstPage, part->PageCount) = (page, 1);

@@ -40,6 +40,7 @@ internal sealed unsafe partial class Connection : IDisposable
     private readonly IoOp* _send;
     private int _fd = -1;
     private Phase _phase;
+    private Export? _export;
     private IVolumeQueue? _volume;
     private ExportLimits _limits;
     private int _inEngine;
@@ -52,7 +53,7 @@ internal sealed unsafe partial class Connection : IDisposable
         _receive = receive;
         _send = send;
         Index = index;
-        _handshake = new Handshake(queue.Exports);
+        _handshake = new Handshake();
         _handshakePages = (Handshake.OutputBytes(queue.Exports) + Arena.PageBytes - 1) / Arena.PageBytes;
         _stream = (byte*)NativeMemory.AlignedAlloc(StreamBytes, Arena.PageBytes);
         _vectors = (iovec*)NativeMemory.AllocZeroed(MaxVectors, (nuint)sizeof(iovec));
@@ -85,7 +86,7 @@ internal sealed unsafe partial class Connection : IDisposable
         Invariant.Check(IsFree);
         _fd = fd;
         _phase = Phase.Handshaking;
-        _handshake.Reset();
+        _handshake.Reset(_queue.Exports);
         DeadlineUs = nowUs + _queue.IdleUs;
         int page = _arena.Allocate(_handshakePages);
         Invariant.Check(page == 0);
@@ -121,6 +122,12 @@ internal sealed unsafe partial class Connection : IDisposable
         _phase = Phase.Finishing;
         DeadlineUs = untilUs;
         _queue.Touch(this);
+    }
+
+    /// <summary>Finishes the connection when its export is served no longer.</summary>
+    public void CloseIfGone(long untilUs)
+    {
+        if (_export is { IsGone: true }) Finish(untilUs);
     }
 
     /// <summary>Ends it at once: the client has broken the protocol, is gone, or has had its time.</summary>
@@ -173,9 +180,10 @@ internal sealed unsafe partial class Connection : IDisposable
     {
         _phase = Phase.Serving;
         DeadlineUs = long.MaxValue;
-        int export = _handshake.ExportIndex;
-        _volume = _queue.Volume(export);
-        _limits = _queue.Exports[export].Limits(_handshake.Structured, _handshake.BlockStatus);
+        _export = _handshake.Export!;
+        _volume = _queue.Volume(_export);
+        _limits = _export.Limits(_handshake.Structured, _handshake.BlockStatus);
+        CloseIfGone(DeadlineUs);
     }
 
     /// <summary>Nothing is under way any more: every slot and page is free, whatever it was used for.</summary>
@@ -185,6 +193,7 @@ internal sealed unsafe partial class Connection : IDisposable
         _fd = -1;
         _phase = Phase.Free;
         _volume = null;
+        _export = null;
         _slots.Reset();
         _arena.Reset();
         ResetReceive();

@@ -4,17 +4,21 @@ using Weir.Core.Io;
 
 namespace Weir.Frontends.Nbd;
 
-/// <summary>A volume under the name clients ask for.</summary>
+/// <summary>A volume, or one device of it, under the name clients ask for.</summary>
 internal sealed class Export
 {
+    private readonly IVolumeExport? _part;
+    private volatile bool _isGone;
+
     /// <summary>Names <paramref name="volume"/> and describes it to those who ask.</summary>
-    public Export(string name, string description, IVolume volume)
+    public Export(string name, string description, IVolume volume, IVolumeExport? part = null)
     {
         Name = Encoding.UTF8.GetBytes(name);
         Description = Encoding.UTF8.GetBytes(description);
         if (Name.Length > Protocol.MaxStringBytes)
             throw new ArgumentException($"export name of {Name.Length} bytes; at most {Protocol.MaxStringBytes}");
         Volume = volume;
+        _part = part;
     }
 
     /// <summary>UTF-8, at most 4096 bytes.</summary>
@@ -25,6 +29,19 @@ internal sealed class Export
 
     /// <summary>What is served.</summary>
     public IVolume Volume { get; }
+
+    /// <summary>Bytes clients see.</summary>
+    public long SizeBytes => _part?.SizeBytes ?? Volume.SizeBytes;
+
+    /// <summary>What requests say for it.</summary>
+    public ushort Device => _part?.Device ?? 0;
+
+    /// <summary>It is served no longer. Set once, by whoever takes it from the list.</summary>
+    public bool IsGone
+    {
+        get => _isGone;
+        set => _isGone = value;
+    }
 
     /// <summary>Transmission flags. DF means something only with structured replies.</summary>
     public ExportFlags Flags(bool structured)
@@ -40,7 +57,7 @@ internal sealed class Export
     /// <summary>What requests on this export are judged by.</summary>
     public ExportLimits Limits(bool structured, bool blockStatus) => new()
     {
-        SizeBytes = Volume.SizeBytes,
+        SizeBytes = SizeBytes,
         Flags = Flags(structured),
         CanFastZero = Volume.CanFastZero,
         Structured = structured,

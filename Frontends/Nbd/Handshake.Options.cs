@@ -8,11 +8,11 @@ internal sealed partial class Handshake
     /// <summary>The whole data is the name; there is no refusal but closing.</summary>
     private HandshakeStep ExportName(ReadOnlySpan<byte> name, ref OptionWriter writer)
     {
-        int index = Find(name);
-        if (index < 0) return HandshakeStep.Close;
-        ExportIndex = index;
-        writer.UInt64((ulong)exports[index].Volume.SizeBytes);
-        writer.UInt16((ushort)exports[index].Flags(Structured));
+        Export? export = Find(name);
+        if (export == null) return HandshakeStep.Close;
+        Export = export;
+        writer.UInt64((ulong)export.SizeBytes);
+        writer.UInt16((ushort)export.Flags(Structured));
         if ((_clientFlags & ClientFlags.NoZeroes) == 0) writer.Zeroes(124);
         return HandshakeStep.Transmission;
     }
@@ -24,7 +24,7 @@ internal sealed partial class Handshake
             writer.Reply(NbdOption.List, NbdOptionReply.ErrInvalid, "LIST takes no data"u8);
             return;
         }
-        foreach (Export export in exports)
+        foreach (Export export in _exports)
         {
             int length = 4 + export.Name.Length + export.Description.Length;
             writer.Header(NbdOption.List, NbdOptionReply.Server, length);
@@ -46,13 +46,13 @@ internal sealed partial class Handshake
             wantsName |= info == NbdInfo.Name;
             wantsDescription |= info == NbdInfo.Description;
         }
-        int index = reader.IsComplete ? Find(name) : -1;
+        Export? export = reader.IsComplete ? Find(name) : null;
         if (!reader.IsComplete) writer.Reply(option, NbdOptionReply.ErrInvalid, "malformed option"u8);
-        else if (index < 0) writer.Reply(option, NbdOptionReply.ErrUnknown, "no export of this name"u8);
-        if (index < 0) return HandshakeStep.Again;
-        Describe(option, exports[index], wantsName, wantsDescription, ref writer);
+        else if (export == null) writer.Reply(option, NbdOptionReply.ErrUnknown, "no export of this name"u8);
+        if (export == null) return HandshakeStep.Again;
+        Describe(option, export, wantsName, wantsDescription, ref writer);
         if (option == NbdOption.Info) return HandshakeStep.Again;
-        ExportIndex = index;
+        Export = export;
         return HandshakeStep.Transmission;
     }
 
@@ -61,7 +61,7 @@ internal sealed partial class Handshake
     {
         writer.Header(option, NbdOptionReply.Info, 12);
         writer.UInt16((ushort)NbdInfo.Export);
-        writer.UInt64((ulong)export.Volume.SizeBytes);
+        writer.UInt64((ulong)export.SizeBytes);
         writer.UInt16((ushort)export.Flags(Structured));
         if (name) InfoText(option, NbdInfo.Name, export.Name, ref writer);
         if (description) InfoText(option, NbdInfo.Description, export.Description, ref writer);
@@ -90,18 +90,18 @@ internal sealed partial class Handshake
     private void MetaContext(NbdOption option, ReadOnlySpan<byte> data, ref OptionWriter writer)
     {
         bool set = option == NbdOption.SetMetaContext;
-        if (set) _contextExport = -1;
+        if (set) _contextExport = null;
         OptionReader reader = new(data);
         ReadOnlySpan<byte> name = reader.Text();
         uint queries = reader.UInt32();
         bool matches = queries == 0 && !set;
         for (; queries > 0 && !reader.Failed; queries--) matches |= Matches(reader.Text(), set);
-        int index = reader.IsComplete && Structured ? Find(name) : -1;
+        Export? export = reader.IsComplete && Structured ? Find(name) : null;
         if (!Structured) writer.Reply(option, NbdOptionReply.ErrInvalid, "structured replies come first"u8);
         else if (!reader.IsComplete) writer.Reply(option, NbdOptionReply.ErrInvalid, "malformed option"u8);
-        else if (index < 0) writer.Reply(option, NbdOptionReply.ErrUnknown, "no export of this name"u8);
-        if (index < 0) return;
-        if (set && matches) _contextExport = index;
+        else if (export == null) writer.Reply(option, NbdOptionReply.ErrUnknown, "no export of this name"u8);
+        if (export == null) return;
+        if (set && matches) _contextExport = export;
         if (matches) Context(option, set ? Protocol.BaseAllocationId : 0, ref writer);
         writer.Reply(option, NbdOptionReply.Ack);
     }
@@ -118,11 +118,10 @@ internal sealed partial class Handshake
         query.SequenceEqual(Protocol.BaseAllocation) || (!set && query.SequenceEqual("base:"u8));
 
     /// <summary>The empty name is the first export.</summary>
-    private int Find(ReadOnlySpan<byte> name)
+    private Export? Find(ReadOnlySpan<byte> name)
     {
-        if (name.IsEmpty) return 0;
-        for (int i = 0; i < exports.Length; i++)
-            if (name.SequenceEqual(exports[i].Name)) return i;
-        return -1;
+        foreach (Export export in _exports)
+            if (name.IsEmpty || name.SequenceEqual(export.Name)) return export;
+        return null;
     }
 }

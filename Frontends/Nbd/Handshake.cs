@@ -20,39 +20,47 @@ internal enum HandshakeStep
 /// The fixed newstyle handshake of one connection, as pure code: bytes in, bytes out. Each call takes at most one
 /// step, and its output fits in <see cref="OutputBytes"/>.
 /// </summary>
-internal sealed partial class Handshake(Export[] exports)
+internal sealed partial class Handshake
 {
+    private Export[] _exports = [];
+    /// <summary>254 exports with names of the command line's longest.</summary>
+    private const int ListBytes = 256 * (64 + 255 + 64);
+
     private ClientFlags _clientFlags;
     private bool _haveClientFlags;
     private long _drainBytes;
     private NbdOption _drainOption;
-    private int _contextExport;
+    private Export? _contextExport;
 
-    /// <summary>Index of the export chosen; valid after <see cref="HandshakeStep.Transmission"/>.</summary>
-    public int ExportIndex { get; private set; }
+    /// <summary>The export chosen; set with <see cref="HandshakeStep.Transmission"/>.</summary>
+    public Export? Export { get; private set; }
 
     /// <summary>The client takes structured replies.</summary>
     public bool Structured { get; private set; }
 
     /// <summary>The client selected <c>base:allocation</c> for the export chosen.</summary>
-    public bool BlockStatus => Structured && _contextExport == ExportIndex;
+    public bool BlockStatus => Structured && _contextExport != null && _contextExport == Export;
 
-    /// <summary>Room one step may need: every export's name and description, and a little.</summary>
+    /// <summary>
+    /// Room one step may need: the name and description of those exports, or of as many as there may be one day, and
+    /// a little.
+    /// </summary>
     public static int OutputBytes(Export[] exports)
     {
-        int bytes = 16 << 10;
+        int bytes = 0;
         foreach (Export export in exports) bytes += 64 + export.Name.Length + export.Description.Length;
-        return bytes;
+        return Math.Max(bytes, ListBytes) + (16 << 10);
     }
 
-    /// <summary>For the next connection.</summary>
-    public void Reset()
+    /// <summary>For the next connection, which sees <paramref name="exports"/>.</summary>
+    public void Reset(Export[] exports)
     {
+        _exports = exports;
         _clientFlags = ClientFlags.None;
         _haveClientFlags = false;
         _drainBytes = 0;
-        _contextExport = -1;
-        ExportIndex = -1;
+        _contextExport = null;
+        Export = null;
         Structured = false;
     }
 

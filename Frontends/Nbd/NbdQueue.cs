@@ -50,7 +50,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
     public long IdleUs => _server.IdleUs;
 
     /// <summary>The thread's door to an export's volume.</summary>
-    public IVolumeQueue Volume(int export) => _thread!.Volume(export);
+    public IVolumeQueue Volume(Export export) => _thread!.Volume(export.Volume);
 
     /// <inheritdoc/>
     public bool HasWork => _touchedCount > 0;
@@ -76,6 +76,14 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
     {
         if (message.Kind == QueueMessageKind.Connection) Serve(message.Value);
         else if (message.Kind == QueueMessageKind.MakeRoom) MakeRoom(Io.NowUs);
+        else if (message.Kind == QueueMessageKind.ExportGone) CloseGone();
+    }
+
+    private void CloseGone()
+    {
+        long untilUs = Io.NowUs + NbdServer.StopPatienceUs;
+        foreach (Connection? connection in _connections) connection?.CloseIfGone(untilUs);
+        _timerUs = 0;
     }
 
     /// <summary>Puts <paramref name="connection"/> on this turn's list.</summary>

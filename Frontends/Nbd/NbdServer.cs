@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using System.Text;
 using System.Threading;
 using Weir.Core.Devices;
@@ -40,17 +41,19 @@ internal sealed class NbdServer : IServing
 
     private readonly QueueThread[] _threads;
     private readonly NbdCounters[] _counters;
+    private readonly Lock _changing = new();
+    private Export[] _exports;
     private int _openCount;
     private int _turn;
 
     /// <summary>Prepares the queues; nothing listens yet.</summary>
     private NbdServer(NbdServerOptions options)
     {
-        Exports = options.Exports;
+        _exports = options.Exports;
         MaxConnections = options.MaxConnections;
         IdleUs = options.IdleUs;
         Listeners = options.Listeners;
-        IVolume[] volumes = Array.ConvertAll(Exports, export => export.Volume);
+        IVolume[] volumes = [.. Exports.Select(export => export.Volume).Distinct()];
         _threads = new QueueThread[options.Queues];
         _counters = new NbdCounters[options.Queues];
         for (int i = 0; i < options.Queues; i++)
@@ -61,8 +64,8 @@ internal sealed class NbdServer : IServing
         }
     }
 
-    /// <summary>What can be asked for.</summary>
-    public Export[] Exports { get; }
+    /// <summary>What can be asked for; a new list when that changes.</summary>
+    public Export[] Exports => Volatile.Read(ref _exports);
 
     /// <summary>Where clients connect.</summary>
     public Listener[] Listeners { get; }
@@ -83,7 +86,7 @@ internal sealed class NbdServer : IServing
     public ReadOnlySpan<NbdCounters> Counters => _counters;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Uris => Array.ConvertAll(Listeners, listener => listener.Uri(NameOf(0)));
+    public IReadOnlyList<string> Uris => Array.ConvertAll(Listeners, listener => listener.Uri(FirstName));
 
     /// <inheritdoc/>
     public string? Warning
@@ -120,8 +123,33 @@ internal sealed class NbdServer : IServing
         return server;
     }
 
+    /// <inheritdoc/>
+    public string UriOf(string export) => Listeners[0].Uri(export);
+
+    /// <summary>Serves one more part of a volume that is served already. Any thread.</summary>
+    public void Add(Export export)
+    {
+        lock (_changing) Volatile.Write(ref _exports, [.. _exports, export]);
+    }
+
+    /// <summary>
+    /// Takes an export from the list; its connections are closed once what they have begun is answered. Any thread.
+    /// </summary>
+    public void Remove(string name)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(name);
+        lock (_changing)
+        {
+            foreach (Export export in _exports)
+                if (export.Name.AsSpan().SequenceEqual(bytes)) export.IsGone = true;
+            Volatile.Write(ref _exports, Array.FindAll(_exports, static export => !export.IsGone));
+        }
+        foreach (QueueThread thread in _threads) thread.Post(new QueueMessage(QueueMessageKind.ExportGone, 0));
+    }
+
     /// <summary>The address of an export, for people and programs.</summary>
-    public string Uri(int listener, int export) => Listeners[listener].Uri(NameOf(export));
+    public string Uri(int listener, int export) =>
+        Listeners[listener].Uri(Encoding.UTF8.GetString(Exports[export].Name));
 
     /// <summary>Begins the orderly stop; any thread, any number of times.</summary>
     public void Stop()
@@ -174,5 +202,5 @@ internal sealed class NbdServer : IServing
         foreach (QueueThread thread in _threads) thread.Dispose();
     }
 
-    private string NameOf(int export) => Encoding.UTF8.GetString(Exports[export].Name);
+    private string FirstName => Exports is [var first, ..] ? Encoding.UTF8.GetString(first.Name) : "";
 }

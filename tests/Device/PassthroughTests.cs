@@ -136,7 +136,7 @@ public sealed unsafe class PassthroughTests
         public Client(Weir.Core.Io.Device device, bool readOnly = false)
         {
             _device = device;
-            Queue = new PassthroughVolume(device, readOnly).OpenQueue(0, Harness.Io);
+            Queue = new PassthroughVolume(device, readOnly: readOnly).OpenQueue(0, Harness.Io);
         }
 
         public Harness Harness { get; } = new();

@@ -228,7 +228,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("serve writeboost --backing B", "needs --cache")]
     [InlineData("serve passthrough --backing B --cache C", "has no cache")]
     [InlineData("serve writeboost --cache C", "--backing")]
-    [InlineData("serve writeboost --cache C --backing B --backing B", "several --backing")]
+    [InlineData("serve writeboost --cache C --backing B --backing B", "two --backing")]
     [InlineData("serve writeboost --cache C --backing B --layout lc1", "unknown layout")]
     [InlineData("serve writeboost --cache C --backing B --segment-size 100K", "power of two")]
     [InlineData("serve writeboost --cache C --backing B --segment-size big", "is not a size")]

@@ -5,6 +5,7 @@ using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Passthrough;
 using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Tests.Nbd;
@@ -26,7 +27,8 @@ internal sealed class ServedVolume : IDisposable
         _cache = new RamDevice(cacheBytes);
         using RingContext io = new();
         WriteboostFormat.Format(io, _cache, Layout.Native, Layout.Native.DefaultSegmentBytes, Guid.NewGuid);
-        Volume = WriteboostVolume.Open(io, _cache, _backing, new HeapMemory(), new WriteboostOptions());
+        Volume = WriteboostVolume.Open(io, _cache, [new BackingSpec(null, "disk", _backing)],
+            new HeapMemory(), new WriteboostOptions());
     }
 
     public IVolume Volume { get; }

@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
@@ -47,7 +48,7 @@ public sealed class WriteboostEngine : ISimEngine
 
     private static WriteboostVolume OpenVolume(
         SimConfig config, IoContext io, Device cache, Device backing, IRamStore ram, bool readOnly) =>
-        WriteboostVolume.Open(io, cache, backing, ram, new WriteboostOptions
+        WriteboostVolume.Open(io, cache, [new BackingSpec(null, "disk", backing)], ram, new WriteboostOptions
         {
             Layout = Layout.Find(config.Layout),
             RamSegments = config.RamSegments,

@@ -3,6 +3,7 @@ using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Backings;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;
@@ -17,7 +18,7 @@ internal sealed unsafe class DirectClient : IDisposable
 
     public DirectClient(Device cache, Device backing, WriteboostOptions options, IRamStore? ram = null)
     {
-        Volume = WriteboostVolume.Open(_io, cache, backing, ram ?? new PrivateMemoryStore(), options);
+        Volume = WriteboostVolume.Open(_io, cache, [new BackingSpec(null, "disk", backing)], ram ?? new PrivateMemoryStore(), options);
         _queue = Volume.OpenQueue(0, _io);
     }
 

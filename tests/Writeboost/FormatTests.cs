@@ -35,7 +35,7 @@ public sealed unsafe class FormatTests
             (nameof(Superblock.MarkPosition), 72), (nameof(Superblock.MarkSequence), 80),
             (nameof(Superblock.SettledPosition), 88), (nameof(Superblock.SettledSequence), 96),
             (nameof(Superblock.MarkChecksum), 104), (nameof(Superblock.SettledChecksum), 108),
-            (nameof(Superblock.BackingBytes), 112), (nameof(Superblock.Checksum), 4092));
+            (nameof(Superblock.Checksum), 4092));
     }
 
     [Fact]
@@ -45,17 +45,15 @@ public sealed unsafe class FormatTests
         Superblock.Seal(&superblock);
         byte* bytes = (byte*)&superblock;
         Assert.Equal(
-            "574549525342303101000000010000000123456789abcdef0123456789abcdef" // magic, version, flags, UUID
+            "574549525342303102000000010000000123456789abcdef0123456789abcdef" // magic, version, flags, UUID
             + "00112233445566778899aabbccddeeff0900000000000000" // secret, generation
             + "040000000000000000001000ff000000" // epoch, segment bytes and count
             + "001000000000000011000000000000002d10000000000000" // mark and its sequence, settled position
             + "1300000000000000a1a2a3a4b1b2b3b4" // its sequence, both checksums
-            + "00000040000000000000000000000000" // backing bytes
-            + "66696c653a37",
-            Convert.ToHexStringLower(new ReadOnlySpan<byte>(bytes, 134)));
-        Assert.True(new ReadOnlySpan<byte>(bytes + 134, 4092 - 134).IndexOfAnyExcept((byte)0) < 0);
+            + "00000000000000000000000000000000",
+            Convert.ToHexStringLower(new ReadOnlySpan<byte>(bytes, 128)));
+        Assert.True(new ReadOnlySpan<byte>(bytes + 128, 4092 - 128).IndexOfAnyExcept((byte)0) < 0);
         Assert.True(Superblock.IsValid(&superblock));
-        Assert.Equal("file:7", superblock.BackingIdentity);
     }
 
     [Fact]
@@ -155,8 +153,6 @@ public sealed unsafe class FormatTests
             MarkPosition = 0x1000,
             MarkSequence = 17,
             MarkChecksum = 0xa4a3a2a1,
-            BackingBytes = 1 << 30,
-            BackingIdentity = "file:7",
         };
         superblock.Settle(0x102d, 19, 0xb4b3b2b1);
         return superblock;

@@ -4,6 +4,7 @@ using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Xunit;
 
@@ -35,7 +36,8 @@ public sealed unsafe class VolumeThreadsTests
             if (life == 0) WriteboostFormat.Format(io, cache, Layout.Native, 128 << 10, Guid.NewGuid);
             WriteboostOptions options =
                 new() { RamSegments = 4, RangeBudget = 16, IdleUs = 1000, SyncIntervalUs = 20_000 };
-            WriteboostVolume volume = WriteboostVolume.Open(io, cache, backing, new PrivateMemory(), options);
+            WriteboostVolume volume = WriteboostVolume.Open(
+                io, cache, [new BackingSpec(null, "disk", backing)], new PrivateMemory(), options);
             Worker[] workers = new Worker[Threads];
             for (int i = 0; i < Threads; i++)
                 workers[i] = new Worker(volume, i, expected, (ulong)((life * Threads) + i), requests);
@@ -51,7 +53,8 @@ public sealed unsafe class VolumeThreadsTests
         using SlowDevice cache = new(fast, new DiskArm(4 << 20, 30_000, 1L << 30), "slow");
         using RingContext first = new();
         WriteboostFormat.Format(first, cache, Layout.Native, 128 << 10, Guid.NewGuid);
-        WriteboostVolume volume = WriteboostVolume.Open(first, cache, backing, new PrivateMemory(), new());
+        WriteboostVolume volume = WriteboostVolume.Open(
+            first, cache, [new BackingSpec(null, "disk", backing)], new PrivateMemory(), new());
         IVolumeQueue caretaker = volume.OpenQueue(0, first);
         using (RingContext second = new())
         {

@@ -1,18 +1,74 @@
+using System.Threading;
+using Weir.Core.Base;
 using Weir.Core.Io;
 
 namespace Weir.Core.Writeboost.Backings;
 
-/// <summary>One backing device of a cache, under the number that the log calls it by.</summary>
-/// <param name="id">1 to 254; 0 is nobody's, as in the seeds.</param>
-/// <param name="device">The device itself.</param>
-public sealed class BackingDevice(int id, Device device)
+/// <summary>How far a backing device takes part.</summary>
+public enum BackingState
 {
-    /// <summary>Its number in log entries and in the index's keys.</summary>
+    /// <summary>Clients are served.</summary>
+    Attached,
+    /// <summary>Clients are served, and its dirty data is being written back so that it can go.</summary>
+    Draining,
+    /// <summary>New requests fail with ESHUTDOWN.</summary>
+    Leaving,
+    /// <summary>It was not given at the start; the log may hold data of it.</summary>
+    Absent,
+}
+
+/// <summary>
+/// One backing device of a cache, under the number that the log calls it by. Name, size and identity as the device
+/// table has them, also while it is absent.
+/// </summary>
+public sealed class BackingDevice(int id, string name, Device? device) : IVolumeExport
+{
+    private int _state = (int)(device == null ? BackingState.Absent : BackingState.Attached);
+
+    /// <summary>Its number in log entries and in the index's keys: 1 to 254; 0 is nobody's, as in the seeds.</summary>
     public int Id { get; } = id;
 
-    /// <summary>What is written back to.</summary>
-    public Device Device { get; } = device;
+    /// <inheritdoc/>
+    public string Name { get; } = name;
 
-    /// <summary>Bytes that clients see.</summary>
-    public long SizeBytes => Device.SizeBytes;
+    /// <inheritdoc/>
+    ushort IVolumeExport.Device => (ushort)(Id - BackingTable.MinId);
+
+    /// <summary>How far it takes part. Written on the first queue's thread.</summary>
+    public BackingState State
+    {
+        get => (BackingState)Volatile.Read(ref _state);
+        internal set => Volatile.Write(ref _state, (int)value);
+    }
+
+    /// <summary>Nobody has given the device.</summary>
+    public bool IsAbsent => device == null;
+
+    /// <summary>What is written back to. Not for an absent one.</summary>
+    public Device Device
+    {
+        get
+        {
+            Invariant.Check(device != null);
+            return device;
+        }
+    }
+
+    /// <summary>Bytes that clients see; of an absent device, what it had when it was last here.</summary>
+    public long SizeBytes => device?.SizeBytes ?? LastSizeBytes;
+
+    /// <summary>Bytes when it was last served; 0 where nothing tells.</summary>
+    public long LastSizeBytes { get; init; }
+
+    /// <summary>What the log holds of this number below is another device's.</summary>
+    public long FirstPosition { get; init; }
+
+    /// <summary>The state's name in status and documents.</summary>
+    public static string NameOf(BackingState state) => state switch
+    {
+        BackingState.Attached => "attached",
+        BackingState.Draining => "draining",
+        BackingState.Leaving => "leaving",
+        _ => "absent",
+    };
 }

@@ -6,12 +6,18 @@ namespace Weir.Core.Writeboost.Backings;
 /// <summary>One thread's doors to the backing devices, by their numbers.</summary>
 public sealed class BackingQueues
 {
+    private readonly BackingTable _table;
+    private readonly IoContext _io;
     private readonly DeviceQueue?[] _queues = new DeviceQueue?[BackingTable.MaxId + 1];
+    private readonly BackingDevice?[] _devices = new BackingDevice?[BackingTable.MaxId + 1];
+    private int _seen = -1;
 
     /// <summary>Opens all devices of <paramref name="table"/>, on the thread that owns <paramref name="io"/>.</summary>
     public BackingQueues(BackingTable table, IoContext io)
     {
-        table.ForEach(device => _queues[device.Id] = device.Device.OpenQueue(io));
+        _table = table;
+        _io = io;
+        Update();
     }
 
     /// <summary>The door to device <paramref name="id"/>, which is there.</summary>
@@ -23,5 +29,20 @@ public sealed class BackingQueues
             Invariant.Check(queue != null);
             return queue;
         }
+    }
+
+    /// <summary>Once per turn: opens what has come, forgets what has gone.</summary>
+    public void Update()
+    {
+        int generation = _table.Generation;
+        if (generation == _seen) return;
+        for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++)
+        {
+            BackingDevice? device = _table.Find(id);
+            if (device == _devices[id]) continue;
+            _devices[id] = device;
+            _queues[id] = device is { IsAbsent: false } ? device.Device.OpenQueue(_io) : null;
+        }
+        _seen = generation;
     }
 }

@@ -1,25 +1,43 @@
-using System;
+using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Backings;
 
 /// <summary>
-/// The backing devices of a cache by their numbers. A key of the index is the number in bits 40 to 47, the block below.
+/// The backing devices of a cache by their numbers, absent ones too. A key of the index is the number in bits 40 to
+/// 47, the block below.
 /// </summary>
+/// <remarks>
+/// Protocol: entries are written by the opener, then on the first queue's thread only, which raises the generation
+/// afterwards; every queue looks at the generation once per turn and then opens and forgets what has changed.
+/// </remarks>
 public sealed class BackingTable
 {
     /// <summary>Smallest and largest number of a device.</summary>
-    public const int MinId = 1, MaxId = 254;
+    public const int MinId = 1, MaxId = DeviceTable.MaxDevices;
 
     private const int DeviceShift = 40;
 
     private readonly BackingDevice?[] _byId = new BackingDevice?[MaxId + 1];
+    private int _generation;
+
+    /// <summary>Rises with every change.</summary>
+    public int Generation => Volatile.Read(ref _generation);
 
     /// <summary>The device with this number, or null.</summary>
     public BackingDevice? Find(int id) => (uint)id <= MaxId ? Volatile.Read(ref _byId[id]) : null;
 
-    /// <summary>The device that <paramref name="key"/> lies on, which is there.</summary>
+    /// <summary>The device called <paramref name="name"/>, or null.</summary>
+    public BackingDevice? Find(string name)
+    {
+        for (int id = MinId; id <= MaxId; id++)
+            if (Find(id) is { } device && device.Name == name) return device;
+        return null;
+    }
+
+    /// <summary>The device that <paramref name="key"/> lies on, which the cache knows.</summary>
     public BackingDevice Of(ulong key)
     {
         BackingDevice? device = Find(IdOf(key));
@@ -27,20 +45,35 @@ public sealed class BackingTable
         return device;
     }
 
-    /// <summary>Enters a device.</summary>
-    public void Add(BackingDevice device)
+    /// <summary>Nobody has given the device that <paramref name="key"/> lies on.</summary>
+    public bool IsAbsent(ulong key) => Find(IdOf(key)) is not { IsAbsent: false };
+
+    /// <summary>All of them by number; control path.</summary>
+    public List<BackingDevice> ToList()
     {
-        Invariant.Check(device.Id is >= MinId and <= MaxId);
-        Invariant.Check(_byId[device.Id] == null);
-        Volatile.Write(ref _byId[device.Id], device);
+        List<BackingDevice> all = [];
+        for (int id = MinId; id <= MaxId; id++)
+            if (Find(id) is { } device) all.Add(device);
+        return all;
     }
 
-    /// <summary>Calls <paramref name="action"/> for each; control path.</summary>
-    public void ForEach(Action<BackingDevice> action)
+    /// <summary>Enters a device in place of one that was absent, or none.</summary>
+    public void Set(BackingDevice device)
     {
-        for (int id = MinId; id <= MaxId; id++)
-            if (Find(id) is { } device) action(device);
+        Invariant.Check(device.Id is >= MinId and <= MaxId);
+        Volatile.Write(ref _byId[device.Id], device);
+        NoteChange();
     }
+
+    /// <summary>Forgets a device.</summary>
+    public void Remove(int id)
+    {
+        Volatile.Write(ref _byId[id], null);
+        NoteChange();
+    }
+
+    /// <summary>A device's state has changed: queues look at it in their next turn.</summary>
+    public void NoteChange() => Interlocked.Increment(ref _generation);
 
     /// <summary>The number of the device that <paramref name="key"/> lies on.</summary>
     public static int IdOf(ulong key) => (int)(key >> DeviceShift);

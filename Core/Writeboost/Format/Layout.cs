@@ -46,6 +46,9 @@ public abstract unsafe class Layout
     /// <summary>Entries name one of many backing devices.</summary>
     public abstract bool HasDevices { get; }
 
+    /// <summary>The cache keeps a table of its backing devices; else their numbers are the user's to know.</summary>
+    public virtual bool HasDeviceTable => false;
+
     /// <summary>
     /// Every start has an epoch and a secret of its own (R4); else what lies behind the log's end is erased.
     /// </summary>

@@ -22,6 +22,9 @@ public sealed unsafe class NativeLayout : Layout
     public override bool WritesHeaderLast => false;
 
     /// <inheritdoc/>
+    public override bool HasDeviceTable => true;
+
+    /// <inheritdoc/>
     public override bool HasDevices => true;
 
     /// <inheritdoc/>

@@ -1,6 +1,5 @@
 using System;
 using System.Runtime.InteropServices;
-using System.Text;
 using Weir.Core.Base;
 
 namespace Weir.Core.Writeboost.Format;
@@ -22,10 +21,7 @@ namespace Weir.Core.Writeboost.Format;
 ///   88  settled position, sequence u64, u64   the log up to here was checked and flushed by the last start or clean
 ///                                             stop; records behind it belong to this epoch, and start a segment
 ///  104  mark checksum, settled checksum u32, u32  headers before mark and settled position
-///  112  backing size               u64   0: not bound yet
-///  120  zero                       u64
-///  128  backing identity           128 bytes UTF-8, zero padded
-///  256  zero
+///  112  zero
 /// 4092  checksum                   u32   CRC32C of bytes 0..4091
 /// </code>
 /// </summary>
@@ -39,10 +35,9 @@ public unsafe struct Superblock
     /// <summary>"WEIRSB01", little endian.</summary>
     public const ulong MagicValue = 0x3130425352494557;
     /// <summary>Format version.</summary>
-    public const uint VersionValue = 1;
+    public const uint VersionValue = 2;
     /// <summary>Flag: the last stop was orderly, nothing lies behind <see cref="SettledPosition"/>.</summary>
     public const uint CleanFlag = 1;
-    private const int IdentityBytes = 128;
     private const int ChecksumOffset = 4092;
 
     /// <summary>See the picture.</summary>
@@ -75,34 +70,11 @@ public unsafe struct Superblock
     [FieldOffset(104)] public uint MarkChecksum;
     /// <summary>Checksum of the header before the settled position.</summary>
     [FieldOffset(108)] public uint SettledChecksum;
-    /// <summary>Size of the backing device this cache belongs to; 0 when it has not met one.</summary>
-    [FieldOffset(112)] public long BackingBytes;
-    [FieldOffset(128)] private fixed byte _identity[IdentityBytes];
     /// <summary>CRC32C of everything before it.</summary>
     [FieldOffset(ChecksumOffset)] public uint Checksum;
 
     /// <summary>The last stop was orderly.</summary>
     public readonly bool IsClean => (Flags & CleanFlag) != 0;
-
-    /// <summary>What the backing device said it is.</summary>
-    public string BackingIdentity
-    {
-        readonly get
-        {
-            fixed (byte* identity = _identity)
-                return Encoding.UTF8.GetString(identity,
-                    new Span<byte>(identity, IdentityBytes).IndexOf((byte)0) is >= 0 and int end ? end : IdentityBytes);
-        }
-        set
-        {
-            fixed (byte* identity = _identity)
-            {
-                Span<byte> room = new(identity, IdentityBytes);
-                room.Clear();
-                Encoding.UTF8.TryGetBytes(value, room, out _);
-            }
-        }
-    }
 
     /// <summary>
     /// The 128-bit nonce of <paramref name="epoch"/>: the secret, mixed with the epoch. No client ever reads a header,

@@ -40,6 +40,7 @@ public sealed unsafe class BlockIndex : IDisposable
     /// <summary>Most versions a lookup returns: eight disjoint sectors.</summary>
     public const int MaxVersions = 8;
 
+    private const int Devices = 256;
     private const uint Latch = 0x8000_0000;
     private const uint None = 0x7FFF_FFFF;
     private const byte LinkedFlag = 1, RottenFlag = 2, CleanFlag = 4;
@@ -49,7 +50,7 @@ public sealed unsafe class BlockIndex : IDisposable
     private readonly uint _headCount;
     private readonly SegmentTable _table;
     private readonly int _slotShift;
-    private long _dirtyCount;
+    private readonly long[] _dirtyCounts = new long[Devices];
 
     /// <summary>
     /// An empty index over all slots of <paramref name="geometry"/>; with <paramref name="keepChecksums"/> it takes
@@ -76,7 +77,18 @@ public sealed unsafe class BlockIndex : IDisposable
     public bool KeepsChecksums => _checksums != null;
 
     /// <summary>Versions that only the log has; a block with several partial versions counts for each.</summary>
-    public long DirtyCount => Volatile.Read(ref _dirtyCount);
+    public long DirtyCount
+    {
+        get
+        {
+            long sum = 0;
+            for (int device = 0; device < Devices; device++) sum += DirtyOf(device);
+            return sum;
+        }
+    }
+
+    /// <summary>Those of device <paramref name="device"/>, the number in bits 40 to 47 of their keys.</summary>
+    public long DirtyOf(int device) => Volatile.Read(ref _dirtyCounts[device]);
 
     /// <summary>Bytes of all its structures.</summary>
     public long BytesUsed { get; }
@@ -131,7 +143,7 @@ public sealed unsafe class BlockIndex : IDisposable
         uint first = Enter(head);
         node->Next = first;
         node->Flags = LinkedFlag;
-        Interlocked.Increment(ref _dirtyCount);
+        Interlocked.Increment(ref DirtyCountOf(key));
         Exit(head, Prune(slot, key));
     }
 
@@ -156,7 +168,7 @@ public sealed unsafe class BlockIndex : IDisposable
         if ((_nodes[slot].Flags & (LinkedFlag | CleanFlag)) == LinkedFlag)
         {
             _nodes[slot].Flags |= CleanFlag;
-            Interlocked.Decrement(ref _dirtyCount);
+            Interlocked.Decrement(ref DirtyCountOf(_nodes[slot].Key));
         }
         Exit(head, first);
     }
@@ -250,7 +262,7 @@ public sealed unsafe class BlockIndex : IDisposable
 
     private uint Unlink(uint first, uint slot)
     {
-        if ((_nodes[slot].Flags & CleanFlag) == 0) Interlocked.Decrement(ref _dirtyCount);
+        if ((_nodes[slot].Flags & CleanFlag) == 0) Interlocked.Decrement(ref DirtyCountOf(_nodes[slot].Key));
         _nodes[slot].Flags = 0;
         if (first == slot) return _nodes[slot].Next;
         uint before = first;
@@ -262,6 +274,8 @@ public sealed unsafe class BlockIndex : IDisposable
         _nodes[before].Next = _nodes[slot].Next;
         return first;
     }
+
+    private ref long DirtyCountOf(ulong key) => ref _dirtyCounts[(byte)(key >> 40)];
 
     // Keys are dense and regular: a multiplicative hash spreads them, its high half times the count picks the head.
     private uint* HeadOf(ulong key)

@@ -76,6 +76,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     {
         // A full fence: what is looked at below is at least as new as the wake-up that this takes away.
         Interlocked.Exchange(ref _wake, 0);
+        _backings.Update();
         _port.Poll();
         RetryParked();
         RetryReads();

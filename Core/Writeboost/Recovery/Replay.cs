@@ -8,11 +8,13 @@ namespace Weir.Core.Writeboost.Recovery;
 /// <summary>Puts records into the structures that serve: index, ranges, segment table.</summary>
 public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex index, RangeMap ranges)
 {
-    /// <summary>The block behind the last one that an entry names.</summary>
-    public long EndBlock { get; private set; }
+    private readonly long[] _endBlocks = new long[256];
 
     /// <summary>Blocks and ranges replayed.</summary>
     public long EntryCount { get; private set; }
+
+    /// <summary>The block behind the last one that an entry names on device <paramref name="id"/>.</summary>
+    public long EndBlockOf(int id) => _endBlocks[id];
 
     /// <summary>
     /// Replays the record at <paramref name="recordPosition"/>. In log order, though the index would take any.
@@ -29,7 +31,7 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     private void Apply(in LogEntry entry, long position)
     {
         if (entry.Kind is EntryKind.Void or EntryKind.Clean) return;
-        EndBlock = Math.Max(EndBlock, entry.Block + 1);
+        _endBlocks[entry.Device] = Math.Max(_endBlocks[entry.Device], entry.Block + 1);
         EntryCount++;
         if (entry.Kind == EntryKind.Data)
         {

@@ -1,0 +1,80 @@
+using System;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Weir.Core.Writeboost.Format;
+
+/// <summary>
+/// One backing device in the device table of layout <c>native</c>, little endian. All zero: the number is free.
+/// <code>
+///    0  number, 1 to 254          u8   (+ 7 bytes zero)
+///    8  size in bytes             u64
+///   16  first position            u64  what the log holds below it under this number is another device's
+///   24  zero
+///   64  name                      64 bytes UTF-8, zero padded
+///  128  identity                  128 bytes UTF-8, zero padded
+/// </code>
+/// </summary>
+[StructLayout(LayoutKind.Explicit, Pack = 1, Size = Bytes)]
+public unsafe struct DeviceRecord
+{
+    /// <summary>Size on disk.</summary>
+    public const int Bytes = 256;
+    /// <summary>Longest name in bytes.</summary>
+    public const int MaxNameBytes = 64;
+    private const int MaxIdentityBytes = 128;
+
+    /// <summary>The number in log entries; 0: free.</summary>
+    [FieldOffset(0)] public byte Id;
+    /// <summary>Bytes when it was last served.</summary>
+    [FieldOffset(8)] public long SizeBytes;
+    /// <summary>Entries below belong to a device that had the number before.</summary>
+    [FieldOffset(16)] public long FirstPosition;
+    [FieldOffset(64)] private fixed byte _name[MaxNameBytes];
+    [FieldOffset(128)] private fixed byte _identity[MaxIdentityBytes];
+
+    /// <summary>Export name.</summary>
+    public string Name
+    {
+        readonly get
+        {
+            fixed (byte* name = _name) return Read(new ReadOnlySpan<byte>(name, MaxNameBytes));
+        }
+        set
+        {
+            fixed (byte* name = _name) Write(value, new Span<byte>(name, MaxNameBytes));
+        }
+    }
+
+    /// <summary>What the device says it is.</summary>
+    public string Identity
+    {
+        readonly get
+        {
+            fixed (byte* identity = _identity) return Read(new ReadOnlySpan<byte>(identity, MaxIdentityBytes));
+        }
+        set
+        {
+            fixed (byte* identity = _identity) Write(value, new Span<byte>(identity, MaxIdentityBytes));
+        }
+    }
+
+    /// <summary>Every byte is the same.</summary>
+    public bool IsSame(DeviceRecord other)
+    {
+        fixed (DeviceRecord* record = &this)
+            return new ReadOnlySpan<byte>(record, Bytes).SequenceEqual(new ReadOnlySpan<byte>(&other, Bytes));
+    }
+
+    private static string Read(ReadOnlySpan<byte> room)
+    {
+        int end = room.IndexOf((byte)0);
+        return Encoding.UTF8.GetString(end >= 0 ? room[..end] : room);
+    }
+
+    private static void Write(string text, Span<byte> room)
+    {
+        room.Clear();
+        Encoding.UTF8.TryGetBytes(text, room, out _);
+    }
+}
