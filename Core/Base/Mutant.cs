@@ -28,6 +28,8 @@ public enum MutantId
     R5RotIsTorn,
     /// <summary>R5: a rotten block is served although reads are verified.</summary>
     R5RottenServed,
+    /// <summary>R5: where no checksum tells torn data, the header does not wait for it.</summary>
+    R5HeaderFirst,
     /// <summary>R5: a torn record above D is replayed.</summary>
     R5TornReplayed,
     /// <summary>R6: a flush is acknowledged when the device flush is submitted.</summary>

@@ -18,7 +18,8 @@ internal sealed unsafe class DirectClient : IDisposable
 
     public DirectClient(Device cache, Device backing, WriteboostOptions options, IRamStore? ram = null)
     {
-        Volume = WriteboostVolume.Open(_io, cache, [new BackingSpec(null, "disk", backing)], ram ?? new PrivateMemoryStore(), options);
+        Volume = WriteboostVolume.Open(
+            _io, cache, [new BackingSpec(null, "disk", backing)], ram ?? new PrivateMemoryStore(), options);
         _queue = Volume.OpenQueue(0, _io);
     }
 

@@ -102,7 +102,7 @@ public sealed unsafe partial class SegmentLog
         RecordsWritten++;
         long length = (long)(end - start) << Geometry.BlockShift;
         BytesWritten += length;
-        if (Layout.WritesHeaderLast)
+        if (Layout.WritesHeaderLast && !Mutant.Is(MutantId.R5HeaderFirst))
         {
             WriteData(port, info, header, length - Geometry.BlockBytes);
             return;

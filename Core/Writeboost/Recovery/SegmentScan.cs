@@ -13,7 +13,7 @@ namespace Weir.Core.Writeboost.Recovery;
 /// </summary>
 public sealed unsafe class SegmentScan : ILogScan
 {
-    private const int RecordsAtATime = 8;
+    private const int SegmentsAtATime = 8;
 
     /// <summary>A life has at most so many segments that no flush covers: its RAM segments.</summary>
     public const int MaxUnproven = 64;
@@ -46,8 +46,8 @@ public sealed unsafe class SegmentScan : ILogScan
         _cache = cache;
         _replay = replay;
         _ids = new long[geometry.SegmentCount];
-        _memory = new AlignedMemory(Math.Max(LogScan.Window << Geometry.BlockShift,
-            RecordsAtATime * geometry.SegmentBytes));
+        int bytesAtATime = _readsData ? SegmentsAtATime * geometry.SegmentBytes : geometry.SegmentBytes;
+        _memory = new AlignedMemory(Math.Max(LogScan.Window << Geometry.BlockShift, bytesAtATime));
         TailSegment = superblock.MarkSequence;
         EndSegment = TailSegment - 1;
     }
@@ -171,7 +171,8 @@ public sealed unsafe class SegmentScan : ILogScan
             newest = Math.Max(newest, id);
             oldest = Math.Min(oldest, id);
         }
-        if (newest > 0 && oldest <= newest - _geometry.SegmentCount)
+        // A place whose newest header was lost in a power cut shows the round before.
+        if (newest > 0 && oldest <= newest - (2L * _geometry.SegmentCount))
             throw Damaged($"segments {oldest} and {newest} are both there");
         return newest;
     }
@@ -194,10 +195,11 @@ public sealed unsafe class SegmentScan : ILogScan
         bool markIsOld = _superblock.MarkSequence == 1 || first > _superblock.MarkSequence;
         bool mayBeOverwritten = markIsOld && Holds(first + _geometry.SegmentCount - 1);
         int bytes = _readsData ? _geometry.SegmentBytes : Geometry.BlockBytes;
-        for (; Holds(first); first += RecordsAtATime)
+        int most = _readsData ? SegmentsAtATime : LogScan.Window;
+        for (; Holds(first); first += most)
         {
             int count = 1;
-            while (count < RecordsAtATime && Holds(first + count)) count++;
+            while (count < most && Holds(first + count)) count++;
             for (int i = 0; i < count; i++) Start(_geometry.OffsetOf(_geometry.Position(first + i, 0)), i, bytes);
             _io.WaitOrFail("reading the log", _cache);
             for (int i = 0; i < count; i++)
@@ -206,7 +208,7 @@ public sealed unsafe class SegmentScan : ILogScan
                 if (!mayBeOverwritten || first + i != TailSegment) return;
                 EndSegment = TailSegment++;
             }
-            if (count < RecordsAtATime) return;
+            if (count < most) return;
         }
     }
 
