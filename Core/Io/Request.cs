@@ -77,6 +77,10 @@ public unsafe struct Request
     public long WaitPosition;
     /// <summary>Engine: free use.</summary>
     public int EngineInt;
+    /// <summary>Engine: when it came, on the context's clock, in microseconds.</summary>
+    public long SubmittedUs;
+    /// <summary>Engine: its place among writers that wait for room; 0 for none.</summary>
+    public long Ticket;
     /// <summary>List link of whoever owns it.</summary>
     public Request* Next;
 }

@@ -18,8 +18,11 @@ namespace Weir.Core.Io;
 public sealed record Tunable(
     string Name, long Minimum, long Maximum, string Meaning, Func<long> Read, Action<long>? Write)
 {
-    /// <summary>Another name for it, or null.</summary>
-    public string? Alias { get; init; }
+    /// <summary>Other names for it.</summary>
+    public IReadOnlyList<string> Aliases { get; init; } = [];
+
+    /// <summary>A length of time, written 500us, 10ms or 3s; the value counts microseconds.</summary>
+    public bool IsDuration { get; init; }
 
     /// <summary>Sets it at the start; the same as <see cref="Write"/> where that is not null.</summary>
     public Action<long>? WriteAtStart { get; init; } = Write;
@@ -36,11 +39,13 @@ public sealed record Tunable(
     public long Default { get; } = Read();
 
     /// <summary>What values there are, for people.</summary>
-    public string Range => Order != null ? "-" : Words != null ? string.Join('|', Words) : $"{Minimum}..{Maximum}";
+    public string Range => Order != null ? "-"
+        : Words != null ? string.Join('|', Words) : $"{Show(Minimum)}..{Show(Maximum)}";
 
     /// <summary>A value as users write it.</summary>
     public string Show(long value) => Order != null ? "-"
-        : Words != null ? Words[(int)(value - Minimum)] : value.ToString(CultureInfo.InvariantCulture);
+        : Words != null ? Words[(int)(value - Minimum)]
+        : IsDuration ? Duration.Show(value) : value.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The one called <paramref name="name"/>. Throws, naming those there are.</summary>
     public static Tunable Find(IReadOnlyList<Tunable> all, string name)
@@ -48,7 +53,7 @@ public sealed record Tunable(
         List<string> names = [];
         foreach (Tunable tunable in all)
         {
-            if (tunable.Name == name || tunable.Alias == name) return tunable;
+            if (tunable.Name == name || ((IList<string>)tunable.Aliases).Contains(name)) return tunable;
             names.Add(tunable.Name);
         }
         string known = names.Count == 0 ? "this engine has none" : "known: " + string.Join(", ", names);
@@ -69,6 +74,7 @@ public sealed record Tunable(
 
     private bool TryRead(string text, out long value)
     {
+        if (IsDuration) return Duration.TryParse(text, out value);
         if (Words == null) return ByteSize.TryParse(text, out value);
         value = Minimum;
         foreach (string word in Words)

@@ -29,7 +29,32 @@ public sealed class WriteboostOptions
     public int MaxBatchedWriteback { get; set; } = 16;
 
     /// <summary>Write back without waiting for idle time above this share of used segments, in percent.</summary>
+    public int HighWatermark { get; set; } = 70;
+
+    /// <summary>
+    /// Share of its time, in percent, that write-back may keep the backing device busy while clients are at work;
+    /// 0 = none (the seeds' migrate_threshold, measured on write-back itself).
+    /// </summary>
     public int WritebackThreshold { get; set; } = 70;
+
+    /// <summary>
+    /// Write-back heeds clients (the seeds' enable_migration_modulator); false = it always goes at full speed.
+    /// </summary>
+    public bool ModulateWriteback { get; set; } = true;
+
+    /// <summary>Write back at full speed, whoever is at work (the seeds' force_migrate).</summary>
+    public bool ForceMigrate { get; set; }
+
+    /// <summary>
+    /// Latency that 99 of 100 requests shall keep while write-back runs, in microseconds; 0 = no such aim.
+    /// </summary>
+    public long LatencyTargetUs { get; set; }
+
+    /// <summary>Upper bound for how long a flush may wait for company, in microseconds. It never waits.</summary>
+    public long BarrierDeadlineUs { get; set; } = 3000;
+
+    /// <summary>Upper bound for the age of the mark, in microseconds; 0 = none. Every batch writes it.</summary>
+    public long MarkIntervalUs { get; set; }
 
     /// <summary>The client counts as idle this long after its last request, in microseconds.</summary>
     public long IdleUs { get; set; } = 200_000;
@@ -56,6 +81,9 @@ public sealed class WriteboostOptions
 
     /// <summary>Where ids and secrets come from; seeded in the simulation.</summary>
     public Func<Guid> NewGuid { get; set; } = Guid.NewGuid;
+
+    /// <summary>Called after a value was changed while the volume is served; set by the volume.</summary>
+    public Action Changed { get; set; } = static () => { };
 
     /// <summary>Receives warnings and state changes, one line each, from any thread.</summary>
     public Action<string> Log { get; set; } = static _ => { };

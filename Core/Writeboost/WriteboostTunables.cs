@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using Weir.Core.Io;
 
@@ -5,7 +6,10 @@ namespace Weir.Core.Writeboost;
 
 /// <summary>
 /// The options that users can set, under the names of dm-writeboost 2.2, with those of the seeds (003) as aliases where
-/// they differ. Names keep their units too: seconds for the sync interval, percent for the threshold.
+/// they differ. Names keep their units too: seconds for intervals, percent for thresholds. One meaning differs: the
+/// kernel compares its threshold with the utilisation of the backing device once a second and switches write-back on
+/// and off; ours is the share of time that write-back takes itself, and where dm-writeboost 2.2 has 0 for off, it still
+/// takes idle time.
 /// </summary>
 public static class WriteboostTunables
 {
@@ -14,21 +18,40 @@ public static class WriteboostTunables
     /// <summary>The table over <paramref name="options"/>, which the engine reads while it runs.</summary>
     public static List<Tunable> Of(WriteboostOptions options) =>
     [
-        new("writeback_threshold", 0, 100, "percent of used segments above which write-back no longer waits for "
-            + "idle time",
-            () => options.WritebackThreshold, value => options.WritebackThreshold = (int)value)
-        { Alias = "migrate_threshold" },
-        new("allow_writeback", 0, 1, "1: write dirty blocks back in the background",
-            () => options.AllowWriteback ? 1 : 0, value => options.AllowWriteback = value == 1)
-        { Alias = "allow_migrate" },
-        new("sync_data_interval", 0, 3600, "seconds after a write until the log is flushed unasked; 0: only on request",
-            () => options.SyncIntervalUs / UsPerSecond, value => options.SyncIntervalUs = value * UsPerSecond)
-        { Alias = "sync_interval" },
+        new("allow_writeback", 0, 1, "1: write dirty blocks back in the background; 0: only when writers need the room",
+            () => options.AllowWriteback ? 1 : 0, Then(options, value => options.AllowWriteback = value == 1))
+        { Aliases = ["allow_migrate"] },
+        new("enable_writeback_modulator", 0, 1, "1: write-back heeds clients; 0: always at full speed",
+            () => options.ModulateWriteback ? 1 : 0, Then(options, value => options.ModulateWriteback = value == 1))
+        { Aliases = ["enable_migration_modulator"] },
+        new("writeback_threshold", 0, 100, "percent of its time that write-back may keep the backing device busy while "
+            + "clients are at work; 0: only idle time",
+            () => options.WritebackThreshold, Then(options, value => options.WritebackThreshold = (int)value))
+        { Aliases = ["migrate_threshold"] },
+        new("high_watermark", 0, 100, "percent of used segments from which write-back does not wait for idle time",
+            () => options.HighWatermark, Then(options, value => options.HighWatermark = (int)value)),
+        new("writeback_latency_target", 0, 10 * UsPerSecond, "what 99 of 100 requests shall take at most while "
+            + "write-back runs and there is room; 0: no such aim",
+            () => options.LatencyTargetUs, Then(options, value => options.LatencyTargetUs = value))
+        { IsDuration = true },
         new("idle_ms", 0, 60_000, "milliseconds without a request after which the client counts as idle",
-            () => options.IdleUs / UsPerMs, value => options.IdleUs = value * UsPerMs),
-        AtStart("nr_max_batched_writeback", 1, 32, "segments written back in one batch",
-            () => options.MaxBatchedWriteback, value => options.MaxBatchedWriteback = (int)value)
-        with { Alias = "nr_max_batched_migration" },
+            () => options.IdleUs / UsPerMs, Then(options, value => options.IdleUs = value * UsPerMs)),
+        new("force_migrate", 0, 1, "1: write back at full speed whoever is at work",
+            () => options.ForceMigrate ? 1 : 0, Then(options, value => options.ForceMigrate = value == 1)),
+        new("nr_max_batched_writeback", 1, 32, "segments written back in one batch, as far as 32 MiB hold them",
+            () => options.MaxBatchedWriteback, Then(options, value => options.MaxBatchedWriteback = (int)value))
+        { Aliases = ["nr_max_batched_migration"] },
+        new("sync_data_interval", 0, 3600, "seconds after a write until the log is flushed unasked; 0: only on request",
+            () => options.SyncIntervalUs / UsPerSecond,
+            Then(options, value => options.SyncIntervalUs = value * UsPerSecond))
+        { Aliases = ["sync_interval", "flush_current_buffer_interval"] },
+        new("update_sb_record_interval", 0, 3600, "seconds after which the mark is written at the latest; kept by any "
+            + "value, as every batch writes it",
+            () => options.MarkIntervalUs / UsPerSecond, value => options.MarkIntervalUs = value * UsPerSecond)
+        { Aliases = ["update_record_interval", "commit_super_block_interval", "update_interval"] },
+        new("barrier_deadline_ms", 1, 60_000, "milliseconds that a flush waits for company at the most; kept by any "
+            + "value, as flushes start at once and share what comes meanwhile",
+            () => options.BarrierDeadlineUs / UsPerMs, value => options.BarrierDeadlineUs = value * UsPerMs),
         AtStart("ram_segments", 2, 1024, "segments kept in memory: what is acknowledged and may not be durable yet",
             () => options.RamSegments, value => options.RamSegments = (int)value),
         AtStart("range_budget", 16, 1 << 16, "discard and zero ranges that the log holds at a time",
@@ -45,10 +68,25 @@ public static class WriteboostTunables
     /// <summary>Orders to a volume that is served.</summary>
     public static List<Tunable> OrdersTo(WriteboostVolume volume) =>
     [
-        new("clear_stat", 0, 0, "zero the request counters", static () => 0, null) { Order = volume.ClearStatistics },
+        Order("clear_stat", "zero the request counters", volume.ClearStatistics),
+        Order("drain", "write everything back that is dirty now; dirty_blocks in status tells how far it is",
+            () => volume.Drain()),
+        Order("cancel_drain", "let go of a drain", volume.CancelDrain),
+        Order("flush_current_buffer", "make all that is acknowledged durable", volume.FlushLog),
+        Order("commit_super_block", "write the superblock with the mark as it is", volume.CommitSuperblock),
     ];
 
+    private static Tunable Order(string name, string meaning, Action order) =>
+        new(name, 0, 0, meaning, static () => 0, null) { Order = order };
+
+    // Whoever sleeps until the old value wants it shall look at the new one.
+    private static Action<long> Then(WriteboostOptions options, Action<long> write) => value =>
+    {
+        write(value);
+        options.Changed();
+    };
+
     private static Tunable AtStart(
-        string name, long minimum, long maximum, string meaning, System.Func<long> read, System.Action<long> write) =>
+        string name, long minimum, long maximum, string meaning, Func<long> read, Action<long> write) =>
         new(name, minimum, maximum, meaning, read, null) { WriteAtStart = write };
 }

@@ -23,6 +23,7 @@ public sealed unsafe partial class WriteboostVolume
         foreach (BackingDevice backing in backings) Backings.Set(backing);
         First = backings.Find(static backing => !backing.IsAbsent)!;
         Options = options;
+        options.Changed = WakeQueues;
         _ram = options.ReadOnly ? new HeapRamStore() : ram;
         Health = new VolumeHealth(options.Log);
         Superblock = superblock;

@@ -53,7 +53,7 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("log_records_written", Log.RecordsWritten);
         status.Number("log_bytes_written", Log.BytesWritten);
         status.Number("log_flushes", Log.FlushCount);
-        status.Number("blocks_written_back", _blocksWrittenBack);
+        status.Number("blocks_written_back", BlocksWrittenBack);
         status.Number("segments_written_back", _segmentsWrittenBack);
         status.Number("dirty_blocks", Index.DirtyCount);
         status.Number("dirty_ranges", Ranges.Entries);

@@ -7,6 +7,7 @@ using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Queue;
+using Weir.Core.Writeboost.Writeback;
 
 namespace Weir.Core.Writeboost;
 
@@ -24,10 +25,8 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     private int _queueCount;
     private int _openQueues;
     private long _lastActivityUs;
-    private int _draining;
     private int _changed;
     private int _rangesPressed;
-    private long _blocksWrittenBack;
     private long _segmentsWrittenBack;
     private long _rottenBlocks;
 
@@ -74,11 +73,16 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 
     internal ReaderGate Gate { get; }
 
+    internal WriterPacer Pacer { get; } = new();
+
+    internal ReadOnlySpan<QueueCounters?> Counters => _counters;
+
+    /// <summary>Blocks written to their backing devices in this life.</summary>
+    public long BlocksWrittenBack { get; private set; }
+
     internal bool RamOutlivesProcess => _ram.OutlivesProcess;
 
     internal long LastActivityUs => Volatile.Read(ref _lastActivityUs);
-
-    internal bool IsDraining => Volatile.Read(ref _draining) != 0;
 
     internal bool RangesPressed => Volatile.Read(ref _rangesPressed) != 0;
 
@@ -96,16 +100,6 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         io.RegisterSlab(Log.Ram.DataStart, Log.Ram.DataBytes);
         return queue;
     }
-
-    /// <summary>Writes everything back as soon as it can, in the background; from any thread.</summary>
-    public void Drain()
-    {
-        Volatile.Write(ref _draining, 1);
-        WakeQueues();
-    }
-
-    /// <summary>Nothing is dirty any more. From any thread.</summary>
-    public bool IsDrained => !IsDraining && Log.DirtySegment > Log.HeadSegment;
 
     /// <inheritdoc/>
     public void Dispose()
@@ -148,6 +142,8 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         WakeQueues();
     }
 
+    internal void WakeCaretaker() => Volatile.Read(ref _queues[0])?.Wake();
+
     internal void WakeQueues()
     {
         for (int i = 0; i < Volatile.Read(ref _queueCount); i++) Volatile.Read(ref _queues[i])?.Wake();
@@ -159,12 +155,6 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         if (Interlocked.Exchange(ref _rangesPressed, 1) == 0) WakeQueues();
     }
 
-    internal void EndDrain()
-    {
-        Volatile.Write(ref _draining, 0);
-        WakeQueues();
-    }
-
     internal void EndRangePressure()
     {
         Volatile.Write(ref _rangesPressed, 0);
@@ -173,7 +163,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 
     internal void CountWrittenBack(int blocks, int segments)
     {
-        _blocksWrittenBack += blocks;
+        BlocksWrittenBack += blocks;
         _segmentsWrittenBack += segments;
     }
 

@@ -59,7 +59,7 @@ public sealed class CrashTests(ITestOutputHelper output)
         string[] arguments =
         [
             "writeboost", "--cache", folder.File("cache", 9 << 20), "--backing", folder.File("backing", VolumeBytes),
-            "--segment-size", "128K", "--option", "idle_ms=20", "--option", "writeback_threshold=40",
+            "--segment-size", "128K", "--option", "idle_ms=20", "--option", "high_watermark=40",
         ];
         Ledger ledger = new(VolumeBytes / Ledger.SectorBytes);
         Random random = new(Seed);

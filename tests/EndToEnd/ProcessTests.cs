@@ -206,7 +206,7 @@ public sealed class ProcessTests : IDisposable
     [Fact]
     public void NothingIsAllocatedUnderLoad()
     {
-        using WeirProcess weir = Serve("--option", "idle_ms=1", "--option", "writeback_threshold=10");
+        using WeirProcess weir = Serve("--option", "idle_ms=1", "--option", "high_watermark=10");
         using NbdClient client = weir.Connect();
         Random random = new(4);
         Load(client, random, 3000);

@@ -35,7 +35,9 @@ public sealed class SimConfig
     public int Lives { get; set; }
     public int Queues { get; set; } = 1;
     public long SyncIntervalUs { get; set; } = 1_000_000;
+    public int HighWatermark { get; set; } = 70;
     public int WritebackThreshold { get; set; } = 70;
+    public long LatencyTargetUs { get; set; }
     public int MaxBatchedWriteback { get; set; } = 4;
     public int RangeBudget { get; set; } = 64;
 
@@ -89,7 +91,9 @@ public sealed class SimConfig
             < 5 => _tuning.Between(1_000, 300_000),
             _ => 1_000_000,
         };
-        WritebackThreshold = _tuning.Chance(30) ? 0 : _tuning.Between(10, 90);
+        HighWatermark = _tuning.Chance(30) ? 0 : _tuning.Between(10, 90);
+        WritebackThreshold = _tuning.Chance(70) ? 100 : _tuning.Between(0, 99);
+        LatencyTargetUs = _tuning.Chance(70) ? 0 : _tuning.Between(10, 5_000);
         MaxBatchedWriteback = _tuning.Between(1, 8);
         RangeBudget = _tuning.Chance(50) ? 64 : _tuning.Between(4, 16);
         VerifyReads = Rot || _tuning.Chance(20);

@@ -22,6 +22,7 @@ public sealed unsafe class Caretaker : IDisposable
     private readonly Reclaimer _reclaimer;
     private long _syncDueUs = long.MaxValue;
     private StopStep _stop;
+    private CaretakerOrders _orders;
 
     /// <summary>The volume's one caretaker.</summary>
     public Caretaker(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings)
@@ -57,9 +58,11 @@ public sealed unsafe class Caretaker : IDisposable
         }
         PollSync(nowUs);
         _superblocks.Poll();
+        PollOrders();
         _reclaimer.Poll(nowUs);
         // Other queues may still have writers that wait for a free segment.
         _writeback.Poll(nowUs, mayStart: _stop == StopStep.None || !_volume.OtherQueuesStopped);
+        if (_volume.Pacer.Update(_writeback.Room)) _volume.WakeQueues();
         if (_stop != StopStep.None) PollStop();
     }
 
@@ -93,6 +96,17 @@ public sealed unsafe class Caretaker : IDisposable
             _syncDueUs = nowUs + turnUs;
             if (interval != 0) log.RequestDurable(_port, log.ReservedEnd);
         }
+    }
+
+    private void PollOrders()
+    {
+        _orders |= _volume.TakeOrders();
+        if (_orders == CaretakerOrders.None) return;
+        if ((_orders & CaretakerOrders.Flush) != 0) _volume.Log.RequestDurable(_port, _volume.Log.ReservedEnd);
+        _orders &= ~CaretakerOrders.Flush;
+        if (_superblocks.IsBusy || _stop != StopStep.None) return;
+        if ((_orders & CaretakerOrders.Superblock) != 0) _superblocks.Begin(ref _volume.Superblock);
+        _orders = CaretakerOrders.None;
     }
 
     private void PollStop()

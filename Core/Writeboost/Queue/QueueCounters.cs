@@ -19,6 +19,16 @@ public sealed unsafe class QueueCounters
     /// <summary>Block parts read from RAM, cache device and backing device.</summary>
     public long FromRam, FromCache, FromBacking;
 
+    /// <summary>Requests answered while clients have a latency target, and those of them that took longer.</summary>
+    public long Timed, Slow;
+
+    /// <summary>Counts an answer for write-back, which aims at the target.</summary>
+    public void CountLatency(long latencyUs, long targetUs)
+    {
+        Timed++;
+        if (latencyUs > targetUs) Slow++;
+    }
+
     /// <summary>Counts a request that comes in.</summary>
     public void Count(Request* request)
     {

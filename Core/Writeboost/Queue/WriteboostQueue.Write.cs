@@ -27,7 +27,10 @@ public sealed unsafe partial class WriteboostQueue
     private bool TryAppend(Request* request, int slots)
     {
         SegmentLog log = _volume.Log;
-        if (!log.TryReserve(slots, _port, out Reservation taken)) return false;
+        if (!TryAdmit(request, slots) || !log.TryReserve(slots, _port, out Reservation taken)) return false;
+        request->Ticket = 0;
+        // A new segment: time to look how many are left.
+        if (taken.First == 1 && _index != 0) _volume.WakeCaretaker();
         if (Mutant.Is(MutantId.R3SlotAbandoned) && slots > 8 && request->EngineInt++ == 0) return false;
         int ram = log.RamOf(taken.Segment);
         int end = Math.Min(taken.First + taken.Count, log.Geometry.SlotsPerSegment + 1);

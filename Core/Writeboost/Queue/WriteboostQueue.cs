@@ -59,6 +59,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         request->Progress = 0;
         request->EngineInt = 0;
         request->WaitPosition = 0;
+        request->Ticket = 0;
+        request->SubmittedUs = _io.NowUs;
         request->Next = null;
         _counters.Count(request);
         _volume.NoteActivity(_io.NowUs);
@@ -138,6 +140,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     private void Complete(Request* request, int result)
     {
         if (result < 0) request->Result = result;
+        long targetUs = _volume.Options.LatencyTargetUs;
+        if (targetUs != 0) _counters.CountLatency(_io.NowUs - request->SubmittedUs, targetUs);
         _completed.Add(request);
     }
 
@@ -154,6 +158,15 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         else if (_parked.IsEmpty && TryFill(request)) FinishChange(request);
         else _parked.Add(request);
         NoteChange();
+    }
+
+    // A writer that has to wait for its turn: write-back, on the first queue's thread, shall hear of it.
+    private bool TryAdmit(Request* request, int slots)
+    {
+        bool isNew = request->Ticket == 0;
+        if (_volume.Pacer.TryAdmit(ref request->Ticket, slots)) return true;
+        if (isNew && _index != 0) _volume.WakeCaretaker();
+        return false;
     }
 
     private void RetryParked()

@@ -48,6 +48,8 @@ public sealed unsafe partial class WritebackEngine
         if (_cursor < _batch.PlaceCount + _batch.CoveredCount) return false;
         _volume.CountWrittenBack(_batch.BlockCount, _batch.Count);
         _log.CleanBefore(_batch.First + _batch.Count);
+        _volume.EndDrain();
+        _finishedSlots += (long)_batch.Count << _log.Geometry.SlotShift;
         _phase = Phase.Idle;
         return false;
     }

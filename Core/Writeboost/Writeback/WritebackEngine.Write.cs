@@ -9,9 +9,6 @@ namespace Weir.Core.Writeboost.Writeback;
 /// <content>Range by range, block by block to the backing device: neighbours in one vectored write.</content>
 public sealed unsafe partial class WritebackEngine
 {
-    /// <summary>Operations under way at a time: what one disk's queue takes.</summary>
-    private const int MaxOutstanding = 32;
-
     /// <summary>Bytes of one write: large enough that a disk streams.</summary>
     private const long MaxWriteBytes = 1 << 20;
 
@@ -30,9 +27,10 @@ public sealed unsafe partial class WritebackEngine
 
     private int ListLength() => _phase == Phase.Zero ? _batch.RangeCount : _batch.BlockCount;
 
-    private void SubmitMore()
+    private void SubmitMore(long nowUs)
     {
-        while (_cursor < ListLength() && _outstanding < MaxOutstanding && _error == 0 && _io.FreeCount > 0)
+        int window = _governor.Window(nowUs);
+        while (_cursor < ListLength() && _outstanding < window && _error == 0 && _io.FreeCount > 0)
         {
             if (_phase == Phase.Zero) SubmitRange(_batch.Ranges[_cursor++]);
             else if (_phase == Phase.Fill) SubmitFill(_cursor++);
@@ -43,6 +41,8 @@ public sealed unsafe partial class WritebackEngine
     private void SubmitRange(in DirtyRange range)
     {
         IoOp* op = Acquire(range.Kind == EntryKind.Discard ? IoKind.Discard : IoKind.WriteZeroes);
+        op->Step = RangeStep;
+        op->UserInt = 1;
         op->OffsetBytes = BackingTable.OffsetOf(range.Key);
         long rest = _volume.Backings.Of(range.Key).SizeBytes - op->OffsetBytes;
         op->LengthBytes = Math.Min(range.Blocks << Geometry.BlockShift, rest);
@@ -79,10 +79,12 @@ public sealed unsafe partial class WritebackEngine
         int vectors = _vectors.Take();
         VectorList list = new(_vectors.At(vectors));
         long start = -1, end = -1;
+        int first = _cursor;
         ulong key = _batch.Blocks[_cursor].Key;
         while (IsOnDeviceOf(key) && TryAppendBlock(ref list, ref start, ref end)) _cursor++;
         IoOp* op = Acquire(IoKind.WriteVector);
         op->Step = BlocksStep;
+        op->UserInt = _cursor - first;
         op->OffsetBytes = start;
         op->LengthBytes = end - start;
         op->Buffer = list.Start;

@@ -14,8 +14,10 @@ namespace Weir.Core.Writeboost.Writeback;
 /// </summary>
 public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
 {
-    private const byte FillStep = 1, BlocksStep = 2;
+    private const byte FillStep = 1, BlocksStep = 2, RangeStep = 3;
     private const long PauseUs = 1_000_000, RetryUs = 200;
+
+    private const int MaxBatchBytes = 32 << 20;
 
     /// <summary>Whole tries of a batch before the volume stops taking writes.</summary>
     private const int MaxAttempts = 3;
@@ -32,7 +34,10 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private Phase _phase;
     private int _outstanding;
     private int _error;
+    private readonly WritebackGovernor _governor;
     private int _attempts;
+    private long _finishedSlots;
+    private long _workDone;
     private long _durableBefore;
     private long _resumeUs;
 
@@ -48,7 +53,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _backings = backings;
         _superblocks = superblocks;
         _handler = _io.AddHandler(this);
-        _batch = new Batch(volume.Geometry, volume.Options.MaxBatchedWriteback);
+        _batch = new Batch(volume.Geometry, MaxSegments(volume.Geometry));
+        _governor = new WritebackGovernor(volume);
         _vectors = new VectorPool();
         _entries = (LogEntry*)NativeMemory.Alloc(RecordHeader.MaxEntries, (nuint)sizeof(LogEntry));
     }
@@ -78,6 +84,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         Phase.Idle => IdleDeadlineUs,
         Phase.Pause => _resumeUs,
         Phase.Plan or Phase.Clean => 0,
+        _ when IsListPhase && _outstanding == 0 => _governor.ResumeUs,
         _ => long.MaxValue,
     };
 
@@ -89,9 +96,10 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         do
         {
             while (_outstanding == 0 && Advance(nowUs)) { }
-            if (IsListPhase) SubmitMore();
+            if (IsListPhase) SubmitMore(nowUs);
         }
         while (_outstanding == 0 && _error == 0 && IsListPhase && _cursor == ListLength());
+        _governor.NoteBusy(nowUs, _outstanding > 0);
     }
 
     private bool IsListPhase => _phase is Phase.Zero or Phase.Fill or Phase.Write;
@@ -101,7 +109,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         if (op->Result < 0) _error = op->Result;
         if (op->Step == FillStep && op->Result >= 0) EndFill(op);
-        if (op->Step != 0) _vectors.Return((int)op->UserA);
+        if (op->Step is FillStep or BlocksStep) _vectors.Return((int)op->UserA);
+        if (op->Step is RangeStep or BlocksStep && op->Result >= 0) _workDone += op->UserInt;
         _io.Release(op);
         _outstanding--;
     }
@@ -114,11 +123,55 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         NativeMemory.Free(_entries);
     }
 
-    private long IdleDeadlineUs =>
-        _log.DirtySegment < _log.HeadSegment && _volume.Options.AllowWriteback
-            && _volume.Health.State == VolumeState.Healthy
-            ? Math.Max(_volume.LastActivityUs + _volume.Options.IdleUs, _resumeUs)
-            : long.MaxValue;
+    /// <summary>What writers may hope for; on this thread.</summary>
+    public WriterRoom Room
+    {
+        get
+        {
+            Geometry geometry = _log.Geometry;
+            long batch = IsQuiet ? 0 : (long)_batch.Count << geometry.SlotShift;
+            long work = _batch.BlockCount + _batch.RangeCount;
+            long earned = _phase <= Phase.Plan || IsQuiet ? 0 : work == 0 ? batch : batch * _workDone / work;
+            long all = (long)geometry.SegmentCount << geometry.SlotShift;
+            return new WriterRoom
+            {
+                All = all,
+                Free = all - (_log.ReservedEnd - geometry.Position(_log.DirtySegment, 0)),
+                Batch = batch,
+                Earned = earned,
+                Finished = _finishedSlots,
+                Segment = geometry.SlotsPerSegment,
+                LargestBatch = (long)LargestBatch << geometry.SlotShift,
+            };
+        }
+    }
+
+    // Free segments are what keeps writers going while a batch is under way: an eighth of a small cache.
+    private int LargestBatch => Math.Clamp(
+        _log.Geometry.SegmentCount / 8, 1, Math.Min(_volume.Options.MaxBatchedWriteback, _batch.MaxSegments));
+
+    private long IdleDeadlineUs
+    {
+        get
+        {
+            if (_log.DirtySegment >= _log.HeadSegment || _volume.Health.State != VolumeState.Healthy)
+                return long.MaxValue;
+            bool wanted = _volume.Options.AllowWriteback || _volume.Pacer.IsHolding;
+            return wanted ? Math.Max(_governor.ResumeUs, _resumeUs) : long.MaxValue;
+        }
+    }
+
+    // Memory for as many as a user may ask for, but at most 32 MiB.
+    private static int MaxSegments(in Geometry geometry) => Math.Clamp(MaxBatchBytes / geometry.SegmentBytes, 1, 32);
+
+    // While writers wait a small batch that ends soon is worth more than a large one.
+    private int MostSegments()
+    {
+        if (!_volume.Pacer.IsPacing && !_log.IsStarved)
+            return Math.Min(_volume.Options.MaxBatchedWriteback, _batch.MaxSegments);
+        long free = _log.Geometry.SegmentCount - (_log.HeadSegment - _log.DirtySegment + 1);
+        return (int)Math.Clamp(free, 1, LargestBatch);
+    }
 
     // The stop does not wait for a slow disk: what has been written twice does no harm, the log still has it all.
     private void Abandon()
@@ -173,26 +226,20 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private bool TryStart(long nowUs)
     {
         if (_volume.Health.State != VolumeState.Healthy) return false;
+        _volume.EndDrain();
         bool relieve = _volume.IsDraining || _volume.RangesPressed;
-        if (!ShouldRun(nowUs, relieve)) return false;
+        bool isNothing = _log.HeadSegment <= _log.DirtySegment && !relieve && !_log.IsStarved;
+        if (isNothing || _governor.Window(nowUs) == 0) return false;
         int count = 0;
-        while (count < _batch.MaxSegments && _log.Geometry.Position(_log.DirtySegment + count + 1, 0) <= _log.Durable
+        int most = MostSegments();
+        while (count < most && _log.Geometry.Position(_log.DirtySegment + count + 1, 0) <= _log.Durable
             && _log.DirtySegment + count <= _log.HeadSegment) count++;
         if (Mutant.Is(MutantId.R7Undurable))
-            count = (int)Math.Min(_batch.MaxSegments, _log.HeadSegment - _log.DirtySegment);
+            count = (int)Math.Min(most, _log.HeadSegment - _log.DirtySegment);
         if (count == 0) return NothingReady(nowUs, relieve);
         _attempts = 0;
         _batch.Begin(_log.DirtySegment, count);
         return StartRead();
-    }
-
-    private bool ShouldRun(long nowUs, bool relieve)
-    {
-        if (relieve || _log.IsStarved) return true;
-        long used = _log.HeadSegment - _log.DirtySegment;
-        if (used <= 0 || !_volume.Options.AllowWriteback) return false;
-        return used * 100 >= (long)_volume.Options.WritebackThreshold * _log.Geometry.SegmentCount
-            || nowUs >= _volume.LastActivityUs + _volume.Options.IdleUs;
     }
 
     // What is wanted back is not durable yet, or still in the open segment.
@@ -200,8 +247,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         _resumeUs = nowUs + RetryUs;
         bool empty = _log.DirtySegment > _log.HeadSegment;
-        if (relieve && empty && _volume.IsDraining) _volume.EndDrain();
-        else if (relieve && !empty) _log.RequestDurable(_port, _log.CloseOpenSegment(_port));
+        if (relieve && !empty) _log.RequestDurable(_port, _log.CloseOpenSegment(_port));
         else
             _log.RequestDurable(_port, _log.IsStarved ? _log.ReservedEnd : _log.Geometry.Position(_log.HeadSegment, 0));
         return false;
@@ -211,6 +257,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         _phase = Phase.Read;
         _cursor = 0;
+        _workDone = 0;
         _batch.Clear();
         for (int i = 0; i < _batch.Count; i++)
         {

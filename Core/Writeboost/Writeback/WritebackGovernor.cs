@@ -1,0 +1,123 @@
+using System;
+using Weir.Core.Writeboost.Queue;
+
+namespace Weir.Core.Writeboost.Writeback;
+
+/// <summary>How much of the backing device write-back may take now.</summary>
+public enum WritebackPace
+{
+    /// <summary>Nothing: the client is at work, and there is room.</summary>
+    Rest,
+    /// <summary>A share, so that clients get what they aim at.</summary>
+    Share,
+    /// <summary>All it can: nobody is there, or free segments are short, or somebody has asked for it.</summary>
+    Full,
+}
+
+/// <summary>
+/// The speed of write-back (W15). Idle time first: then all. While clients are at work and more of the cache is used
+/// than <c>high_watermark</c> says: a share of the backing device's time (<c>writeback_threshold</c>), and where
+/// clients have a target (<c>writeback_latency_target</c>), as many writes at a time as hold it: a little more while
+/// they do, half as many when one request in a hundred takes longer. When free segments are short: all. One thread.
+/// </summary>
+public sealed class WritebackGovernor(WriteboostVolume volume)
+{
+    /// <summary>Most writes under way: what one disk's queue takes. Fewer beside clients without a target.</summary>
+    public const int MostWrites = 32, SharedWrites = 4;
+
+    /// <summary>Below one it rests between writes: down to this share of the time, never to nothing.</summary>
+    private const double FewestWrites = 1.0 / 16;
+
+    private const long TurnUs = 100_000;
+    private const double Step = 0.5, Cut = 0.5;
+
+    /// <summary>One request in this many may take longer than the target.</summary>
+    private const int SlowOneIn = 100;
+
+    private double _writes = SharedWrites;
+    private long _requests, _slow;
+    private long _turnEndUs;
+    private long _leftUs;
+    private long _seenUs;
+    private bool _wasBusy;
+
+    /// <summary>When <see cref="Window"/> has become larger at the latest, if it was 0.</summary>
+    public long ResumeUs { get; private set; }
+
+    /// <summary>Writes at a time that the target permits; below one, the share of time with one.</summary>
+    public double Writes => _writes;
+
+    /// <summary>How fast, at this moment.</summary>
+    public WritebackPace PaceAt(long nowUs)
+    {
+        WriteboostOptions options = volume.Options;
+        bool asked = volume.IsDraining || volume.RangesPressed || options.ForceMigrate;
+        if (asked || volume.Log.IsStarved || volume.Pacer.IsHolding) return WritebackPace.Full;
+        if (!options.AllowWriteback) return WritebackPace.Rest;
+        if (!options.ModulateWriteback || volume.Pacer.IsPacing) return WritebackPace.Full;
+        if (nowUs >= volume.LastActivityUs + options.IdleUs) return WritebackPace.Full;
+        return options.WritebackThreshold > 0 && IsAboveWatermark() ? WritebackPace.Share : WritebackPace.Rest;
+    }
+
+    /// <summary>Writes that may be under way on the backing device; 0: none before <see cref="ResumeUs"/>.</summary>
+    public int Window(long nowUs)
+    {
+        WritebackPace pace = PaceAt(nowUs);
+        if (pace == WritebackPace.Full) return MostWrites;
+        ResumeUs = Math.Max(nowUs + 1, volume.LastActivityUs + volume.Options.IdleUs);
+        if (pace == WritebackPace.Rest) return 0;
+        CountTime(nowUs);
+        if (nowUs >= _turnEndUs) BeginTurn(nowUs);
+        if (_leftUs > 0) return Math.Max(1, (int)_writes);
+        ResumeUs = _turnEndUs;
+        return 0;
+    }
+
+    /// <summary>After every turn: is something under way on the backing device?</summary>
+    public void NoteBusy(long nowUs, bool busy)
+    {
+        CountTime(nowUs);
+        _wasBusy = busy;
+    }
+
+    private bool IsAboveWatermark()
+    {
+        long used = volume.Log.HeadSegment - volume.Log.DirtySegment;
+        return used * 100 >= (long)volume.Options.HighWatermark * volume.Geometry.SegmentCount;
+    }
+
+    private void CountTime(long nowUs)
+    {
+        if (_wasBusy) _leftUs -= nowUs - _seenUs;
+        _seenUs = nowUs;
+    }
+
+    // What a turn has taken too much the next ones get less, up to one turn.
+    private void BeginTurn(long nowUs)
+    {
+        Adapt(judge: nowUs - _turnEndUs < TurnUs);
+        double share = Math.Min(1, _writes) * volume.Options.WritebackThreshold / 100;
+        long debtUs = Math.Clamp(_leftUs, -TurnUs, 0);
+        _leftUs = share >= 1 ? long.MaxValue / 2 : (long)(share * TurnUs) + debtUs;
+        _turnEndUs = nowUs + TurnUs;
+    }
+
+    // Requests from before write-back ran say nothing about it.
+    private void Adapt(bool judge)
+    {
+        long requests = 0, slow = 0;
+        foreach (QueueCounters? counters in volume.Counters)
+        {
+            if (counters == null) continue;
+            requests += counters.Timed;
+            slow += counters.Slow;
+        }
+        (long newRequests, long newSlow) = (requests - _requests, slow - _slow);
+        (_requests, _slow) = (requests, slow);
+        if (volume.Options.LatencyTargetUs == 0) _writes = SharedWrites;
+        else if (!judge) return;
+        else if (newSlow * SlowOneIn > newRequests) _writes = Math.Max(FewestWrites, _writes * Cut);
+        else if (_writes < 1) _writes = Math.Min(1, _writes / Cut);
+        else _writes = Math.Min(MostWrites, _writes + Step);
+    }
+}

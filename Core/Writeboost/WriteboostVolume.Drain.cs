@@ -1,0 +1,84 @@
+using System;
+using System.Threading;
+
+namespace Weir.Core.Writeboost;
+
+/// <summary>What users ask of the caretaker, beside the drain.</summary>
+[Flags]
+internal enum CaretakerOrders
+{
+    None = 0,
+    Flush = 1,
+    Superblock = 2,
+}
+
+/// <content>
+/// Drains: everything logged up to a position goes to its backing device, in log order, as fast as that takes it. For
+/// whoever wants to let a device go, empty the cache, or hand it over. And the other orders. From any thread.
+/// </content>
+public sealed unsafe partial class WriteboostVolume
+{
+    private long _drainEnd;
+    private int _orders;
+
+    /// <summary>Nothing is dirty.</summary>
+    public bool IsDrained => !IsDraining && IsWrittenBack(Log.ReservedEnd);
+
+    /// <summary>A drain is under way.</summary>
+    public bool IsDraining => Volatile.Read(ref _drainEnd) != 0;
+
+    /// <summary>Versions of blocks that are not on their backing device yet: a drain's progress.</summary>
+    public long DirtyBlocks => Index.DirtyCount;
+
+    /// <summary>
+    /// Begins to write everything back that has been acknowledged so far; what comes later may stay. Returns the
+    /// position for <see cref="IsWrittenBack"/>. Drains that overlap become one. A volume that is not healthy makes no
+    /// progress: look at <see cref="Health"/> too.
+    /// </summary>
+    public long Drain()
+    {
+        long end = Log.ReservedEnd;
+        long old = Volatile.Read(ref _drainEnd);
+        while (old < end)
+        {
+            long seen = Interlocked.CompareExchange(ref _drainEnd, end, old);
+            if (seen == old) break;
+            old = seen;
+        }
+        WakeQueues();
+        return end;
+    }
+
+    /// <summary>Everything below <paramref name="position"/> is on its backing device, and the mark says so.</summary>
+    public bool IsWrittenBack(long position) => position <= Geometry.Position(Log.DirtySegment, 0);
+
+    /// <summary>Lets go of all drains: write-back goes on at its own pace.</summary>
+    public void CancelDrain()
+    {
+        Volatile.Write(ref _drainEnd, 0);
+        WakeQueues();
+    }
+
+    /// <summary>Makes everything acknowledged so far durable, soon (the seeds' flush_current_buffer).</summary>
+    public void FlushLog() => Give(CaretakerOrders.Flush);
+
+    /// <summary>Writes the superblock, soon (the seeds' commit_super_block).</summary>
+    public void CommitSuperblock() => Give(CaretakerOrders.Superblock);
+
+    internal CaretakerOrders TakeOrders() =>
+        Volatile.Read(ref _orders) == 0 ? CaretakerOrders.None : (CaretakerOrders)Interlocked.Exchange(ref _orders, 0);
+
+    private void Give(CaretakerOrders order)
+    {
+        Interlocked.Or(ref _orders, (int)order);
+        WakeCaretaker();
+    }
+
+    // Unless somebody wants more by now.
+    internal void EndDrain()
+    {
+        long end = Volatile.Read(ref _drainEnd);
+        if (end == 0 || !IsWrittenBack(end)) return;
+        if (Interlocked.CompareExchange(ref _drainEnd, 0, end) == end) WakeQueues();
+    }
+}
