@@ -68,6 +68,8 @@ public enum MutantId
     R12NoFlush,
     /// <summary>R12: a start overwrites the whole superblock copy while the other one is torn.</summary>
     R12WholeCopyFirst,
+    /// <summary>R13: what an absent device has in a segment is dropped with it.</summary>
+    R13NotMoved,
     /// <summary>R14: the sectors fetched for a 4 KiB-sector device are lost.</summary>
     R14FillLost,
     /// <summary>R15: the stop does not flush the log.</summary>

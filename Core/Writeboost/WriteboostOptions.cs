@@ -66,6 +66,11 @@ public sealed class WriteboostOptions
     public int RangeBudget { get; set; } = 4096;
 
     /// <summary>
+    /// Share of the cache, in percent, that dirty blocks of absent devices may take while others need room (R13).
+    /// </summary>
+    public int AbsentQuota { get; set; } = 50;
+
+    /// <summary>
     /// Check every block read from the cache device against its checksum; four bytes of RAM more per block.
     /// </summary>
     public bool VerifyReads { get; set; }

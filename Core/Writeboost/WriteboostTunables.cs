@@ -52,6 +52,9 @@ public static class WriteboostTunables
         new("barrier_deadline_ms", 1, 60_000, "milliseconds that a flush waits for company at the most; kept by any "
             + "value, as flushes start at once and share what comes meanwhile",
             () => options.BarrierDeadlineUs / UsPerMs, value => options.BarrierDeadlineUs = value * UsPerMs),
+        new("absent_quota", 0, 80, "percent of the cache that devices which are not given may hold while others need "
+            + "room",
+            () => options.AbsentQuota, Then(options, value => options.AbsentQuota = (int)value)),
         AtStart("ram_segments", 2, 1024, "segments kept in memory: what is acknowledged and may not be durable yet",
             () => options.RamSegments, value => options.RamSegments = (int)value),
         AtStart("range_budget", 16, 1 << 16, "discard and zero ranges that the log holds at a time",

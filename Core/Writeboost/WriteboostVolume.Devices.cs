@@ -25,6 +25,22 @@ public sealed unsafe partial class WriteboostVolume
         return device;
     }
 
+    /// <summary>Dirty blocks of devices that are not given.</summary>
+    internal long AbsentDirtyBlocks
+    {
+        get
+        {
+            long sum = 0;
+            foreach (BackingDevice backing in Backings.Absent) sum += Index.DirtyOf(backing.Id);
+            return sum;
+        }
+    }
+
+    // Ranges are not counted by device: any may be theirs.
+    internal bool HasAbsentData => Backings.Absent.Length > 0 && (Ranges.Entries > 0 || AbsentDirtyBlocks > 0);
+
+    internal long PresentDirtyBlocks => Index.DirtyCount - AbsentDirtyBlocks;
+
     // R12: what the scan believed must be durable before anybody is told.
     private void FlushDevices(BlockingIo io, DeviceQueue queue, IoContext context)
     {

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
@@ -17,15 +18,23 @@ internal sealed unsafe class DirectClient : IDisposable
     private readonly IVolumeQueue _queue;
 
     public DirectClient(Device cache, Device backing, WriteboostOptions options, IRamStore? ram = null)
+        : this(cache, [new BackingSpec(null, "disk", backing)], options, ram)
     {
-        Volume = WriteboostVolume.Open(
-            _io, cache, [new BackingSpec(null, "disk", backing)], ram ?? new PrivateMemoryStore(), options);
+    }
+
+    public DirectClient(
+        Device cache, IReadOnlyList<BackingSpec> backings, WriteboostOptions options, IRamStore? ram = null)
+    {
+        Volume = WriteboostVolume.Open(_io, cache, backings, ram ?? new PrivateMemoryStore(), options);
         _queue = Volume.OpenQueue(0, _io);
     }
 
     public WriteboostVolume Volume { get; }
 
     public IoContext Io => _io;
+
+    /// <summary>What requests say from now on.</summary>
+    public ushort Device { get; set; }
 
     public void Write(long offsetBytes, ReadOnlySpan<byte> data)
     {
@@ -47,6 +56,7 @@ internal sealed unsafe class DirectClient : IDisposable
         Request request = new()
         {
             Kind = kind, OffsetBytes = offsetBytes, LengthBytes = lengthBytes, Data = _memory.Pointer + within,
+            Device = Device,
         };
         _queue.Submit(&request);
         long endUs = _io.NowUs + PatienceUs;

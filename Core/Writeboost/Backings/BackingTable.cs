@@ -21,10 +21,17 @@ public sealed class BackingTable
     private const int DeviceShift = 40;
 
     private readonly BackingDevice?[] _byId = new BackingDevice?[MaxId + 1];
+    private BackingDevice[] _absent = [];
     private int _generation;
 
     /// <summary>Rises with every change.</summary>
     public int Generation => Volatile.Read(ref _generation);
+
+    /// <summary>Those that nobody has given.</summary>
+    public BackingDevice[] Absent => Volatile.Read(ref _absent);
+
+    /// <summary>How many the cache knows.</summary>
+    public int Count { get; private set; }
 
     /// <summary>The device with this number, or null.</summary>
     public BackingDevice? Find(int id) => (uint)id <= MaxId ? Volatile.Read(ref _byId[id]) : null;
@@ -73,7 +80,13 @@ public sealed class BackingTable
     }
 
     /// <summary>A device's state has changed: queues look at it in their next turn.</summary>
-    public void NoteChange() => Interlocked.Increment(ref _generation);
+    public void NoteChange()
+    {
+        List<BackingDevice> all = ToList();
+        Count = all.Count;
+        Volatile.Write(ref _absent, [.. all.FindAll(static device => device.IsAbsent)]);
+        Interlocked.Increment(ref _generation);
+    }
 
     /// <summary>The number of the device that <paramref name="key"/> lies on.</summary>
     public static int IdOf(ulong key) => (int)(key >> DeviceShift);

@@ -129,6 +129,21 @@ public sealed unsafe class BlockIndex : IDisposable
     }
 
     /// <summary>
+    /// The sectors of block <paramref name="key"/> that versions at <paramref name="position"/> or behind it have.
+    /// </summary>
+    public byte SectorsFrom(ulong key, long position)
+    {
+        uint* head = HeadOf(key);
+        if (Volatile.Read(ref *head) == None) return 0;
+        byte sectors = 0;
+        uint first = Enter(head);
+        for (uint slot = first; slot != None; slot = _nodes[slot].Next)
+            if (_nodes[slot].Is(key) && _table.PositionOf(slot) >= position) sectors |= _nodes[slot].Sectors;
+        Exit(head, first);
+        return sectors;
+    }
+
+    /// <summary>
     /// Adds the version in <paramref name="slot"/>; unlinks the versions of the block that have nothing newer to give.
     /// The highest position wins, whoever comes last (R2).
     /// </summary>

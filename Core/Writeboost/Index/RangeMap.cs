@@ -27,7 +27,7 @@ public sealed unsafe class RangeMap : IDisposable
     public RangeMap(int budget)
     {
         _budget = budget;
-        Grow(budget);
+        Grow(2 * budget);
     }
 
     /// <summary>Range entries in the log.</summary>
@@ -36,10 +36,13 @@ public sealed unsafe class RangeMap : IDisposable
     /// <summary>Bytes of its structures.</summary>
     public long BytesUsed => 2L * _capacity * sizeof(Interval);
 
-    /// <summary>Takes room for one range entry; false when the budget is full and the request must wait.</summary>
-    public bool TryTakeBudget()
+    /// <summary>
+    /// Takes room for one range entry; false when the budget is full and the request must wait. Ranges that move in the
+    /// log may be as many again, <paramref name="beyond"/> the budget: they are what gives some back.
+    /// </summary>
+    public bool TryTakeBudget(bool beyond = false)
     {
-        if (Interlocked.Increment(ref _entries) <= _budget) return true;
+        if (Interlocked.Increment(ref _entries) <= (beyond ? 2 * _budget : _budget)) return true;
         Interlocked.Decrement(ref _entries);
         return false;
     }
@@ -88,6 +91,36 @@ public sealed unsafe class RangeMap : IDisposable
         int made = Merge(low, high, new Interval { Start = key, End = key + (ulong)blocks, Position = position });
         Interlocked.Increment(ref _version);
         Replace(low, high, made);
+        Interlocked.Increment(ref _version);
+        _latch.Exit();
+    }
+
+    /// <summary>
+    /// The first interval that ends behind <paramref name="key"/> and whose position lies from <paramref name="low"/>
+    /// to below <paramref name="high"/>; it begins at <paramref name="key"/> at the earliest.
+    /// </summary>
+    public bool TryFind(ulong key, long low, long high, out ulong start, out ulong end, out long position)
+    {
+        (start, end, position) = (0, 0, 0);
+        _latch.Enter();
+        int at = FirstEndingAfter(key);
+        while (at < _count && (_intervals[at].Position < low || _intervals[at].Position >= high)) at++;
+        bool found = at < _count;
+        if (found)
+            (start, end, position) = (Math.Max(key, _intervals[at].Start), _intervals[at].End, _intervals[at].Position);
+        _latch.Exit();
+        return found;
+    }
+
+    /// <summary>Forgets the ranges of keys from <paramref name="start"/> to below <paramref name="end"/>.</summary>
+    public void RemoveBetween(ulong start, ulong end)
+    {
+        _latch.Enter();
+        Interlocked.Increment(ref _version);
+        int kept = 0;
+        for (int i = 0; i < _count; i++)
+            if (_intervals[i].End <= start || _intervals[i].Start >= end) _intervals[kept++] = _intervals[i];
+        Volatile.Write(ref _count, kept);
         Interlocked.Increment(ref _version);
         _latch.Exit();
     }

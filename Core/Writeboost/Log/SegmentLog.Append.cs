@@ -8,12 +8,15 @@ public sealed unsafe partial class SegmentLog
 {
     /// <summary>
     /// Takes up to <paramref name="wanted"/> slots, opening the next segment when needed. False: no segment or no RAM
-    /// segment is free; the request waits, and is woken when there is one.
+    /// segment is free; the request waits, and is woken when there is one. Only <paramref name="urgent"/> work, which
+    /// frees more than it takes, may have the reserve.
     /// </summary>
-    public bool TryReserve(int wanted, LogPort port, out Reservation reservation)
+    public bool TryReserve(int wanted, LogPort port, out Reservation reservation, bool urgent = false)
     {
+        reservation = default;
+        if (!urgent && IsInReserve()) return false;
         while (!_cursor.TryReserve(wanted, _geometry, out reservation))
-            if (!TryOpenNext(port)) return false;
+            if (!TryOpenNext(port, urgent)) return false;
         return true;
     }
 

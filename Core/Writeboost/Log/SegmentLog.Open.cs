@@ -16,7 +16,15 @@ public sealed unsafe partial class SegmentLog
     private long _releaseSegment;    // under _release: oldest segment that may still be in RAM
     private long _tailSegment;       // written by the reclaimer only
     private long _dirtySegment;      // written by write-back only
+    private int _reservedSegments;   // written by write-back only
     private int _starved;            // writers wait for a free segment: write-back must hurry
+
+    /// <summary>Segments that writers leave free: write-back may need them to make more free.</summary>
+    public int ReservedSegments
+    {
+        get => Volatile.Read(ref _reservedSegments);
+        set => Volatile.Write(ref _reservedSegments, value);
+    }
 
     /// <summary>Writers wait until write-back frees a segment.</summary>
     public bool IsStarved => Volatile.Read(ref _starved) != 0;
@@ -25,10 +33,10 @@ public sealed unsafe partial class SegmentLog
     /// Opens the segment after the full one. True when a segment is open, whoever opened it. Reuse is safe: the tail
     /// has moved beyond the old contents only after R8's steps.
     /// </summary>
-    public bool TryOpenNext(LogPort port)
+    public bool TryOpenNext(LogPort port, bool urgent = false)
     {
         _open.Enter();
-        bool opened = OpenNext(out long segment, out bool ramShort);
+        bool opened = OpenNext(urgent, out long segment, out bool ramShort);
         bool starves = !opened && !ramShort && Interlocked.Exchange(ref _starved, 1) == 0;
         _open.Exit();
         if (starves) _wakeQueues();
@@ -56,13 +64,34 @@ public sealed unsafe partial class SegmentLog
         _wakeQueues();
     }
 
-    private bool OpenNext(out long segment, out bool ramShort)
+    // The open segment belongs to the reserve: only urgent work goes on.
+    private bool IsInReserve()
+    {
+        if (!IsReserveOpen) return false;
+        _open.Enter();
+        bool still = IsReserveOpen;
+        bool starves = still && Interlocked.Exchange(ref _starved, 1) == 0;
+        _open.Exit();
+        if (starves) _wakeQueues();
+        return still;
+    }
+
+    private bool IsReserveOpen
+    {
+        get
+        {
+            int reserved = ReservedSegments;
+            return reserved != 0 && HeadSegment - TailSegment >= Geometry.SegmentCount - reserved;
+        }
+    }
+
+    private bool OpenNext(bool urgent, out long segment, out bool ramShort)
     {
         long word = _cursor.Load();
         segment = SegmentCursor.SegmentOf(word) + 1;
         ramShort = false;
         if (SegmentCursor.NextOf(word) <= Geometry.SlotsPerSegment) return true;
-        if (segment - TailSegment >= Geometry.SegmentCount) return false;
+        if (segment - TailSegment >= Geometry.SegmentCount - (urgent ? 0 : ReservedSegments)) return false;
         ramShort = _freeCount <= Ram.Count / 2;
         if (_freeCount == 0) return false;
         int ram = _free[--_freeCount];

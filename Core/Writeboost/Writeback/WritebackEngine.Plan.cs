@@ -104,8 +104,9 @@ public sealed unsafe partial class WritebackEngine
         switch (entry.Kind)
         {
             case EntryKind.Data:
-                return PlanData(entry, place);
+                return (!_volume.Backings.IsAbsent(entry.Key) || MayMove(place)) && PlanData(entry, place);
             case EntryKind.Zeroes or EntryKind.Discard:
+                if (_volume.Backings.IsAbsent(entry.Key) && !MayMove(place)) return false;
                 _batch.AddRange(entry);
                 return true;
             default:

@@ -40,6 +40,7 @@ public sealed unsafe partial class WritebackEngine
 
     private void SubmitRange(in DirtyRange range)
     {
+        if (_volume.Backings.IsAbsent(range.Key)) return;
         IoOp* op = Acquire(range.Kind == EntryKind.Discard ? IoKind.Discard : IoKind.WriteZeroes);
         op->Step = RangeStep;
         op->UserInt = 1;
@@ -53,7 +54,7 @@ public sealed unsafe partial class WritebackEngine
     private void SubmitFill(int index)
     {
         ulong key = _batch.Blocks[index].Key;
-        bool whole = _batch.Blocks[index].Sectors == SectorMask.Full;
+        bool whole = _batch.Blocks[index].Sectors == SectorMask.Full || _volume.Backings.IsAbsent(key);
         if (whole || _volume.Backings.Of(key).Device.LogicalBlockBytes <= Geometry.SectorBytes) return;
         int vectors = _vectors.Take();
         IoOp* op = Acquire(IoKind.Read);
@@ -76,6 +77,8 @@ public sealed unsafe partial class WritebackEngine
 
     private void SubmitBlocks()
     {
+        while (_cursor < _batch.BlockCount && _volume.Backings.IsAbsent(_batch.Blocks[_cursor].Key)) _cursor++;
+        if (_cursor == _batch.BlockCount) return;
         int vectors = _vectors.Take();
         VectorList list = new(_vectors.At(vectors));
         long start = -1, end = -1;
@@ -128,7 +131,7 @@ public sealed unsafe partial class WritebackEngine
     private void FlushDeviceOf(ulong key)
     {
         int id = BackingTable.IdOf(key);
-        if (_flushed[id] || !_volume.Backings.Of(key).Device.CanFlush) return;
+        if (_flushed[id] || _volume.Backings.IsAbsent(key) || !_volume.Backings.Of(key).Device.CanFlush) return;
         _flushed[id] = true;
         Submit(Acquire(IoKind.Flush), _backings[id]);
     }

@@ -67,6 +67,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         Zero,
         Fill,
         Write,
+        Move,
         Flush,
         AwaitDurable,
         Mark,
@@ -85,6 +86,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         Phase.Pause => _resumeUs,
         Phase.Plan or Phase.Clean => 0,
         _ when IsListPhase && _outstanding == 0 => _governor.ResumeUs,
+        Phase.Move => _moveWaits ? long.MaxValue : 0,
         _ => long.MaxValue,
     };
 
@@ -154,8 +156,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         get
         {
-            if (_log.DirtySegment >= _log.HeadSegment || _volume.Health.State != VolumeState.Healthy)
-                return long.MaxValue;
+            if (_log.DirtySegment >= _log.HeadSegment || _volume.Health.State != VolumeState.Healthy
+                || IsHeld()) return long.MaxValue;
             bool wanted = _volume.Options.AllowWriteback || _volume.Pacer.IsHolding;
             return wanted ? Math.Max(_governor.ResumeUs, _resumeUs) : long.MaxValue;
         }
@@ -190,7 +192,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             case Phase.Plan: return PlanMore();
             case Phase.Zero: return EndList(Phase.Fill);
             case Phase.Fill: return EndList(Phase.Write);
-            case Phase.Write: return EndList(Phase.Flush) && StartFlush();
+            case Phase.Write: return EndList(Phase.Move) && StartMove();
+            case Phase.Move: return MoveMore();
             case Phase.Flush: return StartAwaitDurable();
             case Phase.AwaitDurable: return _log.Durable >= _durableBefore && StartMark();
             case Phase.Mark: return !_superblocks.IsBusy && EndMark();
@@ -229,9 +232,9 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _volume.EndDrain();
         bool relieve = _volume.IsDraining || _volume.RangesPressed;
         bool isNothing = _log.HeadSegment <= _log.DirtySegment && !relieve && !_log.IsStarved;
-        if (isNothing || _governor.Window(nowUs) == 0) return false;
+        if (isNothing || IsHeld() || _governor.Window(nowUs) == 0) return false;
         int count = 0;
-        int most = MostSegments();
+        int most = MostSegmentsNow(MostSegments());
         while (count < most && _log.Geometry.Position(_log.DirtySegment + count + 1, 0) <= _log.Durable
             && _log.DirtySegment + count <= _log.HeadSegment) count++;
         if (Mutant.Is(MutantId.R7Undurable))

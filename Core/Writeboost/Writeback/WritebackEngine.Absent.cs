@@ -1,0 +1,223 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
+
+namespace Weir.Core.Writeboost.Writeback;
+
+/// <content>
+/// Blocks and ranges of absent devices (R13) are not written back but moved forward in the log, and durable there
+/// before the mark passes the place they come from. Only what still counts moves: what is logged behind the batch is
+/// newer, and so is not overtaken. Nobody writes to an absent device meanwhile, and none is attached while a batch is
+/// under way.
+/// </content>
+public sealed unsafe partial class WritebackEngine
+{
+    /// <summary>Blocks looked at in one turn while moving; some tens of microseconds.</summary>
+    private const int MovesPerTurn = 64, RangeBlocksPerTurn = 4096;
+
+    /// <summary>Segments: what one segment's entries fill, wherever they begin.</summary>
+    private const int ReservedForMoves = 2;
+
+    private ulong _moveKey;
+    private long _holdSegment = long.MaxValue;
+    private bool _hasMoved;
+    private bool _moveWaits;
+    private int _moveRecord;
+
+    // Moving costs log space and gains none: not for idle time's sake, nor when nothing else is there to be written.
+    private bool IsRoomWanted =>
+        _log.IsStarved || _volume.RangesPressed || _volume.IsDraining || _volume.Pacer.IsHolding
+        || (_volume.PresentDirtyBlocks > 0 && (_volume.Options.ForceMigrate || IsAboveWatermark));
+
+    private bool IsAboveWatermark => (_log.HeadSegment - _log.DirtySegment) * 100
+        >= (long)_volume.Options.HighWatermark * _log.Geometry.SegmentCount;
+
+    // While absent devices have data in the log, batches are small: what they move must find room.
+    private int MostSegmentsNow(int most)
+    {
+        if (!_volume.HasAbsentData) return most;
+        long held = IsRoomWanted || _holdSegment <= _log.DirtySegment ? most : _holdSegment - _log.DirtySegment;
+        return (int)Math.Min(held, Math.Min(most, AbsentBatch));
+    }
+
+    private int AbsentBatch => Math.Clamp(Math.Min(_log.Geometry.SegmentCount / 16, (int)_log.FreeSegments - 1), 1, 4);
+
+    // Whether a batch may begin: segments from the hold on have data of absent devices and wait until room is wanted.
+    private bool IsHeld()
+    {
+        // Any of several devices may be absent in the next life: its data needs room to move then.
+        _log.ReservedSegments = _volume.Backings.Count > 1 ? ReservedForMoves : 0;
+        return _volume.HasAbsentData && _holdSegment <= _log.DirtySegment && !IsRoomWanted;
+    }
+
+    // The plan has met an absent device's entry. False: the batch ends here for now.
+    private bool MayMove(int place)
+    {
+        if (IsRoomWanted) return true;
+        _holdSegment = _log.Geometry.SegmentOf(_batch.PositionOf(place));
+        _phase = Phase.Idle;
+        return false;
+    }
+
+    private bool StartMove()
+    {
+        _phase = Phase.Move;
+        _holdSegment = long.MaxValue;
+        _cursor = 0;
+        _moveKey = 0;
+        _hasMoved = false;
+        if (!_volume.HasAbsentData || Mutant.Is(MutantId.R13NotMoved)) return EndMove();
+        long most = _log.Geometry.SlotCount * _volume.Options.AbsentQuota / 100;
+        if (_volume.AbsentDirtyBlocks > most)
+            return GetStuck($"devices that are not given hold {_volume.AbsentDirtyBlocks} dirty blocks, more than the "
+                + $"{most} that absent_quota lets them keep while others need room");
+        return true;
+    }
+
+    // Ranges first: a newer block of this batch over one of them comes behind it.
+    private bool MoveMore()
+    {
+        _moveWaits = false;
+        for (int left = MovesPerTurn; left > 0; left--)
+        {
+            if (_moveKey != ulong.MaxValue)
+            {
+                if (!MoveRange()) return false;
+            }
+            else if (_cursor == _batch.BlockCount)
+            {
+                return EndMove();
+            }
+            else if (!MoveBlock(_batch.Blocks[_cursor]))
+            {
+                return false;
+            }
+            else
+            {
+                _cursor++;
+            }
+        }
+        return false;
+    }
+
+    private bool EndMove()
+    {
+        if (_hasMoved) _durableBefore = _log.ReservedEnd;
+        _cursor = 0;
+        _phase = Phase.Flush;
+        return StartFlush();
+    }
+
+    private long BatchEnd => _log.Geometry.Position(_batch.First + _batch.Count, 0);
+
+    private bool MoveBlock(in DirtyBlock block)
+    {
+        if (!_volume.Backings.IsAbsent(block.Key) || _volume.Ranges.PositionOver(block.Key) >= BatchEnd) return true;
+        byte sectors = (byte)(block.Sectors & ~_volume.Index.SectorsFrom(block.Key, BatchEnd));
+        return sectors == 0 || TryMove(block.Key, sectors, _batch.Data(block.Place));
+    }
+
+    // A part of a range that still counts, up to the next block with something newer.
+    private bool MoveRange()
+    {
+        long first = _log.Geometry.Position(_batch.First, 0);
+        if (!_volume.Ranges.TryFind(_moveKey, first, BatchEnd, out ulong start, out ulong end, out long position))
+        {
+            _moveKey = ulong.MaxValue;
+            return true;
+        }
+        if (!_volume.Backings.IsAbsent(start))
+        {
+            _moveKey = end;
+            return true;
+        }
+        ulong last = Math.Min(end, start + RangeBlocksPerTurn);
+        ulong at = start;
+        while (at < last && _volume.Index.SectorsFrom(at, position) == 0) at++;
+        if (at == start) return MoveEdge(start, position);
+        // The run may go on: a range as long as the device shall not become thousands.
+        while (at == last && at < end && last - start < uint.MaxValue - RangeBlocksPerTurn)
+        {
+            last = Math.Min(end, last + RangeBlocksPerTurn);
+            while (at < last && _volume.Index.SectorsFrom(at, position) == 0) at++;
+        }
+        if (!TryMoveRange(start, (uint)(at - start))) return false;
+        _moveKey = at;
+        return true;
+    }
+
+    // A block of the range with something newer: the rest of its sectors is zero.
+    private bool MoveEdge(ulong key, long position)
+    {
+        byte sectors = (byte)~_volume.Index.SectorsFrom(key, position);
+        if (sectors != 0 && !TryMove(key, sectors, null)) return false;
+        _moveKey = key + 1;
+        return true;
+    }
+
+    private bool TryMoveRange(ulong key, uint blocks)
+    {
+        if (!_volume.Ranges.TryTakeBudget(beyond: true))
+            return GetStuck("devices that are not given hold more discarded and zeroed ranges than the log can move");
+        if (!TryAppend(out int ram, out long segment, out int slot))
+        {
+            _volume.Ranges.ReturnBudget(1);
+            return false;
+        }
+        new Span<byte>(_log.Ram.Data(ram, slot), Geometry.BlockBytes).Clear();
+        Publish(ram, segment, slot, LogEntry.ForRange(key, blocks, EntryKind.Zeroes));
+        return true;
+    }
+
+    private bool TryMove(ulong key, byte sectors, byte* data)
+    {
+        if (!TryAppend(out int ram, out long segment, out int slot)) return false;
+        byte* target = _log.Ram.Data(ram, slot);
+        if (data == null) new Span<byte>(target, Geometry.BlockBytes).Clear();
+        else Buffer.MemoryCopy(data, target, Geometry.BlockBytes, Geometry.BlockBytes);
+        Publish(ram, segment, slot, LogEntry.ForData(key, sectors, BlockSum.Compute(target)));
+        return true;
+    }
+
+    // One slot, which the caller publishes at once.
+    private bool TryAppend(out int ram, out long segment, out int slot)
+    {
+        while (_log.TryReserve(1, _port, out Reservation taken, urgent: true))
+        {
+            ram = _log.RamOf(taken.Segment);
+            (segment, slot) = (taken.Segment, -1);
+            int end = Math.Min(taken.First + taken.Count, _log.Geometry.SlotsPerSegment + 1);
+            for (int at = taken.First; at < end; at++)
+            {
+                if ((at & (_log.Geometry.BoundarySlots - 1)) == 0)
+                    _log.CloseRecord(_port, ram, _log.RecordOf(taken, at - 1), at);
+                else (slot, _moveRecord) = (at, _log.RecordOf(taken, at));
+            }
+            if (slot >= 0) return true;
+        }
+        (ram, segment, slot) = (0, 0, 0);
+        _moveWaits = true;
+        // Only of a cache that was full when its layout's own program let it go.
+        bool isFull = _log.FreeSegments == 0 && _log.TailSegment >= _log.DirtySegment;
+        return isFull && GetStuck("no room is left to move what the log holds for devices that are not given");
+    }
+
+    private void Publish(int ram, long segment, int slot, in LogEntry entry)
+    {
+        *_log.Ram.Entry(ram, slot) = entry;
+        _log.Ram.Publish(ram, slot, segment);
+        long position = _log.Geometry.Position(segment, slot);
+        if (entry.Kind == EntryKind.Data)
+        {
+            _volume.Index.Insert(entry.Key, _log.Geometry.PhysicalSlot(position), entry.Sectors, entry.Value);
+        }
+        else
+        {
+            _log.Table.CountRange(_log.Geometry.Physical(segment));
+            _volume.Ranges.Insert(entry.Key, entry.Value, position);
+        }
+        _log.CountFilled(_port, ram, _moveRecord, 1);
+        _hasMoved = true;
+    }
+}

@@ -1,0 +1,178 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Base;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
+using Xunit;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>Several backing devices over one cache, absent ones among them (R13), against a model of each.</summary>
+public sealed unsafe class SeveralDevicesTests : IDisposable
+{
+    private const int SegmentBytes = 128 << 10, Sector = 512;
+    private readonly RamDevice _cache = new(6 << 20), _first = new(2 << 20), _second = new((2 << 20) + 4096 + 512);
+    private readonly byte[] _firstModel = new byte[2 << 20], _secondModel = new byte[(2 << 20) + 4096 + 512];
+    private Prng _random = new(4711);
+
+    public SeveralDevicesTests()
+    {
+        using RingContext io = new();
+        WriteboostFormat.Format(io, _cache, Layout.Native, SegmentBytes, Guid.NewGuid);
+    }
+
+    public void Dispose()
+    {
+        _cache.Dispose();
+        _first.Dispose();
+        _second.Dispose();
+    }
+
+    [Fact]
+    public void EachHasItsOwnBlocks()
+    {
+        using DirectClient client = Open(First, Second);
+        for (int i = 0; i < 400; i++) Change(client, i % 2);
+        Verify(client, 0, _firstModel);
+        Verify(client, 1, _secondModel);
+        client.DrainAll();
+        client.Stop();
+        Assert.Equal(_firstModel, Content(_first));
+        Assert.Equal(_secondModel, Content(_second));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void WhatAnAbsentDeviceHasInTheLogMovesOnAndIsThereWhenItReturns(bool orderly)
+    {
+        using (DirectClient client = Open(First, Second))
+        {
+            for (int i = 0; i < 300; i++) Change(client, i % 3 == 0 ? 0 : 1);
+            client.Flush();
+            if (orderly) client.Stop();
+        }
+        for (int life = 0; life < 3; life++)
+        {
+            using DirectClient client = Open(First);
+            // The log goes round several times.
+            for (int i = 0; i < 1500; i++) Change(client, 0);
+            Verify(client, 0, _firstModel);
+            client.Flush();
+            if (orderly) client.Stop();
+        }
+        using DirectClient last = Open(Second, First);
+        Verify(last, 0, _firstModel);
+        Verify(last, 1, _secondModel);
+        last.DrainAll();
+        last.Stop();
+        Assert.Equal(_firstModel, Content(_first));
+        Assert.Equal(_secondModel, Content(_second));
+    }
+
+    [Fact]
+    public void MoreThanTheQuotaOfAnAbsentDeviceStopsWritersAndIsKept()
+    {
+        using (DirectClient client = Open(First, Second))
+        {
+            for (int i = 0; i < 300; i++) Change(client, 1);
+            client.Stop();
+        }
+        using (DirectClient client = Open(options => options.AbsentQuota = 1, First))
+        {
+            int result = 0;
+            for (int i = 0; i < 4000 && result == 0; i++)
+                result = client.Run(RequestKind.Write, _random.Below(500) * 4096L, 4096);
+            Assert.Equal(-5, result);
+            Assert.Equal(VolumeState.ReadOnly, client.Volume.Health.State);
+            Assert.Contains("absent_quota", client.Volume.Health.Reason);
+            client.Stop();
+        }
+        using DirectClient last = Open(First, Second);
+        Verify(last, 1, _secondModel);
+    }
+
+    [Fact]
+    public void ADeviceIsKnownByNameIdentityAndSize()
+    {
+        using (DirectClient client = Open(First, Second)) client.Stop();
+        Refused("belongs to another backing device", new BackingSpec(null, "a", _second));
+        Refused("is device 1 of the cache, not 7", new BackingSpec(7, "a", _first));
+        Refused("given twice", First, new BackingSpec(null, "x", _first));
+        Refused("two backing devices have the name 'a'", First, new BackingSpec(null, "a", _second));
+        using RamDevice small = new(1 << 20);
+        Refused("truncated?", new BackingSpec(null, "b", small));
+        using RamDevice third = new(3 << 20);
+        Refused("would both be device 2", Second, new BackingSpec(2, "c", third));
+        // Under another name it is still the same device.
+        using (DirectClient client = Open(new BackingSpec(null, "renamed", _first))) client.Stop();
+        using (DirectClient client = Open(options => options.Rebind = true, new BackingSpec(null, "b", third)))
+            client.Stop();
+    }
+
+    private BackingSpec First => new(null, "a", _first);
+
+    private BackingSpec Second => new(null, "b", _second);
+
+    private void Refused(string words, params BackingSpec[] specs)
+    {
+        UserErrorException error = Assert.Throws<UserErrorException>(() => Open(specs));
+        Assert.Contains(words, error.Message);
+    }
+
+    private DirectClient Open(params BackingSpec[] specs) => Open(static _ => { }, specs);
+
+    private DirectClient Open(Action<WriteboostOptions> set, params IReadOnlyList<BackingSpec> specs)
+    {
+        WriteboostOptions options = new() { RamSegments = 4, RangeBudget = 32, IdleUs = 500, SyncIntervalUs = 2000 };
+        set(options);
+        return new DirectClient(_cache, specs, options);
+    }
+
+    // A write of some sectors, or zeroes over some blocks.
+    private void Change(DirectClient client, int device)
+    {
+        client.Device = (ushort)device;
+        byte[] model = device == 0 ? _firstModel : _secondModel;
+        int sectors = model.Length / Sector;
+        if (_random.Chance(10))
+        {
+            int first = _random.Below(sectors);
+            int count = 1 + _random.Below(Math.Min(600, sectors - first));
+            RequestKind kind = _random.Chance(50) ? RequestKind.Discard : RequestKind.WriteZeroes;
+            Assert.Equal(0, client.Run(kind, first * (long)Sector, count * (long)Sector));
+            Array.Clear(model, first * Sector, count * Sector);
+            return;
+        }
+        int start = _random.Below(sectors);
+        int length = 1 + _random.Below(Math.Min(_random.Chance(30) ? 64 : 8, sectors - start));
+        byte[] data = new byte[length * Sector];
+        for (int i = 0; i < data.Length; i += 8) BitConverter.TryWriteBytes(data.AsSpan(i), _random.Next());
+        client.Write(start * (long)Sector, data);
+        data.CopyTo(model, start * Sector);
+    }
+
+    private static void Verify(DirectClient client, int device, byte[] model)
+    {
+        client.Device = (ushort)device;
+        for (int at = 0; at < model.Length; at += 64 << 10)
+        {
+            int length = Math.Min(64 << 10, model.Length - at);
+            Assert.True(client.Read(at, length).AsSpan().SequenceEqual(model.AsSpan(at, length)), $"{device} at {at}");
+        }
+    }
+
+    private static byte[] Content(RamDevice device)
+    {
+        using RingContext io = new();
+        BlockingIo blocking = new(io);
+        byte[] content = new byte[device.SizeBytes];
+        fixed (byte* target = content)
+            blocking.Start(device.OpenQueue(io), IoKind.Read, 0, target, content.Length);
+        Assert.Equal(0, blocking.Wait());
+        return content;
+    }
+}
