@@ -48,6 +48,10 @@ public enum MutantId
     R6SuperblockNotRewritten,
     /// <summary>R6: a start trusts records that no successful flush is known to cover.</summary>
     R6UnprovenTrusted,
+    /// <summary>R6: whoever sealed a record does not look again whether another became complete meanwhile.</summary>
+    R6SealNotRechecked,
+    /// <summary>R6: a queue that sleeps is not woken when something is durable.</summary>
+    R6WakeLost,
     /// <summary>R7: write-back takes records beyond D.</summary>
     R7Undurable,
     /// <summary>R7: a version is skipped for a successor that is not durable.</summary>
@@ -109,9 +113,13 @@ public static class Mutant
 
     /// <summary>
     /// A place where the simulation may crash although no device operation is near: between two stores to memory that
-    /// outlives the process.
+    /// outlives the process. Another thread may run there too.
     /// </summary>
-    public static void Point() => t_point?.Invoke();
+    public static void Point()
+    {
+        t_point?.Invoke();
+        Interleaving.Step();
+    }
 #else
     /// <summary>Always false: the product has no mutants.</summary>
     public static bool Is(MutantId id) => false;

@@ -18,7 +18,8 @@ public struct SpinLatch
     {
         if (TryEnter()) return;
         SpinWait spin = default;
-        while (!TryEnter()) spin.SpinOnce(sleep1Threshold: -1);
+        while (!TryEnter())
+            if (!Interleaving.Yield()) spin.SpinOnce(sleep1Threshold: -1);
     }
 
     /// <summary>Leaves. A full fence: what the holder reads next is read after the latch is free.</summary>

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using Weir.Core.Io;
 
@@ -13,6 +14,11 @@ public sealed unsafe class SimClient : IDisposable
     private const int Slots = 32;
     private const int SlotBytes = (256 << 10) + 8192;
     private const int TurnsUntilStuck = 400_000;
+    private const int BeginStop = -1, Call = -2;
+
+    /// <summary>A queue that stops looks again after so long, as its thread does.</summary>
+    private const long StopTurnUs = 1000;
+
     private readonly SimWorld _world;
     private readonly History _history;
     private readonly SimContext[] _contexts;
@@ -21,6 +27,10 @@ public sealed unsafe class SimClient : IDisposable
     private readonly byte* _memory;
     private readonly SlotState[] _state = new SlotState[Slots];
     private readonly int _faultsBefore;
+    private readonly Queue<int>[] _inboxes;
+    private readonly SimThreads? _threads;
+    private Action? _call;
+    private bool _stopping;
 
     private struct SlotState
     {
@@ -39,7 +49,34 @@ public sealed unsafe class SimClient : IDisposable
         _requests = (Request*)NativeMemory.AllocZeroed(Slots, (nuint)sizeof(Request));
         _memory = (byte*)SimMemory.Rent(Slots * (long)SlotBytes, clear: false);
         _queues = new IVolumeQueue[contexts.Length];
-        for (int i = 0; i < _queues.Length; i++) _queues[i] = volume.OpenQueue(i, contexts[i]);
+        _inboxes = new Queue<int>[contexts.Length];
+        for (int i = 0; i < _queues.Length; i++) _inboxes[i] = new Queue<int>();
+        if (contexts.Length > 1) _threads = new SimThreads(world);
+        try
+        {
+            OpenQueues(volume);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    private void OpenQueues(IVolume volume)
+    {
+        if (_threads == null)
+        {
+            _queues[0] = volume.OpenQueue(0, _contexts[0]);
+            return;
+        }
+        for (int i = 0; i < _queues.Length; i++)
+        {
+            int index = i;
+            _threads.Add(
+                _contexts[i], () => _queues[index] = volume.OpenQueue(index, _contexts[index]), () => TurnQueue(index));
+        }
+        while (Array.Exists(_queues, q => q == null)) Turn(true, long.MaxValue);
     }
 
     /// <summary>Requests under way.</summary>
@@ -98,30 +135,88 @@ public sealed unsafe class SimClient : IDisposable
         for (int turns = 0; _world.NowUs < until && turns < 5_000; turns++) Turn(true, until);
     }
 
-    /// <summary>One turn of every queue's loop; sleeps only when no queue has anything to do.</summary>
+    /// <summary>
+    /// Lets one queue that has something to do run, a turn or part of one. When none has, and <paramref name="wait"/>,
+    /// time passes until one has, or until <paramref name="limitUs"/>.
+    /// </summary>
     public void Turn(bool wait, long limitUs)
     {
-        bool busy = false;
-        for (int i = 0; i < _queues.Length; i++)
+        long nextUs;
+        if (_threads != null)
         {
-            _queues[i].Poll(_world.NowUs);
-            _contexts[i].RunCompletions();
-            Reap(_queues[i]);
-            bool pending = _contexts[i].PendingCount > 0;
-            _contexts[i].Pump(wait && pending && !_contexts[i].HasCompletions, _world.NowUs);
-            busy |= pending | _contexts[i].RunCompletions() > 0;
-            Reap(_queues[i]);
+            if (_threads.RunOne(out nextUs)) return;
         }
-        if (!wait || busy) return;
-        foreach (IVolumeQueue q in _queues) limitUs = Math.Min(limitUs, q.DeadlineUs);
-        _contexts[0].Pump(true, limitUs);
+        else
+        {
+            nextUs = DeadlineUs(0);
+            if (_contexts[0].IsAwake || nextUs <= _world.NowUs)
+            {
+                TurnQueue(0);
+                return;
+            }
+        }
+        if (wait) PassTime(nextUs, limitUs);
+    }
+
+    /// <summary>One turn of a queue's loop, in the order of the product's, on the queue's thread.</summary>
+    private void TurnQueue(int index)
+    {
+        (SimContext context, IVolumeQueue queue) = (_contexts[index], _queues[index]);
+        context.Pump(!context.HasCompletions && _inboxes[index].Count == 0, DeadlineUs(index));
+        context.RunCompletions();
+        while (_inboxes[index].TryDequeue(out int what)) Take(queue, what);
+        queue.Poll(_world.NowUs);
+        Reap(queue);
+        // Its thread ends here, and the context with it.
+        context.IsClosed = queue.StopResult != 0;
+        _threads?.EndTurn();
+    }
+
+    private void Take(IVolumeQueue queue, int what)
+    {
+        if (what == BeginStop) queue.BeginStop();
+        else if (what == Call) _call!();
+        else queue.Submit(&_requests[what]);
+    }
+
+    private long DeadlineUs(int index)
+    {
+        if (_contexts[index].IsClosed) return long.MaxValue;
+        long deadlineUs = _queues[index].DeadlineUs;
+        return _stopping ? Math.Min(deadlineUs, _world.NowUs + StopTurnUs) : deadlineUs;
+    }
+
+    private void Post(int index, int what)
+    {
+        _inboxes[index].Enqueue(what);
+        _contexts[index].Wake();
+    }
+
+    /// <summary>Every queue sleeps, no device works: whoever waits now waits for a timer, or for ever.</summary>
+    private void PassTime(long nextUs, long limitUs)
+    {
+        if (Outstanding > 0 && !_stopping && !MayFail) CheckNobodyForgotten();
+        long untilUs = Math.Min(nextUs, limitUs);
+        if (untilUs == long.MaxValue) throw new SimStuckException($"{Outstanding} requests wait for nothing");
+        _world.Advance(Math.Clamp(untilUs - _world.NowUs, 1, 1_000_000));
+    }
+
+    /// <summary>Reads and flushes wait for devices only; changes may wait for room, which write-back makes.</summary>
+    private void CheckNobodyForgotten()
+    {
+        for (int i = 0; i < Slots; i++)
+        {
+            if (!_state[i].Busy || _requests[i].Kind is not (RequestKind.Read or RequestKind.Flush)) continue;
+            throw new SimStuckException($"a {_requests[i].Kind} waits for a timer: a wake-up was lost");
+        }
     }
 
     /// <summary>Drains, as a frontend does, and stops (R15). The worst result of all queues: 1 is good.</summary>
     public int Stop()
     {
         Drain();
-        foreach (IVolumeQueue q in _queues) q.BeginStop();
+        _stopping = true;
+        for (int i = 0; i < _queues.Length; i++) Post(i, BeginStop);
         for (int turns = 0; turns < TurnsUntilStuck; turns++)
         {
             int worst = 1;
@@ -138,8 +233,12 @@ public sealed unsafe class SimClient : IDisposable
     /// </summary>
     public void CheckBlockStatus(long offsetBytes, long lengthBytes, ulong[] image)
     {
-        Span<Extent> extents = stackalloc Extent[16];
-        int count = _queues[0].BlockStatus(0, offsetBytes, lengthBytes, extents);
+        var extents = new Extent[16];
+        int count = 0;
+        bool called = false;
+        _call = () => (called, count) = (true, _queues[0].BlockStatus(0, offsetBytes, lengthBytes, extents));
+        Post(0, Call);
+        while (!called) Turn(true, long.MaxValue);
         if (count < 1) throw new SimViolationException("block status returned no extent");
         long at = offsetBytes;
         for (int i = 0; i < count; i++)
@@ -153,8 +252,10 @@ public sealed unsafe class SimClient : IDisposable
         }
     }
 
+    /// <summary>Ends the queues' threads where they stand, before anything of the volume goes.</summary>
     public void Dispose()
     {
+        _threads?.Dispose();
         NativeMemory.Free(_requests);
         SimMemory.Return((nint)_memory);
     }
@@ -185,7 +286,7 @@ public sealed unsafe class SimClient : IDisposable
         _state[slot] = new SlotState { Busy = true, Write = write, Submitted = now, Image = image };
         Outstanding++;
         _world.Note(SimEvent.ClientSubmit, write, plan.OffsetBytes / 512, plan.LengthBytes / 512, Text(r));
-        _queues[_world.Random.Below(_queues.Length)].Submit(r);
+        Post(_world.Random.Below(_queues.Length), slot);
     }
 
     private int Record(in PlannedRequest plan, Request* r, byte* memory)

@@ -83,7 +83,7 @@ public sealed class SimConfig
     public void Retune()
     {
         RamSegments = _tuning.Between(2, SegmentBytes > 1 << 20 ? 4 : 8);
-        Queues = _tuning.Chance(75) ? 1 : 2;
+        Queues = _tuning.Below(10) switch { < 6 => 1, < 9 => 2, _ => 3 };
         IdleUs = _tuning.Chance(50) ? 200_000 : _tuning.Between(100, 20_000);
         SyncIntervalUs = _tuning.Below(10) switch
         {

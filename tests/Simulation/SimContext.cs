@@ -16,6 +16,7 @@ public sealed unsafe class SimContext(SimWorld world) : IoContext
     private const int IdlePumpsUntilStuck = 100_000;
     private readonly List<Pending> _pending = [];
     private int _idlePumps;
+    private bool _woken;
 
     private struct Pending
     {
@@ -30,9 +31,20 @@ public sealed unsafe class SimContext(SimWorld world) : IoContext
     /// <summary>Operations that have not completed.</summary>
     public int PendingCount => _pending.Count;
 
-    /// <summary>Nothing: the simulation turns every loop anyway.</summary>
+    /// <summary>The other queues' threads, if this one is not alone.</summary>
+    internal SimThreads? Threads { get; set; }
+
+    /// <summary>It would not sleep now: something is under way, done, or it was woken.</summary>
+    public bool IsAwake => _woken || _pending.Count > 0 || HasCompletions;
+
+    /// <summary>Its thread has ended: the real one's memory would be gone.</summary>
+    public bool IsClosed { get; set; }
+
+    /// <summary>The next sleep ends at once.</summary>
     public override void Wake()
     {
+        if (IsClosed) throw new SimViolationException("a context that is gone was woken");
+        _woken = true;
     }
 
     /// <summary>Takes an operation; <see cref="SimDevice"/> has checked it.</summary>
@@ -45,9 +57,12 @@ public sealed unsafe class SimContext(SimWorld world) : IoContext
     public override void Pump(bool wait, long deadlineUs)
     {
         if (world.Crashed) throw new SimCrashException();
+        if (wait && Threads != null) Threads.Sleep(deadlineUs);
+        bool woken = _woken;
+        _woken = false;
         if (_pending.Count == 0)
         {
-            if (wait && !HasCompletions && world.PendingCount == 0) SleepUntil(deadlineUs);
+            if (wait && !woken && Threads == null && !HasCompletions && world.PendingCount == 0) SleepUntil(deadlineUs);
             return;
         }
         _idlePumps = 0;

@@ -219,6 +219,13 @@ public static unsafe class SimMemory
         return block;
     }
 
+    /// <summary>This thread's stock, also that of threads of which only one runs at a time.</summary>
+    public static Stack<nint> Stock
+    {
+        get => t_free ??= new Stack<nint>();
+        set => t_free = value;
+    }
+
     /// <summary>Gives a block back to this thread's stock.</summary>
     public static void Return(nint block) => (t_free ??= new Stack<nint>()).Push(block);
 

@@ -300,10 +300,10 @@ public sealed unsafe partial class SimRun : IDisposable
     /// <summary>Frees what belonged to the process that is gone.</summary>
     private void Bury()
     {
-        _volume?.Dispose();
-        _volume = null;
         _client?.Dispose();
         _client = null;
+        _volume?.Dispose();
+        _volume = null;
         foreach (SimContext context in _contexts) context.Dispose();
         _contexts.Clear();
         _ram.FreeAbandoned();

@@ -110,6 +110,7 @@ public sealed unsafe class BlockIndex : IDisposable
             Invariant.Check(count < MaxVersions);
             count = InsertSorted(versions, count, VersionOf(slot));
         }
+        Interleaving.Step();
         for (int i = 0; i < count; i++) Pin(ref versions[i]);
         Exit(head, first);
         return count;
@@ -156,6 +157,7 @@ public sealed unsafe class BlockIndex : IDisposable
         if (_checksums != null) _checksums[slot] = checksum;
         uint* head = HeadOf(key);
         uint first = Enter(head);
+        Interleaving.Step();
         node->Next = first;
         node->Flags = LinkedFlag;
         Interlocked.Increment(ref DirtyCountOf(key));
@@ -308,7 +310,7 @@ public sealed unsafe class BlockIndex : IDisposable
             uint value = Volatile.Read(ref *head);
             if ((value & Latch) == 0 && Interlocked.CompareExchange(ref *head, value | Latch, value) == value)
                 return value;
-            spin.SpinOnce(sleep1Threshold: -1);
+            if (!Interleaving.Yield()) spin.SpinOnce(sleep1Threshold: -1);
         }
     }
 

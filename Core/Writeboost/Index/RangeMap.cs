@@ -72,10 +72,11 @@ public sealed unsafe class RangeMap : IDisposable
             if ((version & 1) == 0)
             {
                 long position = Search(key);
+                Interleaving.Step();
                 Thread.MemoryBarrier();
                 if (Volatile.Read(ref _version) == version) return position;
             }
-            spin.SpinOnce(sleep1Threshold: -1);
+            if (!Interleaving.Yield()) spin.SpinOnce(sleep1Threshold: -1);
         }
     }
 
@@ -90,6 +91,7 @@ public sealed unsafe class RangeMap : IDisposable
         while (high < _count && _intervals[high].Start < key + (ulong)blocks) high++;
         int made = Merge(low, high, new Interval { Start = key, End = key + (ulong)blocks, Position = position });
         Interlocked.Increment(ref _version);
+        Interleaving.Step();
         Replace(low, high, made);
         Interlocked.Increment(ref _version);
         _latch.Exit();

@@ -43,7 +43,8 @@ public sealed unsafe class ReaderGate : System.IDisposable
             long seen = Volatile.Read(ref *Counter(queue));
             if ((seen & 1) == 0) continue;
             SpinWait spin = default;
-            while (Volatile.Read(ref *Counter(queue)) == seen) spin.SpinOnce(sleep1Threshold: -1);
+            while (Volatile.Read(ref *Counter(queue)) == seen)
+                if (!Interleaving.Yield()) spin.SpinOnce(sleep1Threshold: -1);
         }
     }
 

@@ -85,6 +85,7 @@ public struct SegmentCursor
         Invariant.Check(wanted <= MaxTake);
         reservation = default;
         if (NextOf(Load()) > geometry.SlotsPerSegment) return false;
+        Interleaving.Step();
         long word = Interlocked.Add(ref _word, wanted) - wanted;
         int first = NextOf(word);
         if (first > geometry.SlotsPerSegment) return false;
@@ -117,6 +118,7 @@ public struct SegmentCursor
             long closed = wholeSegment || next == slots
                 ? Pack(segment, start, slots + 1)
                 : Pack(segment, next, next + 1);
+            Interleaving.Step();
             if (Interlocked.CompareExchange(ref _word, closed, word) != word) continue;
             return empty ? CloseResult.Empty : CloseResult.Closed;
         }

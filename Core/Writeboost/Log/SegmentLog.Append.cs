@@ -38,6 +38,7 @@ public sealed unsafe partial class SegmentLog
     /// </summary>
     public void CountFilled(LogPort port, int ram, int start, int count)
     {
+        Interleaving.Step();
         if (Interlocked.Add(ref *CounterAt(ram, start), count) == Ready) Seal(port);
     }
 
@@ -70,6 +71,7 @@ public sealed unsafe partial class SegmentLog
     {
         CloseResult result = _cursor.Close(wholeSegment, _geometry, out segment, out int start, out int end);
         if (result == CloseResult.Full) return Geometry.Position(segment, Geometry.SlotsPerSegment);
+        Interleaving.Step();
         int ram = Table.RamOf(Geometry.Physical(segment));
         // A full fence before Seal looks at its latch: its holder then sees the end when it looks again.
         if (wholeSegment && ram >= 0) Interlocked.Exchange(ref _segmentEnds[ram], end);

@@ -64,6 +64,7 @@ public sealed unsafe partial class SegmentLog
         }
         long wanted = _wanted;
         _commit.Exit();
+        Interleaving.Step();
         if (start) StartCommit(port, wanted);
     }
 
@@ -106,6 +107,7 @@ public sealed unsafe partial class SegmentLog
         }
         _commit.Exit();
         if (!go) return;
+        Interleaving.Step();
         port.Flush();
         if (Mutant.Is(MutantId.R6AckBeforeFlush)) Advance();
     }
@@ -120,6 +122,7 @@ public sealed unsafe partial class SegmentLog
             return;
         }
         _commit.Enter();
+        Interleaving.Step();
         ref Track done = ref TrackAt(track);
         bool again = done.Again;
         (done.Again, done.Done) = (false, !again);
@@ -153,6 +156,7 @@ public sealed unsafe partial class SegmentLog
         bool again = wanted > _durable;
         bool flushAgain = _flushWanted > _flushNumber;
         _commit.Exit();
+        Interleaving.Step();
         ReleaseDurable();
         _wakeQueues();
         if (again) RequestDurable(port, wanted);
@@ -229,6 +233,7 @@ public sealed unsafe partial class SegmentLog
     private void StartCommit(LogPort port, long wanted)
     {
         long target = wanted > _cursor.OpenRecord(_geometry) ? CloseOpenRecord(port) : wanted;
+        Interleaving.Step();
         _commit.Enter();
         _target = target;
         _commit.Exit();

@@ -96,6 +96,7 @@ public sealed unsafe partial class SegmentLog
         if (_freeCount == 0) return false;
         int ram = _free[--_freeCount];
         Prepare(ram, segment);
+        Interleaving.Step();
         _cursor.Open(segment);
         return true;
     }
@@ -128,6 +129,7 @@ public sealed unsafe partial class SegmentLog
     private void GiveBack(Span<int> rams)
     {
         _gate.Quiesce();
+        Interleaving.Step();
         _open.Enter();
         foreach (int ram in rams) _free[_freeCount++] = ram;
         _open.Exit();

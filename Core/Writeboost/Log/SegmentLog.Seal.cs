@@ -33,10 +33,12 @@ public sealed unsafe partial class SegmentLog
         do
         {
             if (!port.HasRoom() || !_seal.TryEnter()) return;
+            Interleaving.Step();
             while (port.HasRoom() && SealNext(port)) { }
+            Interleaving.Step();
             _seal.Exit();
         }
-        while (IsNextReady());
+        while (IsNextReady() && !Mutant.Is(MutantId.R6SealNotRechecked));
     }
 
     private bool IsNextReady()
@@ -64,6 +66,7 @@ public sealed unsafe partial class SegmentLog
             return true;
         }
         if (Volatile.Read(ref *CounterAt(ram, _sealSlot)) != Ready) return false;
+        Interleaving.Step();
         int start = _sealSlot;
         int end = _recordEnds[(ram * Geometry.SlotsPerSegment) + start];
         _sealSlot = end;

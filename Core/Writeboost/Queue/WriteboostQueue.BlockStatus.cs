@@ -1,5 +1,6 @@
 using System;
 using System.Threading;
+using Weir.Core.Base;
 using Weir.Core.Io;
 
 namespace Weir.Core.Writeboost.Queue;
@@ -44,6 +45,7 @@ public sealed unsafe partial class WriteboostQueue
     {
         _volume.Gate.Enter(_index);
         long zero = _volume.Ranges.PositionOver(key);
+        Interleaving.Step();
         long newest = _volume.Index.NewestPosition(key);
         _volume.Gate.Exit(_index);
         return zero == 0 && newest == 0 ? null : newest < zero;

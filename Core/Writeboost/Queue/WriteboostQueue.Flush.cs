@@ -1,3 +1,4 @@
+using Weir.Core.Base;
 using Weir.Core.Io;
 
 namespace Weir.Core.Writeboost.Queue;
@@ -15,6 +16,7 @@ public sealed unsafe partial class WriteboostQueue
             Complete(request, 0);
             return;
         }
+        Interleaving.Step();
         _waiting.Add(request);
         _volume.Log.RequestDurable(_port, position);
     }

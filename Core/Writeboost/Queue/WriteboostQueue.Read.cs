@@ -61,7 +61,9 @@ public sealed unsafe partial class WriteboostQueue
         // Ranges before versions: write-back forgets in the opposite order (Reclaimer.Forget).
         long zeroPosition = _volume.Ranges.PositionOver(key);
         if (Mutant.Is(MutantId.R9OlderBeatsRange)) zeroPosition = Math.Min(zeroPosition, 1);
+        Interleaving.Step();
         int count = _volume.Index.Lookup(key, versions);
+        Interleaving.Step();
         byte needed = SectorMask.Of(within, length);
         byte rest = Shares(versions, ref count, zeroPosition, needed);
         Gather(request, target, offset - within, versions, count, rest, zeroPosition != 0);

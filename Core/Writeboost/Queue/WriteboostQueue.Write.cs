@@ -32,6 +32,7 @@ public sealed unsafe partial class WriteboostQueue
         // A new segment: time to look how many are left.
         if (taken.First == 1 && _index != 0) _volume.WakeCaretaker();
         if (Mutant.Is(MutantId.R3SlotAbandoned) && slots > 8 && request->EngineInt++ == 0) return false;
+        Interleaving.Step();
         int ram = log.RamOf(taken.Segment);
         int end = Math.Min(taken.First + taken.Count, log.Geometry.SlotsPerSegment + 1);
         int run = 0;

@@ -78,6 +78,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     {
         // A full fence: what is looked at below is at least as new as the wake-up that this takes away.
         Interlocked.Exchange(ref _wake, 0);
+        Interleaving.Step();
         _backings.Update();
         _port.Poll();
         RetryParked();
@@ -121,7 +122,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         bool asleep = Interlocked.Exchange(ref _wake, 1) == 0;
         if (!asleep || Environment.CurrentManagedThreadId == _threadId) return;
         _wakers.Enter();
-        if (!_gone) _io.Wake();
+        if (!_gone && !Mutant.Is(MutantId.R6WakeLost)) _io.Wake();
         _wakers.Exit();
     }
 

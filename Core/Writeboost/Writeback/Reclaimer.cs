@@ -17,14 +17,14 @@ public sealed class Reclaimer(WriteboostVolume volume)
     private readonly SegmentLog _log = volume.Log;
     private readonly BlockIndex _index = volume.Index;
     private long _forgottenEnd;
+    private long _readersUs;
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
-    public long DeadlineUs { get; private set; } = long.MaxValue;
+    public long DeadlineUs => _forgottenEnd > _log.TailSegment ? _readersUs : IsWanted() ? 0 : long.MaxValue;
 
     /// <summary>Once per turn.</summary>
     public void Poll(long nowUs)
     {
-        DeadlineUs = long.MaxValue;
         if (_forgottenEnd <= _log.TailSegment)
         {
             if (!IsWanted()) return;
@@ -34,7 +34,7 @@ public sealed class Reclaimer(WriteboostVolume volume)
         }
         if (HasReaders())
         {
-            DeadlineUs = nowUs + ReaderPollUs;
+            _readersUs = nowUs + ReaderPollUs;
             return;
         }
         _log.FreeBefore(_forgottenEnd);
@@ -62,6 +62,7 @@ public sealed class Reclaimer(WriteboostVolume volume)
         {
             volume.Ranges.RemoveBelow(_log.Geometry.Position(end, 0));
             volume.Gate.Quiesce();
+            Interleaving.Step();
             volume.Ranges.ReturnBudget(ranges);
         }
         RemoveVersions(first, end, coveredOnly: false);
@@ -73,6 +74,7 @@ public sealed class Reclaimer(WriteboostVolume volume)
         {
             uint slot = _log.Geometry.PhysicalSlot(position);
             if (!_index.IsLinked(slot)) continue;
+            Interleaving.Step();
             if (!coveredOnly || volume.Ranges.PositionOver(_index.KeyOf(slot)) > position) _index.Remove(slot);
         }
     }

@@ -40,6 +40,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private long _workDone;
     private long _durableBefore;
     private long _resumeUs;
+    private bool _mayStart;
 
     /// <summary>The volume's one write-back, on the thread of <paramref name="port"/>.</summary>
     public WritebackEngine(
@@ -93,6 +94,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     /// <summary>Once per turn: goes on as far as it can without waiting.</summary>
     public void Poll(long nowUs, bool mayStart)
     {
+        _mayStart = mayStart;
         if (!mayStart) Abandon();
         if (_phase == Phase.Idle && (!mayStart || !TryStart(nowUs))) return;
         do
@@ -152,14 +154,18 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private int LargestBatch => Math.Clamp(
         _log.Geometry.SegmentCount / 8, 1, Math.Min(_volume.Options.MaxBatchedWriteback, _batch.MaxSegments));
 
+    // What is wanted goes on from batch to batch without waiting for anybody's wake-up.
     private long IdleDeadlineUs
     {
         get
         {
-            if (_log.DirtySegment >= _log.HeadSegment || _volume.Health.State != VolumeState.Healthy
-                || IsHeld()) return long.MaxValue;
+            if (!_mayStart || _volume.Health.State != VolumeState.Healthy || IsHeld()) return long.MaxValue;
+            bool any = _log.DirtySegment < _log.HeadSegment;
+            bool open = _log.DirtySegment <= _log.HeadSegment && (_volume.RangesPressed || _log.IsStarved);
+            bool full = _governor.PaceAt(_io.NowUs) == WritebackPace.Full;
+            if (full && (any || open || _volume.IsDraining)) return _resumeUs;
             bool wanted = _volume.Options.AllowWriteback || _volume.Pacer.IsHolding;
-            return wanted ? Math.Max(_governor.ResumeUs, _resumeUs) : long.MaxValue;
+            return any && wanted ? Math.Max(_governor.ResumeUs, _resumeUs) : long.MaxValue;
         }
     }
 
