@@ -18,10 +18,8 @@ namespace Weir.Frontends;
 /// <summary>
 /// Puts the program together: the only file that names concrete engines, devices and frontends.
 /// </summary>
-internal static class Compose
+internal static partial class Compose
 {
-    private const string OurCache = "a weir cache";
-
     /// <summary>Engines by the names that users give.</summary>
     public static IReadOnlyList<string> Engines { get; } = ["writeboost", "passthrough"];
 
@@ -29,21 +27,23 @@ internal static class Compose
     public static bool HasCache(string engine) => engine != "passthrough";
 
     /// <summary>Throws when no layout is called <paramref name="name"/>.</summary>
-    public static void CheckLayout(string name) => Layout.Find(name);
+    public static void CheckLayout(string? name)
+    {
+        if (name != null) Layout.Find(name);
+    }
 
     /// <summary>Makes an empty cache; one line that says what was made.</summary>
     public static string Format(VolumeSpec spec, Action<string> log)
     {
         using Device cache = OpenDevice(spec.Cache!, readOnly: false, log);
         using RingContext io = new();
-        string? content = Describe(io, cache);
-        if (content != null && !spec.Force) throw Refusal(cache, content);
-        Superblock plan = WriteboostFormat.Plan(cache, Layout.Find(spec.Layout), SegmentBytes(spec), Guid.NewGuid);
+        Layout layout = Layout.Find(spec.Layout ?? Layout.Native.Name);
+        if (!spec.Force && Look(io, cache, null).Description is { } content) throw Refusal(cache, content);
+        Superblock plan = WriteboostFormat.Plan(cache, layout, SegmentBytes(spec, layout), Guid.NewGuid);
         Preallocate(cache);
-        WriteboostFormat.Format(io, cache, Layout.Find(spec.Layout), plan.SegmentBytes, Guid.NewGuid);
-        string limits = Layout.Find(spec.Layout).Limits;
-        return $"{cache.Name}: writeboost, layout {spec.Layout}, {plan.SegmentCount} segments of "
-            + ByteSize.Format(plan.SegmentBytes) + (limits.Length > 0 ? $" ({limits})" : "");
+        WriteboostFormat.Format(io, cache, layout, plan.SegmentBytes, Guid.NewGuid);
+        return $"{cache.Name}: writeboost, layout {layout.Name}, {plan.SegmentCount} segments of "
+            + ByteSize.Format(plan.SegmentBytes) + (layout.Limits.Length > 0 ? $" ({layout.Limits})" : "");
     }
 
     /// <summary>Opens a volume and everything below it.</summary>
@@ -98,7 +98,7 @@ internal static class Compose
     {
         WriteboostOptions options = new()
         {
-            Layout = Layout.Find(spec.Layout), VolumeName = spec.Name, ReadOnly = spec.ReadOnly, Log = log,
+            VolumeName = spec.Name, ReadOnly = spec.ReadOnly, Log = log,
         };
         List<Tunable> tunables = WriteboostTunables.Of(options);
         SetOptions(tunables, spec);
@@ -132,38 +132,34 @@ internal static class Compose
         RingContext io, Device cache, List<BackingSpec> backings, VolumeSpec spec, WriteboostOptions options,
         Action<string> log)
     {
-        string? content = Describe(io, cache);
-        if (content != null && content != OurCache) throw Refusal(cache, content);
-        if (content == OurCache) CheckSegmentSize(io, cache, spec);
-        if (content == OurCache && !spec.ReadOnly) Preallocate(cache);
-        if (content == OurCache) return;
+        CacheContent content = Look(io, cache, spec.Layout);
+        if (content.Foreign != null) throw Refusal(cache, content.Foreign);
+        options.Layout = content.Layout ?? Layout.Find(spec.Layout ?? Layout.Native.Name);
+        if (content.Layout != null) CheckSegmentSize(io, cache, options.Layout, spec);
+        if (content.Layout != null && !spec.ReadOnly) Preallocate(cache);
+        if (content.Layout != null) return;
+        if (spec.MustExist) throw new UserErrorException($"{cache.Name}: is blank: no cache");
         if (spec.ReadOnly) throw new UserErrorException($"{cache.Name}: is blank, and --read-only formats nothing");
-        Superblock plan = WriteboostFormat.Plan(cache, Layout.Find(spec.Layout), SegmentBytes(spec), Guid.NewGuid);
+        Superblock plan =
+            WriteboostFormat.Plan(cache, options.Layout, SegmentBytes(spec, options.Layout), Guid.NewGuid);
         OpenChecks.Check(cache, plan);
         _ = new Binding(null, 0, options).Bind(backings);
         Preallocate(cache);
-        WriteboostFormat.Format(io, cache, Layout.Find(spec.Layout), plan.SegmentBytes, Guid.NewGuid);
-        log($"{cache.Name}: was blank; formatted with {plan.SegmentCount} segments of "
+        WriteboostFormat.Format(io, cache, options.Layout, plan.SegmentBytes, Guid.NewGuid);
+        log($"{cache.Name}: was blank; formatted in layout {options.Layout.Name} with {plan.SegmentCount} segments of "
             + $"{ByteSize.Format(plan.SegmentBytes)}");
     }
 
     /// <summary>A cache keeps the segment size it was formatted with: asking for another one is a mistake.</summary>
-    private static void CheckSegmentSize(RingContext io, Device cache, VolumeSpec spec)
+    private static void CheckSegmentSize(RingContext io, Device cache, Layout layout, VolumeSpec spec)
     {
         if (spec.SegmentBytes == null) return;
         Superblock found = SuperblockReader.Read(
-            Layout.Find(spec.Layout), new BlockingIo(io), cache.OpenQueue(io), cache, out _, out _);
+            layout, new BlockingIo(io), cache.OpenQueue(io), cache, out _, out _);
         if (found.SegmentBytes == spec.SegmentBytes) return;
         throw new UserErrorException($"{cache.Name}: was formatted with segments of "
             + $"{ByteSize.Format(found.SegmentBytes)}; --segment-size {ByteSize.Format(spec.SegmentBytes.Value)} "
             + "does not change that: leave it out");
-    }
-
-    private static string? Describe(RingContext io, Device cache)
-    {
-        (byte[] head, byte[] tail) = ContentProbe.Read(io, cache);
-        if (SuperblockReader.IsOurs(head)) return OurCache;
-        return ContentProbe.Describe(head, tail) ?? ContentProbe.DescribeMiddle(io, cache);
     }
 
     private static UserErrorException Refusal(Device cache, string content) => new(content == ContentProbe.DamagedCache
@@ -177,8 +173,8 @@ internal static class Compose
         if (result < 0) throw new UserErrorException($"{cache.Name}: cannot reserve its space: {Errno.Text(result)}");
     }
 
-    private static int SegmentBytes(VolumeSpec spec) =>
-        (int)Math.Min(spec.SegmentBytes ?? Layout.Find(spec.Layout).DefaultSegmentBytes, int.MaxValue);
+    private static int SegmentBytes(VolumeSpec spec, Layout layout) =>
+        (int)Math.Min(spec.SegmentBytes ?? layout.DefaultSegmentBytes, int.MaxValue);
 
     /// <summary>Shared memory where there is some; without it, acknowledgements wait for the log (R1).</summary>
     private static IRamStore OpenMemory(Action<string> log)

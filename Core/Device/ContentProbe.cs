@@ -30,6 +30,9 @@ public static class ContentProbe
     /// <summary>A log without a superblock: never taken for blank, never offered for formatting.</summary>
     public const string DamagedCache = "a weir cache whose superblock copies are both damaged";
 
+    /// <summary>Something, but nothing that has a name.</summary>
+    public const string Unknown = "unknown content";
+
     private readonly record struct Signature(int OffsetBytes, byte[] Bytes, string Name);
 
     private static readonly Signature[] s_signatures =
@@ -91,7 +94,7 @@ public static class ContentProbe
     {
         foreach (Signature signature in s_signatures)
             if (Has(head, signature.OffsetBytes, signature.Bytes)) return signature.Name;
-        return Ext(head) ?? Lvm(head) ?? Mbr(head) ?? Tail(tail) ?? (IsZero(head) ? null : "unknown content");
+        return Ext(head) ?? Lvm(head) ?? Mbr(head) ?? Tail(tail) ?? (IsZero(head) ? null : Unknown);
     }
 
     /// <summary>
@@ -123,7 +126,7 @@ public static class ContentProbe
             blocking.Start(queue, IoKind.Read, offset, memory.Start, length);
             blocking.WaitOrFail("reading", device);
             Span<byte> spot = new(memory.Start, length);
-            if (!IsZero(spot)) return HoldsRecord(spot) ? DamagedCache : $"unknown content (at byte {offset})";
+            if (!IsZero(spot)) return HoldsRecord(spot) ? DamagedCache : $"{Unknown} (at byte {offset})";
             long next = NextSpot(offset, stepBytes);
             offset = next > extentEnd && extentEnd > offset ? extentEnd : next;
         }

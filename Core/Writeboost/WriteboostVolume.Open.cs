@@ -70,15 +70,12 @@ public sealed unsafe partial class WriteboostVolume
         return volume;
     }
 
-    private ILogScan NewScan(BlockingIo io, DeviceQueue queue, Replay replay) => Layout is SegmentLayout layout
-        ? new SegmentScan(layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifyReads)
-        : new LogScan(Superblock, Geometry, io, queue, Cache, replay);
-
     private void Recover(BlockingIo io, DeviceQueue queue, IRamStore ram, IoContext context, bool copyBFirst,
         bool tableBFirst)
     {
         Replay replay = new(Geometry, Table, Index, Ranges);
-        using ILogScan scan = NewScan(io, queue, replay);
+        using ILogScan scan = LogScans.New(
+            Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifyReads);
         scan.Run();
         long unproven = 0;
         uint header = (scan as SegmentScan)?.EndHeaderChecksum ?? 0;

@@ -13,5 +13,9 @@ internal static class CommandTree
         StatusCommand.Build(),
         MessageCommand.Build(),
         StopCommand.Build(),
+        CheckCommand.Build(),
+        DumpCommand.Build(),
+        DrainCommand.Build(),
+        RepairCommand.Build(),
     };
 }

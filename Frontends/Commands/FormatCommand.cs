@@ -11,7 +11,7 @@ internal static class FormatCommand
     {
         Argument<string> engine = SharedOptions.Engine("What the cache is for: writeboost.");
         Option<string?> cache = SharedOptions.Cache();
-        Option<string> layout = SharedOptions.Layout();
+        Option<string?> layout = SharedOptions.Layout();
         Option<string?> segmentSize = SharedOptions.SegmentSize();
         Option<bool> force = new("--force") { Description = "Format although there is something on the device." };
         Command command = new("format", "Make an empty cache on a device.")
@@ -22,7 +22,7 @@ internal static class FormatCommand
         {
             Engine = result.GetValue(engine)!,
             Cache = result.GetValue(cache),
-            Layout = result.GetValue(layout)!,
+            Layout = result.GetValue(layout),
             SegmentBytes = SharedOptions.SizeOf(result.GetValue(segmentSize), "--segment-size"),
             Force = result.GetValue(force),
         }));

@@ -14,22 +14,11 @@ internal static class ServeCommand
     {
         Argument<string> engine = SharedOptions.Engine("How to cache: writeboost, or passthrough for no cache at all.");
         Option<string?> cache = SharedOptions.Cache();
-        Option<string[]> backing = new("--backing")
-        {
-            HelpName = BackingArgument.Form,
-            Description = "A slow device and the name clients ask for: a file, a block device, or a modelled disk "
-                + "slow:PATH?seek=8ms&bandwidth=150M. May be given more than once: several devices on one cache, each "
-                + "under its number there; with number 0 it is served without the cache.",
-            Required = true,
-        };
-        Option<string> layout = SharedOptions.Layout();
+        Option<string[]> backing = SharedOptions.Backing();
+        Option<string?> layout = SharedOptions.Layout();
         Option<string?> segmentSize = SharedOptions.SegmentSize();
         ServeListenOptions listening = new();
-        Option<string[]> option = new("--option")
-        {
-            HelpName = "KEY=VALUE",
-            Description = "An engine option; 'weir message --control PATH help' lists them.",
-        };
+        Option<string[]> option = SharedOptions.EngineOption();
         Option<bool> readOnly = new("--read-only") { Description = "Refuse writes, and write nothing anywhere." };
         Command command = new("serve", "Serve a volume: format a blank cache, open a formatted one.")
         {
@@ -43,7 +32,7 @@ internal static class ServeCommand
                 Engine = result.GetValue(engine)!,
                 Cache = result.GetValue(cache),
                 Backings = result.GetValue(backing)!.Select(BackingArgument.Parse).ToArray(),
-                Layout = result.GetValue(layout)!,
+                Layout = result.GetValue(layout),
                 SegmentBytes = SharedOptions.SizeOf(result.GetValue(segmentSize), "--segment-size"),
                 ReadOnly = result.GetValue(readOnly),
                 Options = (result.GetValue(option) ?? []).Select(VolumeSpec.SplitOption).ToArray(),

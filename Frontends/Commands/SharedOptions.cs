@@ -14,11 +14,28 @@ internal static class SharedOptions
         new("--cache") { HelpName = "PATH", Description = "The fast device: a file or a block device." };
 
     /// <summary>The form of what is written to the cache device.</summary>
-    public static Option<string> Layout() => new("--layout")
+    public static Option<string?> Layout() => new("--layout")
     {
         HelpName = "LAYOUT",
-        Description = "On-disk layout of the cache: native; or the kernel module's writeboost2, writeboost1, lc1.",
-        DefaultValueFactory = _ => "native",
+        Description = "On-disk layout of the cache: native, writeboost2 (dm-writeboost 2.2), writeboost1 or lc1. What "
+            + "is there is recognised, but for lc1, which has no magic number; a new cache is native without it.",
+    };
+
+    /// <summary>The slow devices.</summary>
+    public static Option<string[]> Backing() => new("--backing")
+    {
+        HelpName = BackingArgument.Form,
+        Description = "A slow device and the name clients ask for: a file, a block device, or a modelled disk "
+            + "slow:PATH?seek=8ms&bandwidth=150M. May be given more than once: several devices on one cache, each "
+            + "under its number there; with number 0 it is served without the cache.",
+        Required = true,
+    };
+
+    /// <summary>Engine options.</summary>
+    public static Option<string[]> EngineOption() => new("--option")
+    {
+        HelpName = "KEY=VALUE",
+        Description = "An engine option; 'weir message --control PATH help' lists them.",
     };
 
     /// <summary>Segment size.</summary>

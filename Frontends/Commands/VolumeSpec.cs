@@ -23,14 +23,17 @@ internal sealed record VolumeSpec
     /// <summary>The slow devices, at least one where a volume is served.</summary>
     public IReadOnlyList<BackingArgument> Backings { get; init; } = [];
 
-    /// <summary>On-disk layout.</summary>
-    public string Layout { get; init; } = "native";
+    /// <summary>On-disk layout; null: the one that is there, or native.</summary>
+    public string? Layout { get; init; }
 
     /// <summary>Bytes per segment when formatting, or null for the default.</summary>
     public long? SegmentBytes { get; init; }
 
     /// <summary>Write nothing anywhere.</summary>
     public bool ReadOnly { get; init; }
+
+    /// <summary>Format nothing: the cache must be there.</summary>
+    public bool MustExist { get; init; }
 
     /// <summary>Format whatever is there.</summary>
     public bool Force { get; init; }

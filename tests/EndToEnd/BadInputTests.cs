@@ -229,7 +229,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("serve passthrough --backing B --cache C", "has no cache")]
     [InlineData("serve writeboost --cache C", "--backing")]
     [InlineData("serve writeboost --cache C --backing B --backing B", "two --backing")]
-    [InlineData("serve writeboost --cache C --backing B --layout lc1", "unknown layout")]
+    [InlineData("serve writeboost --cache C --backing B --layout lc9", "unknown layout")]
     [InlineData("serve writeboost --cache C --backing B --segment-size 100K", "power of two")]
     [InlineData("serve writeboost --cache C --backing B --segment-size big", "is not a size")]
     [InlineData("serve writeboost --cache C --backing B --frontend ublk", "not in this version")]

@@ -1,0 +1,180 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Index;
+using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Recovery;
+
+namespace Weir.Core.Writeboost.Tools;
+
+/// <summary>
+/// <c>weir check</c>: reads everything that counts, and says what is fine, what is torn and what is rotten (R5). The
+/// log's end is found by recovery itself, so that what this says is what <c>serve</c> would do; then every record is
+/// read again with its data. Memory: the index that serving needs. Writes nothing.
+/// </summary>
+public sealed class Checker : IDisposable
+{
+    private readonly OfflineCache _cache;
+    private readonly IItemWriter _items;
+    private readonly SegmentTable _table;
+    private readonly BlockIndex _index;
+    private readonly RangeMap _ranges;
+    private long _problems;
+    private long _notes;
+    private long _blocks;
+    private long _currentBlocks;
+    private long _rottenBlocks;
+    private long _rangeEntries;
+
+    /// <summary>A check of <paramref name="cache"/>, reported to <paramref name="items"/>.</summary>
+    public Checker(OfflineCache cache, IItemWriter items)
+    {
+        _cache = cache;
+        _items = items;
+        _table = new SegmentTable(cache.Geometry);
+        _index = new BlockIndex(cache.Geometry, _table, keepChecksums: false);
+        _ranges = new RangeMap(new WriteboostOptions().RangeBudget);
+    }
+
+    /// <summary>
+    /// Checks, and returns how many problems there are; <paramref name="ram"/> is where a killed process left data.
+    /// </summary>
+    public long Run(IRamStore ram)
+    {
+        int damagedCopies = SuperblockItems.Report(_cache, _items);
+        if (!SuperblockItems.ReportDevices(_cache, _items))
+            Problem("both copies of the device table are damaged: repair makes an empty one");
+        if (damagedCopies > 0) Problem("a superblock copy is damaged: the next start mends it from the other one");
+        using ILogScan scan = LogScans.New(
+            _cache.Layout, _cache.Superblock, _cache.Geometry, _cache.Io, _cache.Queue, _cache.Device,
+            new Replay(_cache.Geometry, _table, _index, _ranges), readsData: false);
+        bool isComplete = TryScan(scan);
+        LogWalk walk = new(_cache);
+        walk.Begin(_cache.Geometry.Position(scan.TailSegment, 0), FirstSequence(scan), _cache.Superblock.MarkChecksum);
+        walk.Run(scan.EndPosition, CheckRecord);
+        if (isComplete && walk.NextSequence != scan.NextSequence)
+            Problem($"the log was read to record {scan.NextSequence - 1}, then only to {walk.NextSequence - 1}");
+        CheckIndex(isComplete);
+        LookBehind(scan);
+        LookIntoMemory(ram, scan);
+        Summarise(scan, walk);
+        return _problems;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _ranges.Dispose();
+        _index.Dispose();
+        _table.Dispose();
+    }
+
+    private bool TryScan(ILogScan scan)
+    {
+        try
+        {
+            scan.Run();
+            return true;
+        }
+        catch (UserErrorException rot)
+        {
+            Problem(rot.Message);
+            return false;
+        }
+    }
+
+    private long FirstSequence(ILogScan scan) =>
+        _cache.Layout is SegmentLayout ? scan.TailSegment : _cache.Superblock.MarkSequence;
+
+    private void CheckRecord(int slot, in RecordInfo info)
+    {
+        Span<LogEntry> entries = stackalloc LogEntry[RecordHeader.MaxEntries];
+        entries = _cache.ReadEntries(slot, info, entries);
+        bool isWhole = _cache.IsWhole(slot, info);
+        if (!isWhole && !_cache.Layout.HasBlockChecksums)
+            Problem($"the record of segment {info.Sequence} is damaged: the log ends before it");
+        for (int i = 0; i < entries.Length; i++) CheckEntry(slot + 1 + i, info.Position + 1 + i, entries[i]);
+    }
+
+    private void CheckEntry(int slot, long position, in LogEntry entry)
+    {
+        if (EntryKinds.IsRange(entry)) _rangeEntries++;
+        if (entry.Kind != EntryKind.Data) return;
+        _blocks++;
+        bool isCovered = _ranges.PositionOver(entry.Key) > position;
+        bool isLinked = _index.IsLinked(_cache.Geometry.PhysicalSlot(position));
+        if (isLinked) _currentBlocks++;
+        if (_cache.IsIntact(entry, slot)) return;
+        _rottenBlocks++;
+        string where = $"block {entry.Block} of device {entry.Device}, in segment "
+            + $"{_cache.Geometry.SegmentOf(position)} slot {slot}, is rotten";
+        if (isLinked && !isCovered) Problem(where + ": it reads EIO");
+        else Note(where + ": a newer version counts");
+    }
+
+    private void CheckIndex(bool isComplete)
+    {
+        if (isComplete && _currentBlocks != _index.DirtyCount)
+            Problem($"the index names {_index.DirtyCount} dirty blocks, the log {_currentBlocks}");
+    }
+
+    // Records behind the end: torn by a crash before anybody was told that they are durable, or of an earlier life.
+    private void LookBehind(ILogScan scan)
+    {
+        Geometry geometry = _cache.Geometry;
+        if (_cache.Layout is SegmentLayout) return;
+        long segment = geometry.SegmentOf(scan.EndPosition);
+        int physical = geometry.Physical(segment), found = 0;
+        _cache.ReadSegment(physical);
+        int slot = _cache.NextHeader(physical, geometry.SlotOf(scan.EndPosition), out RecordInfo info);
+        for (; slot < geometry.SlotsPerSegment; slot = _cache.NextHeader(physical, slot + 1, out info))
+            if (info.Position >= scan.EndPosition) found++;
+        if (found > 0)
+            Note($"{found} record headers behind the log's end in segment {segment}: torn, never promised, not used");
+    }
+
+    private void LookIntoMemory(IRamStore store, ILogScan scan)
+    {
+        string name = RamSegments.NameOf(_cache.Superblock, _cache.Device.Identity);
+        using RamSegments? ram = RamSegments.Open(store, name, _cache.Superblock);
+        if (ram != null && RamFinish.HasWork(ram, _cache.Geometry, scan.EndPosition))
+            Note("the last run died and left acknowledged writes in memory: the next start writes them to the log");
+    }
+
+    private void Summarise(ILogScan scan, LogWalk walk)
+    {
+        _items.Begin("summary");
+        _items.Text("verdict", _problems == 0 ? "sound" : "damaged");
+        _items.Number("problems", _problems);
+        _items.Number("notes", _notes);
+        _items.Number("records", walk.Records);
+        _items.Number("blocks", _blocks);
+        _items.Number("ranges", _rangeEntries);
+        _items.Number("dirty_blocks", _index.DirtyCount);
+        _items.Number("rotten_blocks", _rottenBlocks);
+        _items.Number("log_end_position", scan.EndPosition);
+        _items.Number("durable_position", scan.DurablePosition);
+        _items.Text("data_checked", _cache.Layout.WritesHeaderLast ? "no: this layout has no checksum" : "yes");
+        _items.End();
+    }
+
+    private void Problem(string text)
+    {
+        _problems++;
+        Say("problem", text);
+    }
+
+    private void Note(string text)
+    {
+        _notes++;
+        Say("note", text);
+    }
+
+    private void Say(string kind, string text)
+    {
+        _items.Begin(kind);
+        _items.Text("text", text);
+        _items.End();
+    }
+}

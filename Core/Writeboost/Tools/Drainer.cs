@@ -1,0 +1,53 @@
+using System;
+using Weir.Core.Io;
+
+namespace Weir.Core.Writeboost.Tools;
+
+/// <summary>How far a drain has come.</summary>
+/// <param name="DirtyBlocks">Blocks that are not on their backing device yet.</param>
+/// <param name="DirtyRanges">Discarded and zeroed ranges likewise.</param>
+/// <param name="TotalBlocks">Dirty blocks at the beginning.</param>
+public readonly record struct DrainProgress(long DirtyBlocks, long DirtyRanges, long TotalBlocks);
+
+/// <summary>
+/// <c>weir drain</c>: writes everything back, offline, with the engine's own write-back, so that every rule of it
+/// holds: it can be interrupted or killed at any point and started again. Ends with an orderly stop.
+/// </summary>
+public sealed class Drainer(WriteboostVolume volume, IoContext io)
+{
+    private const long TurnUs = 100_000;
+
+    /// <summary>
+    /// Drains until nothing is dirty, <paramref name="stopAsked"/> says so, or the volume is no longer healthy;
+    /// <paramref name="progress"/> is told ten times a second. Returns 0 when everything is written back, 1 when not
+    /// everything is and the rest is safe on the cache device, or the negative errno of what could not be made durable.
+    /// </summary>
+    public int Run(Func<bool> stopAsked, Action<DrainProgress> progress)
+    {
+        long total = volume.Index.DirtyCount, nextUs = 0;
+        IVolumeQueue queue = volume.OpenQueue(0, io);
+        volume.Drain();
+        while (!volume.IsDrained && volume.Health.State == VolumeState.Healthy && !stopAsked())
+        {
+            Turn(queue);
+            if (io.NowUs < nextUs) continue;
+            nextUs = io.NowUs + TurnUs;
+            progress(Progress(total));
+        }
+        bool isDrained = volume.IsDrained;
+        queue.BeginStop();
+        while (queue.StopResult == 0) Turn(queue);
+        progress(Progress(total));
+        return queue.StopResult < 0 ? queue.StopResult : isDrained ? 0 : 1;
+    }
+
+    private DrainProgress Progress(long total) => new(volume.Index.DirtyCount, volume.Ranges.Entries, total);
+
+    private void Turn(IVolumeQueue queue)
+    {
+        bool wait = !io.HasCompletions;
+        io.Pump(wait, Math.Min(queue.DeadlineUs, io.NowUs + TurnUs));
+        io.RunCompletions();
+        queue.Poll(io.NowUs);
+    }
+}

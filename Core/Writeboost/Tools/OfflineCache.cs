@@ -1,0 +1,111 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+
+namespace Weir.Core.Writeboost.Tools;
+
+/// <summary>
+/// A cache device as the offline tools see it: where things lie, and the bytes of one segment at a time. Reads only
+/// what it is asked for; writes nothing. One thread.
+/// </summary>
+public sealed unsafe class OfflineCache : IDisposable
+{
+    private readonly AlignedMemory _segment;
+
+    /// <summary>The cache on <paramref name="device"/> that <paramref name="superblock"/> describes.</summary>
+    public OfflineCache(IoContext io, Device device, Layout layout, in Superblock superblock)
+    {
+        Device = device;
+        Layout = layout;
+        Superblock = superblock;
+        Geometry = layout.GeometryOf(superblock);
+        Io = new BlockingIo(io);
+        Queue = device.OpenQueue(io);
+        _segment = new AlignedMemory(Geometry.SegmentBytes);
+    }
+
+    /// <summary>The device.</summary>
+    public Device Device { get; }
+
+    /// <summary>How it is written.</summary>
+    public Layout Layout { get; }
+
+    /// <summary>What the superblock says.</summary>
+    public Superblock Superblock { get; }
+
+    /// <summary>Where things are.</summary>
+    public Geometry Geometry { get; }
+
+    /// <summary>For reads and writes that are waited for.</summary>
+    public BlockingIo Io { get; }
+
+    /// <summary>The device's door.</summary>
+    public DeviceQueue Queue { get; }
+
+    /// <summary>Reads the segment at place <paramref name="physical"/> into memory.</summary>
+    public void ReadSegment(int physical)
+    {
+        long offset = Geometry.OffsetOfPhysical((uint)physical << Geometry.SlotShift);
+        Io.Start(Queue, IoKind.Read, offset, _segment.Pointer, Geometry.SegmentBytes);
+        Io.WaitOrFail("reading the log", Device);
+    }
+
+    /// <summary>4 KiB of the segment that was read.</summary>
+    public byte* Slot(int slot) => _segment.Pointer + ((long)slot << Geometry.BlockShift);
+
+    /// <summary>
+    /// The slot of the segment that was read, at place <paramref name="physical"/>, holds a header of this cache that
+    /// belongs there, of whatever age.
+    /// </summary>
+    public bool TryReadHeader(int physical, int slot, out RecordInfo info)
+    {
+        long position = PositionIn(Slot(slot));
+        bool belongs = position > 0 && Geometry.SlotOf(position) == slot
+            && Geometry.Physical(Geometry.SegmentOf(position)) == physical;
+        info = default;
+        return belongs && Layout.TryReadHeader(Slot(slot), Superblock, Geometry, position, out info)
+            && slot + info.EntryCount < Geometry.SlotsPerSegment;
+    }
+
+    /// <summary>
+    /// The first slot from <paramref name="slot"/> on that holds a header, or the number of slots when none does.
+    /// </summary>
+    public int NextHeader(int physical, int slot, out RecordInfo info)
+    {
+        info = default;
+        while (slot < Geometry.SlotsPerSegment && !TryReadHeader(physical, slot, out info))
+            slot = Layout.HasManyRecords ? slot + 1 : Geometry.SlotsPerSegment;
+        return slot;
+    }
+
+    /// <summary>
+    /// The entries of the header in <paramref name="slot"/>, into <paramref name="entries"/>: room for 255.
+    /// </summary>
+    public Span<LogEntry> ReadEntries(int slot, in RecordInfo info, Span<LogEntry> entries)
+    {
+        fixed (LogEntry* list = entries) Layout.ReadEntries(Slot(slot), info, list);
+        return entries[..info.EntryCount];
+    }
+
+    /// <summary>
+    /// The block in <paramref name="slot"/> is what was written; layouts without a checksum for it cannot tell.
+    /// </summary>
+    public bool IsIntact(in LogEntry entry, int slot) =>
+        !Layout.HasBlockChecksums || !EntryKinds.HasBlock(entry)
+        || BlockSum.Compute(Slot(slot)) == entry.Value;
+
+    /// <summary>All data of the record in <paramref name="slot"/> is what was written, as far as can be told.</summary>
+    public bool IsWhole(int slot, in RecordInfo info) => Layout.IsWhole(Slot(slot), info);
+
+    /// <inheritdoc/>
+    public void Dispose() => _segment.Dispose();
+
+    // What the bytes say, whatever they are: the caller looks whether it can be true.
+    private long PositionIn(byte* header)
+    {
+        if (Layout is not SegmentLayout) return ((RecordHeader*)header)->Position;
+        long id = SegmentLayout.IdOf(header);
+        return id is > 0 and < long.MaxValue >> 16 ? Geometry.Position(id, 0) : 0;
+    }
+}

@@ -1,0 +1,9 @@
+using System;
+
+namespace Weir.Frontends.Commands;
+
+/// <summary>What <c>weir repair</c> may do.</summary>
+/// <param name="Write">Write it; else only say what would be written.</param>
+/// <param name="DropAfter">Give up every record behind this one; null: none.</param>
+/// <param name="CacheId">Which cache's superblock to rebuild, where there are several; null: the only one.</param>
+internal sealed record RepairSpec(bool Write, long? DropAfter, Guid? CacheId);

@@ -1,0 +1,110 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Base;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Recovery;
+using Weir.Core.Writeboost.Tools;
+using Weir.Frontends.Commands;
+
+namespace Weir.Frontends;
+
+// The offline tools, and what is on a cache device.
+internal static partial class Compose
+{
+    /// <summary>What a cache device holds: a cache in a layout, something else, or nothing.</summary>
+    private readonly record struct CacheContent(Layout? Layout, string? Foreign)
+    {
+        /// <summary>For people; null when it is blank.</summary>
+        public string? Description => Layout == null ? Foreign
+            : Layout == Layout.Native ? "a weir cache" : $"a dm-writeboost cache (layout {Layout.Name})";
+    }
+
+    /// <summary>Reads everything that counts; the number of problems found.</summary>
+    public static long Check(VolumeSpec spec, IItemWriter items, Action<string> log)
+    {
+        using Device device = OpenDevice(spec.Cache!, readOnly: true, log);
+        using RingContext io = new();
+        using OfflineCache cache = OpenOffline(io, device, spec);
+        using Checker checker = new(cache, items);
+        return checker.Run(OpenMemory(static _ => { }));
+    }
+
+    /// <summary>Shows what lies on the device: all, or the place <paramref name="segment"/>.</summary>
+    public static void Dump(VolumeSpec spec, long? segment, IItemWriter items, Action<string> log)
+    {
+        using Device device = OpenDevice(spec.Cache!, readOnly: true, log);
+        using RingContext io = new();
+        using OfflineCache cache = OpenOffline(io, device, spec);
+        new Dumper(cache, items).Run(segment);
+    }
+
+    /// <summary>Repairs, or says what it would do; false when more must be decided first.</summary>
+    public static bool Repair(VolumeSpec spec, RepairSpec repair, IItemWriter items, Action<string> log)
+    {
+        using Device device = OpenDevice(spec.Cache!, readOnly: !repair.Write, log);
+        using RingContext io = new();
+        RepairOptions options = new() { Write = repair.Write, DropAfter = repair.DropAfter, CacheId = repair.CacheId };
+        Layout layout = Layout.Find(spec.Layout ?? Layout.Native.Name);
+        if (layout is SegmentLayout segments) return new SegmentRepairer(io, device, segments, options, items).Run();
+        CacheContent content = Look(io, device, null);
+        bool isOurs = content.Layout == Layout.Native || content.Foreign == ContentProbe.DamagedCache;
+        if (!isOurs)
+            throw new UserErrorException(content.Description is { } description
+                ? $"{device.Name}: holds {description}, which is not repaired as layout native"
+                : $"{device.Name}: is blank: there is nothing to repair");
+        return new Repairer(io, device, options, items).Run();
+    }
+
+    /// <summary>
+    /// Writes everything back. <paramref name="progress"/> is told the dirty blocks now and at the beginning. 0, 1 when
+    /// it was stopped before the end, or a negative errno.
+    /// </summary>
+    public static int Drain(VolumeSpec spec, Func<bool> stopAsked, Action<long, long> progress, Action<string> log)
+    {
+        using OpenedVolume opened = Open(spec, log);
+        using RingContext io = new();
+        WriteboostVolume volume = (WriteboostVolume)opened.Volume;
+        int result = new Drainer(volume, io).Run(stopAsked, at => progress(at.DirtyBlocks, at.TotalBlocks));
+        if (result == 1 && volume.Health.State != VolumeState.Healthy)
+            throw new UserErrorException($"stopped: the volume became {VolumeHealth.NameOf(volume.Health.State)}: "
+                + $"{volume.Health.Reason}; what is not written back stays on the cache device");
+        return result;
+    }
+
+    private static OfflineCache OpenOffline(RingContext io, Device device, VolumeSpec spec)
+    {
+        CacheContent content = Look(io, device, spec.Layout);
+        if (content.Foreign == ContentProbe.DamagedCache)
+            throw new UserErrorException($"{device.Name}: holds {content.Foreign}; 'weir repair writeboost --cache "
+                + $"{device.Name}' can rebuild the superblock");
+        Layout layout = content.Layout ?? throw new UserErrorException(content.Foreign == null
+            ? $"{device.Name}: is blank: no cache" : $"{device.Name}: holds {content.Foreign}, not a cache");
+        BlockingIo blocking = new(io);
+        Superblock superblock = SuperblockReader.Read(layout, blocking, device.OpenQueue(io), device, out _, out _);
+        return new OfflineCache(io, device, layout, superblock);
+    }
+
+    /// <summary>
+    /// Looks what is there; <paramref name="asked"/> is the layout that the user named, or null. Throws when a cache is
+    /// there in another one.
+    /// </summary>
+    private static CacheContent Look(RingContext io, Device cache, string? asked)
+    {
+        (byte[] head, byte[] tail) = ContentProbe.Read(io, cache);
+        Layout? wanted = asked == null ? null : Layout.Find(asked);
+        IReadOnlyList<Layout> found = LayoutProbe.Find(io, cache, head);
+        foreach (Layout layout in found)
+            if (wanted == null || layout == wanted) return new CacheContent(layout, null);
+        if (found.Count > 0)
+            throw new UserErrorException($"{cache.Name}: holds {new CacheContent(found[0], null).Description}, not one "
+                + $"in layout {asked}; leave --layout out");
+        string? foreign = ContentProbe.Describe(head, tail) ?? ContentProbe.DescribeMiddle(io, cache);
+        // Nothing marks a cache of this layout; recovery looks whether the segments' ids can be those of one.
+        bool isUnmarked = wanted is SegmentLayout { Magic.Length: 0 }
+            && foreign?.StartsWith(ContentProbe.Unknown, StringComparison.Ordinal) == true;
+        return isUnmarked ? new CacheContent(wanted, null) : new CacheContent(null, foreign);
+    }
+}
