@@ -122,6 +122,14 @@ internal sealed unsafe class ModelledDisk : IDisposable
         return done();
     }
 
+    /// <summary>The volume's figures, for a failure's message.</summary>
+    public string Figures()
+    {
+        FigureList list = new();
+        Volume.Report(list);
+        return list.ToString();
+    }
+
     public void Dispose()
     {
         Volume.Dispose();
@@ -129,6 +137,17 @@ internal sealed unsafe class ModelledDisk : IDisposable
         _ram.Dispose();
         _requests.Dispose();
         _data.Dispose();
+    }
+
+    private sealed class FigureList : IStatusWriter
+    {
+        private readonly System.Text.StringBuilder _text = new();
+
+        public void Number(string name, long value) => Text(name, $"{value}");
+
+        public void Text(string name, string value) => _text.Append(name).Append(' ').Append(value).Append('\n');
+
+        public override string ToString() => _text.ToString();
     }
 
     private void Submit(Request* request, RequestKind kind, long cameUs)

@@ -23,6 +23,7 @@ public sealed unsafe class Caretaker : IDisposable
     private long _syncDueUs = long.MaxValue;
     private StopStep _stop;
     private CaretakerOrders _orders;
+    private bool _committing;
 
     /// <summary>The volume's one caretaker.</summary>
     public Caretaker(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings)
@@ -104,9 +105,26 @@ public sealed unsafe class Caretaker : IDisposable
         if (_orders == CaretakerOrders.None) return;
         if ((_orders & CaretakerOrders.Flush) != 0) _volume.Log.RequestDurable(_port, _volume.Log.ReservedEnd);
         _orders &= ~CaretakerOrders.Flush;
+        if ((_orders & CaretakerOrders.Superblock) == 0) return;
         if (_superblocks.IsBusy || _stop != StopStep.None) return;
-        if ((_orders & CaretakerOrders.Superblock) != 0) _superblocks.Begin(ref _volume.Superblock);
-        _orders = CaretakerOrders.None;
+        if (_committing) EndCommit();
+        else StartCommit();
+    }
+
+    private void StartCommit()
+    {
+        _committing = true;
+        _superblocks.Begin(ref _volume.Superblock);
+    }
+
+    private void EndCommit()
+    {
+        _committing = false;
+        _orders &= ~CaretakerOrders.Superblock;
+        if (_superblocks.Result >= 0) return;
+        _volume.Health.Worsen(
+            VolumeState.Failed, $"cache device: superblock write failed with errno {-_superblocks.Result}");
+        _volume.WakeQueues();
     }
 
     private void PollStop()

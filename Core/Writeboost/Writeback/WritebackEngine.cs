@@ -255,8 +255,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private bool NothingReady(long nowUs, bool relieve)
     {
         _resumeUs = nowUs + RetryUs;
-        bool empty = _log.DirtySegment > _log.HeadSegment;
-        if (relieve && !empty) _log.RequestDurable(_port, _log.CloseOpenSegment(_port));
+        bool isInOpenSegment = _log.DirtySegment == _log.HeadSegment;
+        if (relieve && isInOpenSegment) _log.RequestDurable(_port, _log.CloseOpenSegment(_port));
         else
             _log.RequestDurable(_port, _log.IsStarved ? _log.ReservedEnd : _log.Geometry.Position(_log.HeadSegment, 0));
         return false;

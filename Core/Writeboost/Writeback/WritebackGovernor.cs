@@ -18,7 +18,8 @@ public enum WritebackPace
 /// The speed of write-back (W15). Idle time first: then all. While clients are at work and more of the cache is used
 /// than <c>high_watermark</c> says: a share of the backing device's time (<c>writeback_threshold</c>), and where
 /// clients have a target (<c>writeback_latency_target</c>), as many writes at a time as hold it: a little more while
-/// they do, half as many when one request in a hundred takes longer. When free segments are short: all. One thread.
+/// they do, half as many when more than one request in a hundred takes longer. When free segments are short: all. One
+/// thread.
 /// </summary>
 public sealed class WritebackGovernor(WriteboostVolume volume)
 {
@@ -31,11 +32,15 @@ public sealed class WritebackGovernor(WriteboostVolume volume)
     private const long TurnUs = 100_000;
     private const double Step = 0.5, Cut = 0.5;
 
-    /// <summary>One request in this many may take longer than the target.</summary>
-    private const int SlowOneIn = 100;
+    /// <summary>
+    /// One request in this many may take longer than the target. Each request earns one, each slow one costs as many;
+    /// what is earned and owed is kept for a while, so that seconds with few requests are judged fairly.
+    /// </summary>
+    private const int SlowOneIn = 100, MostEarned = 2 * SlowOneIn, MostOwed = 20 * SlowOneIn;
 
     private double _writes = SharedWrites;
     private long _requests, _slow;
+    private long _balance;
     private long _turnEndUs;
     private long _leftUs;
     private long _seenUs;
@@ -63,14 +68,14 @@ public sealed class WritebackGovernor(WriteboostVolume volume)
     public int Window(long nowUs)
     {
         WritebackPace pace = PaceAt(nowUs);
+        ResumeUs = nowUs;
         if (pace == WritebackPace.Full) return MostWrites;
         ResumeUs = Math.Max(nowUs + 1, volume.LastActivityUs + volume.Options.IdleUs);
         if (pace == WritebackPace.Rest) return 0;
         CountTime(nowUs);
         if (nowUs >= _turnEndUs) BeginTurn(nowUs);
-        if (_leftUs > 0) return Math.Max(1, (int)_writes);
-        ResumeUs = _turnEndUs;
-        return 0;
+        ResumeUs = _leftUs > 0 ? nowUs : _turnEndUs;
+        return _leftUs > 0 ? Math.Max(1, (int)_writes) : 0;
     }
 
     /// <summary>After every turn: is something under way on the backing device?</summary>
@@ -116,7 +121,14 @@ public sealed class WritebackGovernor(WriteboostVolume volume)
         (_requests, _slow) = (requests, slow);
         if (volume.Options.LatencyTargetUs == 0) _writes = SharedWrites;
         else if (!judge) return;
-        else if (newSlow * SlowOneIn > newRequests) _writes = Math.Max(FewestWrites, _writes * Cut);
+        else Adjust(newRequests, newSlow);
+    }
+
+    private void Adjust(long requests, long slow)
+    {
+        _balance = Math.Clamp(_balance + requests - (SlowOneIn * slow), -MostOwed, MostEarned);
+        if (slow > 0 && _balance < 0) _writes = Math.Max(FewestWrites, _writes * Cut);
+        else if (_balance < SlowOneIn) return;
         else if (_writes < 1) _writes = Math.Min(1, _writes / Cut);
         else _writes = Math.Min(MostWrites, _writes + Step);
     }
