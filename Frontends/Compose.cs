@@ -99,6 +99,7 @@ internal static partial class Compose
         WriteboostOptions options = new()
         {
             VolumeName = spec.Name, ReadOnly = spec.ReadOnly, Log = log,
+            Fallback = static device => new PassthroughVolume(device),
         };
         List<Tunable> tunables = WriteboostTunables.Of(options);
         SetOptions(tunables, spec);

@@ -68,6 +68,10 @@ public enum MutantId
     R9RangeNotKept,
     /// <summary>R9: an older version beats a newer range.</summary>
     R9OlderBeatsRange,
+    /// <summary>R11: the volume goes on without its cache although no note of that is durable.</summary>
+    R11NoNote,
+    /// <summary>R11: the volume goes on without its cache although that alone holds dirty data.</summary>
+    R11DirtyForgotten,
     /// <summary>R12: recovery does not flush before it serves.</summary>
     R12NoFlush,
     /// <summary>R12: a start overwrites the whole superblock copy while the other one is torn.</summary>

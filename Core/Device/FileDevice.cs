@@ -75,6 +75,12 @@ public sealed class FileDevice : Device
     public override int Preallocate() =>
         Facts.IsBlockDevice ? 0 : Libc.AllocateAnyhow(_fd, 0, SizeBytes);
 
+    /// <summary>A file beside the file; for a block device, one in <see cref="FileNotes.StateFolder"/>.</summary>
+    public override int LeaveNote(string name, string text) => FileNotes.Leave(FileNotes.PlaceOf(Facts, name), text);
+
+    /// <inheritdoc/>
+    public override string? FindNote(string name) => FileNotes.Find(FileNotes.PlaceOf(Facts, name));
+
     /// <summary>Gives the lock back and closes. Queues are gone by then.</summary>
     public override void Dispose()
     {

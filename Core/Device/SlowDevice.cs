@@ -39,6 +39,12 @@ public sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) : 
     public override int Preallocate() => inner.Preallocate();
 
     /// <inheritdoc/>
+    public override int LeaveNote(string name, string text) => inner.LeaveNote(name, text);
+
+    /// <inheritdoc/>
+    public override string? FindNote(string name) => inner.FindNote(name);
+
+    /// <inheritdoc/>
     public override void Dispose() => inner.Dispose();
 
     private sealed class Queue(IoContext io, DeviceQueue innerQueue, DiskArm arm) : DeviceQueue

@@ -44,6 +44,17 @@ public abstract class Device : IDisposable
     /// </summary>
     public virtual int Preallocate() => 0;
 
+    /// <summary>
+    /// Keeps a small text with the device, durably, under a name: for what must be known at the next start although no
+    /// place on the device itself is ours. Synchronous, control path. 0, or a negative errno.
+    /// </summary>
+    public virtual int LeaveNote(string name, string text) => -EnotSup;
+
+    /// <summary>Where the note of this name is kept; null when there is none. Synchronous, control path.</summary>
+    public virtual string? FindNote(string name) => null;
+
+    private const int EnotSup = 95;
+
     /// <inheritdoc/>
     public abstract void Dispose();
 }

@@ -30,6 +30,12 @@ public sealed record Tunable(
     /// <summary>What to do instead of reading, for keys that are orders such as <c>clear_stat</c>; else null.</summary>
     public Action? Order { get; init; }
 
+    /// <summary>What to answer, in lines, for keys that are questions such as <c>dirty_ranges</c>; else null.</summary>
+    public Func<string>? Answer { get; init; }
+
+    /// <summary>There is no value to show or set.</summary>
+    public bool IsOrder => Order != null || Answer != null;
+
     /// <summary>
     /// Words for the values from <see cref="Minimum"/> on, where numbers would say nothing; else null.
     /// </summary>
@@ -39,11 +45,11 @@ public sealed record Tunable(
     public long Default { get; } = Read();
 
     /// <summary>What values there are, for people.</summary>
-    public string Range => Order != null ? "-"
+    public string Range => IsOrder ? "-"
         : Words != null ? string.Join('|', Words) : $"{Show(Minimum)}..{Show(Maximum)}";
 
     /// <summary>A value as users write it.</summary>
-    public string Show(long value) => Order != null ? "-"
+    public string Show(long value) => IsOrder ? "-"
         : Words != null ? Words[(int)(value - Minimum)]
         : IsDuration ? Duration.Show(value) : value.ToString(CultureInfo.InvariantCulture);
 
@@ -63,7 +69,7 @@ public sealed record Tunable(
     /// <summary>Sets the value that <paramref name="text"/> says, or throws what is wrong with it.</summary>
     public void Set(string text, bool atStart)
     {
-        if (Order != null) throw new UserErrorException($"{Name} is an order and takes no value", 2);
+        if (IsOrder) throw new UserErrorException($"{Name} is an order and takes no value", 2);
         Action<long> write = (atStart ? WriteAtStart : Write)
             ?? throw new UserErrorException(
                 $"{Name} can be set at the start only: weir serve --option {Name}=VALUE", 2);

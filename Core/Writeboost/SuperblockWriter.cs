@@ -75,7 +75,7 @@ public sealed unsafe class SuperblockWriter : IIoHandler, IDisposable
     {
         if (_ticket == 0) return;
         if (_log!.IsFlushed(_ticket)) EndFlush();
-        else if (_log.Health.State == VolumeState.Failed) Finish(-Eio);
+        else if (_log.Health.CacheHasFailed) Finish(-Eio);
         else if (_log.FlushFailures != _failuresBefore) EndFlush();
     }
 

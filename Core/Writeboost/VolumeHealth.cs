@@ -3,18 +3,29 @@ using System.Threading;
 
 namespace Weir.Core.Writeboost;
 
-/// <summary>The named states of a volume, worse ones higher.</summary>
+/// <summary>
+/// The named states of a volume; a volume only ever goes to a later one. Their numbers are for metrics.
+/// </summary>
 public enum VolumeState
 {
     /// <summary>All is well.</summary>
-    Healthy,
-    /// <summary>Writes fail: the backing device no longer takes what the log holds. Reads and flushes go on.</summary>
-    ReadOnly,
-    /// <summary>Everything fails: the cache device lost a log write or a flush.</summary>
-    Failed,
+    Healthy = 0,
+    /// <summary>
+    /// Writes fail: the backing device no longer takes what the log holds. Reads and flushes go on.
+    /// </summary>
+    ReadOnly = 1,
+    /// <summary>
+    /// The cache device has failed and alone holds something: writes and flushes fail, reads give what RAM, the backing
+    /// device and the rest of the cache device still have.
+    /// </summary>
+    Failed = 2,
+    /// <summary>
+    /// The cache device has failed, and the backing device has everything: it is served without a cache.
+    /// </summary>
+    PassThrough = 3,
 }
 
-/// <summary>The state of a volume, only ever getting worse until the next start. Any thread may worsen it.</summary>
+/// <summary>The state of a volume until the next start. Any thread may worsen it.</summary>
 public sealed class VolumeHealth(Action<string> log)
 {
     private int _state;
@@ -22,10 +33,13 @@ public sealed class VolumeHealth(Action<string> log)
     /// <summary>The state now.</summary>
     public VolumeState State => (VolumeState)Volatile.Read(ref _state);
 
+    /// <summary>The cache device is used no more.</summary>
+    public bool CacheHasFailed => State >= VolumeState.Failed;
+
     /// <summary>Why, in a sentence; empty while healthy.</summary>
     public string Reason { get; private set; } = "";
 
-    /// <summary>Enters <paramref name="state"/> unless it is already that bad, and says so once.</summary>
+    /// <summary>Enters <paramref name="state"/> unless it is there or further, and says so once.</summary>
     public void Worsen(VolumeState state, string reason)
     {
         int old = Volatile.Read(ref _state);
@@ -47,6 +61,7 @@ public sealed class VolumeHealth(Action<string> log)
     {
         VolumeState.Healthy => "healthy",
         VolumeState.ReadOnly => "read-only",
-        _ => "failed",
+        VolumeState.Failed => "failed",
+        _ => "pass-through",
     };
 }

@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost;
@@ -11,6 +12,11 @@ public sealed class WriteboostOptions
 
     /// <summary>The form of what lies on the cache device.</summary>
     public Layout Layout { get; set; } = Layout.Native;
+
+    /// <summary>
+    /// Makes the volume that goes on with a backing device alone when the cache device has failed; null: none does.
+    /// </summary>
+    public Func<Device, IVolume>? Fallback { get; set; }
 
     /// <summary>Export name of the backing device.</summary>
     public string VolumeName { get; set; } = "weir";

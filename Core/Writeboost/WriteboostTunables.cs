@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Errors;
 
 namespace Weir.Core.Writeboost;
 
@@ -77,6 +78,8 @@ public static class WriteboostTunables
         Order("cancel_drain", "let go of a drain", volume.CancelDrain),
         Order("flush_current_buffer", "make all that is acknowledged durable", volume.FlushLog),
         Order("commit_super_block", "write the superblock with the mark as it is", volume.CommitSuperblock),
+        new("dirty_ranges", 0, 0, "list what only the cache has: device, offset and length in bytes", static () => 0,
+            null) { Answer = () => DirtyRanges.List(volume) },
     ];
 
     private static Tunable Order(string name, string meaning, Action order) =>

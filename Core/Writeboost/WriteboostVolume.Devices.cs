@@ -11,6 +11,7 @@ public sealed unsafe partial class WriteboostVolume
 {
     private readonly DeviceTable? _deviceTable;
     private bool _tableIsDue;
+    private IVolume?[]? _fallback;
 
     internal BackingTable Backings { get; } = new();
 
@@ -93,6 +94,20 @@ public sealed unsafe partial class WriteboostVolume
         record.FirstPosition = backing.FirstPosition;
         if (!backing.IsAbsent) record.Identity = backing.Device.Identity;
         _tableIsDue |= !record.IsSame(before);
+    }
+
+    // What serves each backing device alone once the cache device has failed, by Request.Device; made by the first
+    // queue that comes.
+    internal IVolume?[] Fallback()
+    {
+        lock (Backings)
+        {
+            if (_fallback != null) return _fallback;
+            IVolume?[] volumes = new IVolume?[BackingTable.MaxId];
+            foreach (BackingDevice backing in Backings.ToList())
+                if (!backing.IsAbsent) volumes[backing.Id - BackingTable.MinId] = Options.Fallback!(backing.Device);
+            return _fallback = volumes;
+        }
     }
 
     private void WarnOfAbsent()

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
@@ -38,7 +39,8 @@ public sealed unsafe partial class WriteboostVolume
 
     private SegmentTable Table { get; }
 
-    private string RamName => RamSegments.NameOf(Superblock, Cache.Identity);
+    // Which cache this is, for what is kept about it elsewhere.
+    internal string RamName => RamSegments.NameOf(Superblock, Cache.Identity);
 
     /// <summary>
     /// Opens a formatted cache over its backing devices: finds the log's end, replays it, finishes what a life that
@@ -64,6 +66,7 @@ public sealed unsafe partial class WriteboostVolume
         if (damaged != null) options.Log($"{cache.Name}: superblock copy {damaged} is damaged; using the other one");
         List<BackingDevice> bound = new Binding(table, superblock.MarkPosition, options).Bind(backings);
         WriteboostVolume volume = new(layout, cache, table, bound, ram, options, superblock);
+        CacheNote.Check(volume);
         volume._tableIsDue = !equal;
         volume.Recover(blocking, queue, ram, io, copyBFirst, tableBFirst);
         volume.WarnOfAbsent();

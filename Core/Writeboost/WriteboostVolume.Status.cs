@@ -21,6 +21,7 @@ public sealed unsafe partial class WriteboostVolume
         if (Layout.Limits.Length > 0) status.Text("layout_limits", Layout.Limits);
         status.Text("name", Options.VolumeName);
         status.Text("state", VolumeHealth.NameOf(Health.State));
+        status.Number("state_number", (int)Health.State);
         if (Health.State != VolumeState.Healthy) status.Text("state_reason", Health.Reason);
         status.Text("cache", Cache.Name);
         status.Text("cache_uuid", Superblock.CacheId.ToString("D"));

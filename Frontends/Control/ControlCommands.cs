@@ -48,6 +48,7 @@ internal sealed class ControlCommands(
     private string Show(string key)
     {
         Tunable tunable = Tunable.Find(tunables, key);
+        if (tunable.Answer != null) return tunable.Answer();
         if (tunable.Order == null) return $"{tunable.Name} {tunable.Show(tunable.Read())}\n";
         tunable.Order();
         return "";
@@ -65,7 +66,7 @@ internal sealed class ControlCommands(
         text.Append($"{"key",-25} {"now",8}  {"values",-14} {"default",8}  meaning\n");
         foreach (Tunable t in tunables)
         {
-            string meaning = t.Meaning + (t.Write == null && t.Order == null ? " (at the start only)" : "");
+            string meaning = t.Meaning + (t.Write == null && !t.IsOrder ? " (at the start only)" : "");
             text.Append($"{t.Name,-25} {t.Show(t.Read()),8}  {t.Range,-14} {t.Show(t.Default),8}  {meaning}\n");
         }
         return text.ToString();

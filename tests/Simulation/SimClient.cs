@@ -88,6 +88,9 @@ public sealed unsafe class SimClient : IDisposable
     /// <summary>Errors are expected (bit rot).</summary>
     public bool TolerateErrors { get; set; }
 
+    /// <summary>Data to write lies as it will on the device, as the frontends have it.</summary>
+    public bool AlignsWrites { get; set; }
+
     /// <summary>Where imitations take their bytes from.</summary>
     public SimMedia? ImitationSource { get; set; }
 
@@ -297,7 +300,7 @@ public sealed unsafe class SimClient : IDisposable
         int write = _history.Submit(plan.Kind, fua, first, count);
         if (plan.Kind == RequestKind.Write)
         {
-            r->Data = memory + _world.Random.Below(4096);
+            r->Data = memory + (AlignsWrites ? plan.OffsetBytes & 4095 : _world.Random.Below(4096));
             if (plan.Echo != 0) SectorTag.FillEcho(r->Data, first, count, plan.Echo);
             else if (!plan.Imitates || !Imitate(r->Data)) SectorTag.Fill(r->Data, first, count, (ulong)write);
         }

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
 
@@ -18,6 +19,9 @@ public struct SimFault
 /// </summary>
 public sealed unsafe class SimDevice : Device
 {
+    /// <summary>-ENODEV: the device has vanished.</summary>
+    public const int Gone = -19;
+
     private readonly int _logicalBlockBytes;
     private readonly int _unitBytes;
 
@@ -40,6 +44,12 @@ public sealed unsafe class SimDevice : Device
     /// <summary>The errors to come.</summary>
     public SimFault Fault;
 
+    /// <summary>Which operations fail, one by one: a negative errno, or 0. In place of <see cref="Fault"/>.</summary>
+    public Func<IoKind, int>? Plan { get; set; }
+
+    /// <summary>Notes that were left with the device; null: it keeps none.</summary>
+    public Dictionary<string, string>? Notes { get; set; }
+
     /// <summary>Operations of each kind that completed, by <see cref="IoKind"/>.</summary>
     public long[] Done { get; } = new long[(int)IoKind.Wake + 1];
 
@@ -48,6 +58,14 @@ public sealed unsafe class SimDevice : Device
     public override int LogicalBlockBytes => _logicalBlockBytes;
     public override bool CanFlush => true;
     public override string Identity => "simulated:" + Name;
+
+    public override int LeaveNote(string name, string text)
+    {
+        Notes?.Add(name, text);
+        return Notes == null ? -95 : 0;
+    }
+
+    public override string? FindNote(string name) => Notes?.ContainsKey(name) == true ? "note " + name : null;
 
     public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, (SimContext)io);
 
@@ -68,7 +86,13 @@ public sealed unsafe class SimDevice : Device
     public int Execute(IoOp* op, long seqAtSubmit)
     {
         Done[(int)op->Kind]++;
-        if (Fails(op->Kind)) return Break(op, seqAtSubmit);
+        if (Plan?.Invoke(op->Kind) is < 0 and int planned)
+        {
+            World.Faults++;
+            World.Note(SimEvent.Fault, (long)op->Kind, text: Name);
+            return Break(op, seqAtSubmit, planned);
+        }
+        if (Fails(op->Kind)) return Break(op, seqAtSubmit, -5);
         switch (op->Kind)
         {
             case IoKind.Read:
@@ -101,13 +125,14 @@ public sealed unsafe class SimDevice : Device
         return true;
     }
 
-    /// <summary>EIO, after part of the harm was done.</summary>
-    private int Break(IoOp* op, long seqAtSubmit)
+    /// <summary>The error, after part of the harm was done; a device that is gone does none.</summary>
+    private int Break(IoOp* op, long seqAtSubmit, int error)
     {
+        if (error == Gone) return error;
         if (op->Kind == IoKind.Flush) Media.FailFlush(seqAtSubmit, ref World.Random);
         else if (op->Kind == IoKind.Read) new Span<byte>(op->Buffer, (int)op->LengthBytes).Fill(0xEE);
         else if (World.Random.Chance(50)) ApplySome(op);
-        return -5;
+        return error;
     }
 
     /// <summary>Applies a random run of units.</summary>

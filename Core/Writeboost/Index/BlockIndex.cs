@@ -20,6 +20,8 @@ public struct BlockVersion
     public byte Sectors;
     /// <summary>Its bytes are known to be rotten.</summary>
     public bool Rotten;
+    /// <summary>The backing device has it too.</summary>
+    public bool Clean;
 }
 
 /// <summary>
@@ -194,6 +196,21 @@ public sealed unsafe class BlockIndex : IDisposable
     public bool IsLinked(uint slot) => (Volatile.Read(ref _nodes[slot].Flags) & LinkedFlag) != 0;
 
     /// <summary>
+    /// The version in <paramref name="slot"/> if it counts and the backing device does not have it.
+    /// </summary>
+    public bool TryGetDirty(uint slot, out ulong key, out byte sectors)
+    {
+        (key, sectors) = (0, 0);
+        if (!IsLinked(slot)) return false;
+        uint* head = HeadOf(_nodes[slot].Key);
+        uint first = Enter(head);
+        bool dirty = (_nodes[slot].Flags & (LinkedFlag | CleanFlag)) == LinkedFlag;
+        if (dirty) (key, sectors) = (_nodes[slot].Key, _nodes[slot].Sectors);
+        Exit(head, first);
+        return dirty;
+    }
+
+    /// <summary>
     /// The 4 KiB at <paramref name="data"/> are what was logged in <paramref name="slot"/>, whose segment the caller
     /// has pinned. Only with <see cref="KeepsChecksums"/>.
     /// </summary>
@@ -238,6 +255,7 @@ public sealed unsafe class BlockIndex : IDisposable
         Slot = slot,
         Sectors = _nodes[slot].Sectors,
         Rotten = (_nodes[slot].Flags & RottenFlag) != 0,
+        Clean = (_nodes[slot].Flags & CleanFlag) != 0,
     };
 
     private void Pin(ref BlockVersion version)

@@ -127,6 +127,17 @@ public sealed unsafe class RangeMap : IDisposable
         _latch.Exit();
     }
 
+    /// <summary>
+    /// Interval number <paramref name="index"/>, by address; false beyond the last. While nobody changes the map.
+    /// </summary>
+    public bool TryGet(int index, out ulong key, out long blocks, out long position)
+    {
+        bool found = index < Volatile.Read(ref _count);
+        Interval interval = found ? _intervals[index] : default;
+        (key, blocks, position) = (interval.Start, (long)(interval.End - interval.Start), interval.Position);
+        return found;
+    }
+
     /// <summary>Forgets the ranges whose entries lie below <paramref name="position"/>.</summary>
     public void RemoveBelow(long position)
     {

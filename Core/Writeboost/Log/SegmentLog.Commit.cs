@@ -56,7 +56,7 @@ public sealed unsafe partial class SegmentLog
     {
         _commit.Enter();
         if (position > _wanted) _wanted = position;
-        bool start = !_committing && _wanted > _durable && Health.State != VolumeState.Failed;
+        bool start = !_committing && _wanted > _durable && !Health.CacheHasFailed;
         if (start)
         {
             _committing = true;
@@ -96,7 +96,7 @@ public sealed unsafe partial class SegmentLog
         WriteHeaders(port);
         _commit.Enter();
         bool ready = _written >= _target || (Mutant.Is(MutantId.R6FlushBeforeWritten) && _target != long.MaxValue);
-        bool go = _committing && !_flushing && ready && Health.State != VolumeState.Failed && port.HasRoom();
+        bool go = _committing && !_flushing && ready && !Health.CacheHasFailed && port.HasRoom();
         if (go)
         {
             _flushing = true;

@@ -44,6 +44,25 @@ public sealed unsafe partial class SegmentLog
         return opened;
     }
 
+    /// <summary>
+    /// After the cache device has failed: the log takes nothing more. Writers that came earlier finish their slots.
+    /// </summary>
+    public void Shut(LogPort port)
+    {
+        Invariant.Check(Health.CacheHasFailed);
+        // Whoever opens a segment just now has done so afterwards; later ones see the state.
+        _open.Enter();
+        _open.Exit();
+        CloseOpenSegment(port);
+        Seal(port);
+    }
+
+    /// <summary>Every slot that was ever reserved has been filled and sealed; when the log is shut.</summary>
+    public bool IsAllSealed => Volatile.Read(ref _sealSegment) > HeadSegment;
+
+    /// <summary>Oldest segment that RAM still has; segments leave it in order, when they are durable.</summary>
+    public long FirstSegmentInRam => Volatile.Read(ref _releaseSegment);
+
     /// <summary>Segments before <paramref name="segment"/> are on the backing device, and the mark says so.</summary>
     public void CleanBefore(long segment)
     {
@@ -91,6 +110,7 @@ public sealed unsafe partial class SegmentLog
         segment = SegmentCursor.SegmentOf(word) + 1;
         ramShort = false;
         if (SegmentCursor.NextOf(word) <= Geometry.SlotsPerSegment) return true;
+        if (Health.CacheHasFailed) return false;
         if (segment - TailSegment >= Geometry.SegmentCount - (urgent ? 0 : ReservedSegments)) return false;
         ramShort = _freeCount <= Ram.Count / 2;
         if (_freeCount == 0) return false;

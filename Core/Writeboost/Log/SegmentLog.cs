@@ -88,6 +88,9 @@ public sealed unsafe partial class SegmentLog : IDisposable
     /// <summary>Oldest segment that is not all on the backing device; beyond the head when everything is.</summary>
     public long DirtySegment => Volatile.Read(ref _dirtySegment);
 
+    /// <summary>Position of the oldest slot that may not be on the backing device.</summary>
+    public long DirtyPosition => Geometry.Position(DirtySegment, 0);
+
     /// <summary>Segments that could be opened before a clean one must be reclaimed.</summary>
     public long FreeSegments => Geometry.SegmentCount - (HeadSegment - TailSegment + 1);
 

@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Writeback;
 
@@ -13,6 +14,7 @@ namespace Weir.Core.Writeboost.Queue;
 /// </summary>
 public sealed unsafe class Caretaker : IDisposable
 {
+    private const int Eio = 5;
     private const long QuietTurnUs = 1_000_000;
 
     private readonly WriteboostVolume _volume;
@@ -20,6 +22,7 @@ public sealed unsafe class Caretaker : IDisposable
     private readonly SuperblockWriter _superblocks;
     private readonly WritebackEngine _writeback;
     private readonly Reclaimer _reclaimer;
+    private readonly Rescue _rescue;
     private long _syncDueUs = long.MaxValue;
     private StopStep _stop;
     private CaretakerOrders _orders;
@@ -33,6 +36,7 @@ public sealed unsafe class Caretaker : IDisposable
         _superblocks = new SuperblockWriter(volume.Log, cache, port);
         _writeback = new WritebackEngine(volume, port, cache, backings, _superblocks);
         _reclaimer = new Reclaimer(volume);
+        _rescue = new Rescue(volume, port, backings);
     }
 
     private enum StopStep
@@ -57,8 +61,13 @@ public sealed unsafe class Caretaker : IDisposable
             if (_stop == StopStep.Settle) Finish(1);
             return;
         }
-        PollSync(nowUs);
         _superblocks.Poll();
+        if (_volume.Health.CacheHasFailed)
+        {
+            PollFailed(nowUs);
+            return;
+        }
+        PollSync(nowUs);
         PollOrders();
         _reclaimer.Poll(nowUs);
         // Other queues may still have writers that wait for a free segment.
@@ -75,6 +84,17 @@ public sealed unsafe class Caretaker : IDisposable
     {
         _superblocks.Dispose();
         _writeback.Dispose();
+        _rescue.Dispose();
+    }
+
+    // Nothing of the log goes on: write-back comes to rest, then the rescue tries to do without the cache.
+    private void PollFailed(long nowUs)
+    {
+        _syncDueUs = long.MaxValue;
+        _writeback.Poll(nowUs, mayStart: false);
+        _rescue.Poll(_writeback.IsQuiet && !_superblocks.IsBusy);
+        if (_stop is StopStep.None or StopStep.Done || !_rescue.IsOver || !_volume.OtherQueuesStopped) return;
+        Finish(_volume.Health.State == VolumeState.PassThrough ? 1 : -Eio);
     }
 
     private void PollSync(long nowUs)
@@ -131,11 +151,7 @@ public sealed unsafe class Caretaker : IDisposable
     {
         SegmentLog log = _volume.Log;
         if (_stop == StopStep.Done) return;
-        if (_volume.Health.State == VolumeState.Failed)
-        {
-            Finish(-5);
-        }
-        else if (_stop == StopStep.Settle)
+        if (_stop == StopStep.Settle)
         {
             if (!_volume.OtherQueuesStopped) return;
             bool settled = log.ReservedEnd <= log.Durable || Mutant.Is(MutantId.R15StopWithoutFlush);

@@ -16,6 +16,11 @@ public sealed unsafe partial class WriteboostQueue
     /// <inheritdoc/>
     public int BlockStatus(int device, long offsetBytes, long lengthBytes, Span<Extent> extents)
     {
+        if (_volume.Health.State == VolumeState.PassThrough)
+        {
+            _fallback ??= OpenFallback();
+            return _fallback[device]!.BlockStatus(0, offsetBytes, lengthBytes, extents);
+        }
         long end = offsetBytes + Math.Min(lengthBytes, MaxStatusBytes);
         long backingEnd = offsetBytes;
         long seen = -1;

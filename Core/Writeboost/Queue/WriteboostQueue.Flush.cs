@@ -11,6 +11,11 @@ public sealed unsafe partial class WriteboostQueue
     private void WaitFor(Request* request, long position)
     {
         request->WaitPosition = position;
+        if (_volume.Health.CacheHasFailed)
+        {
+            Complete(request, -Eio);
+            return;
+        }
         if (_volume.Log.Durable >= position)
         {
             Complete(request, 0);
@@ -25,7 +30,7 @@ public sealed unsafe partial class WriteboostQueue
     private void CheckWaiting()
     {
         if (_waiting.IsEmpty) return;
-        bool failed = _volume.Health.State == VolumeState.Failed;
+        bool failed = _volume.Health.CacheHasFailed;
         long durable = _volume.Log.Durable;
         RequestList still = default;
         while (_waiting.Take() is var request && request != null)

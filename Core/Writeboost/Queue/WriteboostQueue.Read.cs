@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Index;
+using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -60,6 +61,7 @@ public sealed unsafe partial class WriteboostQueue
         ulong key = KeyOf(request, offset);
         // Ranges before versions: write-back forgets in the opposite order (Reclaimer.Forget).
         long zeroPosition = _volume.Ranges.PositionOver(key);
+        if (_volume.Health.CacheHasFailed && zeroPosition < _volume.Log.DirtyPosition) zeroPosition = 0;
         if (Mutant.Is(MutantId.R9OlderBeatsRange)) zeroPosition = Math.Min(zeroPosition, 1);
         Interleaving.Step();
         int count = _volume.Index.Lookup(key, versions);
@@ -78,7 +80,7 @@ public sealed unsafe partial class WriteboostQueue
         {
             BlockVersion version = versions[i];
             version.Sectors &= needed;
-            if (version.Sectors == 0 || version.Position < zeroPosition)
+            if (version.Sectors == 0 || version.Position < zeroPosition || IsOnlyACopy(version))
             {
                 Unpin(version, 1);
                 continue;
@@ -89,6 +91,10 @@ public sealed unsafe partial class WriteboostQueue
         count = kept;
         return needed;
     }
+
+    // The cache device has failed: what the backing device has too is read there.
+    private bool IsOnlyACopy(in BlockVersion version) =>
+        version.Clean && version.Ram < 0 && _volume.Health.CacheHasFailed;
 
     private void Gather(
         Request* request, byte* target, long blockOffset, BlockVersion* versions, int count, byte rest, bool restIsZero)
@@ -180,6 +186,11 @@ public sealed unsafe partial class WriteboostQueue
     public void Completed(IoOp* op)
     {
         Request* request = op->Request;
+        if (op->Result < 0 && ++op->Attempts < LogPort.MaxAttempts)
+        {
+            SubmitOp(op, op->UserA >= 0);
+            return;
+        }
         if (op->Result < 0 || !IsIntact(op)) request->Result = -Eio;
         if (op->Step == BounceStep) EndBounce(op);
         int blocks = op->Step == BounceStep ? 1 : op->UserInt;

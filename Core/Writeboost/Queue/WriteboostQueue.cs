@@ -49,7 +49,9 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     }
 
     /// <inheritdoc/>
-    public long DeadlineUs => Volatile.Read(ref _wake) != 0 ? 0 : _caretaker?.DeadlineUs ?? long.MaxValue;
+    public long DeadlineUs => Volatile.Read(ref _wake) != 0
+        ? 0
+        : Math.Min(_caretaker?.DeadlineUs ?? long.MaxValue, FallbackDeadlineUs());
 
     /// <inheritdoc/>
     public void Submit(Request* request)
@@ -64,14 +66,18 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         request->Next = null;
         _counters.Count(request);
         _volume.NoteActivity(_io.NowUs);
-        if (_volume.Health.State == VolumeState.Failed) Complete(request, -Eio);
-        else if (request->Kind == RequestKind.Flush) SubmitFlush(request);
+        if (TryFallBack(request)) return;
+        if (request->Kind == RequestKind.Flush) SubmitFlush(request);
         else if (request->Kind == RequestKind.Read) SubmitRead(request);
         else SubmitChange(request);
     }
 
     /// <inheritdoc/>
-    public Request* TakeCompleted() => _completed.Take();
+    public Request* TakeCompleted()
+    {
+        Request* request = _completed.Take();
+        return request != null ? request : TakeFallback();
+    }
 
     /// <inheritdoc/>
     public void Poll(long nowUs)
@@ -85,6 +91,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         RetryReads();
         CheckWaiting();
         _caretaker?.Poll(nowUs);
+        PollFallback(nowUs);
         if (_stopping && !_gone) ContinueStop();
     }
 
@@ -94,6 +101,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         Invariant.Check(_parked.IsEmpty);
         Invariant.Check(_waiting.IsEmpty);
         _stopping = true;
+        StopFallback();
         if (_caretaker == null) return;
         _volume.QueueStopped();
         _caretaker.BeginStop();
@@ -105,7 +113,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         get
         {
             if (!_stopping) return 0;
-            return _caretaker != null ? _caretaker.StopResult : _gone ? 1 : 0;
+            int result = _caretaker != null ? _caretaker.StopResult : _gone ? 1 : 0;
+            return result == 1 ? FallbackStopResult() : result;
         }
     }
 

@@ -219,15 +219,16 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             _resumeUs = nowUs + PauseUs;
             return false;
         }
-        string device = _phase == Phase.Read ? "cache" : "backing";
+        bool cache = _phase == Phase.Read;
         return GetStuck(
-            $"{device} device: write-back of segment {_batch.First} failed {MaxAttempts} times, errno {error}");
+            $"{(cache ? "cache" : "backing")} device: write-back of segment {_batch.First} failed {MaxAttempts} times, "
+            + $"errno {error}", cache ? VolumeState.Failed : VolumeState.ReadOnly);
     }
 
-    private bool GetStuck(string reason)
+    private bool GetStuck(string reason, VolumeState state = VolumeState.ReadOnly)
     {
         _phase = Phase.Stuck;
-        _volume.Health.Worsen(VolumeState.ReadOnly, reason);
+        _volume.Health.Worsen(state, reason);
         _volume.WakeQueues();
         return false;
     }

@@ -1,0 +1,264 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Log;
+
+namespace Weir.Core.Writeboost.Errors;
+
+/// <summary>
+/// The cache device has failed. When RAM still holds everything that the backing devices lack, it is written there, in
+/// log order, flushed, and a durable note is left with each backing device: the log on the cache device is older from
+/// now on and must never be replayed (R11). Then the volume is pass-through. One operation at a time, on the first
+/// queue's thread; nothing is hurried, and nobody else changes anything meanwhile.
+/// </summary>
+public sealed unsafe class Rescue : IIoHandler, IDisposable
+{
+    // Each takes one of a context's places for handlers.
+    private const int MaxDevices = 32;
+
+    private readonly WriteboostVolume _volume;
+    private readonly SegmentLog _log;
+    private readonly LogPort _port;
+    private readonly BackingQueues _backings;
+    private readonly byte _handler;
+    private readonly List<BackingDevice> _touched = [];
+    private readonly AlignedMemory _scratch = new(Geometry.BlockBytes);
+    private Step _step;
+    private bool _busy;
+    private int _cursor;
+    private long _position;
+    private byte _sectors;
+    private bool _filled;
+
+    /// <summary>Of the volume's caretaker.</summary>
+    public Rescue(WriteboostVolume volume, LogPort port, BackingQueues backings)
+    {
+        _volume = volume;
+        _log = volume.Log;
+        _port = port;
+        _backings = backings;
+        _handler = port.Io.AddHandler(this);
+    }
+
+    private enum Step
+    {
+        Waiting,
+        Ranges,
+        Blocks,
+        Flush,
+        Done,
+        GivenUp,
+    }
+
+    /// <summary>Nothing more will happen.</summary>
+    public bool IsOver => _step >= Step.Done;
+
+    /// <summary>
+    /// Once per turn while the volume is failed; <paramref name="quiet"/>: write-back has come to rest.
+    /// </summary>
+    public void Poll(bool quiet)
+    {
+        if (_busy || IsOver) return;
+        if (_step == Step.Waiting && !Begin(quiet)) return;
+        while (!_busy && !IsOver) Advance();
+    }
+
+    /// <inheritdoc/>
+    public void Completed(IoOp* op)
+    {
+        int result = op->Result;
+        if (result < 0 && ++op->Attempts < LogPort.MaxAttempts)
+        {
+            _backings[op->UserInt].Submit(op);
+            return;
+        }
+        _busy = false;
+        _port.Io.Release(op);
+        if (result < 0) GiveUp($"a backing device failed with errno {-result}");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _scratch.Dispose();
+
+    // The log takes nothing more, and whoever was filling a slot has filled it.
+    private bool Begin(bool quiet)
+    {
+        if (_volume.Options.Fallback == null)
+        {
+            GiveUp("there is nothing to go on with");
+            return false;
+        }
+        _log.Shut(_port);
+        if (!quiet || !_log.IsAllSealed) return false;
+        if (_volume.Backings.ToList().Count > MaxDevices)
+        {
+            GiveUp($"that is done for at most {MaxDevices} backing devices");
+            return false;
+        }
+        if (HasAbsent())
+        {
+            GiveUp("the cache device alone holds data of a backing device that is not here");
+            return false;
+        }
+        if (!IsAllInRam() && !Mutant.Is(MutantId.R11DirtyForgotten))
+        {
+            GiveUp("the cache device alone holds dirty data");
+            return false;
+        }
+        _position = _log.Geometry.Position(_log.DirtySegment, 0);
+        _step = Step.Ranges;
+        return true;
+    }
+
+    private bool IsAllInRam()
+    {
+        long first = _log.Geometry.Position(_log.DirtySegment, 0);
+        long end = _log.Geometry.Position(_log.FirstSegmentInRam, 0);
+        for (long position = first; position < end; position++)
+            if (_volume.Index.TryGetDirty(_log.Geometry.PhysicalSlot(position), out _, out _)) return false;
+        for (int i = 0; _volume.Ranges.TryGet(i, out _, out _, out long position); i++)
+            if (position >= first && position < end) return false;
+        return true;
+    }
+
+    private bool HasAbsent()
+    {
+        foreach (BackingDevice backing in _volume.Backings.ToList())
+            if (backing.IsAbsent && _volume.Index.DirtyOf(backing.Id) > 0) return true;
+        return false;
+    }
+
+    private void Advance()
+    {
+        switch (_step)
+        {
+            case Step.Ranges: ZeroNext(); break;
+            case Step.Blocks: WriteNext(); break;
+            case Step.Flush: FlushNext(); break;
+        }
+    }
+
+    private void ZeroNext()
+    {
+        if (!_volume.Ranges.TryGet(_cursor, out ulong key, out long blocks, out long position))
+        {
+            _step = Step.Blocks;
+            return;
+        }
+        _cursor++;
+        if (position < _position || _volume.Backings.IsAbsent(key)) return;
+        IoOp* op = Start(IoKind.WriteZeroes, key);
+        op->OffsetBytes = BackingTable.OffsetOf(key);
+        op->LengthBytes = Math.Min(blocks << Geometry.BlockShift, _volume.Backings.Of(key).SizeBytes - op->OffsetBytes);
+        Submit(op);
+    }
+
+    // Versions in log order, so that the newest is written last; those below a newer range are not.
+    private void WriteNext()
+    {
+        if (_sectors == 0 && !FindNext())
+        {
+            _step = Step.Flush;
+            _cursor = 0;
+            return;
+        }
+        uint slot = _log.Geometry.PhysicalSlot(_position);
+        ulong key = _volume.Index.KeyOf(slot);
+        int ram = _log.Table.RamOf(_log.Geometry.Physical(_log.Geometry.SegmentOf(_position)));
+        byte* data = _log.Ram.Data(ram, _log.Geometry.SlotOf(_position));
+        if (_volume.Backings.Of(key).Device.LogicalBlockBytes > Geometry.SectorBytes && _sectors != SectorMask.Full)
+            WriteMerged(key, data);
+        else WriteRun(key, data);
+        if (_sectors == 0) _position++;
+    }
+
+    private bool FindNext()
+    {
+        for (; _position < _log.Geometry.Position(_log.HeadSegment + 1, 0); _position++)
+        {
+            uint slot = _log.Geometry.PhysicalSlot(_position);
+            if (!_volume.Index.TryGetDirty(slot, out ulong key, out _sectors)) continue;
+            if (_position < _log.Geometry.Position(_log.FirstSegmentInRam, 0)) continue;
+            if (_volume.Ranges.PositionOver(key) < _position) return true;
+        }
+        _sectors = 0;
+        return false;
+    }
+
+    private void WriteRun(ulong key, byte* data)
+    {
+        SectorMask.TakeRun(ref _sectors, out int within, out int length);
+        IoOp* op = Start(IoKind.Write, key);
+        op->OffsetBytes = BackingTable.OffsetOf(key) + within;
+        op->LengthBytes = length;
+        op->Buffer = data + within;
+        Submit(op);
+    }
+
+    // A device with 4 KiB sectors: first the read, then the write of the whole block.
+    private void WriteMerged(ulong key, byte* data)
+    {
+        if (_filled) SectorMask.Copy(_scratch.Pointer, data, _sectors);
+        IoOp* op = Start(_filled ? IoKind.Write : IoKind.Read, key);
+        op->OffsetBytes = BackingTable.OffsetOf(key);
+        op->LengthBytes = Geometry.BlockBytes;
+        op->Buffer = _scratch.Pointer;
+        if (_filled) _sectors = 0;
+        _filled = !_filled;
+        Submit(op);
+    }
+
+    private void FlushNext()
+    {
+        if (_cursor == _touched.Count)
+        {
+            Finish();
+            return;
+        }
+        BackingDevice device = _touched[_cursor++];
+        if (!device.Device.CanFlush) return;
+        IoOp* op = _port.Io.Acquire(_handler, IoKind.Flush, urgent: true);
+        op->UserInt = device.Id;
+        Submit(op);
+    }
+
+    // No write reaches a backing device beside the log before its note is durable.
+    private void Finish()
+    {
+        string? reason = CacheNote.Leave(_volume);
+        if (reason != null)
+        {
+            GiveUp(reason);
+            return;
+        }
+        _step = Step.Done;
+        _volume.ForgetRam();
+        _volume.Health.Worsen(VolumeState.PassThrough, _volume.Health.Reason);
+        _volume.WakeQueues();
+    }
+
+    private void GiveUp(string reason)
+    {
+        _step = Step.GivenUp;
+        _volume.Options.Log($"not going on without the cache: {reason}; 'weir message dirty_ranges' lists what it "
+            + "alone holds");
+    }
+
+    private IoOp* Start(IoKind kind, ulong key)
+    {
+        IoOp* op = _port.Io.Acquire(_handler, kind, urgent: true);
+        Invariant.Check(op != null);
+        op->UserInt = BackingTable.IdOf(key);
+        BackingDevice device = _volume.Backings.Of(key);
+        if (!_touched.Contains(device)) _touched.Add(device);
+        return op;
+    }
+
+    private void Submit(IoOp* op)
+    {
+        _busy = true;
+        _backings[op->UserInt].Submit(op);
+    }
+}

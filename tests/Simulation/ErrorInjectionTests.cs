@@ -1,0 +1,130 @@
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Writeboost;
+using Xunit;
+
+namespace Weir.Tests.Simulation;
+
+/// <summary>
+/// Every device operation of a fixed workload fails once, in every way, on each device, with both ends of the process
+/// (R6, R11). Not sampled: a change of the engine changes the number of runs, never what they cover.
+/// </summary>
+public sealed class ErrorInjectionTests(ITestOutputHelper output)
+{
+    // A retry is an operation too; what fails is tried three times, for each request.
+    private const int OperationsPerHealthyOne = 4;
+
+    private static readonly Injection s_none = new(true, int.MaxValue, InjectedError.Once, CrashKind.Process, false);
+
+    [Fact]
+    public void NoErrorOfAnyOperationBreaksThePromise()
+    {
+        using InjectionRun healthy = new(s_none);
+        healthy.Run();
+        List<Injection> all = AllOf(healthy);
+        Assert.True(healthy.CacheOperations > 100, "the workload does too little on the cache device");
+        Assert.True(healthy.BackingOperations > 50, "the workload does too little on the backing device");
+        List<string> failures = RunAll(all, MutantId.None, healthy, int.MaxValue);
+        Say($"error injection: {all.Count} runs, {healthy.CacheOperations} operations of the cache device, "
+            + $"{healthy.BackingOperations} of the backing device");
+        Assert.True(failures.Count == 0, $"{failures.Count} fail\n{string.Join('\n', Head(failures))}");
+    }
+
+    [Theory]
+    [InlineData(MutantId.R6WriteErrorIgnored)]
+    [InlineData(MutantId.R6FlushErrorIgnored)]
+    [InlineData(MutantId.R6NotRewritten)]
+    [InlineData(MutantId.R11NoNote)]
+    [InlineData(MutantId.R11DirtyForgotten)]
+    public void AMutantIsCaught(MutantId mutant)
+    {
+        using InjectionRun healthy = new(s_none);
+        healthy.Run();
+        List<string> failures = RunAll(AllOf(healthy), mutant, healthy, 1);
+        Assert.NotEmpty(failures);
+        Say($"mutant {mutant}: caught by {failures[0]}");
+    }
+
+    private static List<Injection> AllOf(InjectionRun healthy)
+    {
+        List<Injection> all = [];
+        foreach (InjectedError error in Enum.GetValues<InjectedError>())
+        {
+            AddAll(all, healthy, error, CrashKind.Process, early: false);
+            AddAll(all, healthy, error, CrashKind.Power, early: false);
+            AddAll(all, healthy, error, CrashKind.Power, early: true);
+        }
+        return all;
+    }
+
+    private static void AddAll(
+        List<Injection> all, InjectionRun healthy, InjectedError error, CrashKind end, bool early)
+    {
+        for (int i = 0; i < healthy.CacheOperations; i++) all.Add(new Injection(true, i, error, end, early));
+        for (int i = 0; i < healthy.BackingOperations; i++) all.Add(new Injection(false, i, error, end, early));
+    }
+
+    private static List<string> RunAll(List<Injection> all, MutantId mutant, InjectionRun healthy, int enough)
+    {
+        List<string> failures = [];
+        int next = -1;
+        Thread[] threads = new Thread[Environment.ProcessorCount];
+        for (int t = 0; t < threads.Length; t++)
+        {
+            threads[t] = new Thread(() =>
+            {
+                Mutant.Active = mutant;
+                int index;
+                while ((index = Interlocked.Increment(ref next)) < all.Count && Count(failures) < enough)
+                {
+                    string? failure = RunOne(all[index], healthy);
+                    if (failure == null) continue;
+                    lock (failures) failures.Add($"{all[index]}: {failure}");
+                }
+                SimMemory.FreeAll();
+            });
+            threads[t].Start();
+        }
+        foreach (Thread thread in threads) thread.Join();
+        return failures;
+    }
+
+    private static int Count(List<string> failures)
+    {
+        lock (failures) return failures.Count;
+    }
+
+    private static string? RunOne(Injection injection, InjectionRun healthy)
+    {
+        using InjectionRun run = new(injection);
+        try
+        {
+            run.Run();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            return e is SimViolationException ? e.Message : e.ToString();
+        }
+        int bound = OperationsPerHealthyOne * (healthy.CacheOperations + healthy.BackingOperations);
+        if (run.CacheOperations + run.BackingOperations > bound) return "tries without end";
+        return IsAllowed(injection, run.State) ? null : $"the volume ends {run.State}";
+    }
+
+    // The table of docs/durability.md.
+    private static bool IsAllowed(Injection injection, VolumeState state) => injection.Error switch
+    {
+        InjectedError.Once or InjectedError.FlushOnce => state == VolumeState.Healthy,
+        _ when injection.OnCache => state is VolumeState.Healthy or VolumeState.Failed or VolumeState.PassThrough,
+        _ => state is VolumeState.Healthy or VolumeState.ReadOnly,
+    };
+
+    private static List<string> Head(List<string> failures) => failures.GetRange(0, Math.Min(10, failures.Count));
+
+    private void Say(string line)
+    {
+        output.WriteLine(line);
+        Console.Out.WriteLine(line);
+    }
+}
