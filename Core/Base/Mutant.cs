@@ -38,6 +38,8 @@ public enum MutantId
     R6FlushBeforeWritten,
     /// <summary>R6: FUA is acknowledged like any write.</summary>
     R6FuaIgnored,
+    /// <summary>R6: a flush does not flush the backing device after writes that went round the log.</summary>
+    R6AroundNotFlushed,
     /// <summary>R6: a failed log write counts as done.</summary>
     R6WriteErrorIgnored,
     /// <summary>R6: a failed flush counts as done.</summary>
@@ -68,6 +70,16 @@ public enum MutantId
     R9RangeNotKept,
     /// <summary>R9: an older version beats a newer range.</summary>
     R9OlderBeatsRange,
+    /// <summary>R10: a read is staged although the block may have changed since it began.</summary>
+    R10StaleStaged,
+    /// <summary>R10: a staged block is entered over a version that was written.</summary>
+    R10CleanBeatsDirty,
+    /// <summary>R10: clean blocks count after a crash too.</summary>
+    R10CleanAfterCrash,
+    /// <summary>R10: clean blocks that were written round count after the next orderly stop.</summary>
+    R10OutdatedKept,
+    /// <summary>R10: a write goes round although the log holds newer data of its blocks.</summary>
+    R10AroundDirty,
     /// <summary>R11: the volume goes on without its cache although no note of that is durable.</summary>
     R11NoNote,
     /// <summary>R11: the volume goes on without its cache although that alone holds dirty data.</summary>

@@ -75,12 +75,16 @@ public unsafe struct Request
     public long Progress;
     /// <summary>Engine: log position that must be durable before the acknowledgement.</summary>
     public long WaitPosition;
+    /// <summary>Engine: writes round its log that must be durable before the acknowledgement.</summary>
+    public long WaitAround;
     /// <summary>Engine: free use.</summary>
     public int EngineInt;
     /// <summary>Engine: when it came, on the context's clock, in microseconds.</summary>
     public long SubmittedUs;
     /// <summary>Engine: its place among writers that wait for room; 0 for none.</summary>
     public long Ticket;
+    /// <summary>Engine: free use, the start of a list.</summary>
+    public int EngineList;
     /// <summary>List link of whoever owns it.</summary>
     public Request* Next;
 }

@@ -81,6 +81,21 @@ public sealed class WriteboostOptions
     /// </summary>
     public bool VerifyReads { get; set; }
 
+    /// <summary>
+    /// Reads of at most this many blocks are kept in the cache, unless they belong to a longer sequential stream; 0: no
+    /// read is kept, as in dm-writeboost 2.2.
+    /// </summary>
+    public int ReadCacheThreshold { get; set; }
+
+    /// <summary>
+    /// Writes go to the backing device where the log holds nothing newer, and the cache keeps clean blocks only. They
+    /// have no place in the prefix order.
+    /// </summary>
+    public bool WriteAround { get; set; }
+
+    /// <summary>The same for writes of sequential streams longer than this many blocks; 0: for none.</summary>
+    public int BypassSequentialWrites { get; set; }
+
     /// <summary>Write nothing anywhere.</summary>
     public bool ReadOnly { get; set; }
 

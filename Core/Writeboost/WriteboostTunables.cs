@@ -63,6 +63,15 @@ public static class WriteboostTunables
         AtStart("backing_flush", 0, 1, "none: writes of the backing device are durable at once, it cannot flush",
             () => options.TrustBackingWrites ? 1 : 0, value => options.TrustBackingWrites = value == 1)
         with { Words = ["auto", "none"] },
+        new("read_cache_threshold", 0, 127, "reads of at most this many 4K blocks are cached, unless their sequential "
+            + "stream is longer; 0: none",
+            () => options.ReadCacheThreshold, value => options.ReadCacheThreshold = (int)value),
+        new("write_around_mode", 0, 1, "1: writes go to the backing device, the cache keeps clean blocks only; gives "
+            + "up the prefix order of writes",
+            () => options.WriteAround ? 1 : 0, value => options.WriteAround = value == 1),
+        new("bypass_sequential_writes", 0, 1 << 20, "writes of a sequential stream longer than this many 4K blocks go "
+            + "round the cache, and have no place in the prefix order; 0: none",
+            () => options.BypassSequentialWrites, value => options.BypassSequentialWrites = (int)value),
         AtStart("verify_reads", 0, 1, "1: check every block read from the cache device; 4 bytes of RAM more per block",
             () => options.VerifyReads ? 1 : 0, value => options.VerifyReads = value == 1),
         AtStart("rebind", 0, 1, "1: the backing device is the one this cache belongs to, although it looks different",

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Bypass;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
@@ -32,6 +33,8 @@ public sealed unsafe partial class WriteboostVolume
         SegmentTable table = new(Geometry);
         Index = new BlockIndex(Geometry, table, options.VerifyReads);
         Ranges = new RangeMap(options.RangeBudget);
+        Changes = new ChangeTable(Geometry.SlotCount);
+        Around = new WritesAround(WakeQueues);
         Gate = new ReaderGate();
         Log = null!;
         Table = table;
@@ -76,7 +79,7 @@ public sealed unsafe partial class WriteboostVolume
     private void Recover(BlockingIo io, DeviceQueue queue, IRamStore ram, IoContext context, bool copyBFirst,
         bool tableBFirst)
     {
-        Replay replay = new(Geometry, Table, Index, Ranges);
+        Replay replay = new(Geometry, Table, Index, Ranges) { CleanPosition = CleanPositionAtStart() };
         using ILogScan scan = LogScans.New(
             Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifyReads);
         scan.Run();
@@ -117,6 +120,10 @@ public sealed unsafe partial class WriteboostVolume
             + $"{before}, epoch {Superblock.Epoch}");
     }
 
+    // R10: what was read from the backing device is still there after an orderly stop only, and on the same device.
+    private long CleanPositionAtStart() => Mutant.Is(MutantId.R10CleanAfterCrash) ? 0
+        : Superblock.IsClean && !Options.Rebind ? Superblock.CleanPosition : long.MaxValue;
+
     // Only memory of the log's own last life counts (R1): an epoch tells, or the header that the log ends with.
     private RamSegments? OpenRam(IRamStore store, ILogScan scan)
     {
@@ -143,6 +150,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         if (!Layout.HasEpochs) return;
         if (!Mutant.Is(MutantId.R4EpochNotRaised)) Superblock.Epoch++;
+        if (CleanPositionAtStart() == long.MaxValue) Superblock.CleanPosition = Superblock.SettledPosition;
         Superblock.Flags &= ~Superblock.CleanFlag;
         using SuperblockWriter writer = new(Layout, queue, context);
         writer.Begin(ref Superblock, copyBFirst);

@@ -27,6 +27,8 @@ public sealed unsafe partial class WriteboostVolume
         status.Text("cache_uuid", Superblock.CacheId.ToString("D"));
         status.Text("backing", First.Device.Name);
         status.Text("acknowledge_when", RamOutlivesProcess ? "in shared memory" : "durable");
+        status.Text("write_order", Around.Written == 0 && !Options.WriteAround && Options.BypassSequentialWrites == 0
+            ? "prefix" : "prefix, but not of writes that go round the log");
         status.Number("size_bytes", SizeBytes);
         status.Number("epoch", Superblock.Epoch);
         ReportLog(status);
@@ -58,7 +60,8 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("segments_written_back", _segmentsWrittenBack);
         status.Number("dirty_blocks", Index.DirtyCount);
         status.Number("dirty_ranges", Ranges.Entries);
-        status.Number("rotten_blocks", _rottenBlocks);
+        status.Number("rotten_clean", _rottenClean);
+        status.Number("rotten_dirty", _rottenDirty);
     }
 
     private void ReportRequests(IStatusWriter status)
@@ -69,6 +72,11 @@ public sealed unsafe partial class WriteboostVolume
             if (kind != RequestKind.Flush) status.Number($"{name}_bytes", Sum(static (c, k) => c.Bytes[k], (int)kind));
         }
         status.Number("requests_fua", Sum(static (c, _) => c.Fua, 0));
+        status.Number("blocks_staged", Sum(static (c, _) => c.Staged, 0));
+        status.Number("blocks_not_staged", Sum(static (c, _) => c.NotStaged, 0));
+        status.Number("reads_again", Sum(static (c, _) => c.Reread, 0));
+        status.Number("sequential_read_bytes", Sum(static (c, _) => c.SequentialReadBytes, 0));
+        status.Number("write_around_bytes", Sum(static (c, _) => c.AroundBytes, 0));
         status.Number("blocks_read_ram", Sum(static (c, _) => c.FromRam, 0));
         status.Number("blocks_read_cache", Sum(static (c, _) => c.FromCache, 0));
         status.Number("blocks_read_backing", Sum(static (c, _) => c.FromBacking, 0));
@@ -78,6 +86,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         status.Number("ram_segments", Log.Ram.Count);
         status.Number("ram_segments_bytes", Log.Ram.DataBytes);
+        status.Number("changes_bytes", Changes.BytesUsed);
         status.Number("index_bytes", Index.BytesUsed + ((long)Geometry.SegmentCount * SegmentTable.BytesPerSegment));
         status.Number("ranges_memory_bytes", Ranges.BytesUsed);
     }

@@ -3,6 +3,7 @@ using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Bypass;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
@@ -28,7 +29,9 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     private int _changed;
     private int _rangesPressed;
     private long _segmentsWrittenBack;
-    private long _rottenBlocks;
+    private long _cleanOutdated;
+    private long _rottenClean;
+    private long _rottenDirty;
 
     /// <summary>Rises before anything leaves index or ranges; written by the reclaimer.</summary>
     internal long Reclaims;
@@ -71,6 +74,10 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 
     internal RangeMap Ranges { get; }
 
+    internal ChangeTable Changes { get; }
+
+    internal WritesAround Around { get; }
+
     internal ReaderGate Gate { get; }
 
     internal WriterPacer Pacer { get; } = new();
@@ -109,6 +116,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         Log.Dispose();
         Index.Dispose();
         Ranges.Dispose();
+        Changes.Dispose();
         Gate.Dispose();
         foreach (WriteboostQueue? queue in _queues) queue?.Dispose();
         foreach (BackingDevice backing in Backings.ToList())
@@ -170,17 +178,35 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     // Once per block: a client that reads it again and again shall not fill the log.
     internal void ReportRot(uint slot)
     {
-        if (!Index.MarkRotten(slot)) return;
-        Interlocked.Increment(ref _rottenBlocks);
+        if (!Index.MarkRotten(slot, out bool clean)) return;
+        if (clean) Interlocked.Increment(ref _rottenClean); else Interlocked.Increment(ref _rottenDirty);
         long position = Log.Table.PositionOf(slot);
-        Options.Log($"{Cache.Name}: block {Index.KeyOf(slot)} in segment {Geometry.SegmentOf(position)}, slot "
-            + $"{Geometry.SlotOf(position)} is rotten: it reads EIO");
+        ulong key = Index.KeyOf(slot);
+        Options.Log($"{Cache.Name}: block {BackingTable.OffsetOf(key) >> Geometry.BlockShift} of "
+            + $"{Backings.Of(key).Device.Name} in segment {Geometry.SegmentOf(position)}, slot "
+            + $"{Geometry.SlotOf(position)} is rotten: it "
+            + (clean ? "is read from the backing device" : "reads EIO until it is written"));
+    }
+
+    // Clean blocks logged so far may be out of date for the next start: a write goes round them.
+    internal void OutdateClean()
+    {
+        long position = Log.ReservedEnd;
+        long old = Volatile.Read(ref _cleanOutdated);
+        while (old < position)
+        {
+            long seen = Interlocked.CompareExchange(ref _cleanOutdated, position, old);
+            if (seen == old) return;
+            old = seen;
+        }
     }
 
     internal void SettleClean()
     {
         (long sequence, uint checksum) = Log.Chain;
         Superblock.Flags |= Superblock.CleanFlag;
+        if (!Mutant.Is(MutantId.R10OutdatedKept))
+            Superblock.CleanPosition = Math.Max(Superblock.CleanPosition, Volatile.Read(ref _cleanOutdated));
         Superblock.Settle(Math.Max(Log.DurableRecord, Superblock.MarkPosition), sequence, checksum);
     }
 

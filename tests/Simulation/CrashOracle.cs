@@ -96,7 +96,7 @@ public sealed class CrashOracle(History history)
         {
             _ambiguous.Add(x);
         }
-        else if (entry != None)
+        else if (entry != None && !history.Unordered)
         {
             ref WriteRecord w = ref history.Writes[history.Entries[entry].Write];
             horizon = Math.Max(horizon, w.Submitted);
@@ -120,7 +120,7 @@ public sealed class CrashOracle(History history)
                     _failure = Lost(x, image[(int)x], by, horizon);
                     return false;
                 }
-                if (least <= horizon) continue;
+                if (least <= horizon || history.Unordered) continue;
                 horizon = least;
                 changed = true;
             }
@@ -184,7 +184,7 @@ public sealed class CrashOracle(History history)
     /// <summary>Two tagged pieces of one block: where both wrote, the same one must win everywhere.</summary>
     private string? CheckInterleaving(ReadOnlySpan<ulong> image)
     {
-        for (int x = 0; x < image.Length; x++)
+        for (int x = 0; x < image.Length && !history.Unordered; x++)
         {
             if (!Tagged(x, image[x])) continue;
             int end = Math.Min(image.Length, (x / SectorTag.PerBlock + 1) * SectorTag.PerBlock);

@@ -73,6 +73,12 @@ public sealed class History
     /// <summary>The history's clock: one tick per event, so that no two are equal.</summary>
     public long Clock { get; private set; } = 1;
 
+    /// <summary>
+    /// Writes may go round the log: a sector of them survives or is lost for itself, until a flush covers it. What is
+    /// left of the check: nothing is lost that had to survive, nothing shows that was never written.
+    /// </summary>
+    public bool Unordered { get; init; }
+
     /// <summary>Everything acknowledged before this has been flushed.</summary>
     public long DurableHorizon { get; private set; }
 
@@ -114,7 +120,7 @@ public sealed class History
     {
         ref WriteRecord w = ref Writes[write];
         w.Acknowledged = Tick();
-        if (w.Fua) DurableHorizon = Math.Max(DurableHorizon, w.Submitted);
+        if (w.Fua && !Unordered) DurableHorizon = Math.Max(DurableHorizon, w.Submitted);
     }
 
     /// <summary>A flush that was submitted at <paramref name="submitted"/> is acknowledged.</summary>

@@ -42,6 +42,13 @@ public sealed class SimConfig
     public int RangeBudget { get; set; } = 64;
 
     public bool VerifyReads { get; set; }
+    public int ReadCacheThreshold { get; set; }
+
+    /// <summary>Some lives let writes go round the log: those survive each for itself.</summary>
+    public bool GoesAround { get; set; }
+
+    public bool WriteAround { get; set; }
+    public int BypassSequentialWrites { get; set; }
     public long IdleUs { get; set; } = 200_000;
 
     /// <summary>Ids and secrets: random, and the same in every replay.</summary>
@@ -74,6 +81,7 @@ public sealed class SimConfig
         c.Fragile = !c.Echoes && random.Chance(15);
         c.Lives += c.Echoes ? 3 : c.Fragile ? 8 : 0;
         c.DrawLayout();
+        c.GoesAround = !c.Echoes && c._tuning.Chance(20);
         engine.Configure(c, ref random);
         c.Retune();
         return c;
@@ -97,6 +105,9 @@ public sealed class SimConfig
         MaxBatchedWriteback = _tuning.Between(1, 8);
         RangeBudget = _tuning.Chance(50) ? 64 : _tuning.Between(4, 16);
         VerifyReads = Rot || _tuning.Chance(20);
+        WriteAround = GoesAround && _tuning.Chance(40);
+        BypassSequentialWrites = GoesAround && _tuning.Chance(50) ? _tuning.Between(1, 20) : 0;
+        ReadCacheThreshold = _tuning.Chance(30) ? 0 : _tuning.Chance(50) ? 127 : _tuning.Between(1, 40);
     }
 
     private void DrawLayout()

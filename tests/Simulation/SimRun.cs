@@ -48,7 +48,7 @@ public sealed unsafe partial class SimRun : IDisposable
         _cache = new SimDevice(_world, "cache", _config.CacheBytes, _config.CacheBlockBytes, engine.UnitBytes);
         _backing = new SimDevice(_world, "backing", _config.BackingBytes, _config.BackingBlockBytes, engine.UnitBytes);
         _ram = new SimRamStore(_world, _config.RamOutlivesProcess);
-        _history = new History(_config.BackingBytes / 512);
+        _history = new History(_config.BackingBytes / 512) { Unordered = _config.GoesAround };
         _oracle = new CrashOracle(_history);
         _workload = new Workload(_config.BackingBytes, _config.Discards, _config.Echoes, random.Next());
         _image = new ulong[_history.SectorCount];
@@ -188,7 +188,11 @@ public sealed unsafe partial class SimRun : IDisposable
             return false;
         }
         if (_volume.SizeBytes != _config.BackingBytes) throw new SimViolationException("the volume has a wrong size");
-        _client = new SimClient(_world, _history, _volume, contexts) { ImitationSource = _cache.Media };
+        _client = new SimClient(_world, _history, _volume, contexts) 
+        {
+            ImitationSource = _cache.Media,
+            AlignsWrites = _config.GoesAround,
+        };
         return true;
     }
 

@@ -16,6 +16,8 @@ internal sealed unsafe class DirectClient : IDisposable
     private readonly RingContext _io = new();
     private readonly AlignedMemory _memory = new(1 << 20);
     private readonly IVolumeQueue _queue;
+    private int _begun;
+    private int _ended;
 
     public DirectClient(Device cache, Device backing, WriteboostOptions options, IRamStore? ram = null)
         : this(cache, [new BackingSpec(null, "disk", backing)], options, ram)
@@ -51,11 +53,43 @@ internal sealed unsafe class DirectClient : IDisposable
 
     public void Flush() => Assert.Equal(0, Run(RequestKind.Flush, 0, 0));
 
-    public int Run(RequestKind kind, long offsetBytes, long lengthBytes, int within = 0)
+    /// <summary>Submits a request whose bytes are not needed before <see cref="EndAll"/>; at most four.</summary>
+    public void Begin(RequestKind kind, long offsetBytes, long lengthBytes, ReadOnlySpan<byte> data)
+    {
+        Request* request = &((Request*)(_memory.Pointer + (1 << 19)))[_begun];
+        byte* bytes = _memory.Pointer + (1 << 19) + ((_begun++ + 1) * (1 << 16));
+        data.CopyTo(new Span<byte>(bytes, data.Length));
+        *request = new Request { Kind = kind, OffsetBytes = offsetBytes, LengthBytes = lengthBytes, Data = bytes };
+        _queue.Submit(request);
+    }
+
+    /// <summary>Turns for a while; true when one of them has ended.</summary>
+    public bool HasEnded(long us)
+    {
+        for (long endUs = _io.NowUs + us; _io.NowUs < endUs && _ended == 0;) Collect();
+        return _ended > 0;
+    }
+
+    public void EndAll()
+    {
+        for (long endUs = _io.NowUs + PatienceUs; _ended < _begun && _io.NowUs < endUs;) Collect();
+        Assert.Equal(_begun, _ended);
+        _begun = _ended = 0;
+    }
+
+    private void Collect()
+    {
+        Turn();
+        for (Request* done; (done = _queue.TakeCompleted()) != null; _ended++) Assert.Equal(0, done->Result);
+    }
+
+    public int Run(
+        RequestKind kind, long offsetBytes, long lengthBytes, int within = 0, RequestFlags flags = RequestFlags.None)
     {
         Request request = new()
         {
-            Kind = kind, OffsetBytes = offsetBytes, LengthBytes = lengthBytes, Data = _memory.Pointer + within,
+            Kind = kind, Flags = flags, OffsetBytes = offsetBytes, LengthBytes = lengthBytes,
+            Data = _memory.Pointer + within,
             Device = Device,
         };
         _queue.Submit(&request);

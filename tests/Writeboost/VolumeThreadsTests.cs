@@ -22,9 +22,10 @@ public sealed unsafe class VolumeThreadsTests
     /// On a slow cache device a queue has acknowledged writes whose records are still under way when it must stop.
     /// </summary>
     [Theory]
-    [InlineData(20_000, 0)]
-    [InlineData(300, 3000)]
-    public void ThreadsShareOneVolume(int requests, long seekUs)
+    [InlineData(20_000, 0, 0)]
+    [InlineData(20_000, 0, 127)]
+    [InlineData(300, 3000, 127)]
+    public void ThreadsShareOneVolume(int requests, long seekUs, int readCacheThreshold)
     {
         using RamDevice backing = new((long)Blocks << 12);
         using RamDevice fast = new(4 << 20);
@@ -34,8 +35,11 @@ public sealed unsafe class VolumeThreadsTests
         {
             using RingContext io = new();
             if (life == 0) WriteboostFormat.Format(io, cache, Layout.Native, 128 << 10, Guid.NewGuid);
-            WriteboostOptions options =
-                new() { RamSegments = 4, RangeBudget = 16, IdleUs = 1000, SyncIntervalUs = 20_000 };
+            WriteboostOptions options = new()
+            {
+                RamSegments = 4, RangeBudget = 16, IdleUs = 1000, SyncIntervalUs = 20_000,
+                ReadCacheThreshold = readCacheThreshold,
+            };
             WriteboostVolume volume = WriteboostVolume.Open(
                 io, cache, [new BackingSpec(null, "disk", backing)], new PrivateMemory(), options);
             Worker[] workers = new Worker[Threads];

@@ -54,6 +54,12 @@ public abstract unsafe class Layout
     /// </summary>
     public abstract bool HasEpochs { get; }
 
+    /// <summary>
+    /// The superblock says which clean blocks are out of date; else a write must not go round the log, because whoever
+    /// opens the cache next would believe in what the log holds of its blocks.
+    /// </summary>
+    public virtual bool HasCleanPosition => false;
+
     /// <summary>Sequence of the segment that lies first on the device.</summary>
     public abstract int FirstPhysicalSegment { get; }
 

@@ -67,6 +67,14 @@ public struct LogEntry
         new() { Value = checksum, _blockLow = (uint)key, _blockHigh = (byte)(key >> 32), Device = (byte)(key >> 40),
             Sectors = sectors, Kind = EntryKind.Data };
 
+    /// <summary>An entry for a whole block as it was read from the backing device.</summary>
+    public static LogEntry ForClean(ulong key, uint checksum)
+    {
+        LogEntry entry = ForData(key, 0xFF, checksum);
+        entry.Kind = EntryKind.Clean;
+        return entry;
+    }
+
     /// <summary>An entry for <paramref name="blocks"/> blocks of zeroes from <paramref name="key"/> on.</summary>
     public static LogEntry ForRange(ulong key, uint blocks, EntryKind kind) =>
         new() { Value = blocks, _blockLow = (uint)key, _blockHigh = (byte)(key >> 32), Device = (byte)(key >> 40),

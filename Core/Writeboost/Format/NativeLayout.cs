@@ -13,6 +13,9 @@ public sealed unsafe class NativeLayout : Layout
     public override bool HasRanges => true;
 
     /// <inheritdoc/>
+    public override bool HasCleanPosition => true;
+
+    /// <inheritdoc/>
     public override bool HasBlockChecksums => true;
 
     /// <inheritdoc/>

@@ -21,7 +21,8 @@ namespace Weir.Core.Writeboost.Format;
 ///   88  settled position, sequence u64, u64   the log up to here was checked and flushed by the last start or clean
 ///                                             stop; records behind it belong to this epoch, and start a segment
 ///  104  mark checksum, settled checksum u32, u32  headers before mark and settled position
-///  112  zero
+///  112  clean position             u64   clean blocks that were logged below it count no more
+///  120  zero
 /// 4092  checksum                   u32   CRC32C of bytes 0..4091
 /// </code>
 /// </summary>
@@ -70,6 +71,8 @@ public unsafe struct Superblock
     [FieldOffset(104)] public uint MarkChecksum;
     /// <summary>Checksum of the header before the settled position.</summary>
     [FieldOffset(108)] public uint SettledChecksum;
+    /// <summary>Clean blocks that were logged below it may be out of date (R10).</summary>
+    [FieldOffset(112)] public long CleanPosition;
     /// <summary>CRC32C of everything before it.</summary>
     [FieldOffset(ChecksumOffset)] public uint Checksum;
 

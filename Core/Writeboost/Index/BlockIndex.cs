@@ -24,6 +24,17 @@ public struct BlockVersion
     public bool Clean;
 }
 
+/// <summary>Where the newest version of a block is.</summary>
+public enum FoundIn
+{
+    /// <summary>The log has nothing of it.</summary>
+    Nothing,
+    /// <summary>On the cache device.</summary>
+    Cache,
+    /// <summary>In a RAM segment.</summary>
+    Ram,
+}
+
 /// <summary>
 /// Block to log slots, at most 16 bytes per slot: a node of 12 bytes for every slot of the cache and three bucket
 /// heads of 4 bytes for every four slots.
@@ -150,7 +161,8 @@ public sealed unsafe class BlockIndex : IDisposable
     /// Adds the version in <paramref name="slot"/>; unlinks the versions of the block that have nothing newer to give.
     /// The highest position wins, whoever comes last (R2).
     /// </summary>
-    public void Insert(ulong key, uint slot, byte sectors, uint checksum)
+    /// <returns>Where the block's newest version was until now.</returns>
+    public FoundIn Insert(ulong key, uint slot, byte sectors, uint checksum)
     {
         Node* node = &_nodes[slot];
         Invariant.Check((node->Flags & LinkedFlag) == 0);
@@ -163,7 +175,58 @@ public sealed unsafe class BlockIndex : IDisposable
         node->Next = first;
         node->Flags = LinkedFlag;
         Interlocked.Increment(ref DirtyCountOf(key));
-        Exit(head, Prune(slot, key));
+        Exit(head, Prune(slot, key, out FoundIn former));
+        return former;
+    }
+
+    /// <summary>
+    /// Adds the whole clean block in <paramref name="slot"/>, unless a version of the block is there, or, with
+    /// <paramref name="changes"/>, it may have changed since <paramref name="sample"/> was taken over the
+    /// <paramref name="sampled"/> blocks from <paramref name="sampleKey"/> on (R10). The look at the changes happens
+    /// under the latch: whoever goes round the log begins before he comes to the latch, and finds the block.
+    /// </summary>
+    public bool TryInsertClean(
+        ulong key, uint slot, uint checksum, ChangeTable? changes, ulong sampleKey, int sampled, long sample)
+    {
+        Node* node = &_nodes[slot];
+        Invariant.Check((node->Flags & LinkedFlag) == 0);
+        node->Set(key, SectorMask.Full);
+        if (_checksums != null) _checksums[slot] = checksum;
+        uint* head = HeadOf(key);
+        uint first = Enter(head);
+        bool enters = (!HasVersion(first, key) || Mutant.Is(MutantId.R10CleanBeatsDirty))
+            && (changes == null || changes.IsUnchanged(sampleKey, sampled, sample));
+        if (enters)
+        {
+            node->Next = first;
+            node->Flags = LinkedFlag | CleanFlag;
+        }
+        Exit(head, enters ? Prune(slot, key, out _) : first);
+        return enters;
+    }
+
+    /// <summary>
+    /// Forgets the versions of block <paramref name="key"/> if the backing device has them all. False: it has not.
+    /// </summary>
+    public bool TryDropClean(ulong key, out bool dropped)
+    {
+        dropped = false;
+        uint* head = HeadOf(key);
+        if (Volatile.Read(ref *head) == None) return true;
+        uint first = Enter(head);
+        bool clean = true;
+        for (uint slot = first; slot != None && clean; slot = _nodes[slot].Next)
+            clean = !_nodes[slot].Is(key) || (_nodes[slot].Flags & CleanFlag) != 0;
+        uint kept = first;
+        for (uint slot = first; slot != None && clean;)
+        {
+            uint next = _nodes[slot].Next;
+            dropped |= _nodes[slot].Is(key);
+            if (_nodes[slot].Is(key)) kept = Unlink(kept, slot);
+            slot = next;
+        }
+        Exit(head, kept);
+        return clean;
     }
 
     /// <summary>Removes the version in <paramref name="slot"/> if it still counts.</summary>
@@ -217,15 +280,16 @@ public sealed unsafe class BlockIndex : IDisposable
     public bool IsIntact(uint slot, byte* data) => BlockSum.Compute(data) == _checksums[slot];
 
     /// <summary>
-    /// The bytes of <paramref name="slot"/> are not what was written: its block reads EIO from now on. False when that
-    /// was known.
+    /// The bytes of <paramref name="slot"/>, whose segment the caller has pinned, are not what was written: they are
+    /// not read again. False when that was known, or nothing counts there any more.
     /// </summary>
-    public bool MarkRotten(uint slot)
+    public bool MarkRotten(uint slot, out bool clean)
     {
         uint* head = HeadOf(_nodes[slot].Key);
         uint first = Enter(head);
-        bool isNew = (_nodes[slot].Flags & RottenFlag) == 0;
-        _nodes[slot].Flags |= RottenFlag;
+        bool isNew = (_nodes[slot].Flags & (LinkedFlag | RottenFlag)) == LinkedFlag;
+        clean = (_nodes[slot].Flags & CleanFlag) != 0;
+        if (isNew) _nodes[slot].Flags |= RottenFlag;
         Exit(head, first);
         return isNew;
     }
@@ -266,7 +330,7 @@ public sealed unsafe class BlockIndex : IDisposable
     }
 
     // The chain starts at the new node. Gathers the block's nodes, and unlinks those that the newer ones cover.
-    private uint Prune(uint first, ulong key)
+    private uint Prune(uint first, ulong key, out FoundIn former)
     {
         BlockVersion* versions = stackalloc BlockVersion[MaxVersions + 1];
         int count = 0;
@@ -276,6 +340,7 @@ public sealed unsafe class BlockIndex : IDisposable
             Invariant.Check(count <= MaxVersions);
             count = InsertSorted(versions, count, VersionOf(slot));
         }
+        former = FormerOf(versions, count, first);
         if (Mutant.Is(MutantId.R2LastComerWins)) return PruneOthers(first, versions, count);
         byte covered = 0;
         for (int i = 0; i < count; i++)
@@ -284,6 +349,21 @@ public sealed unsafe class BlockIndex : IDisposable
             covered |= versions[i].Sectors;
         }
         return first;
+    }
+
+    // The newest but the one that comes.
+    private FoundIn FormerOf(BlockVersion* versions, int count, uint slot)
+    {
+        if (count == 1) return FoundIn.Nothing;
+        uint former = versions[0].Slot == slot ? versions[1].Slot : versions[0].Slot;
+        return _table.RamOf((int)(former >> _slotShift)) >= 0 ? FoundIn.Ram : FoundIn.Cache;
+    }
+
+    private bool HasVersion(uint first, ulong key)
+    {
+        for (uint slot = first; slot != None; slot = _nodes[slot].Next)
+            if (_nodes[slot].Is(key)) return true;
+        return false;
     }
 
     private uint PruneOthers(uint first, BlockVersion* versions, int count)

@@ -20,6 +20,25 @@ public sealed unsafe partial class SegmentLog
         return true;
     }
 
+    /// <summary>
+    /// The same for what nobody waits for: takes slots only while writers have plenty. Never opens the last free
+    /// segment, nor the RAM segments that a burst needs, forces no flush, and makes no one hurry.
+    /// </summary>
+    public bool TryReserveSpare(int wanted, LogPort port, out Reservation reservation)
+    {
+        reservation = default;
+        while (HasSpare)
+        {
+            if (_cursor.TryReserve(wanted, _geometry, out reservation)) return true;
+            if (!TryOpenSpare()) return false;
+        }
+        return false;
+    }
+
+    // A quarter of the cache stays for what must be written back.
+    private bool HasSpare =>
+        !IsStarved && !IsReserveOpen && (HeadSegment - DirtySegment + 1) * 4 <= _geometry.SegmentCount * 3L;
+
     /// <summary>Header slot of the record that <paramref name="slot"/> belongs to.</summary>
     public int RecordOf(in Reservation reservation, int slot) =>
         SegmentCursor.RecordOf(reservation.RecordStart, slot, Geometry.BoundarySlots);

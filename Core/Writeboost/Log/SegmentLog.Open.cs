@@ -83,6 +83,15 @@ public sealed unsafe partial class SegmentLog
         _wakeQueues();
     }
 
+    // One more free RAM segment than at which writers ask for a flush.
+    private bool TryOpenSpare()
+    {
+        _open.Enter();
+        bool opened = FreeSegments > 1 && _freeCount > (Ram.Count / 2) + 1 && OpenNext(urgent: false, out _, out _);
+        _open.Exit();
+        return opened;
+    }
+
     // The open segment belongs to the reserve: only urgent work goes on.
     private bool IsInReserve()
     {

@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Bypass;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Writeback;
@@ -23,14 +24,17 @@ public sealed unsafe class Caretaker : IDisposable
     private readonly WritebackEngine _writeback;
     private readonly Reclaimer _reclaimer;
     private readonly Rescue _rescue;
+    private readonly BackingFlusher _flusher;
     private long _syncDueUs = long.MaxValue;
     private StopStep _stop;
     private CaretakerOrders _orders;
     private bool _committing;
 
     /// <summary>The volume's one caretaker.</summary>
-    public Caretaker(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings)
+    public Caretaker(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings,
+        BackingFlusher flusher)
     {
+        _flusher = flusher;
         _volume = volume;
         _port = port;
         _superblocks = new SuperblockWriter(volume.Log, cache, port);
@@ -94,6 +98,7 @@ public sealed unsafe class Caretaker : IDisposable
         _writeback.Poll(nowUs, mayStart: false);
         _rescue.Poll(_writeback.IsQuiet && !_superblocks.IsBusy);
         if (_stop is StopStep.None or StopStep.Done || !_rescue.IsOver || !_volume.OtherQueuesStopped) return;
+        if (!_flusher.Ensure(_volume.Around.Written) && !_volume.Around.HasFailed) return;
         Finish(_volume.Health.State == VolumeState.PassThrough ? 1 : -Eio);
     }
 
@@ -103,8 +108,8 @@ public sealed unsafe class Caretaker : IDisposable
         // Without an interval the timer still looks after write-back, for writes that came through other queues.
         long interval = _volume.Options.SyncIntervalUs;
         long turnUs = interval != 0 ? interval : QuietTurnUs;
-        if (log.ReservedEnd <= log.Durable) _volume.ClearChange();
-        if (log.ReservedEnd <= log.Durable)
+        if (IsAllDurable) _volume.ClearChange();
+        if (IsAllDurable)
         {
             _syncDueUs = long.MaxValue;
         }
@@ -115,7 +120,9 @@ public sealed unsafe class Caretaker : IDisposable
         else if (nowUs >= _syncDueUs)
         {
             _syncDueUs = nowUs + turnUs;
-            if (interval != 0) log.RequestDurable(_port, log.ReservedEnd);
+            if (interval == 0) return;
+            if (log.ReservedEnd > log.Durable) log.RequestDurable(_port, log.ReservedEnd);
+            _flusher.Ensure(_volume.Around.Written);
         }
     }
 
@@ -147,6 +154,9 @@ public sealed unsafe class Caretaker : IDisposable
         _volume.WakeQueues();
     }
 
+    private bool IsAllDurable =>
+        _volume.Log.ReservedEnd <= _volume.Log.Durable && _volume.Around.Written == _volume.Around.Flushed;
+
     private void PollStop()
     {
         SegmentLog log = _volume.Log;
@@ -156,7 +166,10 @@ public sealed unsafe class Caretaker : IDisposable
             if (!_volume.OtherQueuesStopped) return;
             bool settled = log.ReservedEnd <= log.Durable || Mutant.Is(MutantId.R15StopWithoutFlush);
             if (!settled) log.RequestDurable(_port, log.ReservedEnd);
-            if (!settled || !_writeback.IsQuiet || _superblocks.IsBusy) return;
+            // Before the clean mark: what went round the log must be there too.
+            bool roundSettled = _flusher.Ensure(_volume.Around.Written);
+            if (!roundSettled && _volume.Around.HasFailed) Finish(-5);
+            if (!settled || !roundSettled || !_writeback.IsQuiet || _superblocks.IsBusy) return;
             _stop = StopStep.Mark;
             _volume.SettleClean();
             _superblocks.Begin(ref _volume.Superblock);

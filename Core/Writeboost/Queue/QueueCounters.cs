@@ -47,6 +47,29 @@ public sealed unsafe class QueueCounters
         if (fromBacking) FromBacking++;
     }
 
+    /// <summary>
+    /// Parts of requests in one block, as the seeds count them: write, found in the log, found in RAM, all of the block
+    /// are bits 3 to 0 of the index.
+    /// </summary>
+    public readonly long[] Pieces = new long[16];
+
+    /// <summary>Reads: blocks staged, and blocks that were not for want of room or because they had changed.</summary>
+    public long Staged, NotStaged;
+
+    /// <summary>Reads begun again because of rot.</summary>
+    public long Reread;
+
+    /// <summary>Bytes of reads that were longer than the threshold, or part of a long sequential stream.</summary>
+    public long SequentialReadBytes;
+
+    /// <summary>Bytes of writes that went round the log.</summary>
+    public long AroundBytes;
+
+    /// <summary>Counts a part of a request in one block.</summary>
+    public void CountPiece(bool isWrite, FoundIn found, bool isWhole) =>
+        Pieces[(isWrite ? 8 : 0) + (found != FoundIn.Nothing ? 4 : 0) + (found == FoundIn.Ram ? 2 : 0)
+            + (isWhole ? 1 : 0)]++;
+
     /// <summary>Zeroes everything (the seeds' clear_stat); from any thread.</summary>
     public void Clear()
     {
@@ -54,5 +77,7 @@ public sealed unsafe class QueueCounters
         System.Array.Clear(Bytes);
         Volatile.Write(ref Fua, 0);
         FromRam = FromCache = FromBacking = 0;
+        System.Array.Clear(Pieces);
+        Staged = NotStaged = Reread = SequentialReadBytes = AroundBytes = 0;
     }
 }

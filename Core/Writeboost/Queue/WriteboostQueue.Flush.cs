@@ -3,10 +3,14 @@ using Weir.Core.Io;
 
 namespace Weir.Core.Writeboost.Queue;
 
-/// <content>Flush and FUA: wait until D has passed a position (R6).</content>
+/// <content>Flush and FUA: wait until D has passed a position, and what went round the log is durable (R6).</content>
 public sealed unsafe partial class WriteboostQueue
 {
-    private void SubmitFlush(Request* request) => WaitFor(request, _volume.Log.ReservedEnd);
+    private void SubmitFlush(Request* request)
+    {
+        if (!Base.Mutant.Is(Base.MutantId.R6AroundNotFlushed)) request->WaitAround = _volume.Around.Written;
+        WaitFor(request, _volume.Log.ReservedEnd);
+    }
 
     private void WaitFor(Request* request, long position)
     {
@@ -16,27 +20,30 @@ public sealed unsafe partial class WriteboostQueue
             Complete(request, -Eio);
             return;
         }
-        if (_volume.Log.Durable >= position)
+        if (IsDurable(request))
         {
             Complete(request, 0);
             return;
         }
         Interleaving.Step();
         _waiting.Add(request);
-        _volume.Log.RequestDurable(_port, position);
+        if (_volume.Log.Durable < position) _volume.Log.RequestDurable(_port, position);
     }
+
+    private bool IsDurable(Request* request) =>
+        _volume.Log.Durable >= request->WaitPosition && _flusher.Ensure(request->WaitAround);
 
     // Those that wait are nearly in order of position; one pass keeps it simple and touches each once.
     private void CheckWaiting()
     {
         if (_waiting.IsEmpty) return;
         bool failed = _volume.Health.CacheHasFailed;
-        long durable = _volume.Log.Durable;
         RequestList still = default;
         while (_waiting.Take() is var request && request != null)
         {
-            if (request->WaitPosition <= durable) Complete(request, 0);
-            else if (failed) Complete(request, -Eio);
+            if (IsDurable(request)) Complete(request, 0);
+            else if (failed || (_volume.Around.HasFailed && request->WaitAround > _volume.Around.Flushed))
+                Complete(request, -Eio);
             else still.Add(request);
         }
         _waiting = still;

@@ -8,7 +8,8 @@ namespace Weir.Core.Writeboost.Queue;
 
 /// <content>
 /// Reads: block by block, the newest version of each sector from RAM, cache, zero range or backing device. Neighbours
-/// from the same place become one device read; a block with several sources is put together from bounce blocks.
+/// from the same place become one device read. Where a block has several sources, or a run from the backing device
+/// goes over it, bounce blocks are laid over the request's bytes when everything below has been read.
 /// </content>
 public sealed unsafe partial class WriteboostQueue
 {
@@ -19,13 +20,21 @@ public sealed unsafe partial class WriteboostQueue
     /// </summary>
     private const int OpsPerBlock = 12;
 
+    /// <summary>A request begun again this often for rot finds new rot every time: the device is beyond help.</summary>
+    private const int MaxRereads = 64;
+
+    // Flags in a read's EngineInt, and the count of its repetitions above them.
+    private const int StageFlag = 1, RereadFlag = 2, RereadUnit = 4;
+
     private readonly BouncePool _bounces = new();
     private ReadRun _run;
+    private long _granuleSample;
 
     private void SubmitRead(Request* request)
     {
+        if (IsToBeStaged(request)) request->EngineInt = StageFlag;
         if (!_parkedReads.IsEmpty || !TryRead(request)) _parkedReads.Add(request);
-        else if (request->Pending == 0) Complete(request, 0);
+        else if (request->Pending == 0) EndRead(request);
     }
 
     private void RetryReads()
@@ -34,7 +43,7 @@ public sealed unsafe partial class WriteboostQueue
         {
             if (!TryRead(_parkedReads.First)) return;
             Request* request = _parkedReads.Take();
-            if (request->Pending == 0) Complete(request, 0);
+            if (request->Pending == 0) EndRead(request);
         }
     }
 
@@ -49,16 +58,17 @@ public sealed unsafe partial class WriteboostQueue
     }
 
     private bool HasRoom() =>
-        _io.FreeCount > IoContext.Reserve + OpsPerBlock && _bounces.FreeCount > BlockIndex.MaxVersions;
+        _io.FreeCount > IoContext.Reserve + OpsPerBlock && _bounces.FreeCount > BlockIndex.MaxVersions + 1;
 
     private void ReadBlock(Request* request)
     {
         long offset = request->OffsetBytes + request->Progress;
         int within = (int)(offset & (Geometry.BlockBytes - 1));
         int length = (int)Math.Min(Geometry.BlockBytes - within, request->LengthBytes - request->Progress);
-        byte* target = request->Data + request->Progress - within;
         BlockVersion* versions = stackalloc BlockVersion[BlockIndex.MaxVersions];
         ulong key = KeyOf(request, offset);
+        bool mayStage = (request->EngineInt & StageFlag) != 0;
+        _granuleSample = mayStage ? _volume.Changes.SampleGranule(key) : ChangeTable.Busy;
         // Ranges before versions: write-back forgets in the opposite order (Reclaimer.Forget).
         long zeroPosition = _volume.Ranges.PositionOver(key);
         if (_volume.Health.CacheHasFailed && zeroPosition < _volume.Log.DirtyPosition) zeroPosition = 0;
@@ -66,62 +76,76 @@ public sealed unsafe partial class WriteboostQueue
         Interleaving.Step();
         int count = _volume.Index.Lookup(key, versions);
         Interleaving.Step();
-        byte needed = SectorMask.Of(within, length);
-        byte rest = Shares(versions, ref count, zeroPosition, needed);
-        Gather(request, target, offset - within, versions, count, rest, zeroPosition != 0);
+        _counters.CountPiece(false, Found(versions, count, zeroPosition), length == Geometry.BlockBytes);
+        if (count != 0 || zeroPosition != 0) _granuleSample = ChangeTable.Busy;
+        BlockRead read = new()
+        {
+            Target = request->Data + request->Progress - within,
+            Offset = offset - within,
+            Key = key,
+        };
+        byte rest = Shares(request, ref read, versions, ref count, zeroPosition, SectorMask.Of(within, length));
+        if (zeroPosition != 0) read.Zero |= rest; else read.Backing |= rest;
+        _counters.CountRead(versions, count, read.Backing != 0);
+        Gather(request, read, versions, count);
         request->Progress += length;
     }
 
-    // Leaves in each version's Sectors its share of the needed ones, drops those without; returns what none has.
-    private byte Shares(BlockVersion* versions, ref int count, long zeroPosition, byte needed)
+    private static FoundIn Found(BlockVersion* versions, int count, long zeroPosition) =>
+        count > 0 && versions[0].Ram >= 0 ? FoundIn.Ram
+            : count > 0 || zeroPosition != 0 ? FoundIn.Cache : FoundIn.Nothing;
+
+    // Leaves in each version's Sectors its share of the needed ones, drops those without; returns what none has. What
+    // is rotten comes from the backing device if that has it (R5).
+    private byte Shares(
+        Request* request, ref BlockRead read, BlockVersion* versions, ref int count, long zeroPosition, byte needed)
     {
         int kept = 0;
         for (int i = 0; i < count; i++)
         {
             BlockVersion version = versions[i];
             version.Sectors &= needed;
-            if (version.Sectors == 0 || version.Position < zeroPosition || IsOnlyACopy(version))
+            if (version.Sectors == 0 || version.Position < zeroPosition)
             {
                 Unpin(version, 1);
                 continue;
             }
             needed &= (byte)~version.Sectors;
-            versions[kept++] = version;
+            bool elsewhere = IsElsewhere(version);
+            if (!elsewhere && !version.Rotten)
+            {
+                versions[kept++] = version;
+                continue;
+            }
+            if (elsewhere) read.Backing |= version.Sectors; else request->Result = -Eio;
+            Unpin(version, 1);
         }
         count = kept;
         return needed;
     }
 
-    // The cache device has failed: what the backing device has too is read there.
-    private bool IsOnlyACopy(in BlockVersion version) =>
-        version.Clean && version.Ram < 0 && _volume.Health.CacheHasFailed;
+    // The cache device has failed, or the block is rotten there: what the backing device has too is read there.
+    private bool IsElsewhere(in BlockVersion version) =>
+        version.Clean && (version.Rotten || (version.Ram < 0 && _volume.Health.CacheHasFailed));
 
-    private void Gather(
-        Request* request, byte* target, long blockOffset, BlockVersion* versions, int count, byte rest, bool restIsZero)
+    private void Gather(Request* request, in BlockRead read, BlockVersion* versions, int count)
     {
-        bool single = count + (rest != 0 ? 1 : 0) == 1;
+        bool below = read.Backing != 0 || (count > 0 && _run.TryGoOver(read.Offset, read.Target));
+        bool alone = count == 1 && read.Zero == 0 && !below;
         for (int i = 0; i < count; i++)
         {
             ref BlockVersion version = ref versions[i];
-            if (version.Rotten) FailRotten(request, version);
-            else if (version.Ram >= 0) CopyFromRam(target, version);
-            else if (single)
-                ExtendRun(request, true, Geometry.OffsetOfPhysical(version.Slot), target, SegmentOf(version));
-            else
-                ReadBounced(request, true, Geometry.OffsetOfPhysical(version.Slot), target, version.Sectors,
-                    SegmentOf(version));
+            if (version.Ram >= 0)
+                CopyFromRam(below ? _bounces.TakeOverlay(ref request->EngineList, read.Target, version.Sectors)
+                    : read.Target, version);
+            else if (alone)
+                ExtendRun(request, read, true, Geometry.OffsetOfPhysical(version.Slot), SegmentOf(version));
+            else ReadBounced(request, read, version);
         }
-        _counters.CountRead(versions, count, rest != 0 && !restIsZero);
-        if (rest == 0) return;
-        if (restIsZero) SectorMask.Clear(target, rest);
-        else if (single) ExtendRun(request, false, blockOffset, target, -1);
-        else ReadBounced(request, false, blockOffset, target, rest, -1);
-    }
-
-    private void FailRotten(Request* request, in BlockVersion version)
-    {
-        request->Result = -Eio;
-        Unpin(version, 1);
+        if (read.Zero != 0)
+            SectorMask.Clear(below ? _bounces.TakeOverlay(ref request->EngineList, read.Target, read.Zero)
+                : read.Target, read.Zero);
+        if (read.Backing != 0) ExtendRun(request, read, false, read.Offset, -1);
     }
 
     private void CopyFromRam(byte* target, in BlockVersion version)
@@ -137,12 +161,17 @@ public sealed unsafe partial class WriteboostQueue
         if (version.Ram < 0) _volume.Log.Table.Unpin(SegmentOf(version), count);
     }
 
-    private void ExtendRun(Request* request, bool fromCache, long offset, byte* target, int segment)
+    private void ExtendRun(Request* request, in BlockRead read, bool fromCache, long offset, int segment)
     {
-        if (!_run.TryExtend(fromCache, offset, target, segment))
+        if (!_run.TryExtend(fromCache, offset, read.Target, segment))
         {
             SubmitRun(request);
-            _run = new ReadRun(fromCache, offset, target, segment);
+            _run = new ReadRun(fromCache, offset, read.Target, segment);
+            if (!fromCache) _run.Sample = ChangeTable.Sum(_volume.Changes.SampleRanges(), _granuleSample);
+        }
+        else if (_granuleSample == ChangeTable.Busy || ChangeTable.IsGranuleStart(read.Key))
+        {
+            _run.Sample = ChangeTable.Sum(_run.Sample, _granuleSample);
         }
     }
 
@@ -151,17 +180,18 @@ public sealed unsafe partial class WriteboostQueue
         if (_run.Blocks == 0) return;
         IoOp* op = Start(request, DirectStep, _run.FromCache, _run.OffsetBytes, _run.Target,
             (long)_run.Blocks << Geometry.BlockShift);
-        (op->UserA, op->UserInt) = (_run.Segment, _run.Blocks);
+        (op->UserA, op->UserInt, op->UserB) = (_run.Segment, _run.Blocks, _run.Sample);
         SubmitOp(op, _run.FromCache);
         _run = default;
     }
 
-    private void ReadBounced(Request* request, bool fromCache, long offset, byte* target, byte sectors, int segment)
+    private void ReadBounced(Request* request, in BlockRead read, in BlockVersion version)
     {
-        int bounce = _bounces.Take();
-        IoOp* op = Start(request, BounceStep, fromCache, offset, _bounces.Data(bounce), Geometry.BlockBytes);
-        (op->UserA, op->UserInt, op->UserB) = (segment, (bounce << 8) | sectors, (long)target);
-        SubmitOp(op, fromCache);
+        byte* bounce = _bounces.TakeOverlay(ref request->EngineList, read.Target, version.Sectors);
+        long offset = Geometry.OffsetOfPhysical(version.Slot);
+        IoOp* op = Start(request, BounceStep, true, offset, bounce, Geometry.BlockBytes);
+        (op->UserA, op->UserInt) = (SegmentOf(version), 1);
+        SubmitOp(op, true);
     }
 
     private IoOp* Start(Request* request, byte step, bool fromCache, long offset, byte* target, long length)
@@ -185,18 +215,47 @@ public sealed unsafe partial class WriteboostQueue
     /// <inheritdoc/>
     public void Completed(IoOp* op)
     {
+        if (op->Step == AroundStep)
+        {
+            EndAround(op);
+            return;
+        }
         Request* request = op->Request;
         if (op->Result < 0 && ++op->Attempts < LogPort.MaxAttempts)
         {
             SubmitOp(op, op->UserA >= 0);
             return;
         }
-        if (op->Result < 0 || !IsIntact(op)) request->Result = -Eio;
-        if (op->Step == BounceStep) EndBounce(op);
-        int blocks = op->Step == BounceStep ? 1 : op->UserInt;
-        if (op->UserA >= 0) _volume.Log.Table.Unpin((int)op->UserA, blocks);
+        if (op->Result < 0) request->Result = -Eio;
+        else if (!IsIntact(op)) request->EngineInt |= RereadFlag;
+        else if (op->UserA < 0 && op->UserB != ChangeTable.Busy) Stage(op);
+        if (op->UserA >= 0) _volume.Log.Table.Unpin((int)op->UserA, op->UserInt);
         _io.Release(op);
-        if (--request->Pending == 0 && request->Progress == request->LengthBytes) Complete(request, 0);
+        if (--request->Pending == 0) EndRead(request);
+    }
+
+    // Nothing of it is under way. What is left of a parked one goes on later.
+    private void EndRead(Request* request)
+    {
+        bool good = request->Result == 0 && (request->EngineInt & RereadFlag) == 0;
+        _bounces.EndOverlays(ref request->EngineList, good);
+        if (request->Progress < request->LengthBytes) return;
+        if (request->Result != 0 || good) Complete(request, 0);
+        else ReadAgain(request);
+    }
+
+    // What was found rotten is not read any more: from the backing device, or an error.
+    private void ReadAgain(Request* request)
+    {
+        _counters.Reread++;
+        request->EngineInt = (request->EngineInt & ~RereadFlag) + RereadUnit;
+        if (request->EngineInt >= MaxRereads * RereadUnit)
+        {
+            Complete(request, -Eio);
+            return;
+        }
+        request->Progress = 0;
+        _parkedReads.Add(request);
     }
 
     // Every block of the read is looked at, so that each rotten one is known from now on.
@@ -214,9 +273,13 @@ public sealed unsafe partial class WriteboostQueue
         return intact;
     }
 
-    private void EndBounce(IoOp* op)
+    // One block of a read: where it goes, and which sectors come from where below the versions.
+    private ref struct BlockRead
     {
-        if (op->Result >= 0) SectorMask.Copy((byte*)op->UserB, (byte*)op->Buffer, (byte)op->UserInt);
-        _bounces.Return(op->UserInt >> 8);
+        public byte* Target;
+        public long Offset;
+        public ulong Key;
+        public byte Backing;
+        public byte Zero;
     }
 }

@@ -3,6 +3,7 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Queue;
@@ -23,16 +24,46 @@ public sealed unsafe partial class WriteboostQueue
         return true;
     }
 
-    // All bytes are in memory before a slot is taken (R3), so every slot that is taken is filled.
+    // What changes is announced before a slot is taken (R10).
     private bool TryAppend(Request* request, int slots)
     {
-        SegmentLog log = _volume.Log;
-        if (!TryAdmit(request, slots) || !log.TryReserve(slots, _port, out Reservation taken)) return false;
+        ChangeTable changes = _volume.Changes;
+        ulong key = KeyOf(request, request->OffsetBytes + request->Progress);
+        bool around = changes.BeginLogging(key, slots);
+        Interleaving.Step();
+        bool meets = around && _volume.Around.MustWait(key, key + (ulong)slots);
+        bool done = !meets && AppendTo(request, slots);
+        changes.EndLogging(key, slots);
+        return done;
+    }
+
+    private bool TryAppendRange(Request* request)
+    {
+        _volume.Changes.BeginRange();
+        ulong key = KeyOf(request, request->OffsetBytes + request->Progress);
+        bool meets = _volume.Around.MustWait(key, key + (ulong)RangeBlocks(request));
+        bool done = !meets && AppendTo(request, 1);
+        _volume.Changes.EndRange();
+        return done;
+    }
+
+    // All bytes are in memory before a slot is taken (R3), so every slot that is taken is filled.
+    private bool AppendTo(Request* request, int slots)
+    {
+        if (!TryAdmit(request, slots) || !_volume.Log.TryReserve(slots, _port, out Reservation taken)) return false;
         request->Ticket = 0;
         // A new segment: time to look how many are left.
         if (taken.First == 1 && _index != 0) _volume.WakeCaretaker();
         if (Mutant.Is(MutantId.R3SlotAbandoned) && slots > 8 && request->EngineInt++ == 0) return false;
         Interleaving.Step();
+        RequestFiller filler = new() { Request = request };
+        FillSlots(taken, ref filler);
+        return true;
+    }
+
+    private void FillSlots<TFiller>(in Reservation taken, ref TFiller filler) where TFiller : struct, ISlotFiller
+    {
+        SegmentLog log = _volume.Log;
         int ram = log.RamOf(taken.Segment);
         int end = Math.Min(taken.First + taken.Count, log.Geometry.SlotsPerSegment + 1);
         int run = 0;
@@ -40,7 +71,7 @@ public sealed unsafe partial class WriteboostQueue
         {
             if ((slot & (log.Geometry.BoundarySlots - 1)) != 0)
             {
-                FillSlot(request, ram, taken.Segment, slot);
+                filler.Fill(this, ram, taken.Segment, slot);
                 run++;
                 continue;
             }
@@ -50,7 +81,6 @@ public sealed unsafe partial class WriteboostQueue
             run = 0;
         }
         if (run > 0) log.CountFilled(_port, ram, log.RecordOf(taken, end - 1), run);
-        return true;
     }
 
     private void FillSlot(Request* request, int ram, long segment, int slot)
@@ -92,9 +122,14 @@ public sealed unsafe partial class WriteboostQueue
         if (!Mutant.Is(MutantId.R1NotPublished)) segments.Publish(ram, slot, segment);
         Mutant.Point();
         long position = _volume.Geometry.Position(segment, slot);
-        if (entry.Kind == EntryKind.Data)
-            _volume.Index.Insert(entry.Key, _volume.Geometry.PhysicalSlot(position), entry.Sectors, entry.Value);
-        else PublishRange(entry, segment, position);
+        if (entry.Kind != EntryKind.Data)
+        {
+            PublishRange(entry, segment, position);
+            return;
+        }
+        uint physical = _volume.Geometry.PhysicalSlot(position);
+        FoundIn former = _volume.Index.Insert(entry.Key, physical, entry.Sectors, entry.Value);
+        _counters.CountPiece(true, former, entry.Sectors == SectorMask.Full);
     }
 
     private void PublishRange(in LogEntry entry, long segment, long position)
@@ -108,6 +143,14 @@ public sealed unsafe partial class WriteboostQueue
         bool durable = (request->Flags & RequestFlags.Fua) != 0 || !_volume.RamOutlivesProcess;
         if (durable && !Mutant.Is(MutantId.R6FuaIgnored)) WaitFor(request, request->WaitPosition);
         else Complete(request, 0);
+    }
+
+    private struct RequestFiller : ISlotFiller
+    {
+        public Request* Request;
+
+        public readonly void Fill(WriteboostQueue queue, int ram, long segment, int slot) =>
+            queue.FillSlot(Request, ram, segment, slot);
     }
 
     // The log's numbers start at 1.

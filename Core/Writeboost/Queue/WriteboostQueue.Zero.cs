@@ -30,7 +30,7 @@ public sealed unsafe partial class WriteboostQueue
                 }
                 request->EngineInt = BudgetTaken;
             }
-            if (!TryAppend(request, 1)) return false;
+            if (!(isRange ? TryAppendRange(request) : TryAppend(request, 1))) return false;
         }
         return true;
     }

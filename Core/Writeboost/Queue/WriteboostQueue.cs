@@ -3,6 +3,7 @@ using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Bypass;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Queue;
@@ -45,7 +46,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _handler = io.AddHandler(this);
         _port = new LogPort(volume.Log, _cache, io);
         _counters = volume.CountersOf(index);
-        if (index == 0) _caretaker = new Caretaker(volume, _port, _cache, _backings);
+        _flusher = new BackingFlusher(volume, _backings, io);
+        if (index == 0) _caretaker = new Caretaker(volume, _port, _cache, _backings, _flusher);
     }
 
     /// <inheritdoc/>
@@ -60,9 +62,11 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         request->Pending = 0;
         request->Progress = 0;
         request->EngineInt = 0;
+        request->EngineList = 0;
         request->WaitPosition = 0;
         request->Ticket = 0;
         request->SubmittedUs = _io.NowUs;
+        request->WaitAround = 0;
         request->Next = null;
         _counters.Count(request);
         _volume.NoteActivity(_io.NowUs);
@@ -139,7 +143,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     // so nobody may be in the middle of waking it.
     private void ContinueStop()
     {
-        bool done = _caretaker != null ? _caretaker.StopResult != 0 : _port.IsQuiet;
+        bool done = _caretaker != null ? _caretaker.StopResult != 0 : _port.IsQuiet && _flusher.IsQuiet;
         if (!done) return;
         _wakers.Enter();
         _gone = true;
@@ -164,9 +168,14 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     // Requests that need log space keep their order among themselves: none overtakes a parked one.
     private void SubmitChange(Request* request)
     {
+        request->EngineList = IsToGoAround(request) ? 1 : 0;
         if (_volume.Health.State != VolumeState.Healthy) Complete(request, -Eio);
-        else if (_parked.IsEmpty && TryFill(request)) FinishChange(request);
-        else _parked.Add(request);
+        else if (!_parked.IsEmpty) _parked.Add(request);
+        else if (!TryGoAround(request))
+        {
+            if (TryFill(request)) FinishChange(request);
+            else _parked.Add(request);
+        }
         NoteChange();
     }
 
@@ -184,6 +193,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         while (!_parked.IsEmpty)
         {
             if (_volume.Health.State != VolumeState.Healthy) Complete(_parked.Take(), -Eio);
+            else if (TryGoAround(_parked.First)) _parked.Take();
             else if (TryFill(_parked.First)) FinishChange(_parked.Take());
             else return;
         }

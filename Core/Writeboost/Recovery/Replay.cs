@@ -10,6 +10,11 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
 {
     private readonly long[] _endBlocks = new long[256];
 
+    /// <summary>
+    /// Clean blocks count from here on; after a crash none does, because what the backing device held then may be gone.
+    /// </summary>
+    public long CleanPosition { get; init; } = long.MaxValue;
+
     /// <summary>Blocks and ranges replayed.</summary>
     public long EntryCount { get; private set; }
 
@@ -30,7 +35,12 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
 
     private void Apply(in LogEntry entry, long position)
     {
-        if (entry.Kind is EntryKind.Void or EntryKind.Clean) return;
+        if (entry.Kind == EntryKind.Void) return;
+        if (entry.Kind == EntryKind.Clean)
+        {
+            ApplyClean(entry, position);
+            return;
+        }
         _endBlocks[entry.Device] = Math.Max(_endBlocks[entry.Device], entry.Block + 1);
         EntryCount++;
         if (entry.Kind == EntryKind.Data)
@@ -41,5 +51,13 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
         ranges.TakeRecovered();
         table.CountRange(geometry.Physical(geometry.SegmentOf(position)));
         ranges.Insert(entry.Key, entry.Value, position);
+    }
+
+    // Never over anything that was written, wherever it lies (R10).
+    private void ApplyClean(in LogEntry entry, long position)
+    {
+        if (position < CleanPosition || ranges.PositionOver(entry.Key) != 0) return;
+        EntryCount++;
+        index.TryInsertClean(entry.Key, geometry.PhysicalSlot(position), entry.Value, null, 0, 0, 0);
     }
 }

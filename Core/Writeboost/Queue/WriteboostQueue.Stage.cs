@@ -1,0 +1,77 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.ReadCache;
+
+namespace Weir.Core.Writeboost.Queue;
+
+/// <content>
+/// The read cache: what was read from the backing device is logged as clean blocks, when there is room that no writer
+/// needs, if nothing has changed there since the read began (R10). Long reads and sequential streams pass by.
+/// </content>
+public sealed unsafe partial class WriteboostQueue
+{
+    private readonly StreamTable _readStreams = new();
+
+    // A read of the threshold's length still counts as short.
+    private bool IsToBeStaged(Request* request)
+    {
+        long threshold = _volume.Options.ReadCacheThreshold * (long)Geometry.BlockBytes;
+        long stream = _readStreams.Note(PlaceOf(request), request->LengthBytes);
+        if (stream <= threshold) return !_volume.ReadOnly && _volume.Health.State == VolumeState.Healthy;
+        if (threshold != 0) _counters.SequentialReadBytes += request->LengthBytes;
+        return false;
+    }
+
+    private static ulong PlaceOf(Request* request) =>
+        (KeyOf(request, 0) << Geometry.BlockShift) + (ulong)request->OffsetBytes;
+
+    // The read has ended, the request has not been answered: its bytes are what the backing device held.
+    private void Stage(IoOp* op)
+    {
+        StagedRead read = new()
+        {
+            Key = KeyOf(op->Request, op->OffsetBytes),
+            Sampled = op->UserInt,
+            Sample = op->UserB,
+            Source = (byte*)op->Buffer,
+        };
+        int blocks = (int)(op->LengthBytes >> Geometry.BlockShift);
+        while (read.Done < blocks && _volume.Changes.IsUnchanged(read.Key, read.Sampled, read.Sample)
+            && _volume.Log.TryReserveSpare(Math.Min(blocks - read.Done, SegmentCursor.MaxTake), _port, out var taken))
+        {
+            Interleaving.Step();
+            FillSlots(taken, ref read);
+        }
+        _counters.Staged += read.Entered;
+        _counters.NotStaged += blocks - read.Entered;
+        if (read.Done > 0) NoteChange();
+    }
+
+    // Fills slots with the blocks of one read.
+    private struct StagedRead : ISlotFiller
+    {
+        public ulong Key;
+        public int Sampled;
+        public long Sample;
+        public byte* Source;
+        public int Done;
+        public int Entered;
+
+        // No stamp: this memory only serves a start after a crash, and that has no use for clean blocks.
+        public void Fill(WriteboostQueue queue, int ram, long segment, int slot)
+        {
+            WriteboostVolume volume = queue._volume;
+            byte* source = Source + ((long)Done << Geometry.BlockShift);
+            uint checksum = BlockSum.CopyAndCompute(volume.Log.Ram.Data(ram, slot), source);
+            uint physical = volume.Geometry.PhysicalSlot(volume.Geometry.Position(segment, slot));
+            ulong key = Key + (ulong)Done++;
+            Interleaving.Step();
+            bool enters = volume.Index.TryInsertClean(key, physical, checksum, volume.Changes, Key, Sampled, Sample);
+            *volume.Log.Ram.Entry(ram, slot) = enters ? LogEntry.ForClean(key, checksum) : default;
+            if (enters) Entered++;
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using System.Collections.Generic;
+using Weir.Core.Io;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>
+/// A device that counts what is asked of it, by kind, and can hold back its answers. One thread, but for the counts.
+/// </summary>
+internal sealed unsafe class CountingDevice(Device inner) : Device
+{
+    private readonly List<nint> _held = [];
+    private DeviceQueue? _heldQueue;
+
+    public long[] Counts { get; } = new long[(int)IoKind.Wake + 1];
+
+    /// <summary>Operations of this kind are kept until <see cref="Release"/>; None: nothing is.</summary>
+    public IoKind Hold { get; set; }
+
+    public int HeldCount => _held.Count;
+
+    public long Reads => Counts[(int)IoKind.Read];
+
+    public long Writes => Counts[(int)IoKind.Write] + Counts[(int)IoKind.WriteVector];
+
+    public long Flushes => Counts[(int)IoKind.Flush];
+
+    public override string Name => inner.Name;
+
+    public override long SizeBytes => inner.SizeBytes;
+
+    public override int LogicalBlockBytes => inner.LogicalBlockBytes;
+
+    public override bool CanFlush => inner.CanFlush;
+
+    public override string Identity => inner.Identity;
+
+    public void Clear() => System.Array.Clear(Counts);
+
+    public void Release()
+    {
+        Hold = IoKind.None;
+        foreach (nint op in _held) _heldQueue!.Submit((IoOp*)op);
+        _held.Clear();
+    }
+
+    public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, inner.OpenQueue(io));
+
+    public override void Dispose()
+    {
+    }
+
+    private sealed class Queue(CountingDevice device, DeviceQueue inner) : DeviceQueue
+    {
+        public override void Submit(IoOp* op)
+        {
+            device.Counts[(int)op->Kind]++;
+            if (op->Kind != device.Hold)
+            {
+                inner.Submit(op);
+                return;
+            }
+            device._heldQueue = inner;
+            device._held.Add((nint)op);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using System;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Devices;
+using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
+using Xunit;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>
+/// R10 on real threads: one thread writes ever larger numbers into the same few blocks, the others read them all the
+/// time, with a read cache that takes everything and a log so small that it wraps again and again. A read never shows
+/// less than what had been acknowledged when it began.
+/// </summary>
+public sealed unsafe class ReadCacheThreadsTests
+{
+    private const int Blocks = 200, Readers = 2, Writes = 30_000;
+
+    [Fact]
+    public void AReadNeverShowsWhatWasOverwritten()
+    {
+        using RamDevice backing = new((long)Blocks << 12), cache = new(4 << 20);
+        WriteboostOptions options = new()
+        {
+            RamSegments = 8, IdleUs = 100, SyncIntervalUs = 5_000, WritebackThreshold = 0, ReadCacheThreshold = 127,
+        };
+        long[] acknowledged = new long[Blocks];
+        for (int life = 0; life < 2; life++)
+        {
+            using RingContext io = new();
+            if (life == 0) WriteboostFormat.Format(io, cache, Layout.Native, 128 << 10, Guid.NewGuid);
+            WriteboostVolume volume = WriteboostVolume.Open(
+                io, cache, [new BackingSpec(null, "disk", backing)], new HeapRamStore(), options);
+            Run(volume, acknowledged);
+            StatusFigures figures = new(volume);
+            Assert.True(figures["blocks_staged"] > 100, $"only {figures["blocks_staged"]} blocks staged");
+        }
+    }
+
+    private static void Run(WriteboostVolume volume, long[] acknowledged)
+    {
+        int writing = 1;
+        Exception? failure = null;
+        Thread[] threads = new Thread[Readers + 1];
+        for (int i = 0; i < threads.Length; i++)
+        {
+            int number = i;
+            threads[i] = new Thread(() =>
+            {
+                try
+                {
+                    using Door door = new(volume, number);
+                    if (number == 0) Write(door, acknowledged);
+                    else Read(door, acknowledged, ref writing);
+                    if (number == 0) Volatile.Write(ref writing, 0);
+                    door.Stop();
+                }
+                catch (Exception e)
+                {
+                    failure = e;
+                    Volatile.Write(ref writing, 0);
+                }
+            });
+            threads[i].Start();
+        }
+        foreach (Thread thread in threads) Assert.True(thread.Join(TimeSpan.FromMinutes(2)), "a queue hangs");
+        if (failure != null) throw new InvalidOperationException("a queue failed", failure);
+    }
+
+    private static void Write(Door door, long[] acknowledged)
+    {
+        Prng random = new(1);
+        for (int i = 0; i < Writes; i++)
+        {
+            int block = random.Below(Blocks);
+            long value = acknowledged[block] + 1;
+            door.Write(block, value);
+            Volatile.Write(ref acknowledged[block], value);
+            // Time for write-back, so that there is something to stage.
+            if (i % 64 == 0) door.Idle(300);
+        }
+    }
+
+    private static void Read(Door door, long[] acknowledged, ref int writing)
+    {
+        Prng random = new(2);
+        while (Volatile.Read(ref writing) != 0)
+        {
+            int block = random.Below(Blocks);
+            long least = Volatile.Read(ref acknowledged[block]);
+            long value = door.Read(block);
+            Assert.True(value >= least, $"block {block} shows {value}, after {least} was acknowledged");
+        }
+    }
+}

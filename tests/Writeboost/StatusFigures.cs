@@ -1,0 +1,21 @@
+using System.Collections.Generic;
+using Weir.Core.Io;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>A volume's figures by name, as they are now.</summary>
+public sealed class StatusFigures : IStatusWriter
+{
+    private readonly Dictionary<string, long> _numbers = [];
+    private readonly Dictionary<string, string> _texts = [];
+
+    public StatusFigures(IVolume volume) => volume.Report(this);
+
+    public long this[string name] => _numbers[name];
+
+    public string TextOf(string name) => _texts[name];
+
+    public void Number(string name, long value) => _numbers[name] = value;
+
+    public void Text(string name, string value) => _texts[name] = value;
+}
