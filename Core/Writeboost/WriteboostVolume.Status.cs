@@ -13,6 +13,8 @@ public sealed unsafe partial class WriteboostVolume
         (RequestKind.Discard, "discard"), (RequestKind.WriteZeroes, "write_zeroes"),
     ];
 
+    private static readonly string[] s_paces = ["rest", "share", "full"];
+
     /// <inheritdoc/>
     public void Report(IStatusWriter status)
     {
@@ -58,6 +60,8 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("log_flushes", Log.FlushCount);
         status.Number("blocks_written_back", BlocksWrittenBack);
         status.Number("segments_written_back", _segmentsWrittenBack);
+        status.Text("writeback_pace", s_paces[(int)WritebackPace]);
+        status.Number("writers_paced", Pacer.IsPacing ? 1 : 0);
         status.Number("dirty_blocks", Index.DirtyCount);
         status.Number("dirty_ranges", Ranges.Entries);
         status.Number("rotten_clean", _rottenClean);

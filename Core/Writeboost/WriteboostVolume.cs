@@ -87,6 +87,9 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     /// <summary>Blocks written to their backing devices in this life.</summary>
     public long BlocksWrittenBack { get; private set; }
 
+    // As write-back last saw it; written on the first queue's thread.
+    internal WritebackPace WritebackPace { get; set; }
+
     internal bool RamOutlivesProcess => _ram.OutlivesProcess;
 
     internal long LastActivityUs => Volatile.Read(ref _lastActivityUs);

@@ -67,7 +67,7 @@ public sealed class WritebackGovernor(WriteboostVolume volume)
     /// <summary>Writes that may be under way on the backing device; 0: none before <see cref="ResumeUs"/>.</summary>
     public int Window(long nowUs)
     {
-        WritebackPace pace = PaceAt(nowUs);
+        WritebackPace pace = volume.WritebackPace = PaceAt(nowUs);
         ResumeUs = nowUs;
         if (pace == WritebackPace.Full) return MostWrites;
         ResumeUs = Math.Max(nowUs + 1, volume.LastActivityUs + volume.Options.IdleUs);
