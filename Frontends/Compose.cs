@@ -112,7 +112,8 @@ internal static partial class Compose
         Prepare(io, cache, cached, spec, options, log);
         WriteboostVolume volume = WriteboostVolume.Open(io, cache, cached, OpenMemory(log), options);
         tunables.AddRange(WriteboostTunables.OrdersTo(volume));
-        return new OpenedVolume(volume, ExportsOf(volume, spec, below, log), tunables, below);
+        return new OpenedVolume(volume, ExportsOf(volume, spec, below, log), tunables, below,
+            new CacheDevices(volume, spec, log));
     }
 
     /// <summary>In the order of the command line: the first is the default.</summary>
@@ -225,6 +226,32 @@ internal static partial class Compose
         foreach ((string key, string value) in spec.Options) Tunable.Find(tunables, key).Set(value, atStart: true);
     }
 
+    private sealed class CacheDevices(WriteboostVolume volume, VolumeSpec spec, Action<string> log) : IDeviceControl
+    {
+        public OpenedExport Attach(string text)
+        {
+            BackingArgument given = BackingArgument.TryParseNamed(text)
+                ?? throw new UserErrorException($"attach '{text}': expected [ID:]NAME=PATH", Program.WrongUsage);
+            if (given.Id == 0)
+                throw new UserErrorException($"'{given.Name}': a device without cache is given at the start: "
+                    + $"weir serve --backing 0:{given.Name}={given.Path}", Program.WrongUsage);
+            if (spec.Backings.Any(other => other.Id == 0 && other.Name == given.Name))
+                throw new UserErrorException($"'{given.Name}': is the name of a device without cache");
+            Device device = OpenDevice(given.Path, readOnly: false, log);
+            try
+            {
+                return new OpenedExport(volume, volume.Attach(new BackingSpec(given.Id, given.Name, device)));
+            }
+            catch
+            {
+                device.Dispose();
+                throw;
+            }
+        }
+
+        public void Detach(string name, Func<bool> isCancelled) => volume.Detach(name, isCancelled);
+    }
+
     private sealed class NbdListening(Listener[] listeners) : IListening
     {
         private bool _serving;
@@ -233,7 +260,7 @@ internal static partial class Compose
         {
             NbdServer server = NbdServer.Start(new NbdServerOptions
             {
-                Exports = [.. volume.Exports.Select(NbdExport)],
+                Exports = [.. volume.Exports.Select(Export.Of)],
                 Listeners = listeners,
                 Queues = queues,
                 OnFailure = onFailure,
@@ -241,9 +268,6 @@ internal static partial class Compose
             _serving = true;
             return server;
         }
-
-        private static Export NbdExport(OpenedExport export) =>
-            new(export.Part.Name, $"weir {export.Volume.Engine} volume", export.Volume, export.Part);
 
         public void Dispose()
         {

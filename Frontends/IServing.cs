@@ -23,6 +23,14 @@ internal interface IServing : IDisposable
     /// <summary>The first address of the export called <paramref name="export"/>.</summary>
     string UriOf(string export);
 
+    /// <summary>Serves one more part of a volume that is served already; any thread.</summary>
+    void Add(OpenedExport export);
+
+    /// <summary>
+    /// Serves the export called <paramref name="name"/> no longer: its clients' connections end. Any thread.
+    /// </summary>
+    void Remove(string name);
+
     /// <summary>One line to print about what works, but not as well as it could; or null.</summary>
     string? Warning { get; }
 

@@ -15,9 +15,10 @@ internal sealed record OpenedExport(IVolume Volume, IVolumeExport Part);
 /// <param name="exports">What clients can ask for, the default first; some may have no cache.</param>
 /// <param name="tunables">What can be set on it.</param>
 /// <param name="below">What it stands on, in the order of disposal.</param>
+/// <param name="devices">How devices come and go; null: not at all.</param>
 internal sealed class OpenedVolume(
     IVolume volume, IReadOnlyList<OpenedExport> exports, IReadOnlyList<Tunable> tunables,
-    IReadOnlyList<IDisposable> below) : IDisposable
+    IReadOnlyList<IDisposable> below, IDeviceControl? devices = null) : IDisposable
 {
     /// <summary>Name of the first export.</summary>
     public string Name => Exports[0].Part.Name;
@@ -27,6 +28,9 @@ internal sealed class OpenedVolume(
 
     /// <summary>What clients can ask for at the start.</summary>
     public IReadOnlyList<OpenedExport> Exports { get; } = exports;
+
+    /// <summary>How devices come and go, or null.</summary>
+    public IDeviceControl? Devices { get; } = devices;
 
     /// <summary>What <c>--option</c> and <c>weir message</c> can set.</summary>
     public IReadOnlyList<Tunable> Tunables { get; } = tunables;

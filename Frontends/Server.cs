@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Threading;
+using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Frontends.Commands;
 using Weir.Frontends.Control;
@@ -65,11 +66,7 @@ internal sealed class Server : IDisposable
         using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, AskToStop);
         using ControlServer? control = OpenControl();
         if (_serving.Warning is { } warning) Program.Log(warning);
-        foreach (OpenedExport export in _volume.Exports)
-        {
-            string size = export.Part.SizeBytes.ToString(CultureInfo.InvariantCulture);
-            Console.Out.WriteLine($"weir: ready {export.Part.Name} {size} {_serving.UriOf(export.Part.Name)}");
-        }
+        foreach (OpenedExport export in _volume.Exports) Console.Out.WriteLine("weir: ready " + Describe(export));
         Console.Out.Flush();
         _stopAsked.Wait();
         _result = Finish();
@@ -96,7 +93,11 @@ internal sealed class Server : IDisposable
         if (_spec.Control == null) return null;
         try
         {
-            ControlServer control = new(_spec.Control, new ControlCommands(_volume.Tunables, Report, StopAndWait));
+            ControlServer control = new(_spec.Control, new ControlCommands(_volume.Tunables, Report, StopAndWait)
+            {
+                Attach = Attach,
+                Detach = Detach,
+            });
             control.Start();
             return control;
         }
@@ -106,6 +107,29 @@ internal sealed class Server : IDisposable
             throw;
         }
     }
+
+    private string Describe(OpenedExport export)
+    {
+        string size = export.Part.SizeBytes.ToString(CultureInfo.InvariantCulture);
+        return $"{export.Part.Name} {size} {_serving.UriOf(export.Part.Name)}";
+    }
+
+    private string Attach(string text)
+    {
+        OpenedExport export = Devices.Attach(text);
+        _serving.Add(export);
+        return $"attached {Describe(export)}\n";
+    }
+
+    private string Detach(string name, Func<bool> isCancelled)
+    {
+        Devices.Detach(name, isCancelled);
+        _serving.Remove(name);
+        return $"detached {name}\n";
+    }
+
+    private IDeviceControl Devices => _volume.Devices
+        ?? throw new UserErrorException($"{_volume.Volume.Engine} has no devices that come and go");
 
     private void AskToStop(PosixSignalContext context)
     {

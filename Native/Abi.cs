@@ -129,6 +129,8 @@ public static class Const
     public const int TCP_NODELAY = 1;
     public const int IPV6_V6ONLY = 26;
     public const int SHUT_RDWR = 2;
+    public const int MSG_PEEK = 0x2;
+    public const int MSG_DONTWAIT = 0x40;
     public const int MSG_WAITALL = 0x100;
     public const int MSG_NOSIGNAL = 0x4000;
 

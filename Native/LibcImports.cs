@@ -56,6 +56,8 @@ internal static unsafe partial class LibcImports
     internal static partial int getsockname(int fd, void* address, uint* length);
     [LibraryImport(C, SetLastError = true)] internal static partial int shutdown(int fd, int how);
     [LibraryImport(C, SetLastError = true)]
+    internal static partial nint recv(int fd, void* buffer, nuint length, int flags);
+    [LibraryImport(C, SetLastError = true)]
     internal static partial int setsockopt(int fd, int level, int name, void* value, uint length);
 
     [LibraryImport(C, EntryPoint = "syscall", SetLastError = true)]

@@ -76,6 +76,14 @@ public static unsafe class Sockets
         return result < 0 ? result : BinaryPrimitives.ReadUInt16BigEndian(new ReadOnlySpan<byte>(address + 2, 2));
     }
 
+    /// <summary>The other side sends no more: it has closed, or the connection has broken. Does not wait.</summary>
+    public static bool IsAtEnd(int fd)
+    {
+        byte next;
+        long got = Libc.Result(LibcImports.recv(fd, &next, 1, Const.MSG_PEEK | Const.MSG_DONTWAIT));
+        return got == 0 || (got < 0 && got != -Errno.EAGAIN && got != -Errno.EINTR);
+    }
+
     /// <summary>Ends both directions: pending receives and sends of the peer and of ours end.</summary>
     public static int Shutdown(int fd) => Libc.Result(LibcImports.shutdown(fd, Const.SHUT_RDWR));
 

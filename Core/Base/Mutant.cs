@@ -90,6 +90,8 @@ public enum MutantId
     R12WholeCopyFirst,
     /// <summary>R13: what an absent device has in a segment is dropped with it.</summary>
     R13NotMoved,
+    /// <summary>R13: a device's number is free before the mark has passed all that names it.</summary>
+    R13IdReusedEarly,
     /// <summary>R14: the sectors fetched for a 4 KiB-sector device are lost.</summary>
     R14FillLost,
     /// <summary>R15: the stop does not flush the log.</summary>

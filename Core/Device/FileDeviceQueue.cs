@@ -41,6 +41,8 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         Issue(op);
     }
 
+    public override void Close() => _io.RemoveFile(_index);
+
     /// <summary>One ring request of <paramref name="op"/> is done: go on, or complete.</summary>
     public void Advance(IoOp* op, int result)
     {

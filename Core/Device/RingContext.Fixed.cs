@@ -11,7 +11,8 @@ namespace Weir.Core.Devices;
  */
 public sealed unsafe partial class RingContext
 {
-    private const int FixedFilesMax = 64;
+    // A cache and its 254 backing devices, some of them opened more than once on a thread.
+    private const int FixedFilesMax = 1024;
     private const int FixedBuffersMax = 64;
     // The kernel's own limit for one registered buffer.
     private const long FixedBufferBytesMax = 1L << 30;
@@ -19,10 +20,9 @@ public sealed unsafe partial class RingContext
 
     private readonly bool _hasFixedFiles;
     private readonly bool _hasFixedBuffers;
-    private readonly FileDeviceQueue[] _files = new FileDeviceQueue[FixedFilesMax];
+    private readonly FileDeviceQueue?[] _files = new FileDeviceQueue?[FixedFilesMax];
     private readonly nint[] _bufferStart = new nint[FixedBuffersMax];
     private readonly long[] _bufferBytes = new long[FixedBuffersMax];
-    private int _fileCount;
     private int _bufferCount;
     private Slab? _zeroes;
 
@@ -57,11 +57,18 @@ public sealed unsafe partial class RingContext
     /// <summary>Gives a queue its number, and its file a place in the ring's table where possible.</summary>
     internal int AddFile(FileDeviceQueue queue, int fd, out FileRef file)
     {
-        Invariant.Check(_fileCount < FixedFilesMax);
-        int index = _fileCount++;
+        int index = Array.IndexOf(_files, null);
+        Invariant.Check(index >= 0);
         _files[index] = queue;
         file = _hasFixedFiles && _ring.UpdateFile(index, fd) == 0 ? new FileRef(index, true) : new FileRef(fd, false);
         return index;
+    }
+
+    /// <summary>Takes a queue's number and its file's place back; nothing is under way.</summary>
+    internal void RemoveFile(int index)
+    {
+        _files[index] = null;
+        if (_hasFixedFiles) _ = _ring.UpdateFile(index, -1);
     }
 
     /// <summary>Keeps the first: they have one cause.</summary>

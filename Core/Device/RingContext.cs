@@ -199,7 +199,7 @@ public sealed unsafe partial class RingContext : IoContext
         Invariant.Check(op->Kind != IoKind.None);
         _inFlight--;
         if (_closing) return;
-        if (op->DeviceQueue >= 0) _files[op->DeviceQueue].Advance(op, result);
+        if (op->DeviceQueue >= 0) _files[op->DeviceQueue]!.Advance(op, result);
         else FinishSocket(op, result);
     }
 

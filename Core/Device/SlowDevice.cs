@@ -56,5 +56,7 @@ public sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) : 
                 : arm.Transfer(io.NowUs, op->OffsetBytes, op->LengthBytes);
             innerQueue.Submit(op);
         }
+
+        public override void Close() => innerQueue.Close();
     }
 }

@@ -69,4 +69,9 @@ public abstract unsafe class DeviceQueue
     /// zeroes afterwards. Memory stays valid until the completion.
     /// </summary>
     public abstract void Submit(IoOp* op);
+
+    /// <summary>Lets go of what the thread's context holds for it. Nothing is under way; nothing follows.</summary>
+    public virtual void Close()
+    {
+    }
 }

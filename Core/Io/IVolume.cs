@@ -36,6 +36,14 @@ public interface IStatusWriter
     void Number(string name, long value);
     /// <summary>A word.</summary>
     void Text(string name, string value);
+
+    /// <summary>
+    /// A list of <paramref name="count"/> things, each with figures of its own, which <paramref name="report"/> adds
+    /// for the one of that number. Writers without room for lists leave it out.
+    /// </summary>
+    void List(string name, int count, Action<IStatusWriter, int> report)
+    {
+    }
 }
 
 /// <summary>One extent of <see cref="IVolumeQueue.BlockStatus"/>.</summary>

@@ -1,6 +1,9 @@
+using System;
+using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Recovery;
 
@@ -9,9 +12,16 @@ namespace Weir.Core.Writeboost;
 /// <content>The backing devices: what is done for each at the start, and the table that keeps them.</content>
 public sealed unsafe partial class WriteboostVolume
 {
+    /// <summary>How often whoever waits for an order asks whether it is still wanted, in milliseconds.</summary>
+    private const int OrderTurnMs = 50;
+
+    private readonly Lock _ordering = new();
+    private DeviceOrder? _deviceOrder;
     private readonly DeviceTable? _deviceTable;
     private bool _tableIsDue;
     private IVolume?[]? _fallback;
+
+    internal DeviceTable? DeviceTable => _deviceTable;
 
     internal BackingTable Backings { get; } = new();
 
@@ -41,6 +51,65 @@ public sealed unsafe partial class WriteboostVolume
     internal bool HasAbsentData => Backings.Absent.Length > 0 && (Ranges.Entries > 0 || AbsentDirtyBlocks > 0);
 
     internal long PresentDirtyBlocks => Index.DirtyCount - AbsentDirtyBlocks;
+
+    /// <summary>
+    /// Serves one more device, or one that was absent. Waits; not on a queue's thread. The device stays the caller's
+    /// to dispose when this fails.
+    /// </summary>
+    /// <exception cref="UserErrorException">It is not the one it was, or its name or number is taken, or the volume is
+    /// not healthy.</exception>
+    public IVolumeExport Attach(BackingSpec spec)
+    {
+        CacheNote.Check(this, spec.Device);
+        return Carry(new DeviceOrder { Name = spec.Name, Spec = spec }, static () => false);
+    }
+
+    /// <summary>
+    /// Writes everything back that the log has of a device, then lets it go. Waits; not on a queue's thread. Until
+    /// shortly before the end it can be called off: then the device stays, and clients go on.
+    /// </summary>
+    /// <exception cref="UserErrorException">It was called off, or there is no such device, or it is the only one, or
+    /// the volume is not healthy.</exception>
+    public void Detach(string name, Func<bool> isCancelled)
+    {
+        BackingDevice device = Carry(new DeviceOrder { Name = name }, isCancelled);
+        if (!device.IsAbsent) device.Device.Dispose();
+    }
+
+    // One at a time.
+    private BackingDevice Carry(DeviceOrder order, Func<bool> isCancelled)
+    {
+        if (ReadOnly) throw new UserErrorException("the volume is served read-only: its devices stay as they are");
+        lock (_ordering)
+        {
+            using (order)
+            {
+                Volatile.Write(ref _deviceOrder, order);
+                WakeCaretaker();
+                order.Wait(isCancelled, OrderTurnMs);
+                return order.Device!;
+            }
+        }
+    }
+
+    internal DeviceOrder? TakeDeviceOrder() =>
+        Volatile.Read(ref _deviceOrder) == null ? null : Interlocked.Exchange(ref _deviceOrder, null);
+
+    // Every queue has looked at the devices since; one that has ended looks at nothing any more.
+    internal bool AllQueuesHaveSeen(int generation)
+    {
+        for (int i = 0; i < Volatile.Read(ref _queueCount); i++)
+            if (Volatile.Read(ref _queues[i]) is { } queue && queue.SeenGeneration < generation) return false;
+        return true;
+    }
+
+    internal long RequestsOf(int id)
+    {
+        long sum = 0;
+        for (int i = 0; i < Volatile.Read(ref _queueCount); i++)
+            sum += Volatile.Read(ref _queues[i])?.RequestsOf(id) ?? 0;
+        return sum;
+    }
 
     // R12: what the scan believed must be durable before anybody is told.
     private void FlushDevices(BlockingIo io, DeviceQueue queue, IoContext context)
@@ -84,7 +153,7 @@ public sealed unsafe partial class WriteboostVolume
             throw new UserErrorException($"{Cache.Name}: writing the device table failed with errno {-writer.Result}");
     }
 
-    private void Describe(BackingDevice backing)
+    internal void Describe(BackingDevice backing)
     {
         ref DeviceRecord record = ref _deviceTable![backing.Id];
         DeviceRecord before = record;

@@ -1,4 +1,6 @@
+using System.Collections.Generic;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Queue;
 
@@ -35,6 +37,7 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("epoch", Superblock.Epoch);
         ReportLog(status);
         ReportRequests(status);
+        ReportDevices(status);
         ReportMemory(status);
     }
 
@@ -84,6 +87,22 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("blocks_read_ram", Sum(static (c, _) => c.FromRam, 0));
         status.Number("blocks_read_cache", Sum(static (c, _) => c.FromCache, 0));
         status.Number("blocks_read_backing", Sum(static (c, _) => c.FromBacking, 0));
+    }
+
+    private void ReportDevices(IStatusWriter status)
+    {
+        List<BackingDevice> devices = Backings.ToList();
+        status.Number("devices_absent", Backings.Absent.Length);
+        status.Number("dirty_blocks_absent", AbsentDirtyBlocks);
+        status.List("devices", devices.Count, (item, i) =>
+        {
+            item.Text("name", devices[i].Name);
+            item.Number("id", devices[i].Id);
+            item.Text("state", BackingDevice.NameOf(devices[i].State));
+            if (!devices[i].IsAbsent) item.Text("backing", devices[i].Device.Name);
+            item.Number("size_bytes", devices[i].SizeBytes);
+            item.Number("dirty_blocks", Index.DirtyOf(devices[i].Id));
+        });
     }
 
     private void ReportMemory(IStatusWriter status)

@@ -178,6 +178,9 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         _segmentsWrittenBack += segments;
     }
 
+    private string NameOfDevice(ulong key) =>
+        Backings.IsAbsent(key) ? $"absent device {BackingTable.IdOf(key)}" : Backings.Of(key).Device.Name;
+
     // Once per block: a client that reads it again and again shall not fill the log.
     internal void ReportRot(uint slot)
     {
@@ -186,7 +189,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         long position = Log.Table.PositionOf(slot);
         ulong key = Index.KeyOf(slot);
         Options.Log($"{Cache.Name}: block {BackingTable.OffsetOf(key) >> Geometry.BlockShift} of "
-            + $"{Backings.Of(key).Device.Name} in segment {Geometry.SegmentOf(position)}, slot "
+            + $"{NameOfDevice(key)} in segment {Geometry.SegmentOf(position)}, slot "
             + $"{Geometry.SlotOf(position)} is rotten: it "
             + (clean ? "is read from the backing device" : "reads EIO until it is written"));
     }

@@ -26,14 +26,18 @@ internal sealed record BackingArgument(int? Id, string Name, string Path)
     /// Splits <c>[[ID:]NAME=]PATH</c>: a name has letters, digits, dots, dashes and underscores only, so that a path
     /// with an equals sign in it is taken for a path.
     /// </summary>
-    public static BackingArgument Parse(string text)
+    public static BackingArgument Parse(string text) =>
+        TryParseNamed(text) ?? new BackingArgument(null, VolumeSpec.DefaultName, WithPath(text, text));
+
+    /// <summary>Splits <c>[ID:]NAME=PATH</c>; null when there is no name.</summary>
+    public static BackingArgument? TryParseNamed(string text)
     {
         int equals = text.IndexOf('=', StringComparison.Ordinal);
         int colon = text.IndexOf(':', StringComparison.Ordinal);
         bool numbered = colon > 0 && colon < equals && !text.AsSpan(0, colon).ContainsAnyExceptInRange('0', '9');
         int start = numbered ? colon + 1 : 0;
         bool named = equals > start && text.AsSpan(start, equals - start).IndexOfAnyExcept(s_nameCharacters) < 0;
-        if (!named) return new BackingArgument(null, VolumeSpec.DefaultName, WithPath(text, text));
+        if (!named) return null;
         string name = text[start..equals];
         if (name.Length > MaxNameLength)
             throw Usage($"--backing: a name of {name.Length} characters; expected at most {MaxNameLength}");

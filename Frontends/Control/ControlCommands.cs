@@ -14,8 +14,17 @@ namespace Weir.Frontends.Control;
 internal sealed class ControlCommands(
     IReadOnlyList<Tunable> tunables, Action<IStatusWriter> report, Func<int> stop)
 {
-    /// <summary>Runs one line of the conversation and returns the text of the answer.</summary>
-    public string Run(string line, out bool untilExit)
+    /// <summary>Attaches a device, written as for <c>--backing</c>; what to say about it.</summary>
+    public Func<string, string>? Attach { get; init; }
+
+    /// <summary>Detaches the device of this name, unless called off; what to say about it.</summary>
+    public Func<string, Func<bool>, string>? Detach { get; init; }
+
+    /// <summary>
+    /// Runs one line of the conversation and returns the text of the answer. <paramref name="isGone"/> tells whether
+    /// anybody still waits for it.
+    /// </summary>
+    public string Run(string line, Func<bool> isGone, out bool untilExit)
     {
         string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         untilExit = words is ["stop"];
@@ -25,6 +34,8 @@ internal sealed class ControlCommands(
             ["status", ..] => Table(),
             ["message", "help"] => Help(),
             ["message", var key] => Show(key),
+            ["message", "attach", var text] when Attach != null => Attach(text),
+            ["message", "detach", var name] when Detach != null => Detach(name, isGone),
             ["message", var key, var value] => Set(key, value),
             ["stop"] => Stop(),
             _ => throw new UserErrorException($"unknown request '{line}'; known: status, message, stop", 2),
@@ -69,6 +80,9 @@ internal sealed class ControlCommands(
             string meaning = t.Meaning + (t.Write == null && !t.IsOrder ? " (at the start only)" : "");
             text.Append($"{t.Name,-25} {t.Show(t.Read()),8}  {t.Range,-14} {t.Show(t.Default),8}  {meaning}\n");
         }
+        if (Attach == null) return text.ToString();
+        text.Append($"{"attach",-25} {"-",8}  {"[ID:]NAME=PATH",-14} {"-",8}  serve a new device, or an absent one\n");
+        text.Append($"{"detach",-25} {"-",8}  {"NAME",-14} {"-",8}  write back what is cached of it, let it go\n");
         return text.ToString();
     }
 

@@ -34,6 +34,9 @@ internal sealed unsafe class ControlConnection(int fd) : IDisposable
         return null;
     }
 
+    /// <summary>The other side has closed, or says no more; does not wait.</summary>
+    public bool IsGone() => Sockets.IsAtEnd(_fd);
+
     /// <summary>Everything up to the end.</summary>
     public string ReadToEnd()
     {

@@ -110,7 +110,7 @@ internal sealed class ControlServer : IDisposable
         Interlocked.Increment(ref _answering);
         try
         {
-            string text = _commands.Run(line, out bool untilExit);
+            string text = _commands.Run(line, connection.IsGone, out bool untilExit);
             connection.Write("ok\n" + text);
             return untilExit;
         }

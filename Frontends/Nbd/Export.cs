@@ -21,6 +21,10 @@ internal sealed class Export
         _part = part;
     }
 
+    /// <summary>Under its own name.</summary>
+    public static Export Of(OpenedExport export) =>
+        new(export.Part.Name, $"weir {export.Volume.Engine} volume", export.Volume, export.Part);
+
     /// <summary>UTF-8, at most 4096 bytes.</summary>
     public byte[] Name { get; }
 

@@ -126,15 +126,13 @@ internal sealed class NbdServer : IServing
     /// <inheritdoc/>
     public string UriOf(string export) => Listeners[0].Uri(export);
 
-    /// <summary>Serves one more part of a volume that is served already. Any thread.</summary>
-    public void Add(Export export)
+    /// <inheritdoc/>
+    public void Add(OpenedExport export)
     {
-        lock (_changing) Volatile.Write(ref _exports, [.. _exports, export]);
+        lock (_changing) Volatile.Write(ref _exports, [.. _exports, Export.Of(export)]);
     }
 
-    /// <summary>
-    /// Takes an export from the list; its connections are closed once what they have begun is answered. Any thread.
-    /// </summary>
+    /// <inheritdoc/>
     public void Remove(string name)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(name);

@@ -13,7 +13,7 @@ internal sealed class JsonStatus : IStatusWriter, IDisposable
 {
     private readonly ArrayBufferWriter<byte> _buffer = new();
     private readonly Utf8JsonWriter _json;
-    private readonly HashSet<string> _names = [];
+    private HashSet<string> _names = [];
 
     /// <summary>Opens the object.</summary>
     public JsonStatus()
@@ -33,6 +33,23 @@ internal sealed class JsonStatus : IStatusWriter, IDisposable
     public void Text(string name, string value)
     {
         if (_names.Add(name)) _json.WriteString(name, value);
+    }
+
+    /// <inheritdoc/>
+    public void List(string name, int count, Action<IStatusWriter, int> report)
+    {
+        if (!_names.Add(name)) return;
+        HashSet<string> outer = _names;
+        _json.WriteStartArray(name);
+        for (int i = 0; i < count; i++)
+        {
+            _names = [];
+            _json.WriteStartObject();
+            report(this, i);
+            _json.WriteEndObject();
+        }
+        _json.WriteEndArray();
+        _names = outer;
     }
 
     /// <summary>Closes the object and returns it.</summary>

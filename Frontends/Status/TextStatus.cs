@@ -14,6 +14,7 @@ internal sealed class TextStatus : IStatusWriter
     private readonly List<(string Name, string Value)> _lines = [];
     private readonly HashSet<string> _names = [];
     private int _width;
+    private string _prefix = "";
 
     /// <inheritdoc/>
     public void Number(string name, long value)
@@ -26,9 +27,22 @@ internal sealed class TextStatus : IStatusWriter
     /// <inheritdoc/>
     public void Text(string name, string value)
     {
-        if (!_names.Add(name)) return;
-        _lines.Add((name, value));
-        _width = Math.Max(_width, name.Length);
+        string line = _prefix + name;
+        if (!_names.Add(line)) return;
+        _lines.Add((line, value));
+        _width = Math.Max(_width, line.Length);
+    }
+
+    /// <inheritdoc/>
+    public void List(string name, int count, Action<IStatusWriter, int> report)
+    {
+        string outer = _prefix;
+        for (int i = 0; i < count; i++)
+        {
+            _prefix = $"{outer}{name}[{i}].";
+            report(this, i);
+        }
+        _prefix = outer;
     }
 
     /// <summary>The table.</summary>

@@ -122,7 +122,7 @@ internal sealed unsafe class DirectClient : IDisposable
         _io.Dispose();
     }
 
-    private void Turn()
+    public void Turn()
     {
         _io.Pump(!_io.HasCompletions, Math.Min(_queue.DeadlineUs, _io.NowUs + 1000));
         _io.RunCompletions();

@@ -10,14 +10,13 @@ public sealed class BackingQueues
     private readonly IoContext _io;
     private readonly DeviceQueue?[] _queues = new DeviceQueue?[BackingTable.MaxId + 1];
     private readonly BackingDevice?[] _devices = new BackingDevice?[BackingTable.MaxId + 1];
-    private int _seen = -1;
 
     /// <summary>Opens all devices of <paramref name="table"/>, on the thread that owns <paramref name="io"/>.</summary>
     public BackingQueues(BackingTable table, IoContext io)
     {
         _table = table;
         _io = io;
-        Update();
+        _ = Update();
     }
 
     /// <summary>The door to device <paramref name="id"/>, which is there.</summary>
@@ -31,18 +30,23 @@ public sealed class BackingQueues
         }
     }
 
-    /// <summary>Once per turn: opens what has come, forgets what has gone.</summary>
-    public void Update()
+    /// <summary>The table's generation as last looked at.</summary>
+    public int Generation { get; private set; } = -1;
+
+    /// <summary>Once per turn: opens what has come, closes what has gone. True when there was a change.</summary>
+    public bool Update()
     {
         int generation = _table.Generation;
-        if (generation == _seen) return;
+        if (generation == Generation) return false;
         for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++)
         {
             BackingDevice? device = _table.Find(id);
             if (device == _devices[id]) continue;
+            _queues[id]?.Close();
             _devices[id] = device;
             _queues[id] = device is { IsAbsent: false } ? device.Device.OpenQueue(_io) : null;
         }
-        _seen = generation;
+        Generation = generation;
+        return true;
     }
 }

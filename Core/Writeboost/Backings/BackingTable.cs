@@ -30,6 +30,9 @@ public sealed class BackingTable
     /// <summary>Those that nobody has given.</summary>
     public BackingDevice[] Absent => Volatile.Read(ref _absent);
 
+    /// <summary>How many are there and served.</summary>
+    public int AttachedCount => Count - Absent.Length;
+
     /// <summary>How many the cache knows.</summary>
     public int Count { get; private set; }
 
@@ -54,6 +57,10 @@ public sealed class BackingTable
 
     /// <summary>Nobody has given the device that <paramref name="key"/> lies on.</summary>
     public bool IsAbsent(ulong key) => Find(IdOf(key)) is not { IsAbsent: false };
+
+    /// <summary>Requests for the device with this number are taken.</summary>
+    public bool IsServed(int id) =>
+        Find(id) is { State: BackingState.Attached or BackingState.Draining };
 
     /// <summary>All of them by number; control path.</summary>
     public List<BackingDevice> ToList()

@@ -31,6 +31,25 @@ public sealed class Binding(DeviceTable? table, long position, WriteboostOptions
         return [.. bound.Values];
     }
 
+    /// <summary>One more device while others are served; <paramref name="others"/> are all that are known.</summary>
+    /// <exception cref="UserErrorException">As <see cref="Bind"/>.</exception>
+    public BackingDevice BindOne(BackingSpec spec, IReadOnlyList<BackingDevice> others)
+    {
+        if (!options.Layout.HasDevices)
+            throw new UserErrorException($"layout {options.Layout.Name} has one backing device, which is attached");
+        SortedDictionary<int, BackingDevice> bound = [];
+        foreach (BackingDevice other in others)
+        {
+            if (!other.IsAbsent) bound.Add(other.Id, other);
+            else if (table == null && other.Id == spec.Id) continue;
+            else if (table == null) bound.Add(other.Id, other);
+        }
+        int id = Known(spec);
+        if (id == 0) id = Free(spec, bound);
+        Add(bound, id, spec);
+        return bound[id];
+    }
+
     // The number, else the name, else the identity under another name: the export was renamed.
     private int Known(BackingSpec spec)
     {
@@ -57,7 +76,7 @@ public sealed class Binding(DeviceTable? table, long position, WriteboostOptions
         {
             if (other.Name == spec.Name)
                 throw new UserErrorException($"two backing devices have the name '{spec.Name}'", 2);
-            if (other.Device.Identity == spec.Device.Identity)
+            if (!other.IsAbsent && other.Device.Identity == spec.Device.Identity)
                 throw new UserErrorException(
                     $"{spec.Device.Name}: is given twice, as '{other.Name}' and '{spec.Name}'");
         }

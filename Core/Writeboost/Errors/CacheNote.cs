@@ -1,4 +1,5 @@
 using Weir.Core.Base;
+using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 
 namespace Weir.Core.Writeboost.Errors;
@@ -30,10 +31,17 @@ internal static class CacheNote
     {
         foreach (BackingDevice backing in volume.Backings.ToList())
         {
-            if (backing.IsAbsent || backing.Device.FindNote(NameOf(volume.RamName)) is not { } place) continue;
-            throw new UserErrorException($"{volume.Cache.Name}: failed in an earlier run, and {backing.Device.Name} "
-                + $"was written without it since: its log is older; format it anew with --force, then remove {place}");
+            if (!backing.IsAbsent) Check(volume, backing.Device);
         }
+    }
+
+    /// <summary>The same for one device.</summary>
+    /// <exception cref="UserErrorException">There is a note.</exception>
+    public static void Check(WriteboostVolume volume, Device backing)
+    {
+        if (backing.FindNote(NameOf(volume.RamName)) is not { } place) return;
+        throw new UserErrorException($"{volume.Cache.Name}: failed in an earlier run, and {backing.Name} "
+            + $"was written without it since: its log is older; format it anew with --force, then remove {place}");
     }
 
     private static string NameOf(string cache) => "weir-left-" + cache;

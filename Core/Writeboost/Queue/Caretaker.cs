@@ -25,6 +25,7 @@ public sealed unsafe class Caretaker : IDisposable
     private readonly Reclaimer _reclaimer;
     private readonly Rescue _rescue;
     private readonly BackingFlusher _flusher;
+    private readonly DeviceChanger _changer;
     private long _syncDueUs = long.MaxValue;
     private StopStep _stop;
     private CaretakerOrders _orders;
@@ -41,6 +42,7 @@ public sealed unsafe class Caretaker : IDisposable
         _writeback = new WritebackEngine(volume, port, cache, backings, _superblocks);
         _reclaimer = new Reclaimer(volume);
         _rescue = new Rescue(volume, port, backings);
+        _changer = new DeviceChanger(volume, port.Io, cache, backings);
     }
 
     private enum StopStep
@@ -52,7 +54,8 @@ public sealed unsafe class Caretaker : IDisposable
     }
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
-    public long DeadlineUs => Math.Min(_syncDueUs, Math.Min(_writeback.DeadlineUs, _reclaimer.DeadlineUs));
+    public long DeadlineUs => Math.Min(
+        Math.Min(_syncDueUs, _changer.DeadlineUs), Math.Min(_writeback.DeadlineUs, _reclaimer.DeadlineUs));
 
     /// <summary>As <see cref="IVolumeQueue.StopResult"/>.</summary>
     public int StopResult { get; private set; }
@@ -75,7 +78,9 @@ public sealed unsafe class Caretaker : IDisposable
         PollOrders();
         _reclaimer.Poll(nowUs);
         // Other queues may still have writers that wait for a free segment.
-        _writeback.Poll(nowUs, mayStart: _stop == StopStep.None || !_volume.OtherQueuesStopped);
+        bool mayStart = (_stop == StopStep.None || !_volume.OtherQueuesStopped) && !_changer.WantsQuiet;
+        _writeback.Poll(nowUs, mayStart);
+        PollDevices(nowUs, mayGoOn: _stop == StopStep.None);
         if (_volume.Pacer.Update(_writeback.Room)) _volume.WakeQueues();
         if (_stop != StopStep.None) PollStop();
     }
@@ -89,6 +94,7 @@ public sealed unsafe class Caretaker : IDisposable
         _superblocks.Dispose();
         _writeback.Dispose();
         _rescue.Dispose();
+        _changer.Dispose();
     }
 
     // Nothing of the log goes on: write-back comes to rest, then the rescue tries to do without the cache.
@@ -96,10 +102,16 @@ public sealed unsafe class Caretaker : IDisposable
     {
         _syncDueUs = long.MaxValue;
         _writeback.Poll(nowUs, mayStart: false);
+        PollDevices(nowUs, mayGoOn: false);
         _rescue.Poll(_writeback.IsQuiet && !_superblocks.IsBusy);
         if (_stop is StopStep.None or StopStep.Done || !_rescue.IsOver || !_volume.OtherQueuesStopped) return;
         if (!_flusher.Ensure(_volume.Around.Written) && !_volume.Around.HasFailed) return;
         Finish(_volume.Health.State == VolumeState.PassThrough ? 1 : -Eio);
+    }
+
+    private void PollDevices(long nowUs, bool mayGoOn)
+    {
+        if (mayGoOn || !_changer.TryStop()) _changer.Poll(nowUs, _writeback.IsQuiet);
     }
 
     private void PollSync(long nowUs)
@@ -169,7 +181,8 @@ public sealed unsafe class Caretaker : IDisposable
             // Before the clean mark: what went round the log must be there too.
             bool roundSettled = _flusher.Ensure(_volume.Around.Written);
             if (!roundSettled && _volume.Around.HasFailed) Finish(-5);
-            if (!settled || !roundSettled || !_writeback.IsQuiet || _superblocks.IsBusy) return;
+            if (!settled || !roundSettled || !_writeback.IsQuiet || _superblocks.IsBusy || !_changer.IsQuiet)
+                return;
             _stop = StopStep.Mark;
             _volume.SettleClean();
             _superblocks.Begin(ref _volume.Superblock);

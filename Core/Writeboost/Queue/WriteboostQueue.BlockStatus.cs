@@ -2,6 +2,7 @@ using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -21,6 +22,7 @@ public sealed unsafe partial class WriteboostQueue
             _fallback ??= OpenFallback();
             return _fallback[device]!.BlockStatus(0, offsetBytes, lengthBytes, extents);
         }
+        if (!_volume.Backings.IsServed(device + BackingTable.MinId)) return NothingKnown(lengthBytes, extents);
         long end = offsetBytes + Math.Min(lengthBytes, MaxStatusBytes);
         long backingEnd = offsetBytes;
         long seen = -1;
@@ -43,6 +45,13 @@ public sealed unsafe partial class WriteboostQueue
             at = next;
         }
         return count;
+    }
+
+    // The device is leaving, and its clients will be told.
+    private static int NothingKnown(long lengthBytes, Span<Extent> extents)
+    {
+        extents[0] = new Extent { LengthBytes = lengthBytes };
+        return 1;
     }
 
     // Null: the log has nothing of the block.

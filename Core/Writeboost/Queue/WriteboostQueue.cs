@@ -14,7 +14,7 @@ namespace Weir.Core.Writeboost.Queue;
 /// </summary>
 public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, IDisposable
 {
-    private const int Eio = 5;
+    private const int Eio = 5, Eshutdown = 108;
 
     private readonly WriteboostVolume _volume;
     private readonly int _index;
@@ -24,6 +24,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     private readonly BackingQueues _backings;
     private readonly byte _handler;
     private readonly QueueCounters _counters;
+    private readonly int[] _requests = new int[BackingTable.MaxId + 1];
+    private int _seenGeneration;
     private RequestList _completed;
     private RequestList _parked;
     private RequestList _parkedReads;
@@ -43,6 +45,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _io = io;
         _cache = volume.Cache.OpenQueue(io);
         _backings = new BackingQueues(volume.Backings, io);
+        _seenGeneration = _backings.Generation;
         _handler = io.AddHandler(this);
         _port = new LogPort(volume.Log, _cache, io);
         _counters = volume.CountersOf(index);
@@ -71,7 +74,10 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _counters.Count(request);
         _volume.NoteActivity(_io.NowUs);
         if (TryFallBack(request)) return;
-        if (request->Kind == RequestKind.Flush) SubmitFlush(request);
+        int id = IdOf(request);
+        _requests[id]++;
+        if (!_volume.Backings.IsServed(id)) Complete(request, -Eshutdown);
+        else if (request->Kind == RequestKind.Flush) SubmitFlush(request);
         else if (request->Kind == RequestKind.Read) SubmitRead(request);
         else SubmitChange(request);
     }
@@ -89,13 +95,15 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         // A full fence: what is looked at below is at least as new as the wake-up that this takes away.
         Interlocked.Exchange(ref _wake, 0);
         Interleaving.Step();
-        _backings.Update();
+        // A flush of this thread may still be under way on a device that goes.
+        bool change = _flusher.IsQuiet && _backings.Update();
         _port.Poll();
         RetryParked();
         RetryReads();
         CheckWaiting();
         _caretaker?.Poll(nowUs);
         PollFallback(nowUs);
+        if (change) NoteDevices();
         if (_stopping && !_gone) ContinueStop();
     }
 
@@ -120,6 +128,19 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
             int result = _caretaker != null ? _caretaker.StopResult : _gone ? 1 : 0;
             return result == 1 ? FallbackStopResult() : result;
         }
+    }
+
+    /// <summary>Generation of the device table that this queue goes by; any thread.</summary>
+    internal int SeenGeneration => _gone ? int.MaxValue : Volatile.Read(ref _seenGeneration);
+
+    /// <summary>Requests for device <paramref name="id"/> that are not answered; any thread.</summary>
+    internal int RequestsOf(int id) => Volatile.Read(ref _requests[id]);
+
+    // What came before the change is counted in the requests; what comes now goes by it.
+    private void NoteDevices()
+    {
+        Volatile.Write(ref _seenGeneration, _backings.Generation);
+        _volume.WakeCaretaker();
     }
 
     /// <summary>Gives native memory back; nothing is under way.</summary>
@@ -156,6 +177,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         if (result < 0) request->Result = result;
         long targetUs = _volume.Options.LatencyTargetUs;
         if (targetUs != 0) _counters.CountLatency(_io.NowUs - request->SubmittedUs, targetUs);
+        Volatile.Write(ref _requests[IdOf(request)], _requests[IdOf(request)] - 1);
         _completed.Add(request);
     }
 

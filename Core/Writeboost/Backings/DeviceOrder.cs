@@ -1,0 +1,45 @@
+using System;
+using System.Threading;
+using Weir.Core.Base;
+
+namespace Weir.Core.Writeboost.Backings;
+
+/// <summary>
+/// A device to attach or to detach, on its way from a thread that waits to the first queue's, which carries it out.
+/// </summary>
+public sealed class DeviceOrder : IDisposable
+{
+    private readonly ManualResetEventSlim _done = new();
+    private UserErrorException? _error;
+    private volatile bool _isCancelled;
+
+    /// <summary>What to attach; null for a detach.</summary>
+    public BackingSpec? Spec { get; init; }
+
+    /// <summary>Name of the device.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The device that has come or gone; set before the end.</summary>
+    public BackingDevice? Device { get; set; }
+
+    /// <summary>Whoever waits has lost interest.</summary>
+    public bool IsCancelled => _isCancelled;
+
+    /// <summary>Waits for the end, and asks now and then whether that is still wanted.</summary>
+    /// <exception cref="UserErrorException">It could not be done; everything is as it was.</exception>
+    public void Wait(Func<bool> isCancelled, int turnMs)
+    {
+        while (!_done.Wait(turnMs)) _isCancelled |= isCancelled();
+        if (_error != null) throw _error;
+    }
+
+    /// <summary>It is done, or <paramref name="error"/> says why not.</summary>
+    public void Finish(UserErrorException? error)
+    {
+        _error = error;
+        _done.Set();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _done.Dispose();
+}

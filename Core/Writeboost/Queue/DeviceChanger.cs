@@ -1,0 +1,308 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
+
+namespace Weir.Core.Writeboost.Queue;
+
+/// <summary>
+/// Attaches and detaches backing devices while the volume is served (R13), one at a time, as part of the caretaker.
+/// Attach: no batch under way, device table written, every queue has its door, then the export. Detach: drain while
+/// clients are served, refuse new requests, drain the rest, flush the device, mark beyond every record that names it,
+/// device table written, its blocks out of the index, every queue has let go, and only then is the number free.
+/// </summary>
+public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
+{
+    private const long TurnUs = 1000;
+
+    /// <summary>Slots of the index looked at in one turn.</summary>
+    private const int SlotsPerTurn = 1 << 14;
+
+    /// <summary>Drains under clients that write on before they are refused.</summary>
+    private const int DrainsMax = 8;
+
+    /// <summary>Segments that may be left for the drain without clients.</summary>
+    private const int FewSegments = 4;
+
+    private readonly WriteboostVolume _volume;
+    private readonly BackingQueues _backings;
+    private readonly IoContext _io;
+    private readonly DeviceTableWriter? _table;
+    private readonly byte _handler;
+    private DeviceOrder? _order;
+    private BackingDevice? _device;
+    private Step _step;
+    private long _target;
+    private int _drains;
+    private long _slot;
+    private int _flushResult;
+
+    /// <summary>On the first queue's thread.</summary>
+    public DeviceChanger(WriteboostVolume volume, IoContext io, DeviceQueue cache, BackingQueues backings)
+    {
+        _volume = volume;
+        _backings = backings;
+        _io = io;
+        _handler = io.AddHandler(this);
+        if (volume.Layout.HasDeviceTable) _table = new DeviceTableWriter(cache, io);
+    }
+
+    private enum Step
+    {
+        None,
+        AwaitQuiet,
+        WriteAttached,
+        AwaitDoors,
+        Drain,
+        Refuse,
+        DrainRest,
+        Flush,
+        WriteDetached,
+        Forget,
+        AwaitGone,
+    }
+
+    /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
+    public long DeadlineUs { get; private set; } = long.MaxValue;
+
+    /// <summary>No batch of write-back may begin: what it does with a device is settled at its start.</summary>
+    public bool WantsQuiet => _step == Step.AwaitQuiet;
+
+    /// <summary>Nothing is under way.</summary>
+    public bool IsQuiet => _step == Step.None;
+
+    /// <summary>Once per turn.</summary>
+    public void Poll(long nowUs, bool writebackIsQuiet)
+    {
+        if (_step == Step.None && !TryBegin())
+        {
+            DeadlineUs = long.MaxValue;
+            return;
+        }
+        DeadlineUs = _step == Step.Forget ? 0 : nowUs + TurnUs;
+        if (MayTurnBack && (_order!.IsCancelled || _volume.Health.State != VolumeState.Healthy)) TurnBack();
+        else if (_step <= Step.AwaitDoors) Attach(writebackIsQuiet);
+        else Detach();
+        if (_step == Step.None) DeadlineUs = long.MaxValue;
+    }
+
+    /// <summary>The volume stops: what can be left is left. True when nothing is under way any more.</summary>
+    public bool TryStop()
+    {
+        if (MayTurnBack) TurnBack();
+        if (_step == Step.None)
+            _volume.TakeDeviceOrder()?.Finish(new UserErrorException("the volume stops, or its cache has failed"));
+        return _step == Step.None;
+    }
+
+    /// <inheritdoc/>
+    public void Completed(IoOp* op)
+    {
+        _flushResult = op->Result < 0 ? op->Result : 1;
+        _io.Release(op);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _table?.Dispose();
+
+    // Until the table is written, a detach leaves everything as it was, and an attach has done nothing.
+    private bool MayTurnBack => _step is Step.AwaitQuiet or Step.Drain or Step.Refuse or Step.DrainRest;
+
+    private bool TryBegin()
+    {
+        _order = _volume.TakeDeviceOrder();
+        if (_order == null) return false;
+        _device = null;
+        try
+        {
+            if (_volume.Health.State != VolumeState.Healthy)
+                throw new UserErrorException($"the volume is {VolumeHealth.NameOf(_volume.Health.State)}");
+            if (_order.Spec == null) BeginDetach();
+            else _step = Step.AwaitQuiet;
+        }
+        catch (UserErrorException error)
+        {
+            Finish(error);
+            return false;
+        }
+        return true;
+    }
+
+    private void Finish(UserErrorException? error)
+    {
+        _step = Step.None;
+        _order!.Device = _device;
+        _order.Finish(error);
+        _order = null;
+    }
+
+    private void TurnBack()
+    {
+        if (_device != null && _step != Step.AwaitQuiet)
+        {
+            SetState(BackingState.Attached);
+            _volume.CancelDrain();
+        }
+        string why = _order!.IsCancelled ? "interrupted" : "the volume stops or is not healthy";
+        string what = _order.Spec == null ? $"{_order.Name}: stays attached: {why}" : $"{_order.Name}: {why}";
+        _device = null;
+        Finish(new UserErrorException(what));
+    }
+
+    private void SetState(BackingState state)
+    {
+        _device!.State = state;
+        Announce();
+    }
+
+    private void Announce()
+    {
+        _volume.Backings.NoteChange();
+        _volume.WakeQueues();
+    }
+
+    private void Attach(bool writebackIsQuiet)
+    {
+        if (_step == Step.AwaitQuiet && writebackIsQuiet)
+        {
+            try
+            {
+                _device = new Binding(_volume.DeviceTable, _volume.Log.ReservedEnd, _volume.Options)
+                    .BindOne(_order!.Spec!, _volume.Backings.ToList());
+            }
+            catch (UserErrorException error)
+            {
+                Finish(error);
+                return;
+            }
+            _volume.Describe(_device);
+            _step = Step.WriteAttached;
+            _table?.Begin(_volume.DeviceTable!);
+        }
+        if (_step == Step.WriteAttached && _table is not { IsBusy: true })
+        {
+            if (TableFailed()) return;
+            _volume.Backings.Set(_device!);
+            Announce();
+            _step = Step.AwaitDoors;
+        }
+        if (_step == Step.AwaitDoors && _volume.AllQueuesHaveSeen(_volume.Backings.Generation)) Finish(null);
+    }
+
+    private void BeginDetach()
+    {
+        _device = _volume.Backings.Find(_order!.Name)
+            ?? throw new UserErrorException($"'{_order.Name}': the cache has no such device; it has "
+                + string.Join(", ", _volume.Backings.ToList().ConvertAll(static device => device.Name)));
+        if (_device.IsAbsent && _volume.Index.DirtyOf(_device.Id) > 0)
+            throw new UserErrorException($"'{_order.Name}' is not given, and the cache holds "
+                + $"{_volume.Index.DirtyOf(_device.Id)} dirty blocks of it: attach it first");
+        if (!_device.IsAbsent && _volume.Backings.AttachedCount == 1)
+            throw new UserErrorException($"'{_order.Name}' is the only device that is attached; use 'weir stop'");
+        _drains = 0;
+        _step = Step.Drain;
+        if (!_device.IsAbsent) SetState(BackingState.Draining);
+        _target = _volume.Drain();
+    }
+
+    private void Detach()
+    {
+        switch (_step)
+        {
+            case Step.Drain when _volume.IsWrittenBack(_target) || Mutant.Is(MutantId.R13IdReusedEarly):
+                Refuse();
+                break;
+            case Step.Refuse when HasNoRequests():
+                _step = Step.DrainRest;
+                _target = _volume.Drain();
+                break;
+            case Step.DrainRest when _volume.IsWrittenBack(_target) || Mutant.Is(MutantId.R13IdReusedEarly):
+                Flush();
+                break;
+            case Step.Flush when _flushResult != 0:
+                if (_flushResult > 0) WriteDetached();
+                else FlushFailed();
+                break;
+            case Step.WriteDetached when _table is not { IsBusy: true }:
+                if (TableFailed()) return;
+                (_step, _slot) = (Step.Forget, 0);
+                break;
+            case Step.Forget when ForgetMore():
+                _volume.Backings.Remove(_device!.Id);
+                _volume.WakeQueues();
+                _step = Step.AwaitGone;
+                break;
+            case Step.AwaitGone when _volume.AllQueuesHaveSeen(_volume.Backings.Generation):
+                Finish(null);
+                break;
+        }
+    }
+
+    private void Refuse()
+    {
+        long left = _volume.Log.HeadSegment - _volume.Log.DirtySegment;
+        if (++_drains < DrainsMax && left > FewSegments)
+        {
+            _target = _volume.Drain();
+            return;
+        }
+        if (!_device!.IsAbsent) SetState(BackingState.Leaving);
+        _step = Step.Refuse;
+    }
+
+    private bool HasNoRequests() =>
+        _volume.AllQueuesHaveSeen(_volume.Backings.Generation) && _volume.RequestsOf(_device!.Id) == 0;
+
+    private void Flush()
+    {
+        _step = Step.Flush;
+        _flushResult = 1;
+        if (_device!.IsAbsent || !_device.Device.CanFlush) return;
+        _flushResult = 0;
+        IoOp* op = _io.Acquire(_handler, IoKind.Flush, urgent: true);
+        Invariant.Check(op != null);
+        _backings[_device.Id].Submit(op);
+    }
+
+    private void FlushFailed()
+    {
+        UserErrorException error =
+            new($"{_device!.Device.Name}: flush failed with errno {-_flushResult}; '{_device.Name}' stays attached");
+        SetState(BackingState.Attached);
+        _device = null;
+        Finish(error);
+    }
+
+    private void WriteDetached()
+    {
+        _step = Step.WriteDetached;
+        if (_table == null) return;
+        _volume.DeviceTable![_device!.Id] = default;
+        _table.Begin(_volume.DeviceTable);
+    }
+
+    // What the durable table says is not known any more.
+    private bool TableFailed()
+    {
+        if (_table is not { Result: < 0 }) return false;
+        string reason = $"cache device: writing the device table failed with errno {-_table.Result}";
+        _volume.Health.Worsen(VolumeState.Failed, reason);
+        _volume.WakeQueues();
+        _device = null;
+        Finish(new UserErrorException(reason));
+        return true;
+    }
+
+    // Clean blocks and ranges of the device still serve reads; another device under its number must not meet them.
+    private bool ForgetMore()
+    {
+        int id = _device!.Id;
+        long end = Math.Min(_slot + SlotsPerTurn, _volume.Geometry.SlotCount);
+        for (; _slot < end; _slot++)
+            if (_volume.Index.IsLinked((uint)_slot) && BackingTable.IdOf(_volume.Index.KeyOf((uint)_slot)) == id)
+                _volume.Index.Remove((uint)_slot);
+        if (_slot < _volume.Geometry.SlotCount) return false;
+        _volume.Ranges.RemoveBetween(BackingTable.KeyOf(id, 0), BackingTable.KeyOf(id + 1, 0));
+        return true;
+    }
+}

@@ -1,0 +1,148 @@
+using System;
+using System.Threading;
+using System.Threading.Tasks;
+using Weir.Core.Base;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
+using Xunit;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>Devices that come and go while the volume is served (R13).</summary>
+public sealed unsafe class AttachTests : IDisposable
+{
+    private readonly RamDevice _cache = new(6 << 20), _first = new(2 << 20), _second = new(3 << 20);
+    private readonly RamDevice _third = new(4 << 20);
+
+    public AttachTests()
+    {
+        using RingContext io = new();
+        WriteboostFormat.Format(io, _cache, Layout.Native, 128 << 10, Guid.NewGuid);
+    }
+
+    public void Dispose()
+    {
+        _cache.Dispose();
+        _first.Dispose();
+        _second.Dispose();
+        _third.Dispose();
+    }
+
+    [Fact]
+    public void ADeviceComesAndGoesAndItsNumberServesAnother()
+    {
+        using DirectClient client = Open(Kept("a", _first));
+        ushort device = Attach(client, Kept("b", _second));
+        Assert.Equal(1, device);
+        client.Device = device;
+        client.Write(8192, Block(7));
+        Assert.Equal(0, client.Run(RequestKind.Discard, 1 << 20, 1 << 20));
+        Assert.Equal(Block(7), client.Read(8192, 4096));
+        Detach(client, "b");
+        Assert.Equal(Block(7), Content(_second, 8192));
+        Assert.Equal(-108, client.Run(RequestKind.Read, 0, 4096));
+        Assert.Equal(-108, client.Run(RequestKind.Flush, 0, 0));
+        // The same number, another device: nothing of the first one shows.
+        Assert.Equal(1, Attach(client, Kept("c", _third)));
+        Assert.Equal(new byte[4096], client.Read(8192, 4096));
+        client.Write(4096, Block(9));
+        client.Stop();
+        using DirectClient again = Open(Kept("a", _first), Kept("c", _third, 2));
+        again.Device = 1;
+        Assert.Equal(new byte[4096], again.Read(8192, 4096));
+        Assert.Equal(Block(9), again.Read(4096, 4096));
+    }
+
+    [Fact]
+    public void AnAbsentDeviceIsAttachedAgain()
+    {
+        using (DirectClient client = Open(Kept("a", _first), Kept("b", _second)))
+        {
+            client.Device = 1;
+            client.Write(8192, Block(7));
+            client.Stop();
+        }
+        using DirectClient later = Open(Kept("a", _first));
+        later.Device = 1;
+        Assert.Equal(-108, later.Run(RequestKind.Read, 8192, 4096));
+        Assert.Contains("attach it first", Refused(() => Detach(later, "b")));
+        Assert.Contains("belongs to another", Refused(() => Attach(later, Kept("b", _third))));
+        Assert.Equal(1, Attach(later, Kept("b", _second)));
+        Assert.Equal(Block(7), later.Read(8192, 4096));
+        later.DrainAll();
+        Assert.Equal(Block(7), Content(_second, 8192));
+    }
+
+    [Fact]
+    public void ADetachThatIsCalledOffLeavesTheDeviceServing()
+    {
+        using DirectClient client = Open(Kept("a", _first), Kept("b", _second));
+        client.Device = 1;
+        client.Write(8192, Block(7));
+        string error = Refused(() => Wait(client, () => client.Volume.Detach("b", static () => true), turn: 100));
+        Assert.Contains("stays attached", error);
+        Assert.Equal(Block(7), client.Read(8192, 4096));
+        Detach(client, "b");
+        Assert.Contains("no such device", Refused(() => Detach(client, "b")));
+        Assert.Contains("only device", Refused(() => Detach(client, "a")));
+    }
+
+    [Fact]
+    public void WhatCannotBeAttachedIsRefusedAndChangesNothing()
+    {
+        using DirectClient client = Open(Kept("a", _first));
+        Assert.Contains("two backing", Refused(() => Attach(client, Kept("a", _second))));
+        Assert.Contains("both be device 1", Refused(() => Attach(client, Kept("b", _second, 1))));
+        Assert.Contains("given twice", Refused(() => Attach(client, Kept("b", _first))));
+        client.Write(0, Block(1));
+        Assert.Equal(Block(1), client.Read(0, 4096));
+    }
+
+    private static BackingSpec Kept(string name, RamDevice device, int? id = null) =>
+        new(id, name, new KeptDevice(device));
+
+    private DirectClient Open(params BackingSpec[] specs) =>
+        new(_cache, specs, new WriteboostOptions { RamSegments = 4, RangeBudget = 32 });
+
+    private static ushort Attach(DirectClient client, BackingSpec spec)
+    {
+        ushort device = 0;
+        Wait(client, () => device = client.Volume.Attach(spec).Device);
+        return device;
+    }
+
+    private static void Detach(DirectClient client, string name) =>
+        Wait(client, () => client.Volume.Detach(name, static () => false));
+
+    // The order waits on a thread of its own while this one serves; late, if turn says so.
+    private static void Wait(DirectClient client, Action order, int turn = 0)
+    {
+        Task task = Task.Run(order);
+        Thread.Sleep(turn);
+        for (int i = 0; i < 200_000 && !task.IsCompleted; i++) client.Turn();
+        Assert.True(task.IsCompleted, "the order hangs");
+        task.GetAwaiter().GetResult();
+    }
+
+    private static string Refused(Action action) => Assert.Throws<UserErrorException>(action).Message;
+
+    private static byte[] Block(byte value)
+    {
+        byte[] block = new byte[4096];
+        Array.Fill(block, value);
+        return block;
+    }
+
+    private static byte[] Content(RamDevice device, long offset)
+    {
+        using RingContext io = new();
+        BlockingIo blocking = new(io);
+        byte[] content = new byte[4096];
+        fixed (byte* target = content) blocking.Start(device.OpenQueue(io), IoKind.Read, offset, target, 4096);
+        Assert.Equal(0, blocking.Wait());
+        return content;
+    }
+}

@@ -1,0 +1,23 @@
+using Weir.Core.Io;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>A device that outlives the volume that disposes of it.</summary>
+internal sealed class KeptDevice(Device inner) : Device
+{
+    public override string Name => inner.Name;
+
+    public override long SizeBytes => inner.SizeBytes;
+
+    public override int LogicalBlockBytes => inner.LogicalBlockBytes;
+
+    public override bool CanFlush => inner.CanFlush;
+
+    public override string Identity => inner.Identity;
+
+    public override DeviceQueue OpenQueue(IoContext io) => inner.OpenQueue(io);
+
+    public override void Dispose()
+    {
+    }
+}
