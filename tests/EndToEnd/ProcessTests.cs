@@ -90,8 +90,18 @@ public sealed class ProcessTests : IDisposable
         Assert.Contains("expected 0..100", Refused(Message("writeback_threshold", "101")), StringComparison.Ordinal);
         Assert.Contains("at the start only", Refused(Message("ram_segments", "8")), StringComparison.Ordinal);
         Assert.Contains("unknown key", Refused(Message("warp", "9")), StringComparison.Ordinal);
+        Assert.Equal("writeback_latency_target 10ms\n", Message("writeback_latency_target", "10ms").Output);
+        string refusal = Refused(Message("writeback_latency_target", "10"));
+        Assert.Contains("expected 0..10s", refusal, StringComparison.Ordinal);
         using (NbdClient client = weir.Connect()) client.Write(0, new byte[4096]);
         Assert.Equal(1, weir.Number("requests_write"));
+        Assert.Equal(1, weir.Number("dirty_blocks"));
+        foreach (string order in new[] { "flush_current_buffer", "commit_super_block", "drain" })
+            Assert.Equal((0, ""), (Message(order).ExitCode, Message(order).Output));
+        for (int i = 0; i < 100 && weir.Number("dirty_blocks") > 0; i++) System.Threading.Thread.Sleep(50);
+        Assert.Equal(0, weir.Number("dirty_blocks"));
+        Assert.Equal("healthy", weir.Text("state"));
+        Assert.Equal(0, Message("cancel_drain").ExitCode);
         Assert.Equal(0, Message("clear_stat").ExitCode);
         Assert.Equal(0, weir.Number("requests_write"));
         weir.Stop();

@@ -39,7 +39,8 @@ public sealed unsafe partial class WriteboostQueue
             Source = (byte*)op->Buffer,
         };
         int blocks = (int)(op->LengthBytes >> Geometry.BlockShift);
-        while (read.Done < blocks && _volume.Changes.IsUnchanged(read.Key, read.Sampled, read.Sample)
+        while (read.Done < blocks && !_volume.Pacer.IsPacing
+            && _volume.Changes.IsUnchanged(read.Key, read.Sampled, read.Sample)
             && _volume.Log.TryReserveSpare(Math.Min(blocks - read.Done, SegmentCursor.MaxTake), _port, out var taken))
         {
             Interleaving.Step();
