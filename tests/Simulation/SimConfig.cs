@@ -81,7 +81,8 @@ public sealed class SimConfig
         c.Fragile = !c.Echoes && random.Chance(15);
         c.Lives += c.Echoes ? 3 : c.Fragile ? 8 : 0;
         c.DrawLayout();
-        c.GoesAround = !c.Echoes && c._tuning.Chance(20);
+        // Rot is found by headers that follow it: the writes that make those must be logged.
+        c.GoesAround = !c.Echoes && !c.Rot && c._tuning.Chance(20);
         engine.Configure(c, ref random);
         c.Retune();
         return c;

@@ -14,6 +14,7 @@ public sealed unsafe partial class SegmentLog
     private SpinLatch _release;
     private int _freeCount;          // under _open
     private long _releaseSegment;    // under _release: oldest segment that may still be in RAM
+    private bool _keepsRam;          // under _release
     private long _tailSegment;       // written by the reclaimer only
     private long _dirtySegment;      // written by write-back only
     private int _reservedSegments;   // written by write-back only
@@ -53,6 +54,10 @@ public sealed unsafe partial class SegmentLog
         // Whoever opens a segment just now has done so afterwards; later ones see the state.
         _open.Enter();
         _open.Exit();
+        // A flush may still come back well: what RAM holds now stays there, for whoever must do without the cache.
+        _release.Enter();
+        _keepsRam = true;
+        _release.Exit();
         CloseOpenSegment(port);
         Seal(port);
     }
@@ -145,7 +150,7 @@ public sealed unsafe partial class SegmentLog
         _release.Enter();
         Span<int> rams = stackalloc int[Ram.Count];
         int count = 0;
-        while (Geometry.Position(_releaseSegment + 1, 0) <= Durable)
+        while (!_keepsRam && Geometry.Position(_releaseSegment + 1, 0) <= Durable)
         {
             int physical = Geometry.Physical(_releaseSegment++);
             rams[count++] = Table.RamOf(physical);
