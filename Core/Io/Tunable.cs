@@ -30,6 +30,11 @@ public sealed record Tunable(
     /// <summary>What to do instead of reading, for keys that are orders such as <c>clear_stat</c>; else null.</summary>
     public Action? Order { get; init; }
 
+    /// <summary>
+    /// Of an order that takes its time: it has been carried out. Whoever gave it waits, and may go; the order goes on.
+    /// </summary>
+    public Func<bool>? IsDone { get; init; }
+
     /// <summary>What to answer, in lines, for keys that are questions such as <c>dirty_ranges</c>; else null.</summary>
     public Func<string>? Answer { get; init; }
 

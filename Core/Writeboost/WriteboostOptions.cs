@@ -96,6 +96,11 @@ public sealed class WriteboostOptions
     /// <summary>The same for writes of sequential streams longer than this many blocks; 0: for none.</summary>
     public int BypassSequentialWrites { get; set; }
 
+    /// <summary>
+    /// Time in which the log's segments are read once and compared with their checksums, in microseconds; 0: never.
+    /// </summary>
+    public long ScrubIntervalUs { get; set; }
+
     /// <summary>Write nothing anywhere.</summary>
     public bool ReadOnly { get; set; }
 

@@ -72,6 +72,9 @@ public static class WriteboostTunables
         new("bypass_sequential_writes", 0, 1 << 20, "writes of a sequential stream longer than this many 4K blocks go "
             + "round the cache, and have no place in the prefix order; 0: none",
             () => options.BypassSequentialWrites, value => options.BypassSequentialWrites = (int)value),
+        new("scrub_interval", 0, 365L * 24 * 3600, "seconds in which the log's segments are read once and compared "
+            + "with their checksums; 0: not at all",
+            () => options.ScrubIntervalUs / UsPerSecond, value => options.ScrubIntervalUs = value * UsPerSecond),
         AtStart("verify_reads", 0, 1, "1: check every block read from the cache device; 4 bytes of RAM more per block",
             () => options.VerifyReads ? 1 : 0, value => options.VerifyReads = value == 1),
         AtStart("rebind", 0, 1, "1: the backing device is the one this cache belongs to, although it looks different",
@@ -85,6 +88,8 @@ public static class WriteboostTunables
         Order("drain", "write everything back that is dirty now; dirty_blocks in status tells how far it is",
             () => volume.Drain()),
         Order("cancel_drain", "let go of a drain", volume.CancelDrain),
+        Order("drop_caches", "write everything back and forget all that is cached; waits, the order stands when let go",
+            volume.DropCaches) with { IsDone = () => !volume.IsDropping || volume.Health.State != VolumeState.Healthy },
         Order("flush_current_buffer", "make all that is acknowledged durable", volume.FlushLog),
         Order("commit_super_block", "write the superblock with the mark as it is", volume.CommitSuperblock),
         new("dirty_ranges", 0, 0, "list what only the cache has: device, offset and length in bytes", static () => 0,

@@ -19,6 +19,7 @@ internal enum CaretakerOrders
 public sealed unsafe partial class WriteboostVolume
 {
     private long _drainEnd;
+    private long _dropEnd;
     private int _orders;
 
     /// <summary>Nothing is dirty.</summary>
@@ -52,10 +53,23 @@ public sealed unsafe partial class WriteboostVolume
     /// <summary>Everything below <paramref name="position"/> is on its backing device, and the mark says so.</summary>
     public bool IsWrittenBack(long position) => position <= Geometry.Position(Log.DirtySegment, 0);
 
+    /// <summary>
+    /// As <see cref="Drain"/>, and then all that was cached until now is forgotten (dm-writeboost's drop_caches).
+    /// </summary>
+    public void DropCaches()
+    {
+        Volatile.Write(ref _dropEnd, Math.Max(Volatile.Read(ref _dropEnd), Drain()));
+        WakeQueues();
+    }
+
+    /// <summary>Not all of what <see cref="DropCaches"/> is about has been forgotten.</summary>
+    public bool IsDropping => Volatile.Read(ref _dropEnd) > Geometry.Position(Log.TailSegment, 0);
+
     /// <summary>Lets go of all drains: write-back goes on at its own pace.</summary>
     public void CancelDrain()
     {
         Volatile.Write(ref _drainEnd, 0);
+        Volatile.Write(ref _dropEnd, 0);
         WakeQueues();
     }
 

@@ -69,6 +69,11 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("dirty_ranges", Ranges.Entries);
         status.Number("rotten_clean", _rottenClean);
         status.Number("rotten_dirty", _rottenDirty);
+        status.Number("scrub_passes", Scrub.Passes);
+        status.Number("scrub_segments", Scrub.Segments);
+        status.Number("scrub_blocks", Scrub.Blocks);
+        status.Number("scrub_errors", Scrub.Errors);
+        status.Number("dropping_caches", IsDropping ? 1 : 0);
     }
 
     private void ReportRequests(IStatusWriter status)

@@ -8,6 +8,7 @@ using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Queue;
+using Weir.Core.Writeboost.Scrub;
 using Weir.Core.Writeboost.Writeback;
 
 namespace Weir.Core.Writeboost;
@@ -30,6 +31,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     private int _rangesPressed;
     private long _segmentsWrittenBack;
     private long _cleanOutdated;
+    private long _rottenSegment;
     private long _rottenClean;
     private long _rottenDirty;
 
@@ -77,6 +79,8 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     internal ChangeTable Changes { get; }
 
     internal WritesAround Around { get; }
+
+    internal ScrubFigures Scrub { get; } = new();
 
     internal ReaderGate Gate { get; }
 
@@ -192,6 +196,15 @@ public sealed unsafe partial class WriteboostVolume : IVolume
             + $"{NameOfDevice(key)} in segment {Geometry.SegmentOf(position)}, slot "
             + $"{Geometry.SlotOf(position)} is rotten: it "
             + (clean ? "is read from the backing device" : "reads EIO until it is written"));
+    }
+
+    // Its blocks are read as they are; write-back decides what it means for the dirty ones.
+    internal void ReportRottenHeader(long segment)
+    {
+        if (segment <= _rottenSegment) return;
+        _rottenSegment = segment;
+        Options.Log($"{Cache.Name}: a record header of segment {segment} is rotten"
+            + (segment < Log.DirtySegment ? "; all of it has been written back" : ""));
     }
 
     // Clean blocks logged so far may be out of date for the next start: a write goes round them.

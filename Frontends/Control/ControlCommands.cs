@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Text;
+using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Frontends.Status;
@@ -14,6 +15,8 @@ namespace Weir.Frontends.Control;
 internal sealed class ControlCommands(
     IReadOnlyList<Tunable> tunables, Action<IStatusWriter> report, Func<int> stop)
 {
+    private const int PollMs = 20;
+
     /// <summary>Attaches a device, written as for <c>--backing</c>; what to say about it.</summary>
     public Func<string, string>? Attach { get; init; }
 
@@ -33,7 +36,7 @@ internal sealed class ControlCommands(
             ["status", "json"] => Json(),
             ["status", ..] => Table(),
             ["message", "help"] => Help(),
-            ["message", var key] => Show(key),
+            ["message", var key] => Show(key, isGone),
             ["message", "attach", var text] when Attach != null => Attach(text),
             ["message", "detach", var name] when Detach != null => Detach(name, isGone),
             ["message", var key, var value] => Set(key, value),
@@ -56,19 +59,20 @@ internal sealed class ControlCommands(
         return status.Finish();
     }
 
-    private string Show(string key)
+    private string Show(string key, Func<bool> isGone)
     {
         Tunable tunable = Tunable.Find(tunables, key);
         if (tunable.Answer != null) return tunable.Answer();
         if (tunable.Order == null) return $"{tunable.Name} {tunable.Show(tunable.Read())}\n";
         tunable.Order();
+        while (tunable.IsDone?.Invoke() == false && !isGone()) Thread.Sleep(PollMs);
         return "";
     }
 
     private string Set(string key, string value)
     {
         Tunable.Find(tunables, key).Set(value, atStart: false);
-        return Show(key);
+        return Show(key, static () => true);
     }
 
     private string Help()

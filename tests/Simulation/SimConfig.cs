@@ -43,6 +43,7 @@ public sealed class SimConfig
 
     public bool VerifyReads { get; set; }
     public int ReadCacheThreshold { get; set; }
+    public long ScrubIntervalUs { get; set; }
 
     /// <summary>Some lives let writes go round the log: those survive each for itself.</summary>
     public bool GoesAround { get; set; }
@@ -108,6 +109,7 @@ public sealed class SimConfig
         VerifyReads = Rot || _tuning.Chance(20);
         WriteAround = GoesAround && _tuning.Chance(40);
         BypassSequentialWrites = GoesAround && _tuning.Chance(50) ? _tuning.Between(1, 20) : 0;
+        ScrubIntervalUs = _tuning.Chance(70) ? 0 : _tuning.Between(1, 3_000_000);
         ReadCacheThreshold = _tuning.Chance(30) ? 0 : _tuning.Chance(50) ? 127 : _tuning.Between(1, 40);
     }
 

@@ -61,6 +61,7 @@ public sealed class WriteboostEngine : ISimEngine
             VerifyReads = config.VerifyReads,
             ReadCacheThreshold = config.ReadCacheThreshold,
             WriteAround = config.WriteAround,
+            ScrubIntervalUs = config.ScrubIntervalUs,
             BypassSequentialWrites = config.BypassSequentialWrites,
             RangeBudget = config.RangeBudget,
             ReadOnly = readOnly,

@@ -70,6 +70,12 @@ internal sealed unsafe class DirectClient : IDisposable
         return _ended > 0;
     }
 
+    public void Until(Func<bool> condition)
+    {
+        for (long endUs = _io.NowUs + PatienceUs; !condition() && _io.NowUs < endUs;) Turn();
+        Assert.True(condition(), "that never happens");
+    }
+
     public void EndAll()
     {
         for (long endUs = _io.NowUs + PatienceUs; _ended < _begun && _io.NowUs < endUs;) Collect();

@@ -281,6 +281,47 @@ public sealed class ReadPathTests : IDisposable
         Assert.Equal(Filled(Block, 0x11), Client.Read(2 * Block, Block));
     }
 
+    [Fact]
+    public void TheScrubberFindsRotBeforeAnybodyReads()
+    {
+        (_options.ReadCacheThreshold, _options.IdleUs) = (8, 1000);
+        Fill(0, 8 * Block, 5);
+        Open();
+        Client.Read(0, 8 * Block);
+        Client.Write(2 * Block, Filled(Block, 0x77));
+        FillLog();
+        Rot(5);
+        Rot(0x77);
+        _options.ScrubIntervalUs = 10_000;
+        Client.Until(() => Figures["scrub_passes"] > 1);
+        Assert.Equal((1, 1), (Figures["rotten_clean"], Figures["rotten_dirty"]));
+        _options.ScrubIntervalUs = 0;
+        _backing.Clear();
+        Assert.Equal(-5, Client.Run(RequestKind.Read, 2 * Block, Block));
+        Assert.Equal(Filled(2 * Block, 5), Client.Read(0, 2 * Block));
+        Assert.Equal(Filled(5 * Block, 5), Client.Read(3 * Block, 5 * Block));
+        Assert.Equal(1, _backing.Reads);
+    }
+
+    [Fact]
+    public void DroppedCachesHoldNothing()
+    {
+        _options.ReadCacheThreshold = 8;
+        Fill(0, 8 * Block, 5);
+        Open();
+        Client.Read(0, 4 * Block);
+        Client.Write(2 * Block, Filled(Block, 6));
+        Client.Volume.DropCaches();
+        Client.Until(() => !Client.Volume.IsDropping);
+        Assert.Equal((0, 0), (Figures["dirty_blocks"], Figures["dropping_caches"]));
+        _options.ReadCacheThreshold = 0;
+        _backing.Clear();
+        _cache.Clear();
+        Assert.Equal(Filled(Block, 6), Client.Read(2 * Block, Block));
+        Assert.Equal(Filled(2 * Block, 5), Client.Read(0, 2 * Block));
+        Assert.Equal((2, 0), (_backing.Reads, _cache.Reads));
+    }
+
     public void Dispose()
     {
         _client?.Dispose();

@@ -5,6 +5,7 @@ using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Bypass;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Scrub;
 using Weir.Core.Writeboost.Writeback;
 
 namespace Weir.Core.Writeboost.Queue;
@@ -24,6 +25,7 @@ public sealed unsafe class Caretaker : IDisposable
     private readonly WritebackEngine _writeback;
     private readonly Reclaimer _reclaimer;
     private readonly Rescue _rescue;
+    private readonly Scrubber _scrubber;
     private readonly BackingFlusher _flusher;
     private readonly DeviceChanger _changer;
     private long _syncDueUs = long.MaxValue;
@@ -42,6 +44,7 @@ public sealed unsafe class Caretaker : IDisposable
         _writeback = new WritebackEngine(volume, port, cache, backings, _superblocks);
         _reclaimer = new Reclaimer(volume);
         _rescue = new Rescue(volume, port, backings);
+        _scrubber = new Scrubber(volume, port, cache);
         _changer = new DeviceChanger(volume, port.Io, cache, backings);
     }
 
@@ -55,7 +58,8 @@ public sealed unsafe class Caretaker : IDisposable
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs => Math.Min(
-        Math.Min(_syncDueUs, _changer.DeadlineUs), Math.Min(_writeback.DeadlineUs, _reclaimer.DeadlineUs));
+        Math.Min(Math.Min(_syncDueUs, _scrubber.DeadlineUs), _changer.DeadlineUs),
+        Math.Min(_writeback.DeadlineUs, _reclaimer.DeadlineUs));
 
     /// <summary>As <see cref="IVolumeQueue.StopResult"/>.</summary>
     public int StopResult { get; private set; }
@@ -82,7 +86,8 @@ public sealed unsafe class Caretaker : IDisposable
         _writeback.Poll(nowUs, mayStart);
         PollDevices(nowUs, mayGoOn: _stop == StopStep.None);
         if (_volume.Pacer.Update(_writeback.Room)) _volume.WakeQueues();
-        if (_stop != StopStep.None) PollStop();
+        if (_stop == StopStep.None) _scrubber.Poll(nowUs);
+        else PollStop();
     }
 
     /// <summary>Starts the orderly stop.</summary>
@@ -94,6 +99,7 @@ public sealed unsafe class Caretaker : IDisposable
         _superblocks.Dispose();
         _writeback.Dispose();
         _rescue.Dispose();
+        _scrubber.Dispose();
         _changer.Dispose();
     }
 
@@ -105,6 +111,7 @@ public sealed unsafe class Caretaker : IDisposable
         PollDevices(nowUs, mayGoOn: false);
         _rescue.Poll(_writeback.IsQuiet && !_superblocks.IsBusy);
         if (_stop is StopStep.None or StopStep.Done || !_rescue.IsOver || !_volume.OtherQueuesStopped) return;
+        if (!_scrubber.IsQuiet) return;
         if (!_flusher.Ensure(_volume.Around.Written) && !_volume.Around.HasFailed) return;
         Finish(_volume.Health.State == VolumeState.PassThrough ? 1 : -Eio);
     }
@@ -181,7 +188,8 @@ public sealed unsafe class Caretaker : IDisposable
             // Before the clean mark: what went round the log must be there too.
             bool roundSettled = _flusher.Ensure(_volume.Around.Written);
             if (!roundSettled && _volume.Around.HasFailed) Finish(-5);
-            if (!settled || !roundSettled || !_writeback.IsQuiet || _superblocks.IsBusy || !_changer.IsQuiet)
+            if (!settled || !roundSettled || !_writeback.IsQuiet || _superblocks.IsBusy || !_changer.IsQuiet
+                || !_scrubber.IsQuiet)
                 return;
             _stop = StopStep.Mark;
             _volume.SettleClean();

@@ -46,7 +46,7 @@ public sealed class Reclaimer(WriteboostVolume volume)
     {
         if (_log.TailSegment >= _log.DirtySegment) return false;
         int ahead = Math.Min(_log.Ram.Count, _log.Geometry.SegmentCount / 8);
-        return _log.IsStarved || volume.RangesPressed || _log.FreeSegments < ahead;
+        return _log.IsStarved || volume.RangesPressed || volume.IsDropping || _log.FreeSegments < ahead;
     }
 
     // A reader looks at ranges first, then at versions. So: versions under a range, then the ranges, then (when every
