@@ -93,7 +93,7 @@ public sealed class SimConfig
     public void Retune()
     {
         RamSegments = _tuning.Between(2, SegmentBytes > 1 << 20 ? 4 : 8);
-        Queues = _tuning.Below(10) switch { < 6 => 1, < 9 => 2, _ => 3 };
+        Queues = _tuning.Below(10) switch { < 7 => 1, < 9 => 2, _ => 3 };
         IdleUs = _tuning.Chance(50) ? 200_000 : _tuning.Between(100, 20_000);
         SyncIntervalUs = _tuning.Below(10) switch
         {
@@ -116,9 +116,17 @@ public sealed class SimConfig
     private void DrawLayout()
     {
         string? layout = Environment.GetEnvironmentVariable("WEIR_LAYOUT");
-        if (layout is null or "native") return;
+        if (string.IsNullOrEmpty(layout))
+            layout = new Prng(Seed + 3).Below(100) switch
+            {
+                < 82 => "native",
+                < 88 => "writeboost2",
+                < 94 => "writeboost1",
+                _ => "lc1",
+            };
+        if (layout == "native") return;
         Layout = layout;
-        SegmentBytes = layout == "writeboost2" ? 512 << 10 : layout == "native" ? SegmentBytes : 1 << 20;
+        SegmentBytes = layout == "writeboost2" ? 512 << 10 : 1 << 20;
         Rot = false;
         CacheBytes = (1 << 20) + (SegmentBytes * (4L + (CacheBytes >> 12) % 5)) + (CacheBytes % 65536 / 4096 * 4096);
     }

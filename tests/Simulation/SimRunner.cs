@@ -54,21 +54,48 @@ public static class SimRunner
                 SimMemory.FreeAll();
             });
         }
-        foreach (Worker worker in workers) Await(worker, summary);
+        var progress = new Progress(watch, count);
+        foreach (Worker worker in workers) Await(worker, summary, progress);
         summary.Elapsed = watch.Elapsed;
         return summary;
     }
 
+    private static readonly TimeSpan s_progressInterval = TimeSpan.FromSeconds(30);
+
     /// <summary>A seed takes milliseconds. One that takes this long spins for ever.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(40);
 
-    private static void Await(Worker worker, Summary summary)
+    private static void Await(Worker worker, Summary summary, Progress progress)
     {
         while (!worker.HasEnded(TimeSpan.FromMilliseconds(20)))
         {
+            progress.Say(summary);
             if (!worker.IsStuck(s_patience, out ulong seed)) continue;
             Add(summary, new SimResult(seed, "the engine never returns", 0, 0, 0, s_patience));
             return;
+        }
+    }
+
+    /// <summary>Now and then a line, for runs that take hours: how far, how fast, what failed.</summary>
+    private sealed class Progress(Stopwatch watch, int count)
+    {
+        private TimeSpan _next = s_progressInterval;
+        private int _said;
+
+        public void Say(Summary summary)
+        {
+            if (watch.Elapsed < _next) return;
+            _next += s_progressInterval;
+            lock (summary)
+            {
+                double rate = summary.Ran / watch.Elapsed.TotalSeconds;
+                Console.Out.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"simulation: {summary.Ran} of {count} seeds, {rate:f0} seeds/s, {summary.Failures.Count} failed"));
+                if (summary.Failures.Count == _said) return;
+                _said = summary.Failures.Count;
+                foreach (ulong seed in summary.Failures.Keys) Console.Out.WriteLine("  " + ReplayCommand(seed));
+            }
         }
     }
 

@@ -6,11 +6,11 @@ namespace Weir.Tests.Simulation;
 
 /// <summary>
 /// The whole engine on simulated devices, seed by seed. WEIR_SEEDS says how many seeds, WEIR_FIRST_SEED where to
-/// begin, WEIR_SEED replays one and prints its trace.
+/// begin, WEIR_SEED replays one and prints its trace. WEIR_LAYOUT keeps all to one layout.
 /// </summary>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
-    private const int Budget = 2000;
+    private const int Budget = 10_000;
 
     [Fact]
     public void EverySeedKeepsThePromise()
