@@ -115,7 +115,16 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("ram_segments", Log.Ram.Count);
         status.Number("ram_segments_bytes", Log.Ram.DataBytes);
         status.Number("changes_bytes", Changes.BytesUsed);
-        status.Number("index_bytes", Index.BytesUsed + ((long)Geometry.SegmentCount * SegmentTable.BytesPerSegment));
+        long table = (long)Geometry.SegmentCount * SegmentTable.BytesPerSegment;
+        long index = Index.NodeBytes + Index.HeadBytes + table;
+        long blocks = Geometry.SlotCount - Geometry.SegmentCount;
+        long perBlock = index + Index.ChecksumBytes + Changes.BytesUsed;
+        status.Number("index_bytes", index);
+        status.Number("index_node_bytes", Index.NodeBytes);
+        status.Number("index_head_bytes", Index.HeadBytes);
+        status.Number("segment_table_bytes", table);
+        status.Number("checksum_bytes", Index.ChecksumBytes);
+        status.Number("ram_bytes_per_block", (perBlock + blocks - 1) / blocks);
         status.Number("ranges_memory_bytes", Ranges.BytesUsed);
     }
 

@@ -53,7 +53,7 @@ public sealed unsafe class BlockIndexTests
         Geometry geometry = new(1 << 20, 256);
         using SegmentTable table = new(geometry);
         using BlockIndex index = new(geometry, table, keepChecksums: false);
-        long bytes = index.BytesUsed + ((long)geometry.SegmentCount * SegmentTable.BytesPerSegment);
+        long bytes = index.NodeBytes + index.HeadBytes + ((long)geometry.SegmentCount * SegmentTable.BytesPerSegment);
         Assert.True(bytes <= 16 * geometry.SlotCount, $"{(double)bytes / geometry.SlotCount} bytes per block");
     }
 

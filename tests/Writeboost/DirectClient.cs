@@ -13,20 +13,23 @@ namespace Weir.Tests.Writeboost;
 internal sealed unsafe class DirectClient : IDisposable
 {
     private const long PatienceUs = 20_000_000;
-    private readonly RingContext _io = new();
+    private readonly IoContext _io;
     private readonly AlignedMemory _memory = new(1 << 20);
     private readonly IVolumeQueue _queue;
     private int _begun;
     private int _ended;
 
-    public DirectClient(Device cache, Device backing, WriteboostOptions options, IRamStore? ram = null)
-        : this(cache, [new BackingSpec(null, "disk", backing)], options, ram)
+    public DirectClient(
+        Device cache, Device backing, WriteboostOptions options, IRamStore? ram = null, IoContext? io = null)
+        : this(cache, [new BackingSpec(null, "disk", backing)], options, ram, io)
     {
     }
 
     public DirectClient(
-        Device cache, IReadOnlyList<BackingSpec> backings, WriteboostOptions options, IRamStore? ram = null)
+        Device cache, IReadOnlyList<BackingSpec> backings, WriteboostOptions options, IRamStore? ram = null,
+        IoContext? io = null)
     {
+        _io = io ?? new RingContext();
         Volume = WriteboostVolume.Open(_io, cache, backings, ram ?? new PrivateMemoryStore(), options);
         _queue = Volume.OpenQueue(0, _io);
     }

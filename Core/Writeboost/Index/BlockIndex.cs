@@ -54,6 +54,9 @@ public sealed unsafe class BlockIndex : IDisposable
     public const int MaxVersions = 8;
 
     private const int Devices = 256;
+    /// <summary>RAM that a cached block may cost, the segment table included; checksums are extra.</summary>
+    public const int MaxBytesPerBlock = 16;
+
     private const uint Latch = 0x8000_0000;
     private const uint None = 0x7FFF_FFFF;
     private const byte LinkedFlag = 1, RottenFlag = 2, CleanFlag = 4;
@@ -74,12 +77,13 @@ public sealed unsafe class BlockIndex : IDisposable
         Invariant.Check(geometry.SlotCount <= None);
         _table = table;
         _slotShift = geometry.SlotShift;
-        _headCount = (uint)Math.Max(1, geometry.SlotCount * 3 / 4);
-        BytesUsed = (geometry.SlotCount * sizeof(Node)) + ((long)_headCount * sizeof(uint));
+        _headCount = HeadCount(geometry);
+        NodeBytes = geometry.SlotCount * sizeof(Node);
+        HeadBytes = (long)_headCount * sizeof(uint);
         if (keepChecksums)
         {
             _checksums = (uint*)NativeMemory.AllocZeroed((nuint)geometry.SlotCount, sizeof(uint));
-            BytesUsed += geometry.SlotCount * sizeof(uint);
+            ChecksumBytes = geometry.SlotCount * sizeof(uint);
         }
         _nodes = (Node*)NativeMemory.AllocZeroed((nuint)geometry.SlotCount, (nuint)sizeof(Node));
         _heads = (uint*)NativeMemory.Alloc(_headCount, sizeof(uint));
@@ -103,8 +107,14 @@ public sealed unsafe class BlockIndex : IDisposable
     /// <summary>Those of device <paramref name="device"/>, the number in bits 40 to 47 of their keys.</summary>
     public long DirtyOf(int device) => Volatile.Read(ref _dirtyCounts[device]);
 
-    /// <summary>Bytes of all its structures.</summary>
-    public long BytesUsed { get; }
+    /// <summary>Bytes of the nodes.</summary>
+    public long NodeBytes { get; }
+
+    /// <summary>Bytes of the bucket heads.</summary>
+    public long HeadBytes { get; }
+
+    /// <summary>Bytes of the checksums, when it keeps them.</summary>
+    public long ChecksumBytes { get; }
 
     /// <summary>
     /// The versions of block <paramref name="key"/>, newest first, into <paramref name="versions"/> (room for
@@ -303,6 +313,17 @@ public sealed unsafe class BlockIndex : IDisposable
         NativeMemory.Free(_nodes);
         NativeMemory.Free(_heads);
         NativeMemory.Free(_checksums);
+    }
+
+    // Three for four slots; fewer in small segments, where the segment table and the header slots take their share of
+    // the 16 bytes that each cached block may cost. The change table takes up to an eighth of a byte.
+    private static uint HeadCount(in Geometry geometry)
+    {
+        int slots = geometry.SlotsPerSegment;
+        int taken = SegmentTable.BytesPerSegment + (sizeof(Node) * slots) + (slots / 8);
+        int room = (MaxBytesPerBlock * (slots - 1)) - taken;
+        int perSegment = Math.Min(slots * 3 / 4, room / sizeof(uint));
+        return (uint)((long)geometry.SegmentCount * perSegment);
     }
 
     private static int InsertSorted(BlockVersion* versions, int count, BlockVersion version)

@@ -1,0 +1,50 @@
+using System.Diagnostics;
+using Weir.Core.Io;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>A context without a ring, for devices in memory that complete at once: cheap to make.</summary>
+internal sealed class MemoryContext : IoContext
+{
+    public override long NowUs => Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000_000);
+
+    public override void Wake()
+    {
+    }
+
+    public override void Pump(bool wait, long deadlineUs)
+    {
+    }
+}
+
+/// <summary>A device that outlives the volumes on it, and counts what is written.</summary>
+internal sealed unsafe class CountedDevice(Device inner) : Device
+{
+    /// <summary>Bytes of all writes so far.</summary>
+    public long BytesWritten { get; private set; }
+
+    public override string Name => inner.Name;
+
+    public override long SizeBytes => inner.SizeBytes;
+
+    public override int LogicalBlockBytes => inner.LogicalBlockBytes;
+
+    public override bool CanFlush => inner.CanFlush;
+
+    public override string Identity => inner.Identity;
+
+    public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, inner.OpenQueue(io));
+
+    public override void Dispose()
+    {
+    }
+
+    private sealed class Queue(CountedDevice device, DeviceQueue innerQueue) : DeviceQueue
+    {
+        public override void Submit(IoOp* op)
+        {
+            if (op->Kind is IoKind.Write or IoKind.WriteVector) device.BytesWritten += op->LengthBytes;
+            innerQueue.Submit(op);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Index;
+using Weir.Core.Writeboost.Log;
+using Xunit;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>RAM for each cached block: at most 16 bytes, whatever the size of cache and segments (W12).</summary>
+public sealed class RamPerBlockTests
+{
+    [Theory]
+    [InlineData(128 << 10, 2048)]
+    [InlineData(256 << 10, 1000)]
+    [InlineData(1 << 20, 256)]
+    [InlineData(4 << 20, 64)]
+    public void StatusCountsAllStructures(int segmentBytes, int segments)
+    {
+        using RamDevice memory = new((1 << 20) + ((long)segments * segmentBytes)), backingMemory = new(4 << 20);
+        CountedDevice cache = new(memory), backing = new(backingMemory);
+        using (MemoryContext io = new())
+            WriteboostFormat.Format(io, cache, Layout.Native, segmentBytes, Guid.NewGuid);
+        Figures plain = Report(cache, backing, new WriteboostOptions());
+        long parts = plain["index_node_bytes"] + plain["index_head_bytes"] + plain["segment_table_bytes"];
+        Assert.Equal(parts, plain["index_bytes"]);
+        long blocks = segments * ((segmentBytes / 4096L) - 1);
+        Assert.InRange(plain["index_bytes"] + plain["changes_bytes"], 12 * blocks, 16 * blocks);
+        Assert.InRange(plain["ram_bytes_per_block"], 13, 16);
+        Assert.Equal(0, plain["checksum_bytes"]);
+        Figures verified = Report(cache, backing, new WriteboostOptions { VerifyReads = true });
+        Assert.Equal(4L * segments * segmentBytes / 4096, verified["checksum_bytes"]);
+        Assert.InRange(verified["ram_bytes_per_block"], 17, 21);
+    }
+
+    /// <summary>A cache of 64 GiB, of small segments and of the usual ones.</summary>
+    [Theory]
+    [InlineData(128 << 10)]
+    [InlineData(1 << 20)]
+    public void ALargeCacheTakesNoMore(int segmentBytes)
+    {
+        Geometry geometry = new(segmentBytes, (int)((64L << 30) / segmentBytes));
+        long blocks = geometry.SlotCount - geometry.SegmentCount;
+        using SegmentTable table = new(geometry);
+        using BlockIndex index = new(geometry, table, keepChecksums: false);
+        using ChangeTable changes = new(geometry.SlotCount);
+        long tableBytes = (long)geometry.SegmentCount * SegmentTable.BytesPerSegment;
+        Assert.InRange(index.NodeBytes + index.HeadBytes + tableBytes + changes.BytesUsed, 12 * blocks, 16 * blocks);
+    }
+
+    private static Figures Report(Device cache, Device backing, WriteboostOptions options)
+    {
+        using DirectClient client = new(cache, backing, options, io: new MemoryContext());
+        Figures figures = new();
+        client.Volume.Report(figures);
+        client.Stop();
+        return figures;
+    }
+
+    private sealed class Figures : IStatusWriter
+    {
+        private readonly Dictionary<string, long> _numbers = [];
+
+        public long this[string name] => _numbers[name];
+
+        public void Number(string name, long value) => _numbers[name] = value;
+
+        public void Text(string name, string value)
+        {
+        }
+    }
+}
