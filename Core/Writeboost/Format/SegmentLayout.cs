@@ -88,8 +88,12 @@ public abstract unsafe class SegmentLayout : Layout
     /// <inheritdoc/>
     public override bool IsWhole(byte* record, in RecordInfo info) => true;
 
-    /// <summary>First sector of an entry's block.</summary>
-    internal static ulong SectorOf(in LogEntry entry) => (ulong)entry.Block * SectorsPerBlock;
+    /// <summary>
+    /// First sector of an entry's block; beyond every device for an empty slot, which without dirty bits would read as
+    /// a clean copy of the first block.
+    /// </summary>
+    internal static ulong SectorOf(in LogEntry entry) =>
+        (entry.Kind == EntryKind.Void ? MaxBlock : (ulong)entry.Block) * SectorsPerBlock;
 
     /// <summary>The bits of the sectors that must be written back: none of a clean block or an empty slot.</summary>
     internal static byte DirtyBitsOf(in LogEntry entry) => entry.Kind == EntryKind.Data ? entry.Sectors : (byte)0;
