@@ -60,6 +60,7 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("log_durable_position", Log.Durable);
         status.Number("log_records_written", Log.RecordsWritten);
         status.Number("log_bytes_written", Log.BytesWritten);
+        status.Number("nr_partial_flushed", Log.PartialRecords);
         status.Number("log_flushes", Log.FlushCount);
         status.Number("blocks_written_back", BlocksWrittenBack);
         status.Number("segments_written_back", _segmentsWrittenBack);
@@ -84,6 +85,8 @@ public sealed unsafe partial class WriteboostVolume
             if (kind != RequestKind.Flush) status.Number($"{name}_bytes", Sum(static (c, k) => c.Bytes[k], (int)kind));
         }
         status.Number("requests_fua", Sum(static (c, _) => c.Fua, 0));
+        for (int i = 0; i < QueueCounters.PieceNames.Length; i++)
+            status.Number(QueueCounters.PieceNames[i], Sum(static (c, k) => c.Pieces[k], i));
         status.Number("blocks_staged", Sum(static (c, _) => c.Staged, 0));
         status.Number("blocks_not_staged", Sum(static (c, _) => c.NotStaged, 0));
         status.Number("reads_again", Sum(static (c, _) => c.Reread, 0));

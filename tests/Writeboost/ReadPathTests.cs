@@ -304,6 +304,36 @@ public sealed class ReadPathTests : IDisposable
     }
 
     [Fact]
+    public void PiecesAreCountedAsTheSeedsCountThem()
+    {
+        Open();
+        Client.Write(0, Filled(Block, 1));
+        Client.Write(0, Filled(512, 1));
+        Client.Read(0, 2 * Block);
+        FillLog();
+        Client.Read(512, 512);
+        StatusFigures figures = Figures;
+        Assert.Equal((1, 1), (figures["pieces_write_ram_part"], figures["pieces_read_ram_full"]));
+        Assert.Equal((1, 1), (figures["pieces_read_miss_full"], figures["pieces_read_cache_part"]));
+        Assert.Equal(0, figures["pieces_read_none_full"]);
+        Assert.True(figures["pieces_write_miss_full"] > 40);
+        Assert.Equal(3, figures["nr_partial_flushed"]);
+    }
+
+    [Fact]
+    public unsafe void AnEmptySlotIsNoCopyOfTheFirstBlockForTheKernelsModule()
+    {
+        LogEntry entry = default;
+        Writeboost2Entry kernels = default;
+        kernels.Set(entry);
+        Assert.True(*(ulong*)&kernels > 1UL << 40);
+        entry = LogEntry.ForClean((1UL << 40) + 3, 0);
+        kernels.Set(entry);
+        Assert.Equal(24UL, *(ulong*)&kernels);
+        Assert.Equal(EntryKind.Clean, kernels.ToEntry().Kind);
+    }
+
+    [Fact]
     public void DroppedCachesHoldNothing()
     {
         _options.ReadCacheThreshold = 8;

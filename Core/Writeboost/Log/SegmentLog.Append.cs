@@ -89,6 +89,7 @@ public sealed unsafe partial class SegmentLog
     private long Close(LogPort port, bool wholeSegment, out long segment)
     {
         CloseResult result = _cursor.Close(wholeSegment, _geometry, out segment, out int start, out int end);
+        if (result == CloseResult.Closed) Interlocked.Increment(ref _partialRecords);
         if (result == CloseResult.Full) return Geometry.Position(segment, Geometry.SlotsPerSegment);
         Interleaving.Step();
         int ram = Table.RamOf(Geometry.Physical(segment));
@@ -98,6 +99,11 @@ public sealed unsafe partial class SegmentLog
         else if (wholeSegment) Seal(port);
         return Geometry.Position(segment, end);
     }
+
+    private long _partialRecords;
+
+    /// <summary>Records that were closed before they were full (dm-writeboost's nr_partial_flushed).</summary>
+    public long PartialRecords => Volatile.Read(ref _partialRecords);
 
     private int* CounterAt(int ram, int slot) => &_counters[(ram * Geometry.SlotsPerSegment) + slot];
 }

@@ -53,6 +53,15 @@ public sealed unsafe class QueueCounters
     /// </summary>
     public readonly long[] Pieces = new long[16];
 
+    /// <summary>The names of <see cref="Pieces"/>; nothing is ever in RAM that is not in the log.</summary>
+    public static string[] PieceNames { get; } =
+    [
+        "pieces_read_miss_part", "pieces_read_miss_full", "pieces_read_none_part", "pieces_read_none_full",
+        "pieces_read_cache_part", "pieces_read_cache_full", "pieces_read_ram_part", "pieces_read_ram_full",
+        "pieces_write_miss_part", "pieces_write_miss_full", "pieces_write_none_part", "pieces_write_none_full",
+        "pieces_write_cache_part", "pieces_write_cache_full", "pieces_write_ram_part", "pieces_write_ram_full",
+    ];
+
     /// <summary>Reads: blocks staged, and blocks that were not for want of room or because they had changed.</summary>
     public long Staged, NotStaged;
 
