@@ -245,7 +245,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         while (count < most && _log.Geometry.Position(_log.DirtySegment + count + 1, 0) <= _log.Durable
             && _log.DirtySegment + count <= _log.HeadSegment) count++;
         if (Mutant.Is(MutantId.R7Undurable))
-            count = (int)Math.Min(most, _log.HeadSegment - _log.DirtySegment);
+            count = (int)Math.Clamp(_log.HeadSegment - _log.DirtySegment, 0, most);
         if (count == 0) return NothingReady(nowUs, relieve);
         _attempts = 0;
         _batch.Begin(_log.DirtySegment, count);
