@@ -23,14 +23,16 @@ internal sealed class ControlCommands(
     /// <summary>Detaches the device of this name, unless called off; what to say about it.</summary>
     public Func<string, Func<bool>, string>? Detach { get; init; }
 
+    /// <summary>Whoever asks this waits for the program's end.</summary>
+    public static bool IsStop(string line) => line.Trim() == "stop";
+
     /// <summary>
     /// Runs one line of the conversation and returns the text of the answer. <paramref name="isGone"/> tells whether
     /// anybody still waits for it.
     /// </summary>
-    public string Run(string line, Func<bool> isGone, out bool untilExit)
+    public string Run(string line, Func<bool> isGone)
     {
         string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        untilExit = words is ["stop"];
         return words switch
         {
             ["status", "json"] => Json(),

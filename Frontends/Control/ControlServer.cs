@@ -110,14 +110,13 @@ internal sealed class ControlServer : IDisposable
         Interlocked.Increment(ref _answering);
         try
         {
-            string text = _commands.Run(line, connection.IsGone, out bool untilExit);
-            connection.Write("ok\n" + text);
-            return untilExit;
+            connection.Write("ok\n" + _commands.Run(line, connection.IsGone));
+            return ControlCommands.IsStop(line);
         }
         catch (UserErrorException e)
         {
             connection.Write($"error {e.ExitCode} {e.Message}\n");
-            return e.ExitCode == Program.Failed;
+            return ControlCommands.IsStop(line);
         }
         finally
         {
