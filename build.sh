@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The one entry point: ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench | vm
+# The one entry point: ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench [recovery] | vm
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -14,7 +14,7 @@ binary_limit_bytes=$((8 * 1024 * 1024))
 
 say() { printf 'build: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
-usage() { say "usage: ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench | vm"; exit 2; }
+usage() { say "usage: ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench [recovery] | vm"; exit 2; }
 
 has_sdk() {
   command -v dotnet > /dev/null && dotnet --list-sdks 2> /dev/null | grep -Eq '^(9|[1-9][0-9])\.'
@@ -101,7 +101,8 @@ action=${1:-build}
 [ $# -eq 0 ] || shift
 case $action in
   test) test_all "$@" ;;
-  build | demo | bench | vm) [ $# -eq 0 ] || usage ;;&
+  bench) [[ $# -eq 0 || "$*" = recovery ]] || usage ;;&
+  build | demo | vm) [ $# -eq 0 ] || usage ;;&
   build) publish ;;
   demo)
     need gcc libc6-dev zlib1g-dev fio
@@ -109,7 +110,7 @@ case $action in
     exec bench/demo.sh "$PWD/out/weir"
     ;;
   bench)
-    need gcc libc6-dev zlib1g-dev
+    need gcc libc6-dev zlib1g-dev fio
     exec dotnet run --project bench -c Release -- "$@"
     ;;
   vm)

@@ -57,6 +57,25 @@ public sealed partial class DocumentTests
             }
     }
 
+    /// <summary>Every test that a document names is there; all sixteen weak spots have one.</summary>
+    [Fact]
+    public void TestsInTextExist()
+    {
+        int named = 0;
+        foreach (SourceFile file in Documents)
+            foreach (Match test in TestName().Matches(file.Text))
+            {
+                Type? type = typeof(DocumentTests).Assembly.GetTypes()
+                    .FirstOrDefault(t => t.Name == test.Groups[1].Value);
+                bool exists = type?.GetMethod(test.Groups[2].Value)?.IsDefined(typeof(FactAttribute), true) == true;
+                Assert.True(exists, $"{file.Path}: no test {test.Value}");
+                named++;
+            }
+        string spots = SourceTree.Files.Single(file => file.Path == "docs/weak-spots.md").Text;
+        for (int i = 1; i <= 16; i++) Assert.Matches($@"(?m)^\| W{i} \|.*`\w+Tests\.\w+`", spots);
+        Assert.True(named >= 16);
+    }
+
     /// <summary>The continuous integration runs what README tells people to run.</summary>
     [Fact]
     public void TheTestCommandIsTheOneInReadme()
@@ -103,6 +122,9 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"\./build\.sh ([a-z]+)")]
     private static partial Regex BuildCommand();
+
+    [GeneratedRegex(@"`([A-Za-z]+Tests)\.([A-Za-z]+)`")]
+    private static partial Regex TestName();
 
     [GeneratedRegex(@"(?:`|^)weir ([a-z]+)([^`\n]*)", RegexOptions.Multiline)]
     private static partial Regex WeirCommand();
