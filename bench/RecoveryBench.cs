@@ -15,7 +15,7 @@ namespace Weir.Bench;
 
 /// <summary>
 /// How fast recovery reads a large log: a sparse file of 64 GiB with 128 K segments, a header in each, scanned in one
-/// pass; beside it fio's random 4 KiB reads, 64 at a time, of the same file. The two alternate. First the headers alone,
+/// pass; beside it fio's random 4 KiB reads, 64 at a time, of the file. The two alternate. First the headers alone,
 /// their entries void, then with 16 million blocks that go into the index.
 /// </summary>
 internal static unsafe class RecoveryBench
