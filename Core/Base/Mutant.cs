@@ -84,6 +84,8 @@ public enum MutantId
     R11NoNote,
     /// <summary>R11: the volume goes on without its cache although that alone holds dirty data.</summary>
     R11DirtyForgotten,
+    /// <summary>R11: a rotten block is forgotten with its segment.</summary>
+    R11PoisonNotMoved,
     /// <summary>R12: recovery does not flush before it serves.</summary>
     R12NoFlush,
     /// <summary>R12: a start overwrites the whole superblock copy while the other one is torn.</summary>

@@ -70,6 +70,7 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("dirty_ranges", Ranges.Entries);
         status.Number("rotten_clean", _rottenClean);
         status.Number("rotten_dirty", _rottenDirty);
+        status.Number("rotten_dirty_now", Index.RottenCount);
         status.Number("scrub_passes", Scrub.Passes);
         status.Number("scrub_segments", Scrub.Segments);
         status.Number("scrub_blocks", Scrub.Blocks);

@@ -39,7 +39,24 @@ public sealed unsafe partial class SimRun
         _world.Restart(long.MaxValue);
         bool opened = OpenRotten(what);
         if (opened && what == Rotten.AllSuperblocks) throw new SimViolationException("opened without a superblock");
-        if (opened) CompareRotten(what);
+        if (!opened) return;
+        CompareRotten(what);
+        if (what == Rotten.Data) WriteBackAround(what);
+    }
+
+    /// <summary>A rotten block keeps its error, and nothing else from being written back, over a restart too.</summary>
+    private void WriteBackAround(Rotten what)
+    {
+        for (int i = 0; i < 2; i++)
+        {
+            _engine.Drain(_volume!);
+            _client!.Idle(4_000_000);
+            CompareRotten(what);
+            if (i == 0) Stop();
+            if (i == 0) AfterStop();
+            if (i == 0) _world.Restart(long.MaxValue);
+            if (i == 0) Open(readOnly: false);
+        }
     }
 
     private bool Damage(Rotten what)

@@ -97,6 +97,11 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
             GiveUp($"that is done for at most {MaxDevices} backing devices");
             return false;
         }
+        if (_volume.Index.RottenCount > 0)
+        {
+            GiveUp("some blocks are rotten, which only the log says");
+            return false;
+        }
         if (HasAbsent())
         {
             GiveUp("the cache device alone holds data of a backing device that is not here");

@@ -15,6 +15,8 @@ public enum EntryKind : byte
     Discard = 3,
     /// <summary>A whole block as it was read from the backing device: nothing to write back.</summary>
     Clean = 4,
+    /// <summary>Sectors whose data was found rotten before it could be written back: they read EIO.</summary>
+    Poison = 5,
 }
 
 /// <summary>
@@ -24,7 +26,8 @@ public enum EntryKind : byte
 ///  | value  | block   | device| sectors| kind | zeroes |
 ///  | u32    | u40     | u8    | bits   | u8   |        |
 /// </code>
-/// value: <see cref="BlockSum"/> of the slot's 4 KiB (Data), or the number of blocks (Zeroes, Discard).
+/// value: <see cref="BlockSum"/> of the slot's 4 KiB (Data), or the number of blocks (Zeroes, Discard), or how many
+/// slots before this one the rotten data lay (Poison).
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Pack = 1, Size = Bytes)]
 public struct LogEntry
@@ -74,6 +77,12 @@ public struct LogEntry
         entry.Kind = EntryKind.Clean;
         return entry;
     }
+
+    /// <summary>
+    /// An entry for sectors that are lost; they were logged <paramref name="distance"/> slots before it.
+    /// </summary>
+    public static LogEntry ForPoison(ulong key, byte sectors, uint distance) =>
+        ForData(key, sectors, distance) with { Kind = EntryKind.Poison };
 
     /// <summary>An entry for <paramref name="blocks"/> blocks of zeroes from <paramref name="key"/> on.</summary>
     public static LogEntry ForRange(ulong key, uint blocks, EntryKind kind) =>

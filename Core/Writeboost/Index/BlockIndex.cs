@@ -59,12 +59,13 @@ public sealed unsafe class BlockIndex : IDisposable
 
     private const uint Latch = 0x8000_0000;
     private const uint None = 0x7FFF_FFFF;
-    private const byte LinkedFlag = 1, RottenFlag = 2, CleanFlag = 4;
+    private const byte LinkedFlag = 1, RottenFlag = 2, CleanFlag = 4, PoisonFlag = 8;
     private readonly Node* _nodes;
     private readonly uint* _heads;
     private readonly uint* _checksums;
     private readonly uint _headCount;
     private readonly SegmentTable _table;
+    private long _rottenCount;
     private readonly int _slotShift;
     private readonly long[] _dirtyCounts = new long[Devices];
 
@@ -182,6 +183,7 @@ public sealed unsafe class BlockIndex : IDisposable
         uint* head = HeadOf(key);
         uint first = Enter(head);
         Interleaving.Step();
+        if (RottenCount > 0) first = YieldPoison(first, slot);
         node->Next = first;
         node->Flags = LinkedFlag;
         Interlocked.Increment(ref DirtyCountOf(key));
@@ -239,6 +241,52 @@ public sealed unsafe class BlockIndex : IDisposable
         return clean;
     }
 
+    /// <summary>
+    /// Adds the poison in <paramref name="slot"/> for sectors that were logged at <paramref name="position"/>: all that
+    /// is newer than that stays, whatever comes first.
+    /// </summary>
+    public void InsertPoison(ulong key, uint slot, byte sectors, long position)
+    {
+        Node* node = &_nodes[slot];
+        Invariant.Check((node->Flags & LinkedFlag) == 0);
+        uint* head = HeadOf(key);
+        uint first = Enter(head);
+        for (uint at = first; at != None; at = _nodes[at].Next)
+            if (_nodes[at].Is(key) && _table.PositionOf(at) > position) sectors &= (byte)~_nodes[at].Sectors;
+        if (sectors == 0)
+        {
+            Exit(head, first);
+            return;
+        }
+        node->Set(key, sectors);
+        node->Next = first;
+        node->Flags = LinkedFlag | RottenFlag | PoisonFlag;
+        Interlocked.Increment(ref _rottenCount);
+        Interlocked.Increment(ref DirtyCountOf(key));
+        Exit(head, Prune(slot, key, out _));
+    }
+
+    /// <summary>Dirty versions that are known to be rotten and still count: poison too.</summary>
+    public long RottenCount => Volatile.Read(ref _rottenCount);
+
+    // A write that took its place before the poison did, and comes to the index after it, is newer all the same.
+    private uint YieldPoison(uint first, uint slot)
+    {
+        long position = _table.PositionOf(slot);
+        uint next;
+        for (uint at = first; at != None; at = next)
+        {
+            next = _nodes[at].Next;
+            bool yields = (_nodes[at].Flags & PoisonFlag) != 0 && _nodes[at].Is(_nodes[slot].Key)
+                && _table.PositionOf(at) > position;
+            if (!yields) continue;
+            byte left = (byte)(_nodes[at].Sectors & ~_nodes[slot].Sectors);
+            if (left == 0) first = Unlink(first, at);
+            else _nodes[at].Sectors = left;
+        }
+        return first;
+    }
+
     /// <summary>Removes the version in <paramref name="slot"/> if it still counts.</summary>
     public void Remove(uint slot)
     {
@@ -259,6 +307,7 @@ public sealed unsafe class BlockIndex : IDisposable
         uint first = Enter(head);
         if ((_nodes[slot].Flags & (LinkedFlag | CleanFlag)) == LinkedFlag)
         {
+            if ((_nodes[slot].Flags & RottenFlag) != 0) Interlocked.Decrement(ref _rottenCount);
             _nodes[slot].Flags |= CleanFlag;
             Interlocked.Decrement(ref DirtyCountOf(_nodes[slot].Key));
         }
@@ -299,6 +348,7 @@ public sealed unsafe class BlockIndex : IDisposable
         uint first = Enter(head);
         bool isNew = (_nodes[slot].Flags & (LinkedFlag | RottenFlag)) == LinkedFlag;
         clean = (_nodes[slot].Flags & CleanFlag) != 0;
+        if (isNew && !clean) Interlocked.Increment(ref _rottenCount);
         if (isNew) _nodes[slot].Flags |= RottenFlag;
         Exit(head, first);
         return isNew;
@@ -399,6 +449,7 @@ public sealed unsafe class BlockIndex : IDisposable
     private uint Unlink(uint first, uint slot)
     {
         if ((_nodes[slot].Flags & CleanFlag) == 0) Interlocked.Decrement(ref DirtyCountOf(_nodes[slot].Key));
+        if ((_nodes[slot].Flags & (RottenFlag | CleanFlag)) == RottenFlag) Interlocked.Decrement(ref _rottenCount);
         _nodes[slot].Flags = 0;
         if (first == slot) return _nodes[slot].Next;
         uint before = first;

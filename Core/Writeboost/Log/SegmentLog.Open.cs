@@ -51,7 +51,7 @@ public sealed unsafe partial class SegmentLog
     public void Shut(LogPort port)
     {
         Invariant.Check(Health.CacheHasFailed);
-        // Whoever opens a segment just now has done so afterwards; later ones see the state.
+        // Whoever opens or releases a segment just now has done so afterwards; later ones see the state.
         _open.Enter();
         _open.Exit();
         // A flush may still come back well: what RAM holds now stays there, for whoever must do without the cache.

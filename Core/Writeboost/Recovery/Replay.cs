@@ -48,6 +48,12 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
             index.Insert(entry.Key, geometry.PhysicalSlot(position), entry.Sectors, entry.Value);
             return;
         }
+        if (entry.Kind == EntryKind.Poison)
+        {
+            if (ranges.PositionOver(entry.Key) <= position - entry.Value)
+                index.InsertPoison(entry.Key, geometry.PhysicalSlot(position), entry.Sectors, position - entry.Value);
+            return;
+        }
         ranges.TakeRecovered();
         table.CountRange(geometry.Physical(geometry.SegmentOf(position)));
         ranges.Insert(entry.Key, entry.Value, position);

@@ -26,15 +26,16 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
     {
         long total = volume.Index.DirtyCount, nextUs = 0;
         IVolumeQueue queue = volume.OpenQueue(0, io);
-        volume.Drain();
-        while (!volume.IsDrained && volume.Health.State == VolumeState.Healthy && !stopAsked())
+        long end = volume.Drain();
+        while (!volume.IsWrittenBack(end) && volume.Health.State == VolumeState.Healthy && !stopAsked())
         {
             Turn(queue);
             if (io.NowUs < nextUs) continue;
             nextUs = io.NowUs + TurnUs;
             progress(Progress(total));
         }
-        bool isDrained = volume.IsDrained;
+        // What is rotten moves on in the log: it is nowhere else to be told.
+        bool isDrained = volume.IsWrittenBack(end) && volume.Index.RottenCount == 0;
         queue.BeginStop();
         while (queue.StopResult == 0) Turn(queue);
         progress(Progress(total));

@@ -47,7 +47,7 @@ public sealed unsafe partial class WritebackEngine
     private bool IsHeld()
     {
         // Any of several devices may be absent in the next life: its data needs room to move then.
-        _log.ReservedSegments = _volume.Backings.Count > 1 ? ReservedForMoves : 0;
+        _log.ReservedSegments = _volume.Backings.Count > 1 ? ReservedForMoves : _log.Layout.HasRanges ? 1 : 0;
         return _volume.HasAbsentData && _holdSegment <= _log.DirtySegment && !IsRoomWanted;
     }
 
@@ -67,7 +67,11 @@ public sealed unsafe partial class WritebackEngine
         _cursor = 0;
         _moveKey = 0;
         _hasMoved = false;
-        if (!_volume.HasAbsentData || Mutant.Is(MutantId.R13NotMoved)) return EndMove();
+        _poisonNext = 0;
+        bool moves = _volume.HasAbsentData && !Mutant.Is(MutantId.R13NotMoved);
+        if (!moves) _moveKey = ulong.MaxValue;
+        if (!moves) _cursor = _batch.BlockCount;
+        if (!moves) return true;
         long most = _log.Geometry.SlotCount * _volume.Options.AbsentQuota / 100;
         if (_volume.AbsentDirtyBlocks > most)
             return GetStuck($"devices that are not given hold {_volume.AbsentDirtyBlocks} dirty blocks, more than the "
@@ -79,6 +83,7 @@ public sealed unsafe partial class WritebackEngine
     private bool MoveMore()
     {
         _moveWaits = false;
+        if (!MovePoison()) return false;
         for (int left = MovesPerTurn; left > 0; left--)
         {
             if (_moveKey != ulong.MaxValue)
@@ -211,6 +216,11 @@ public sealed unsafe partial class WritebackEngine
         if (entry.Kind == EntryKind.Data)
         {
             _volume.Index.Insert(entry.Key, _log.Geometry.PhysicalSlot(position), entry.Sectors, entry.Value);
+        }
+        else if (entry.Kind == EntryKind.Poison)
+        {
+            uint physical = _log.Geometry.PhysicalSlot(position);
+            _volume.Index.InsertPoison(entry.Key, physical, entry.Sectors, position - entry.Value);
         }
         else
         {

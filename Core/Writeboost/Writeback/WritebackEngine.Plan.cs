@@ -27,6 +27,7 @@ public sealed unsafe partial class WritebackEngine
         _sequence = _volume.Superblock.MarkSequence;
         _checksum = _volume.Superblock.MarkChecksum;
         _skipped = false;
+        _poisonCount = 0;
         _record = default;
         _entry = _segment = _slot = 0;
         _phase = Phase.Plan;
@@ -105,6 +106,8 @@ public sealed unsafe partial class WritebackEngine
         {
             case EntryKind.Data:
                 return (!_volume.Backings.IsAbsent(entry.Key) || MayMove(place)) && PlanData(entry, place);
+            case EntryKind.Poison:
+                return PlanOldPoison(entry, place);
             case EntryKind.Zeroes or EntryKind.Discard:
                 if (_volume.Backings.IsAbsent(entry.Key) && !MayMove(place)) return false;
                 _batch.AddRange(entry);
@@ -134,9 +137,20 @@ public sealed unsafe partial class WritebackEngine
         }
         bool counts = _volume.Index.IsLinked(physical);
         _skipped |= !counts;
-        _batch.AddPlace(place, entry.Key, entry.Sectors, counts);
-        if (!counts || IsIntact(entry, physical, place)) return true;
+        bool isGood = !counts || IsIntact(entry, physical, place);
+        _batch.AddPlace(place, entry.Key, entry.Sectors, counts && isGood);
+        if (isGood) return true;
         _volume.ReportRot(physical);
-        return GetStuck($"cache device: block {entry.Block} in segment {_log.Geometry.SegmentOf(position)} is rotten");
+        return PlanPoison(entry.Key, entry.Sectors, position);
+    }
+
+    // It was moved once; what has not been overwritten since moves on.
+    private bool PlanOldPoison(in LogEntry entry, int place)
+    {
+        long position = _batch.PositionOf(place);
+        bool counts = _volume.Index.IsLinked(_log.Geometry.PhysicalSlot(position));
+        _skipped |= !counts;
+        _batch.AddPlace(place, entry.Key, entry.Sectors, counts: false);
+        return !counts || PlanPoison(entry.Key, entry.Sectors, position);
     }
 }

@@ -1,0 +1,62 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Writeboost.Format;
+
+namespace Weir.Core.Writeboost.Writeback;
+
+/// <content>
+/// A dirty block that is rotten cannot be written back, and must not hold up what lies behind it for ever (R11). Before
+/// its segment goes, a poison entry takes its place in the log: the sectors read EIO until they are overwritten. It is
+/// moved forward like the data of absent devices, within a budget.
+/// </content>
+/// <remarks>
+/// Clients write meanwhile. A poison entry says how far before it the rotten version lay, and stands at that place in
+/// the order: whatever was logged between the two is newer, here (<see cref="Index.BlockIndex.InsertPoison"/>) as in
+/// recovery (<see cref="Recovery.Replay"/>).
+/// </remarks>
+public sealed unsafe partial class WritebackEngine
+{
+    /// <summary>Part of the cache that poison may take: more than that, and the device is not worth it.</summary>
+    private const int PoisonShare = 64;
+
+    private readonly Poisoned[] _poisoned = new Poisoned[256];
+    private int _poisonCount;
+    private int _poisonNext;
+
+    // False: the volume stops here, in a named state.
+    private bool PlanPoison(ulong key, byte sectors, long position)
+    {
+        string place = $"block {key & 0xFF_FFFF_FFFF} in segment {_log.Geometry.SegmentOf(position)}";
+        if (!_log.Layout.HasRanges)
+            return GetStuck($"cache device: {place} is rotten, and layout {_log.Layout.Name} cannot say so");
+        bool isTooMuch = _poisonCount == _poisoned.Length
+            || _volume.Index.RottenCount > Math.Max(_poisoned.Length, _log.Geometry.SlotCount / PoisonShare);
+        if (isTooMuch) return GetStuck($"cache device: {place} is rotten, like too many before it");
+        _poisoned[_poisonCount++] = new Poisoned { Key = key, Sectors = sectors, Position = position };
+        return true;
+    }
+
+    // True when all of it is moved.
+    private bool MovePoison()
+    {
+        for (; _poisonNext < _poisonCount; _poisonNext++)
+        {
+            if (Mutant.Is(MutantId.R11PoisonNotMoved)) continue;
+            ref Poisoned poison = ref _poisoned[_poisonNext];
+            if (_volume.Ranges.PositionOver(poison.Key) > poison.Position) continue;
+            if ((poison.Sectors & ~_volume.Index.SectorsFrom(poison.Key, poison.Position + 1)) == 0) continue;
+            if (!TryAppend(out int ram, out long segment, out int slot)) return false;
+            new Span<byte>(_log.Ram.Data(ram, slot), Geometry.BlockBytes).Clear();
+            long distance = _log.Geometry.Position(segment, slot) - poison.Position;
+            Publish(ram, segment, slot, LogEntry.ForPoison(poison.Key, poison.Sectors, (uint)distance));
+        }
+        return true;
+    }
+
+    private struct Poisoned
+    {
+        public ulong Key;
+        public long Position;
+        public byte Sectors;
+    }
+}

@@ -1,0 +1,163 @@
+using System;
+using System.Collections.Generic;
+using System.Runtime.InteropServices;
+using Weir.Core.Io;
+using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
+using Weir.Tests.Simulation;
+using Xunit;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>
+/// A dirty block rots before it is written back: EIO until it is overwritten, and nothing else is held up.
+/// </summary>
+public sealed unsafe class PoisonTests : IDisposable
+{
+    private const int Block = 4096, Eio = -5;
+    private readonly SimWorld _world = new(5, trace: false);
+    private readonly SimDevice _cache, _backing;
+    private readonly SimRamStore _ram;
+    private readonly byte* _data = (byte*)NativeMemory.AlignedAlloc(64 * Block, Block);
+    private readonly List<string> _log = [];
+    private SimContext _io;
+    private WriteboostVolume? _volume;
+    private IVolumeQueue? _queue;
+
+    public PoisonTests()
+    {
+        _cache = new SimDevice(_world, "cache", (1 << 20) + (12 * (128 << 10)), 512, 512);
+        _backing = new SimDevice(_world, "backing", 4 << 20, 512, 512);
+        _ram = new SimRamStore(_world, outlivesProcess: true);
+        _world.Restart(long.MaxValue);
+        _io = new SimContext(_world);
+        WriteboostFormat.Format(_io, _cache, Layout.Native, 128 << 10, Guid.NewGuid);
+        Open();
+    }
+
+    public void Dispose()
+    {
+        _volume?.Dispose();
+        _io.Dispose();
+        _ram.Dispose();
+        _cache.Media.Dispose();
+        _backing.Media.Dispose();
+        NativeMemory.AlignedFree(_data);
+    }
+
+    [Fact]
+    public void ARottenBlockReadsAnErrorUntilItIsOverwritten()
+    {
+        RotABlock();
+        DrainAll();
+        Assert.Equal(VolumeState.Healthy, _volume!.Health.State);
+        Assert.Equal(Eio, Read(7 * Block, Block));
+        Assert.Equal(0, Read(6 * Block, Block));
+        Assert.Contains(_log, static line => line.Contains("rotten", StringComparison.Ordinal));
+        Assert.Equal(0, Write(7 * Block, 1024, 'n'));
+        Assert.Equal(0, Read(7 * Block, 1024));
+        Assert.Equal(Eio, Read((7 * Block) + 1024, 512));
+        Reopen();
+        Assert.Equal(0, Read(7 * Block, 1024));
+        Assert.Equal((byte)'n', _data[0]);
+        Assert.Equal(Eio, Read((7 * Block) + 1024, 512));
+        Assert.Equal(0, Write(7 * Block, Block, 'w'));
+        Assert.Equal(0, Read(7 * Block, Block));
+        Assert.Equal(0, _volume!.Index.RottenCount);
+    }
+
+    [Fact]
+    public void TheLogGoesRoundAndTheErrorStays()
+    {
+        RotABlock();
+        for (int i = 0; i < 60; i++)
+            Assert.Equal(0, Write((16 + (i % 10 * 32)) * Block, 32 * Block, (char)('a' + (i % 26))));
+        Assert.True(_volume!.Log.TailSegment > 20, "the log has not gone round");
+        Assert.Equal(VolumeState.Healthy, _volume.Health.State);
+        Assert.Equal(Eio, Read(7 * Block, 512));
+        Assert.Equal(1, _volume.Index.RottenCount);
+        Reopen();
+        Assert.Equal(Eio, Read(7 * Block, 512));
+    }
+
+    [Fact]
+    public void ADiscardEndsIt()
+    {
+        RotABlock();
+        DrainAll();
+        Request request = new() { Kind = RequestKind.Discard, OffsetBytes = 4 * Block, LengthBytes = 8 * Block };
+        Assert.Equal(0, Do(&request));
+        Assert.Equal(0, Read(7 * Block, Block));
+        DrainAll();
+        Assert.Equal(0, Read(7 * Block, Block));
+        Reopen();
+        Assert.Equal(0, Read(7 * Block, Block));
+    }
+
+    // Fill, flush, then one bit on the medium; reads are not verified, so that write-back is the one to find it.
+    private void RotABlock()
+    {
+        for (int block = 0; block < 12; block++) Assert.Equal(0, Write(block * Block, Block, (char)('A' + block)));
+        Request flush = new() { Kind = RequestKind.Flush };
+        Assert.Equal(0, Do(&flush));
+        for (long at = 1 << 20; at < _cache.SizeBytes; at += Block)
+            if (_cache.Media.Current[at] == 'A' + 7 && _cache.Media.Current[at + 4095] == 'A' + 7)
+                _cache.Media.Rot(at + 100, 3);
+    }
+
+    private void DrainAll()
+    {
+        _volume!.Drain();
+        for (int i = 0; i < 20_000 && !_volume.IsDrained; i++) Turn();
+        Assert.False(_volume.IsDraining);
+    }
+
+    private void Open()
+    {
+        _volume = WriteboostVolume.Open(_io, _cache, [new BackingSpec(null, "disk", _backing)], _ram,
+            new WriteboostOptions { RamSegments = 4, IdleUs = 1000, Log = _log.Add });
+        _queue = _volume.OpenQueue(0, _io);
+    }
+
+    private void Reopen()
+    {
+        _queue!.BeginStop();
+        while (_queue.StopResult == 0) Turn();
+        Assert.Equal(1, _queue.StopResult);
+        _volume!.Dispose();
+        _io.Dispose();
+        _io = new SimContext(_world);
+        Open();
+    }
+
+    private int Write(long offset, int length, char fill)
+    {
+        new Span<byte>(_data, length).Fill((byte)fill);
+        Request request = new() { Kind = RequestKind.Write, OffsetBytes = offset, LengthBytes = length, Data = _data };
+        return Do(&request);
+    }
+
+    private int Read(long offset, int length)
+    {
+        byte* target = _data + (offset & (Block - 1));
+        Request request = new() { Kind = RequestKind.Read, OffsetBytes = offset, LengthBytes = length, Data = target };
+        return Do(&request);
+    }
+
+    private int Do(Request* request)
+    {
+        _queue!.Submit(request);
+        Request* done;
+        while ((done = _queue.TakeCompleted()) == null) Turn();
+        Assert.True(done == request);
+        return request->Result;
+    }
+
+    private void Turn()
+    {
+        _queue!.Poll(_world.NowUs);
+        _io.Pump(!_io.HasCompletions, Math.Min(_queue.DeadlineUs, _world.NowUs + 10_000));
+        _io.RunCompletions();
+    }
+}
