@@ -73,6 +73,30 @@ public sealed unsafe class SeveralDevicesTests : IDisposable
         Assert.Equal(_secondModel, Content(_second));
     }
 
+    /// <summary>The mutant of R13, which the simulation's one device cannot show.</summary>
+    [Fact]
+    public void WhatIsNotMovedIsMissed()
+    {
+        using (DirectClient client = Open(First, Second))
+        {
+            for (int i = 0; i < 300; i++) Change(client, 1);
+            client.Stop();
+        }
+        Mutant.Active = MutantId.R13NotMoved;
+        try
+        {
+            using DirectClient client = Open(First);
+            for (int i = 0; i < 1500; i++) Change(client, 0);
+            client.Stop();
+        }
+        finally
+        {
+            Mutant.Active = MutantId.None;
+        }
+        using DirectClient last = Open(First, Second);
+        Assert.ThrowsAny<Xunit.Sdk.XunitException>(() => Verify(last, 1, _secondModel));
+    }
+
     [Fact]
     public void MoreThanTheQuotaOfAnAbsentDeviceStopsWritersAndIsKept()
     {
