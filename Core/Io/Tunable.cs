@@ -24,6 +24,12 @@ public sealed record Tunable(
     /// <summary>A length of time, written 500us, 10ms or 3s; the value counts microseconds.</summary>
     public bool IsDuration { get; init; }
 
+    /// <summary>
+    /// Sets it for one backing device, by name (<c>weir message KEY NAME=VALUE</c>), in place of the volume's value;
+    /// else null.
+    /// </summary>
+    public Action<string, long>? WriteFor { get; init; }
+
     /// <summary>Sets it at the start; the same as <see cref="Write"/> where that is not null.</summary>
     public Action<long>? WriteAtStart { get; init; } = Write;
 
@@ -78,9 +84,13 @@ public sealed record Tunable(
         Action<long> write = (atStart ? WriteAtStart : Write)
             ?? throw new UserErrorException(
                 $"{Name} can be set at the start only: weir serve --option {Name}=VALUE", 2);
-        if (!TryRead(text, out long value) || value < Minimum || value > Maximum)
-            throw new UserErrorException($"{Name}: '{text}' is not a value; expected {Range}", 2);
-        write(value);
+        int equals = WriteFor != null && !atStart ? text.LastIndexOf('=') : -1;
+        if (equals < 0) write(Read(text));
+        else WriteFor!(text[..equals], Read(text[(equals + 1)..]));
+
+        long Read(string number) => TryRead(number, out long value) && value >= Minimum && value <= Maximum
+            ? value
+            : throw new UserErrorException($"{Name}: '{number}' is not a value; expected {Range}", 2);
     }
 
     private bool TryRead(string text, out long value)

@@ -43,6 +43,9 @@ public sealed class WriteboostOptions
     /// </summary>
     public int WritebackThreshold { get; set; } = 70;
 
+    /// <summary>The same for one backing device by its name; the volume that is served says how.</summary>
+    internal Action<string, int> SetDeviceThreshold { get; set; } = static (_, _) => { };
+
     /// <summary>
     /// Write-back heeds clients (the seeds' enable_migration_modulator); false = it always goes at full speed.
     /// </summary>

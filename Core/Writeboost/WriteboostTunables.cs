@@ -28,7 +28,7 @@ public static class WriteboostTunables
         new("writeback_threshold", 0, 100, "percent of its time that write-back may keep the backing device busy while "
             + "clients are at work; 0: only idle time",
             () => options.WritebackThreshold, Then(options, value => options.WritebackThreshold = (int)value))
-        { Aliases = ["migrate_threshold"] },
+        { Aliases = ["migrate_threshold"], WriteFor = (name, value) => options.SetDeviceThreshold(name, (int)value) },
         new("high_watermark", 0, 100, "percent of used segments from which write-back does not wait for idle time",
             () => options.HighWatermark, Then(options, value => options.HighWatermark = (int)value)),
         new("writeback_latency_target", 0, 10 * UsPerSecond, "what 99 of 100 requests shall take at most while "

@@ -76,6 +76,14 @@ public sealed unsafe partial class WriteboostVolume
         if (!device.IsAbsent) device.Device.Dispose();
     }
 
+    private void SetThreshold(string name, int percent)
+    {
+        BackingDevice device = Backings.Find(name)
+            ?? throw new UserErrorException($"no device is called '{name}'", 2);
+        device.WritebackThreshold = percent;
+        WakeCaretaker();
+    }
+
     // One at a time.
     private BackingDevice Carry(DeviceOrder order, Func<bool> isCancelled)
     {

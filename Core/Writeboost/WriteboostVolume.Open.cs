@@ -25,6 +25,7 @@ public sealed unsafe partial class WriteboostVolume
         foreach (BackingDevice backing in backings) Backings.Set(backing);
         First = backings.Find(static backing => !backing.IsAbsent)!;
         Options = options;
+        options.SetDeviceThreshold = SetThreshold;
         options.Changed = WakeQueues;
         _ram = options.ReadOnly ? new HeapRamStore() : ram;
         Health = new VolumeHealth(options.Log);
@@ -86,6 +87,7 @@ public sealed unsafe partial class WriteboostVolume
         long unproven = 0;
         uint header = (scan as SegmentScan)?.EndHeaderChecksum ?? 0;
         (long position, long sequence, uint checksum) = (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum);
+        CheckBlocks(replay);
         using (RamSegments? old = OpenRam(ram, scan))
         {
             if (old != null) unproven = old.DurablePosition;
@@ -100,6 +102,7 @@ public sealed unsafe partial class WriteboostVolume
                 header = finish.HeaderChecksum;
             }
         }
+        // Once more, for what memory held.
         CheckBlocks(replay);
         string before = Superblock.IsClean ? "an orderly stop" : Superblock.Epoch == 0 ? "format" : "a crash";
         MoveTail(scan.TailSegment);

@@ -111,6 +111,9 @@ public sealed unsafe partial class WriteboostVolume
             if (!devices[i].IsAbsent) item.Text("backing", devices[i].Device.Name);
             item.Number("size_bytes", devices[i].SizeBytes);
             item.Number("dirty_blocks", Index.DirtyOf(devices[i].Id));
+            item.Number("writeback_threshold", devices[i].WritebackThreshold >= 0
+                ? devices[i].WritebackThreshold
+                : Options.WritebackThreshold);
         });
     }
 

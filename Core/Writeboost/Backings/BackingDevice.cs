@@ -23,6 +23,7 @@ public enum BackingState
 /// </summary>
 public sealed class BackingDevice(int id, string name, Device? device) : IVolumeExport
 {
+    private int _threshold = -1;
     private int _state = (int)(device == null ? BackingState.Absent : BackingState.Attached);
 
     /// <summary>Its number in log entries and in the index's keys: 1 to 254; 0 is nobody's, as in the seeds.</summary>
@@ -56,6 +57,16 @@ public sealed class BackingDevice(int id, string name, Device? device) : IVolume
 
     /// <summary>Bytes that clients see; of an absent device, what it had when it was last here.</summary>
     public long SizeBytes => device?.SizeBytes ?? LastSizeBytes;
+
+    /// <summary>
+    /// Percent of its time that write-back may take while clients are at work (seed 000: each device's own
+    /// migrate_threshold); -1: the volume's. Written by the control thread.
+    /// </summary>
+    public int WritebackThreshold
+    {
+        get => Volatile.Read(ref _threshold);
+        set => Volatile.Write(ref _threshold, value);
+    }
 
     /// <summary>Bytes when it was last served; 0 where nothing tells.</summary>
     public long LastSizeBytes { get; init; }

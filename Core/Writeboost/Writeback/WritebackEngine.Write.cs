@@ -25,11 +25,15 @@ public sealed unsafe partial class WritebackEngine
         return true;
     }
 
+    private ulong KeyAtCursor =>
+        _phase == Phase.Zero ? _batch.Ranges[_cursor].Key : _batch.Blocks[_cursor].Key;
+
     private int ListLength() => _phase == Phase.Zero ? _batch.RangeCount : _batch.BlockCount;
 
     private void SubmitMore(long nowUs)
     {
-        int window = _governor.Window(nowUs);
+        bool more = _cursor < ListLength();
+        int window = _governor.Window(nowUs, more ? _volume.Backings.Find(BackingTable.IdOf(KeyAtCursor)) : null);
         while (_cursor < ListLength() && _outstanding < window && _error == 0 && _io.FreeCount > 0)
         {
             if (_phase == Phase.Zero) SubmitRange(_batch.Ranges[_cursor++]);

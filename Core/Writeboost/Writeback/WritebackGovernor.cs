@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Queue;
 
 namespace Weir.Core.Writeboost.Writeback;
@@ -61,11 +62,14 @@ public sealed class WritebackGovernor(WriteboostVolume volume)
         if (!options.AllowWriteback) return WritebackPace.Rest;
         if (!options.ModulateWriteback || volume.Pacer.IsPacing) return WritebackPace.Full;
         if (nowUs >= volume.LastActivityUs + options.IdleUs) return WritebackPace.Full;
-        return options.WritebackThreshold > 0 && IsAboveWatermark() ? WritebackPace.Share : WritebackPace.Rest;
+        return IsAboveWatermark() && LargestThreshold() > 0 ? WritebackPace.Share : WritebackPace.Rest;
     }
 
-    /// <summary>Writes that may be under way on the backing device; 0: none before <see cref="ResumeUs"/>.</summary>
-    public int Window(long nowUs)
+    /// <summary>
+    /// Writes that may be under way on the backing device, <paramref name="device"/> if it is known which; 0: none
+    /// before <see cref="ResumeUs"/>.
+    /// </summary>
+    public int Window(long nowUs, BackingDevice? device = null)
     {
         WritebackPace pace = volume.WritebackPace = PaceAt(nowUs);
         ResumeUs = nowUs;
@@ -73,7 +77,7 @@ public sealed class WritebackGovernor(WriteboostVolume volume)
         ResumeUs = Math.Max(nowUs + 1, volume.LastActivityUs + volume.Options.IdleUs);
         if (pace == WritebackPace.Rest) return 0;
         CountTime(nowUs);
-        if (nowUs >= _turnEndUs) BeginTurn(nowUs);
+        if (nowUs >= _turnEndUs) BeginTurn(nowUs, device);
         ResumeUs = _leftUs > 0 ? nowUs : _turnEndUs;
         return _leftUs > 0 ? Math.Max(1, (int)_writes) : 0;
     }
@@ -91,6 +95,19 @@ public sealed class WritebackGovernor(WriteboostVolume volume)
         return used * 100 >= (long)volume.Options.HighWatermark * volume.Geometry.SegmentCount;
     }
 
+    private int ThresholdOf(BackingDevice device) =>
+        device.WritebackThreshold >= 0 ? device.WritebackThreshold : volume.Options.WritebackThreshold;
+
+    // Any device's share is reason to begin a batch.
+    private int LargestThreshold()
+    {
+        int largest = 0;
+        for (int id = BackingTable.MinId; id <= BackingTable.MaxId && largest < 100; id++)
+            if (volume.Backings.Find(id) is { IsAbsent: false } device)
+                largest = Math.Max(largest, ThresholdOf(device));
+        return largest;
+    }
+
     private void CountTime(long nowUs)
     {
         if (_wasBusy) _leftUs -= nowUs - _seenUs;
@@ -98,10 +115,10 @@ public sealed class WritebackGovernor(WriteboostVolume volume)
     }
 
     // What a turn has taken too much the next ones get less, up to one turn.
-    private void BeginTurn(long nowUs)
+    private void BeginTurn(long nowUs, BackingDevice? device)
     {
         Adapt(judge: nowUs - _turnEndUs < TurnUs);
-        double share = Math.Min(1, _writes) * volume.Options.WritebackThreshold / 100;
+        double share = Math.Min(1, _writes) * (device != null ? ThresholdOf(device) : LargestThreshold()) / 100;
         long debtUs = Math.Clamp(_leftUs, -TurnUs, 0);
         _leftUs = share >= 1 ? long.MaxValue / 2 : (long)(share * TurnUs) + debtUs;
         _turnEndUs = nowUs + TurnUs;
