@@ -79,16 +79,33 @@ internal sealed class ControlCommands(
 
     private string Help()
     {
-        StringBuilder text = new();
-        text.Append($"{"key",-25} {"now",8}  {"values",-14} {"default",8}  meaning\n");
+        List<string[]> rows = [["key", "now", "values", "default", "also called", "meaning"]];
         foreach (Tunable t in tunables)
         {
             string meaning = t.Meaning + (t.Write == null && !t.IsOrder ? " (at the start only)" : "");
-            text.Append($"{t.Name,-25} {t.Show(t.Read()),8}  {t.Range,-14} {t.Show(t.Default),8}  {meaning}\n");
+            rows.Add([t.Name, t.Show(t.Read()), t.Range, t.Show(t.Default), string.Join(' ', t.Aliases), meaning]);
         }
-        if (Attach == null) return text.ToString();
-        text.Append($"{"attach",-25} {"-",8}  {"[ID:]NAME=PATH",-14} {"-",8}  serve a new device, or an absent one\n");
-        text.Append($"{"detach",-25} {"-",8}  {"NAME",-14} {"-",8}  write back what is cached of it, let it go\n");
+        if (Attach != null)
+        {
+            rows.Add(["attach", "-", "[ID:]NAME=PATH", "-", "", "serve a new device, or an absent one"]);
+            rows.Add(["detach", "-", "NAME", "-", "", "write back what is cached of it, let it go"]);
+        }
+        return Align(rows);
+    }
+
+    // Every column as wide as its widest cell; the last one ends where it ends.
+    private static string Align(List<string[]> rows)
+    {
+        StringBuilder text = new();
+        int columns = rows[0].Length;
+        int[] widths = new int[columns];
+        foreach (string[] row in rows)
+            for (int i = 0; i < columns; i++) widths[i] = Math.Max(widths[i], row[i].Length);
+        foreach (string[] row in rows)
+        {
+            for (int i = 0; i < columns - 1; i++) text.Append(row[i].PadRight(widths[i])).Append("  ");
+            text.Append(row[^1]).Append('\n');
+        }
         return text.ToString();
     }
 

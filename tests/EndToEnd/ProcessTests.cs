@@ -87,6 +87,10 @@ public sealed class ProcessTests : IDisposable
         string help = Message("help").Output;
         foreach (string key in new[] { "writeback_threshold", "allow_writeback", "sync_data_interval", "clear_stat" })
             Assert.Contains(key, help, StringComparison.Ordinal);
+        string[] lines = help.TrimEnd('\n').Split('\n');
+        int meaning = lines[0].IndexOf("meaning", StringComparison.Ordinal);
+        Assert.All(lines, line => Assert.Equal("  ", line[(meaning - 2)..meaning]));
+        Assert.All(lines, line => Assert.NotEqual(' ', line[meaning]));
         Assert.Contains("expected 0..100", Refused(Message("writeback_threshold", "101")), StringComparison.Ordinal);
         Assert.Contains("at the start only", Refused(Message("ram_segments", "8")), StringComparison.Ordinal);
         Assert.Contains("unknown key", Refused(Message("warp", "9")), StringComparison.Ordinal);
