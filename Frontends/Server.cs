@@ -95,6 +95,7 @@ internal sealed class Server : IDisposable
         {
             ControlServer control = new(_spec.Control, new ControlCommands(_volume.Tunables, Report, StopAndWait)
             {
+                KernelStatus = _volume.Volume is IKernelStatus kernel ? kernel.KernelStatus : null,
                 Attach = Attach,
                 Detach = Detach,
             });

@@ -38,6 +38,10 @@ public sealed class FileDevice : Device
     /// <inheritdoc/>
     public override string Identity => Facts.Identity;
 
+    /// <inheritdoc/>
+    public override string KernelName => Facts.IsBlockDevice && Libc.Status(_fd, out statx status) == 0
+        ? $"{status.stx_rdev_major}:{status.stx_rdev_minor}" : Name;
+
     /// <summary>One line to print, when something is not as good as it could be; else null.</summary>
     public string? Warning => Facts.Warning;
 

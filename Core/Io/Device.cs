@@ -25,6 +25,9 @@ public abstract class Device : IDisposable
     /// </summary>
     public abstract string Identity { get; }
 
+    /// <summary>What the kernel calls it: MAJOR:MINOR of a block device; of others the name.</summary>
+    public virtual string KernelName => Name;
+
     /// <summary>The thread's own door; called on that thread.</summary>
     public abstract DeviceQueue OpenQueue(IoContext io);
 

@@ -17,17 +17,27 @@ internal static class StatusCommand
     {
         Option<string> control = SharedOptions.Control();
         Option<bool> json = new("--json") { Description = "One JSON object on one line." };
+        Option<bool> dm = new("--dm")
+        {
+            Description = "The status and table lines that dmsetup printed for the kernel's program.",
+        };
         Option<bool> watch = new("--watch") { Description = "Again every second, until the volume ends." };
-        Command command = new("status", "Show what a served volume reports.") { control, json, watch };
+        Command command = new("status", "Show what a served volume reports.") { control, json, dm, watch };
         command.SetAction(result =>
-            Run(result.GetValue(control)!, result.GetValue(json), result.GetValue(watch)));
+            Run(result.GetValue(control)!, Question(result.GetValue(json), result.GetValue(dm)),
+                result.GetValue(watch)));
         return command;
     }
 
-    private static int Run(string control, bool json, bool watch)
+    private static string Question(bool json, bool dm)
     {
-        string question = json ? "status json" : "status text";
-        string before = watch && !json && !Console.IsOutputRedirected ? ClearScreen : "";
+        if (json && dm) throw new UserErrorException("--json and --dm are two forms; expected one of them", 2);
+        return json ? "status json" : dm ? "status dm" : "status text";
+    }
+
+    private static int Run(string control, string question, bool watch)
+    {
+        string before = watch && question != "status json" && !Console.IsOutputRedirected ? ClearScreen : "";
         Output.Write(before + ControlConnection.Ask(control, question));
         while (watch && !Output.IsClosed)
         {

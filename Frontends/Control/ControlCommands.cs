@@ -17,6 +17,9 @@ internal sealed class ControlCommands(
 {
     private const int PollMs = 20;
 
+    /// <summary>The lines that the kernel's own program would have printed, where there was one.</summary>
+    public Func<string>? KernelStatus { get; init; }
+
     /// <summary>Attaches a device, written as for <c>--backing</c>; what to say about it.</summary>
     public Func<string, string>? Attach { get; init; }
 
@@ -36,6 +39,8 @@ internal sealed class ControlCommands(
         return words switch
         {
             ["status", "json"] => Json(),
+            ["status", "dm"] => KernelStatus?.Invoke()
+                ?? throw new UserErrorException("this engine has no ancestor in the kernel's device mapper", 2),
             ["status", ..] => Table(),
             ["message", "help"] => Help(),
             ["message", var key] => Show(key, isGone),

@@ -122,7 +122,8 @@ weir_more() {
 
 weir_check() {
   say "round $round: weir reads what $1 left"
-  "$weir" check writeboost --cache "$cache" --layout writeboost2 > "$folder/check" || die "check: $(cat "$folder/check")"
+  "$weir" check writeboost --cache "$cache" --layout writeboost2 > "$folder/check" ||
+    die "check: $(cat "$folder/check")"
   start_weir
   nbdcopy "nbd+unix:///?socket=$folder/nbd" "$got"
   "$weir" stop --control "$folder/control"
