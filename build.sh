@@ -31,6 +31,7 @@ has() {
     libnbd-bin) command -v nbdinfo > /dev/null && command -v nbdcopy > /dev/null ;;
     e2fsprogs) command -v mkfs.ext4 > /dev/null ;;
     qemu-utils) command -v qemu-img > /dev/null && command -v qemu-io > /dev/null ;;
+    python3) python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2> /dev/null ;;
     *) die "unknown package $1" ;;
   esac
 }
@@ -90,7 +91,7 @@ test_all() {
       *) usage ;;
     esac
   done
-  need gcc libc6-dev zlib1g-dev fio nbdkit libnbd-bin qemu-utils e2fsprogs
+  need gcc libc6-dev zlib1g-dev fio nbdkit libnbd-bin qemu-utils e2fsprogs python3
   publish
   dotnet build tests -c Test -v quiet >&2 || die "the tests do not build"
   export WEIR_BINARY="$PWD/out/weir"
