@@ -72,6 +72,8 @@ public enum MutantId
     R9OlderBeatsRange,
     /// <summary>R10: a read is staged although the block may have changed since it began.</summary>
     R10StaleStaged,
+    /// <summary>R10: changes of ranges are sampled after the block was looked up, not before.</summary>
+    R10RangesSampledLate,
     /// <summary>R10: a staged block is entered over a version that was written.</summary>
     R10CleanBeatsDirty,
     /// <summary>R10: clean blocks count after a crash too.</summary>

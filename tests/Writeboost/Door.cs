@@ -11,6 +11,7 @@ namespace Weir.Tests.Writeboost;
 public sealed unsafe class Door : IDisposable
 {
     private const int Bytes = 1 << 20;
+    private const long PatienceUs = 20_000_000;
     private readonly RingContext _io = new();
     private readonly IVolumeQueue _queue;
     private readonly AlignedMemory _memory = new(Bytes);
@@ -48,8 +49,9 @@ public sealed unsafe class Door : IDisposable
         };
         _queue.Submit(&request);
         Request* done;
-        while ((done = _queue.TakeCompleted()) == null) Turn();
-        Assert.True(done == &request);
+        long endUs = _io.NowUs + PatienceUs;
+        while ((done = _queue.TakeCompleted()) == null && _io.NowUs < endUs) Turn();
+        Assert.True(done == &request, $"{kind} of {lengthBytes} at {offsetBytes} hangs");
         return request.Result;
     }
 

@@ -29,6 +29,7 @@ public sealed unsafe partial class WriteboostQueue
     private readonly BouncePool _bounces = new();
     private ReadRun _run;
     private long _granuleSample;
+    private long _rangeSample;
 
     private void SubmitRead(Request* request)
     {
@@ -68,7 +69,10 @@ public sealed unsafe partial class WriteboostQueue
         BlockVersion* versions = stackalloc BlockVersion[BlockIndex.MaxVersions];
         ulong key = KeyOf(request, offset);
         bool mayStage = (request->EngineInt & StageFlag) != 0;
+        // Both samples before both look-ups: a change between them is missed by the one and shows in the other (R10).
+        if (!Mutant.Is(MutantId.R10RangesSampledLate)) _rangeSample = _volume.Changes.SampleRanges();
         _granuleSample = mayStage ? _volume.Changes.SampleGranule(key) : ChangeTable.Busy;
+        Interleaving.Step();
         // Ranges before versions: write-back forgets in the opposite order (Reclaimer.Forget).
         long zeroPosition = _volume.Ranges.PositionOver(key);
         if (_volume.Health.CacheHasFailed && zeroPosition < _volume.Log.DirtyPosition) zeroPosition = 0;
@@ -167,7 +171,8 @@ public sealed unsafe partial class WriteboostQueue
         {
             SubmitRun(request);
             _run = new ReadRun(fromCache, offset, read.Target, segment);
-            if (!fromCache) _run.Sample = ChangeTable.Sum(_volume.Changes.SampleRanges(), _granuleSample);
+            if (Mutant.Is(MutantId.R10RangesSampledLate)) _rangeSample = _volume.Changes.SampleRanges();
+            if (!fromCache) _run.Sample = ChangeTable.Sum(_rangeSample, _granuleSample);
         }
         else if (_granuleSample == ChangeTable.Busy || ChangeTable.IsGranuleStart(read.Key))
         {
