@@ -132,6 +132,9 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
     {
         foreach (BackingDevice backing in _volume.Backings.ToList())
             if (backing.IsAbsent && _volume.Index.DirtyOf(backing.Id) > 0) return true;
+        long first = _log.Geometry.Position(_log.DirtySegment, 0);
+        for (int i = 0; _volume.Ranges.TryGet(i, out ulong key, out _, out long position); i++)
+            if (position >= first && _volume.Backings.IsAbsent(key)) return true;
         return false;
     }
 

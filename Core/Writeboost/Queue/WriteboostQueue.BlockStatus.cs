@@ -20,7 +20,8 @@ public sealed unsafe partial class WriteboostQueue
         if (_volume.Health.State == VolumeState.PassThrough)
         {
             _fallback ??= OpenFallback();
-            return _fallback[device]!.BlockStatus(0, offsetBytes, lengthBytes, extents);
+            return _fallback[device]?.BlockStatus(0, offsetBytes, lengthBytes, extents)
+                ?? NothingKnown(lengthBytes, extents);
         }
         if (!_volume.Backings.IsServed(device + BackingTable.MinId)) return NothingKnown(lengthBytes, extents);
         long end = offsetBytes + Math.Min(lengthBytes, MaxStatusBytes);
@@ -47,7 +48,7 @@ public sealed unsafe partial class WriteboostQueue
         return count;
     }
 
-    // The device is leaving, and its clients will be told.
+    // The device is leaving, or gone, and its clients will be told.
     private static int NothingKnown(long lengthBytes, Span<Extent> extents)
     {
         extents[0] = new Extent { LengthBytes = lengthBytes };
