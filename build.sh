@@ -70,7 +70,9 @@ publish() {
 run_tests() {
   local results=out/build/test-results.xml status=0 passed=0 failed=0 total=0
   rm -f "$results"
-  out/build/bin/tests/test_linux-x64/Weir.Tests -noColor -failSkips -parallel none -xml "$results" "$@" || status=$?
+  # A background shell ignores SIGINT, and what it starts does too: some tests send one.
+  env --default-signal=INT out/build/bin/tests/test_linux-x64/Weir.Tests \
+    -noColor -failSkips -parallel none -xml "$results" "$@" || status=$?
   count() {
     sed -n 's/.*<assembly [^>]* '"$1"'="\([0-9]*\)".*/\1/p' "$results" | awk '{ n += $1 } END { print n + 0 }'
   }

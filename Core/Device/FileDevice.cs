@@ -13,11 +13,13 @@ public sealed class FileDevice : Device
 {
     private int _fd;
     private int _lacking;
+    private long _sizeBytes;
 
     internal FileDevice(int fd, FileFacts facts)
     {
         _fd = fd;
         Facts = facts;
+        _sizeBytes = facts.SizeBytes;
     }
 
     /// <summary>What was found when it was opened.</summary>
@@ -27,7 +29,7 @@ public sealed class FileDevice : Device
     public override string Name => Facts.Path;
 
     /// <inheritdoc/>
-    public override long SizeBytes => Facts.SizeBytes;
+    public override long SizeBytes => Volatile.Read(ref _sizeBytes);
 
     /// <inheritdoc/>
     public override int LogicalBlockBytes => Facts.LogicalBlockBytes;
@@ -37,6 +39,15 @@ public sealed class FileDevice : Device
 
     /// <inheritdoc/>
     public override string Identity => Facts.Identity;
+
+    /// <inheritdoc/>
+    public override bool TryGrow()
+    {
+        long size = FileOpener.SizeOf(_fd, Facts);
+        if (size <= SizeBytes) return false;
+        Volatile.Write(ref _sizeBytes, size);
+        return true;
+    }
 
     /// <inheritdoc/>
     public override string KernelName => Facts.IsBlockDevice && Libc.Status(_fd, out statx status) == 0

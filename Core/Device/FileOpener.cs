@@ -31,6 +31,14 @@ public static class FileOpener
         }
     }
 
+    /// <summary>Whole logical blocks that an open device has now; a negative errno when that cannot be told.</summary>
+    internal static long SizeOf(int fd, FileFacts facts)
+    {
+        if (facts.IsBlockDevice) return BlockDevice.SizeBytes(fd);
+        int result = Libc.Status(fd, out statx status);
+        return result < 0 ? result : (long)status.stx_size & -facts.LogicalBlockBytes;
+    }
+
     private static FileFacts Examine(string path, int fd, in statx status, bool isBlock, bool readOnly, bool isDirect)
     {
         long size = isBlock ? BlockDevice.SizeBytes(fd) : (long)status.stx_size;

@@ -58,6 +58,12 @@ public abstract class Device : IDisposable
 
     private const int EnotSup = 95;
 
+    /// <summary>
+    /// Looks at the size again: true when it has become larger, and <see cref="SizeBytes"/> says so from now on. It
+    /// never shrinks. Synchronous, control path; devices that cannot grow say false.
+    /// </summary>
+    public virtual bool TryGrow() => false;
+
     /// <inheritdoc/>
     public abstract void Dispose();
 }

@@ -63,6 +63,7 @@ public sealed unsafe partial class WriteboostVolume
         Superblock superblock =
             SuperblockReader.Read(layout, blocking, queue, cache, out string? damaged, out bool copyBFirst);
         OpenChecks.Check(cache, superblock);
+        CacheGrowth.Apply(ref superblock, cache, options);
         bool tableBFirst = false, equal = true;
         DeviceTable? table = layout.HasDeviceTable
             ? DeviceTableReader.Read(blocking, queue, cache, superblock, out tableBFirst, out equal)

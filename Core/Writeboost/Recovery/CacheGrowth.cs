@@ -1,0 +1,33 @@
+using System;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+
+namespace Weir.Core.Writeboost.Recovery;
+
+/// <summary>
+/// Takes the room that a cache device has gained since the last run. Where a segment lies depends on how many there
+/// are, so the log must hold nothing: after a drain and an orderly stop. Old headers carry positions below the mark and
+/// count nowhere. The number becomes durable with the epoch, in both superblock copies, before the first append.
+/// </summary>
+public static class CacheGrowth
+{
+    /// <summary>Raises the number of segments in <paramref name="superblock"/>, or says what would let it.</summary>
+    public static void Apply(ref Superblock superblock, Device cache, WriteboostOptions options)
+    {
+        if (!options.Layout.HasEpochs || options.ReadOnly) return;
+        long room = Math.Min(cache.SizeBytes, Geometry.MaxCacheBytes);
+        long gained = Geometry.SegmentsIn(room, superblock.SegmentBytes) - superblock.SegmentCount;
+        if (gained <= 0) return;
+        string what = $"{cache.Name}: has room for {gained} segments more than the {superblock.SegmentCount} it was "
+            + "formatted with";
+        bool isEmpty = superblock.SettledPosition == superblock.MarkPosition
+            && (superblock.IsClean || superblock.Epoch == 0);
+        if (!isEmpty)
+        {
+            options.Log($"{what}: 'weir drain', then the next start takes it");
+            return;
+        }
+        superblock.SegmentCount += (int)gained;
+        options.Log($"{what}: they are used from now on");
+    }
+}
