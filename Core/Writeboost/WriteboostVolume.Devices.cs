@@ -51,6 +51,19 @@ public sealed unsafe partial class WriteboostVolume
     // Ranges are not counted by device: any may be theirs.
     internal bool HasAbsentData => Backings.Absent.Length > 0 && (Ranges.Entries > 0 || AbsentDirtyBlocks > 0);
 
+    internal int RangesOf(int id) =>
+        Ranges.CountBetween(BackingTable.KeyOf(id, 0), BackingTable.KeyOf(id + 1, 0));
+
+    internal int AbsentRanges
+    {
+        get
+        {
+            int sum = 0;
+            foreach (BackingDevice backing in Backings.Absent) sum += RangesOf(backing.Id);
+            return sum;
+        }
+    }
+
     internal long PresentDirtyBlocks => Index.DirtyCount - AbsentDirtyBlocks;
 
     /// <summary>

@@ -19,6 +19,7 @@ internal enum CaretakerOrders
 public sealed unsafe partial class WriteboostVolume
 {
     private long _drainEnd;
+    private long _deviceDrainEnd;
     private long _dropEnd;
     private int _orders;
 
@@ -26,7 +27,7 @@ public sealed unsafe partial class WriteboostVolume
     public bool IsDrained => !IsDraining && IsWrittenBack(Log.ReservedEnd);
 
     /// <summary>A drain is under way.</summary>
-    public bool IsDraining => Volatile.Read(ref _drainEnd) != 0;
+    public bool IsDraining => Volatile.Read(ref _drainEnd) != 0 || Volatile.Read(ref _deviceDrainEnd) != 0;
 
     /// <summary>Versions of blocks that are not on their backing device yet: a drain's progress.</summary>
     public long DirtyBlocks => Index.DirtyCount;
@@ -73,6 +74,17 @@ public sealed unsafe partial class WriteboostVolume
         WakeQueues();
     }
 
+    // As Drain, for a device that leaves; on the first queue's thread. Apart: calling it off ends nobody else's.
+    internal long DrainForDevice()
+    {
+        long end = Log.ReservedEnd;
+        Volatile.Write(ref _deviceDrainEnd, end);
+        WakeQueues();
+        return end;
+    }
+
+    internal void CancelDeviceDrain() => Volatile.Write(ref _deviceDrainEnd, 0);
+
     /// <summary>Makes everything acknowledged so far durable, soon (the seeds' flush_current_buffer).</summary>
     public void FlushLog() => Give(CaretakerOrders.Flush);
 
@@ -91,6 +103,7 @@ public sealed unsafe partial class WriteboostVolume
     // Unless somebody wants more by now.
     internal void EndDrain()
     {
+        if (IsWrittenBack(Volatile.Read(ref _deviceDrainEnd))) CancelDeviceDrain();
         long end = Volatile.Read(ref _drainEnd);
         if (end == 0 || !IsWrittenBack(end)) return;
         if (Interlocked.CompareExchange(ref _drainEnd, 0, end) == end) WakeQueues();

@@ -101,11 +101,89 @@ public sealed unsafe class AttachTests : IDisposable
         Assert.Equal(Block(1), client.Read(0, 4096));
     }
 
+    [Fact]
+    public void NoBatchBeginsBeforeTheDeviceThatComesIsThere()
+    {
+        using (DirectClient client = Open(Kept("a", _first), Kept("b", _second)))
+        {
+            client.Device = 1;
+            client.Write(8192, Block(7));
+            client.Device = 0;
+            for (int i = 0; i < 80; i++) client.Write(i * 4096, Block(3));
+            client.Stop();
+        }
+        CountingDevice cache = new(_cache);
+        using DirectClient later = new(cache, [Kept("a", _first)], Options());
+        Task<IVolumeExport> attach = Task.Run(() => later.Volume.Attach(Kept("b", _second)));
+        // The device table is held back on its way.
+        cache.Hold = IoKind.Write;
+        later.Until(() => cache.HeldCount > 0);
+        cache.Clear();
+        later.Volume.Drain();
+        for (int i = 0; i < 200; i++) later.Turn();
+        Assert.Equal(0, cache.Reads);
+        cache.Release();
+        later.Until(() => attach.IsCompleted);
+        Assert.Equal(1, NumberOf(attach));
+        later.DrainAll();
+        Assert.Equal(Block(7), Content(_second, 8192));
+        Assert.Equal(Block(3), Content(_first, 4096));
+    }
+
+    [Fact]
+    public void ALayoutWithoutADeviceTableAttachesToo()
+    {
+        using (RingContext io = new())
+            WriteboostFormat.Format(io, _cache, Layout.Find("lc1"), 1 << 20, Guid.NewGuid);
+        WriteboostOptions options = new() { Layout = Layout.Find("lc1"), RamSegments = 2 };
+        using DirectClient client = new(_cache, [Kept("a", _first, 1)], options);
+        Assert.Equal(1, Attach(client, Kept("b", _second, 2)));
+        client.Device = 1;
+        client.Write(8192, Block(7));
+        Detach(client, "b");
+        Assert.Equal(Block(7), Content(_second, 8192));
+        Assert.Equal(1, Attach(client, Kept("c", _third)));
+        Assert.Equal(new byte[4096], client.Read(8192, 4096));
+    }
+
+    [Fact]
+    public void AnAbsentDeviceWithRangesOnlyStaysKnown()
+    {
+        using (DirectClient client = Open(Kept("a", _first), Kept("b", _second)))
+        {
+            client.Device = 1;
+            Assert.Equal(0, client.Run(RequestKind.Discard, 1 << 20, 1 << 20));
+            client.Stop();
+        }
+        using DirectClient later = Open(Kept("a", _first));
+        Assert.Contains("1 discarded or zeroed ranges of it: attach it first", Refused(() => Detach(later, "b")));
+    }
+
+    [Fact]
+    public void ADetachThatIsCalledOffEndsNobodyElsesDrain()
+    {
+        CountingDevice second = new(_second);
+        using DirectClient client = Open(Kept("a", _first), new BackingSpec(null, "b", second));
+        client.Device = 1;
+        client.Write(8192, Block(7));
+        second.Hold = IoKind.WriteVector;
+        client.Volume.DropCaches();
+        client.Until(() => second.HeldCount > 0);
+        Refused(() => Wait(client, () => client.Volume.Detach("b", static () => true), turn: 100));
+        Assert.True(client.Volume.IsDropping);
+        Assert.True(client.Volume.IsDraining);
+        second.Release();
+        client.Until(() => !client.Volume.IsDropping);
+        Assert.Equal(Block(7), Content(_second, 8192));
+    }
+
     private static BackingSpec Kept(string name, RamDevice device, int? id = null) =>
         new(id, name, new KeptDevice(device));
 
     private DirectClient Open(params BackingSpec[] specs) =>
-        new(_cache, specs, new WriteboostOptions { RamSegments = 4, RangeBudget = 32 });
+        new(_cache, specs, Options());
+
+    private static WriteboostOptions Options() => new() { RamSegments = 4, RangeBudget = 32 };
 
     private static ushort Attach(DirectClient client, BackingSpec spec)
     {
@@ -113,6 +191,8 @@ public sealed unsafe class AttachTests : IDisposable
         Wait(client, () => device = client.Volume.Attach(spec).Device);
         return device;
     }
+
+    private static ushort NumberOf(Task<IVolumeExport> attached) => attached.GetAwaiter().GetResult().Device;
 
     private static void Detach(DirectClient client, string name) =>
         Wait(client, () => client.Volume.Detach(name, static () => false));

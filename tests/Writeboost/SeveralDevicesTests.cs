@@ -120,6 +120,25 @@ public sealed unsafe class SeveralDevicesTests : IDisposable
     }
 
     [Fact]
+    public void RangesOfAnAbsentDeviceThatTakeAllRoomStopWhoeverNeedsSome()
+    {
+        using (DirectClient client = Open(options => options.RangeBudget = 8, First, Second))
+        {
+            client.Device = 1;
+            for (int i = 0; i < 8; i++) Assert.Equal(0, client.Run(RequestKind.Discard, i * 40960L, 8192));
+            client.Stop();
+        }
+        using (DirectClient client = Open(options => options.RangeBudget = 8, First))
+        {
+            client.Device = 0;
+            Assert.Equal(-5, client.Run(RequestKind.Discard, 0, 8192));
+            Assert.Equal(VolumeState.ReadOnly, client.Volume.Health.State);
+            Assert.Contains("8 discarded and zeroed ranges", client.Volume.Health.Reason);
+            client.Stop();
+        }
+    }
+
+    [Fact]
     public void ADeviceIsKnownByNameIdentityAndSize()
     {
         using (DirectClient client = Open(First, Second)) client.Stop();

@@ -30,6 +30,12 @@ public sealed class BackingQueues
         }
     }
 
+    /// <summary>
+    /// This thread has a door to device <paramref name="id"/> as the table has it now: in the turn in which another
+    /// thread enters or removes a device, it has not yet, or still that to its predecessor.
+    /// </summary>
+    public bool IsOpen(int id) => _queues[id] != null && _devices[id] == _table.Find(id);
+
     /// <summary>The table's generation as last looked at.</summary>
     public int Generation { get; private set; } = -1;
 

@@ -30,6 +30,9 @@ public sealed unsafe class RangeMap : IDisposable
         Grow(2 * budget);
     }
 
+    /// <summary>Range entries that may be in the log before requests wait.</summary>
+    public int Budget => _budget;
+
     /// <summary>Range entries in the log.</summary>
     public int Entries => Volatile.Read(ref _entries);
 
@@ -112,6 +115,16 @@ public sealed unsafe class RangeMap : IDisposable
             (start, end, position) = (Math.Max(key, _intervals[at].Start), _intervals[at].End, _intervals[at].Position);
         _latch.Exit();
         return found;
+    }
+
+    /// <summary>Intervals of keys from <paramref name="start"/> to below <paramref name="end"/>.</summary>
+    public int CountBetween(ulong start, ulong end)
+    {
+        _latch.Enter();
+        int low = FirstEndingAfter(start), high = low;
+        while (high < _count && _intervals[high].Start < end) high++;
+        _latch.Exit();
+        return high - low;
     }
 
     /// <summary>Forgets the ranges of keys from <paramref name="start"/> to below <paramref name="end"/>.</summary>

@@ -65,8 +65,11 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs { get; private set; } = long.MaxValue;
 
-    /// <summary>No batch of write-back may begin: what it does with a device is settled at its start.</summary>
-    public bool WantsQuiet => _step == Step.AwaitQuiet;
+    /// <summary>
+    /// No batch of write-back may begin: what it does with a device is settled at its start, so none begins before the
+    /// device that comes is in the table and this thread has its door.
+    /// </summary>
+    public bool WantsQuiet => _step is Step.AwaitQuiet or Step.WriteAttached or Step.AwaitDoors;
 
     /// <summary>Nothing is under way.</summary>
     public bool IsQuiet => _step == Step.None;
@@ -141,7 +144,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         if (_device != null && _step != Step.AwaitQuiet)
         {
             SetState(BackingState.Attached);
-            _volume.CancelDrain();
+            _volume.CancelDeviceDrain();
         }
         string why = _order!.IsCancelled ? "interrupted" : "the volume stops or is not healthy";
         string what = _order.Spec == null ? $"{_order.Name}: stays attached: {why}" : $"{_order.Name}: {why}";
@@ -175,9 +178,12 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
                 Finish(error);
                 return;
             }
-            _volume.Describe(_device);
             _step = Step.WriteAttached;
-            _table?.Begin(_volume.DeviceTable!);
+            if (_table != null)
+            {
+                _volume.Describe(_device);
+                _table.Begin(_volume.DeviceTable!);
+            }
         }
         if (_step == Step.WriteAttached && _table is not { IsBusy: true })
         {
@@ -194,15 +200,16 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         _device = _volume.Backings.Find(_order!.Name)
             ?? throw new UserErrorException($"'{_order.Name}': the cache has no such device; it has "
                 + string.Join(", ", _volume.Backings.ToList().ConvertAll(static device => device.Name)));
-        if (_device.IsAbsent && _volume.Index.DirtyOf(_device.Id) > 0)
-            throw new UserErrorException($"'{_order.Name}' is not given, and the cache holds "
-                + $"{_volume.Index.DirtyOf(_device.Id)} dirty blocks of it: attach it first");
+        (long dirty, int ranges) = (_volume.Index.DirtyOf(_device.Id), _volume.RangesOf(_device.Id));
+        if (_device.IsAbsent && (dirty > 0 || ranges > 0))
+            throw new UserErrorException($"'{_order.Name}' is not given, and the cache holds {dirty} dirty blocks and "
+                + $"{ranges} discarded or zeroed ranges of it: attach it first");
         if (!_device.IsAbsent && _volume.Backings.AttachedCount == 1)
             throw new UserErrorException($"'{_order.Name}' is the only device that is attached; use 'weir stop'");
         _drains = 0;
         _step = Step.Drain;
         if (!_device.IsAbsent) SetState(BackingState.Draining);
-        _target = _volume.Drain();
+        _target = _volume.DrainForDevice();
     }
 
     private void Detach()
@@ -214,7 +221,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
                 break;
             case Step.Refuse when HasNoRequests():
                 _step = Step.DrainRest;
-                _target = _volume.Drain();
+                _target = _volume.DrainForDevice();
                 break;
             case Step.DrainRest when _volume.IsWrittenBack(_target) || Mutant.Is(MutantId.R13IdReusedEarly):
                 Flush();
@@ -243,7 +250,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         long left = _volume.Log.HeadSegment - _volume.Log.DirtySegment;
         if (++_drains < DrainsMax && left > FewSegments)
         {
-            _target = _volume.Drain();
+            _target = _volume.DrainForDevice();
             return;
         }
         if (!_device!.IsAbsent) SetState(BackingState.Leaving);

@@ -17,8 +17,14 @@ public sealed unsafe partial class WriteboostQueue
         if (_volume.Health.State != VolumeState.PassThrough) return false;
         _fallback ??= OpenFallback();
         IVolumeQueue? queue = _fallback[request->Device];
-        if (queue == null) Complete(request, -Eio);
-        else queue.Submit(request);
+        if (queue != null)
+        {
+            queue.Submit(request);
+            return true;
+        }
+        // Not Complete: it is not among the requests counted for the device.
+        request->Result = -Eio;
+        _completed.Add(request);
         return true;
     }
 

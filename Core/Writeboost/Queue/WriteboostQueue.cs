@@ -76,7 +76,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         if (TryFallBack(request)) return;
         int id = IdOf(request);
         _requests[id]++;
-        if (!_volume.Backings.IsServed(id)) Complete(request, -Eshutdown);
+        if (!_volume.Backings.IsServed(id) || !_backings.IsOpen(id)) Complete(request, -Eshutdown);
         else if (request->Kind == RequestKind.Flush) SubmitFlush(request);
         else if (request->Kind == RequestKind.Read) SubmitRead(request);
         else SubmitChange(request);

@@ -13,13 +13,15 @@ namespace Weir.Core.Writeboost.Writeback;
 /// </content>
 public sealed unsafe partial class WritebackEngine
 {
-    /// <summary>Blocks looked at in one turn while moving; some tens of microseconds.</summary>
+    /// <summary>Entries, and blocks of ranges, looked at in one turn while moving; some tens of microseconds.</summary>
     private const int MovesPerTurn = 64, RangeBlocksPerTurn = 4096;
 
     /// <summary>Segments: what one segment's entries fill, wherever they begin.</summary>
     private const int ReservedForMoves = 2;
 
     private ulong _moveKey;
+    private ulong _scannedKey;
+    private int _scansLeft;
     private long _holdSegment = long.MaxValue;
     private bool _hasMoved;
     private bool _moveWaits;
@@ -66,6 +68,7 @@ public sealed unsafe partial class WritebackEngine
         _holdSegment = long.MaxValue;
         _cursor = 0;
         _moveKey = 0;
+        _scannedKey = 0;
         _hasMoved = false;
         _poisonNext = 0;
         bool moves = _volume.HasAbsentData && !Mutant.Is(MutantId.R13NotMoved);
@@ -76,6 +79,10 @@ public sealed unsafe partial class WritebackEngine
         if (_volume.AbsentDirtyBlocks > most)
             return GetStuck($"devices that are not given hold {_volume.AbsentDirtyBlocks} dirty blocks, more than the "
                 + $"{most} that absent_quota lets them keep while others need room");
+        // Moving gives back no more than it takes: whoever waits for a range's room would wait for ever.
+        if (_volume.RangesPressed && _volume.AbsentRanges is int ranges && ranges >= _volume.Ranges.Budget)
+            return GetStuck($"devices that are not given hold {ranges} discarded and zeroed ranges, all of the "
+                + $"{_volume.Ranges.Budget} that the log has room for");
         return true;
     }
 
@@ -83,6 +90,7 @@ public sealed unsafe partial class WritebackEngine
     private bool MoveMore()
     {
         _moveWaits = false;
+        _scansLeft = RangeBlocksPerTurn;
         if (!MovePoison()) return false;
         for (int left = MovesPerTurn; left > 0; left--)
         {
@@ -137,19 +145,24 @@ public sealed unsafe partial class WritebackEngine
             _moveKey = end;
             return true;
         }
-        ulong last = Math.Min(end, start + RangeBlocksPerTurn);
-        ulong at = start;
-        while (at < last && _volume.Index.SectorsFrom(at, position) == 0) at++;
+        ulong most = Math.Min(end, start + (ulong)LogEntry.MaxRangeBlocks);
+        ulong at = ScanRun(Math.Max(start, _scannedKey), most, position, out bool isWhole);
+        if (!isWhole) return false;
         if (at == start) return MoveEdge(start, position);
-        // The run may go on: a range as long as the device shall not become thousands.
-        while (at == last && at < end && last - start < uint.MaxValue - RangeBlocksPerTurn)
-        {
-            last = Math.Min(end, last + RangeBlocksPerTurn);
-            while (at < last && _volume.Index.SectorsFrom(at, position) == 0) at++;
-        }
         if (!TryMoveRange(start, (uint)(at - start))) return false;
         _moveKey = at;
         return true;
+    }
+
+    // The end of the run without anything newer, as far as one turn goes: a range as long as the device shall neither
+    // become thousands nor hold up this thread. Goes on where the last turn has stopped.
+    private ulong ScanRun(ulong from, ulong most, long position, out bool isWhole)
+    {
+        ulong at = from;
+        for (; at < most && _scansLeft > 0 && _volume.Index.SectorsFrom(at, position) == 0; at++) _scansLeft--;
+        _scannedKey = at;
+        isWhole = at == most || _scansLeft > 0;
+        return at;
     }
 
     // A block of the range with something newer: the rest of its sectors is zero.

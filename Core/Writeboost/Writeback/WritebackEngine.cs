@@ -184,7 +184,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     // The stop does not wait for a slow disk: what has been written twice does no harm, the log still has it all.
     private void Abandon()
     {
-        if (_outstanding == 0 && _phase < Phase.Mark || _phase == Phase.Pause) _phase = Phase.Idle;
+        if ((_outstanding == 0 && _phase < Phase.Mark) || _phase == Phase.Pause) (_phase, _error) = (Phase.Idle, 0);
         else if (IsListPhase) _cursor = ListLength();
     }
 
@@ -266,6 +266,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private bool StartRead()
     {
         _phase = Phase.Read;
+        _error = 0;
         _cursor = 0;
         _workDone = 0;
         _batch.Clear();
