@@ -130,6 +130,26 @@ public sealed unsafe class AttachTests : IDisposable
         Assert.Equal(Block(3), Content(_first, 4096));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void TheTableIsWrittenAgainAfterAFailedFlush(int good)
+    {
+        ForgetfulDevice cache = new(_cache);
+        using DirectClient client = new(cache, [Kept("a", _first)], Options());
+        Task<IVolumeExport> attach = Task.Run(() => client.Volume.Attach(Kept("b", _second)));
+        client.Write(0, Block(3));
+        // The first copy's flush, or the second's.
+        client.Until(() => Copy(good).Contains('b') || attach.IsCompleted);
+        cache.FlushesToFail = 1;
+        client.Until(() => attach.IsCompleted);
+        Assert.Equal(1, NumberOf(attach));
+        Assert.Equal(0, cache.FlushesToFail);
+        Assert.Equal("b", Copy(0));
+        Assert.Equal("b", Copy(1));
+        Assert.Equal(VolumeState.Healthy, client.Volume.Health.State);
+    }
+
     [Fact]
     public void ALayoutWithoutADeviceTableAttachesToo()
     {
@@ -205,6 +225,14 @@ public sealed unsafe class AttachTests : IDisposable
         for (int i = 0; i < 200_000 && !task.IsCompleted; i++) client.Turn();
         Assert.True(task.IsCompleted, "the order hangs");
         task.GetAwaiter().GetResult();
+    }
+
+    // The second device's name in a copy of the table.
+    private string Copy(int copy)
+    {
+        using DeviceTable table = new(default);
+        table.CopyFrom(_cache.Start + DeviceTable.Offsets[copy]);
+        return table[2].Name;
     }
 
     private static string Refused(Action action) => Assert.Throws<UserErrorException>(action).Message;

@@ -1,70 +1,47 @@
 using System;
-using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Backings;
 
 /// <summary>
-/// Writes the device table so that one whole copy is on the device at any moment: one copy, flush, the other, flush,
-/// the one that may be lost first. One update at a time; the owner looks at <see cref="IsBusy"/> once per turn.
+/// Writes the device table, both copies; see <see cref="TwoCopyWriter"/>. One update at a time; the owner calls
+/// <see cref="Poll"/> and looks at <see cref="IsBusy"/> once per turn.
 /// </summary>
-public sealed unsafe class DeviceTableWriter : IIoHandler, IDisposable
+public sealed unsafe class DeviceTableWriter : IDisposable
 {
-    private readonly DeviceQueue _cache;
-    private readonly IoContext _io;
-    private readonly byte _handler;
-    private readonly AlignedMemory _buffer = new(DeviceTable.Bytes);
-    private bool _copyBFirst;
-    private int _step;
+    private readonly TwoCopyWriter _writer;
 
-    /// <summary>A writer on the thread that owns <paramref name="io"/>.</summary>
-    public DeviceTableWriter(DeviceQueue cache, IoContext io)
-    {
-        _cache = cache;
-        _io = io;
-        _handler = io.AddHandler(this);
-    }
+    /// <summary>A writer on the thread that owns <paramref name="io"/>, for a device that nobody else uses.</summary>
+    public DeviceTableWriter(DeviceQueue cache, IoContext io) =>
+        _writer = new TwoCopyWriter(DeviceTable.Bytes, cache, io);
+
+    /// <summary>A writer beside <paramref name="log"/>, on the thread of <paramref name="port"/>.</summary>
+    public DeviceTableWriter(SegmentLog log, DeviceQueue cache, LogPort port) =>
+        _writer = new TwoCopyWriter(DeviceTable.Bytes, cache, port.Io, log, port);
 
     /// <summary>An update is under way.</summary>
-    public bool IsBusy => _step != 0;
+    public bool IsBusy => _writer.IsBusy;
 
     /// <summary>How the last update ended: 0, or a negative errno.</summary>
-    public int Result { get; private set; }
+    public int Result => _writer.Result;
 
-    /// <summary>Starts to make <paramref name="table"/>, with the next generation, the durable one.</summary>
+    /// <summary>
+    /// Starts to make <paramref name="table"/>, with the next generation, the durable one; the copy that may be lost
+    /// first.
+    /// </summary>
     public void Begin(DeviceTable table, bool copyBFirst = false)
     {
-        Invariant.Check(!IsBusy);
         table.Seal();
-        Buffer.MemoryCopy(table.Pointer, _buffer.Pointer, DeviceTable.Bytes, DeviceTable.Bytes);
-        _copyBFirst = copyBFirst;
-        Result = 0;
-        Next();
+        Buffer.MemoryCopy(table.Pointer, _writer.Pointer, DeviceTable.Bytes, DeviceTable.Bytes);
+        (long a, long b) = (DeviceTable.Offsets[0], DeviceTable.Offsets[1]);
+        _writer.Begin(copyBFirst ? b : a, copyBFirst ? a : b);
     }
+
+    /// <summary>Once per turn: goes on when the log's flush is over.</summary>
+    public void Poll() => _writer.Poll();
 
     /// <inheritdoc/>
-    public void Completed(IoOp* op)
-    {
-        int result = op->Result;
-        _io.Release(op);
-        if (result < 0) (Result, _step) = (result, 0);
-        else Next();
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => _buffer.Dispose();
-
-    private void Next()
-    {
-        _step = (_step + 1) % 5;
-        if (_step == 0) return;
-        bool isWrite = (_step & 1) == 1;
-        IoOp* op = _io.Acquire(_handler, isWrite ? IoKind.Write : IoKind.Flush, urgent: true);
-        Invariant.Check(op != null);
-        op->OffsetBytes = DeviceTable.Offsets[(_step == 1) == _copyBFirst ? 1 : 0];
-        op->LengthBytes = isWrite ? DeviceTable.Bytes : 0;
-        op->Buffer = _buffer.Pointer;
-        _cache.Submit(op);
-    }
+    public void Dispose() => _writer.Dispose();
 }

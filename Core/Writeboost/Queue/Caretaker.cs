@@ -45,7 +45,7 @@ public sealed unsafe class Caretaker : IDisposable
         _reclaimer = new Reclaimer(volume);
         _rescue = new Rescue(volume, port, backings);
         _scrubber = new Scrubber(volume, port, cache);
-        _changer = new DeviceChanger(volume, port.Io, cache, backings);
+        _changer = new DeviceChanger(volume, port, cache, backings);
     }
 
     private enum StopStep

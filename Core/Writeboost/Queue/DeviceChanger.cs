@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -38,13 +39,13 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private int _flushResult;
 
     /// <summary>On the first queue's thread.</summary>
-    public DeviceChanger(WriteboostVolume volume, IoContext io, DeviceQueue cache, BackingQueues backings)
+    public DeviceChanger(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings)
     {
         _volume = volume;
         _backings = backings;
-        _io = io;
-        _handler = io.AddHandler(this);
-        if (volume.Layout.HasDeviceTable) _table = new DeviceTableWriter(cache, io);
+        _io = port.Io;
+        _handler = _io.AddHandler(this);
+        if (volume.Layout.HasDeviceTable) _table = new DeviceTableWriter(volume.Log, cache, port);
     }
 
     private enum Step
@@ -77,6 +78,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     /// <summary>Once per turn.</summary>
     public void Poll(long nowUs, bool writebackIsQuiet)
     {
+        _table?.Poll();
         if (_step == Step.None && !TryBegin())
         {
             DeadlineUs = long.MaxValue;

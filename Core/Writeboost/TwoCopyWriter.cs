@@ -1,0 +1,137 @@
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Log;
+
+namespace Weir.Core.Writeboost;
+
+/// <summary>
+/// Writes what lies on the cache device in two copies so that one whole copy is there at any moment: one copy, flush,
+/// the other, flush. The first is the one that may be lost: after a crash, the copy that is torn or older. One update
+/// at a time; the owner calls <see cref="Poll"/> and looks at <see cref="IsBusy"/> once per turn. While a log is served
+/// its flushes are the log's (R6); a copy that a failed flush may have lost is written again. Bounded tries.
+/// </summary>
+public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
+{
+    private const int Eio = 5;
+
+    private readonly int _bytes;
+    private readonly DeviceQueue _cache;
+    private readonly IoContext _io;
+    private readonly byte _handler;
+    private readonly AlignedMemory _buffer;
+    private readonly SegmentLog? _log;
+    private readonly LogPort? _port;
+    private long _firstOffset;
+    private long _secondOffset;
+    private int _copies;
+    private int _step;
+    private int _attempts;
+    private long _failuresBefore;
+    private long _ticket;
+
+    /// <summary>
+    /// A writer of <paramref name="bytes"/> bytes a copy on the thread that owns <paramref name="io"/>. On a device
+    /// that a log is served from, beside <paramref name="log"/> and on the thread of <paramref name="port"/>.
+    /// </summary>
+    public TwoCopyWriter(int bytes, DeviceQueue cache, IoContext io, SegmentLog? log = null, LogPort? port = null)
+    {
+        _bytes = bytes;
+        _cache = cache;
+        _io = io;
+        _log = log;
+        _port = port;
+        _handler = io.AddHandler(this);
+        _buffer = new AlignedMemory(bytes);
+    }
+
+    /// <summary>What every copy becomes: filled before <see cref="Begin"/>, untouched until its end.</summary>
+    public byte* Pointer => _buffer.Pointer;
+
+    /// <summary>An update is under way.</summary>
+    public bool IsBusy => _step != 0;
+
+    /// <summary>How the last update ended: 0, or a negative errno.</summary>
+    public int Result { get; private set; }
+
+    /// <summary>
+    /// Starts to make what is at <see cref="Pointer"/> durable at <paramref name="firstOffset"/>, then at
+    /// <paramref name="secondOffset"/>, or at the first only where there is one copy.
+    /// </summary>
+    public void Begin(long firstOffset, long secondOffset, int copies = 2)
+    {
+        Invariant.Check(!IsBusy);
+        (_firstOffset, _secondOffset, _copies) = (firstOffset, secondOffset, copies);
+        Result = 0;
+        Start(1);
+    }
+
+    /// <summary>Once per turn: goes on when the log's flush is over.</summary>
+    public void Poll()
+    {
+        if (_ticket == 0) return;
+        if (_log!.IsFlushed(_ticket)) EndFlush();
+        else if (_log.Health.CacheHasFailed) Finish(-Eio);
+        else if (_log.FlushFailures != _failuresBefore) EndFlush();
+    }
+
+    /// <inheritdoc/>
+    public void Completed(IoOp* op)
+    {
+        int result = op->Result;
+        _io.Release(op);
+        if (result >= 0) Start(_step + 1);
+        else TryAgain(result);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _buffer.Dispose();
+
+    private void EndFlush()
+    {
+        _ticket = 0;
+        bool failed = _log!.FlushFailures != _failuresBefore && !Mutant.Is(MutantId.R6SuperblockNotRewritten);
+        if (failed) TryAgain(-Eio);
+        else Start(_step + 1);
+    }
+
+    // A copy is written and flushed, or neither: after a failed flush nobody knows what became of it.
+    private void TryAgain(int error)
+    {
+        if (++_attempts < LogPort.MaxAttempts) Run((_step - 1) | 1);
+        else Finish(error);
+    }
+
+    // Steps, per copy: write it, flush.
+    private void Start(int step)
+    {
+        bool isNewCopy = (step & 1) == 1;
+        if (isNewCopy) _attempts = 0;
+        if (step > 2 * _copies) Finish(0);
+        else Run(step);
+    }
+
+    private void Finish(int result)
+    {
+        Result = result;
+        _step = _attempts = 0;
+        _ticket = 0;
+    }
+
+    private void Run(int step)
+    {
+        _step = step;
+        bool isWrite = (step & 1) == 1;
+        if (isWrite && _log != null) _failuresBefore = _log.FlushFailures;
+        if (!isWrite && _log != null)
+        {
+            _ticket = _log.RequestFlush(_port!);
+            return;
+        }
+        IoOp* op = _io.Acquire(_handler, isWrite ? IoKind.Write : IoKind.Flush, urgent: true);
+        Invariant.Check(op != null);
+        op->OffsetBytes = step == 1 ? _firstOffset : _secondOffset;
+        op->LengthBytes = isWrite ? _bytes : 0;
+        op->Buffer = _buffer.Pointer;
+        _cache.Submit(op);
+    }
+}
