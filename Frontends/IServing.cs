@@ -27,7 +27,8 @@ internal interface IServing : IDisposable
     void Add(OpenedExport export);
 
     /// <summary>
-    /// Serves the export called <paramref name="name"/> no longer: its clients' connections end. Any thread.
+    /// Serves the export called <paramref name="name"/> no longer: its clients' connections end. Waits until they have,
+    /// a few seconds for clients that do not take their replies. Any thread but the queues'.
     /// </summary>
     void Remove(string name);
 

@@ -23,6 +23,8 @@ internal sealed class Server : IDisposable
     private readonly OpenedVolume _volume;
     private readonly IServing _serving;
     private readonly ServingSpec _spec;
+    // A device's number is another's only when nobody is served under it any more.
+    private readonly Lock _changingDevices = new();
     private int _result = Pending;
 
     private Server(VolumeSpec volume, ServingSpec serving)
@@ -117,16 +119,22 @@ internal sealed class Server : IDisposable
 
     private string Attach(string text)
     {
-        OpenedExport export = Devices.Attach(text);
-        _serving.Add(export);
-        return $"attached {Describe(export)}\n";
+        lock (_changingDevices)
+        {
+            OpenedExport export = Devices.Attach(text);
+            _serving.Add(export);
+            return $"attached {Describe(export)}\n";
+        }
     }
 
     private string Detach(string name, Func<bool> isCancelled)
     {
-        Devices.Detach(name, isCancelled);
-        _serving.Remove(name);
-        return $"detached {name}\n";
+        lock (_changingDevices)
+        {
+            Devices.Detach(name, isCancelled);
+            _serving.Remove(name);
+            return $"detached {name}\n";
+        }
     }
 
     private IDeviceControl Devices => _volume.Devices

@@ -127,7 +127,8 @@ internal sealed unsafe partial class Connection : IDisposable
     /// <summary>Finishes the connection when its export is served no longer.</summary>
     public void CloseIfGone(long untilUs)
     {
-        if (_export is { IsGone: true }) Finish(untilUs);
+        // Once: being told again gives the client no more time for its replies.
+        if (_phase == Phase.Serving && _export is { IsGone: true }) Finish(untilUs);
     }
 
     /// <summary>Ends it at once: the client has broken the protocol, is gone, or has had its time.</summary>
@@ -178,12 +179,16 @@ internal sealed unsafe partial class Connection : IDisposable
 
     private void Serve()
     {
+        if (!_handshake.Export!.TryEnter())
+        {
+            Abort();
+            return;
+        }
         _phase = Phase.Serving;
         DeadlineUs = long.MaxValue;
-        _export = _handshake.Export!;
+        _export = _handshake.Export;
         _volume = _queue.Volume(_export);
         _limits = _export.Limits(_handshake.Structured, _handshake.BlockStatus);
-        CloseIfGone(DeadlineUs);
     }
 
     /// <summary>Nothing is under way any more: every slot and page is free, whatever it was used for.</summary>
@@ -193,6 +198,7 @@ internal sealed unsafe partial class Connection : IDisposable
         _fd = -1;
         _phase = Phase.Free;
         _volume = null;
+        _export?.Leave();
         _export = null;
         _slots.Reset();
         _arena.Reset();

@@ -1,5 +1,6 @@
 using System;
 using System.Text;
+using System.Threading;
 using Weir.Core.Io;
 
 namespace Weir.Frontends.Nbd;
@@ -9,6 +10,7 @@ internal sealed class Export
 {
     private readonly IVolumeExport? _part;
     private volatile bool _isGone;
+    private int _clients;
 
     /// <summary>Names <paramref name="volume"/> and describes it to those who ask.</summary>
     public Export(string name, string description, IVolume volume, IVolumeExport? part = null)
@@ -46,6 +48,24 @@ internal sealed class Export
         get => _isGone;
         set => _isGone = value;
     }
+
+    /// <summary>Connections that serve it; once it is gone and this is 0, no request of it comes any more.</summary>
+    public int Clients => Volatile.Read(ref _clients);
+
+    /// <summary>
+    /// One more connection; false, and none more, when it is gone. A full fence between count and look: whoever has set
+    /// <see cref="IsGone"/> and then sees no client will see none later.
+    /// </summary>
+    public bool TryEnter()
+    {
+        Interlocked.Increment(ref _clients);
+        if (!IsGone) return true;
+        Leave();
+        return false;
+    }
+
+    /// <summary>One connection less.</summary>
+    public void Leave() => Interlocked.Decrement(ref _clients);
 
     /// <summary>Transmission flags. DF means something only with structured replies.</summary>
     public ExportFlags Flags(bool structured)

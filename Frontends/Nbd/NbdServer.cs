@@ -39,6 +39,8 @@ internal sealed class NbdServer : IServing
     /// <summary>When stopping, clients that do not take their replies get this long.</summary>
     public const long StopPatienceUs = 3_000_000;
 
+    private const int RemoveTurnMs = 5;
+
     private readonly QueueThread[] _threads;
     private readonly NbdCounters[] _counters;
     private readonly Lock _changing = new();
@@ -136,13 +138,21 @@ internal sealed class NbdServer : IServing
     public void Remove(string name)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(name);
+        Export[] gone;
         lock (_changing)
         {
-            foreach (Export export in _exports)
-                if (export.Name.AsSpan().SequenceEqual(bytes)) export.IsGone = true;
+            gone = Array.FindAll(_exports, export => export.Name.AsSpan().SequenceEqual(bytes));
+            foreach (Export export in gone) export.IsGone = true;
             Volatile.Write(ref _exports, Array.FindAll(_exports, static export => !export.IsGone));
         }
-        foreach (QueueThread thread in _threads) thread.Post(new QueueMessage(QueueMessageKind.ExportGone, 0));
+        // Before or after: a connection that enters sees that it is gone, or is seen here.
+        Interlocked.MemoryBarrier();
+        while (Array.Exists(gone, static export => export.Clients > 0))
+        {
+            // Again and again: a mailbox may be full.
+            foreach (QueueThread thread in _threads) thread.Post(new QueueMessage(QueueMessageKind.ExportGone, 0));
+            Thread.Sleep(RemoveTurnMs);
+        }
     }
 
     /// <summary>The address of an export, for people and programs.</summary>

@@ -35,6 +35,31 @@ public sealed class RobustnessTests : IDisposable
     }
 
     [Fact]
+    public void NothingOfAnExportIsServedAnyMoreOnceItIsRemoved()
+    {
+        using TestVolume other = new(Size);
+        Export gone = new("gone", "a test", other);
+        using NbdHost host = new([new Export("disk", "a test", _volume), gone], queues: 2);
+        // One is idle, one in its payload, one in its options; both queues have one.
+        using NbdClient idle = host.Connect(), writer = host.Connect(), late = host.Connect();
+        foreach (NbdClient client in (NbdClient[])[idle, writer, late]) client.Greet();
+        idle.Go("gone");
+        writer.Go("gone");
+        writer.Send(Wire.Request(NbdCommand.Write, 1, 0, 8192));
+        writer.Send(new byte[4096]);
+        Assert.True(SpinWait.SpinUntil(() => gone.Clients == 2, 10_000));
+        host.Server.Remove("gone");
+        Assert.Equal(0, gone.Clients);
+        idle.ExpectClosed();
+        writer.ExpectClosed();
+        late.Send(Wire.Option(NbdOption.ExportName, Wire.Text("gone")[4..]));
+        late.ExpectClosed();
+        using NbdClient others = host.Serve();
+        Assert.Equal(new byte[4096], others.Read(0, 4096));
+        host.Stop();
+    }
+
+    [Fact]
     public void AClientDeadInItsPayload()
     {
         using NbdClient small = _host.Serve();
