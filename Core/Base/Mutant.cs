@@ -40,6 +40,8 @@ public enum MutantId
     R6FuaIgnored,
     /// <summary>R6: a flush does not flush the backing device after writes that went round the log.</summary>
     R6AroundNotFlushed,
+    /// <summary>R6: writes that went round the log count as kept although write-back's flush failed.</summary>
+    R6OthersFailureIgnored,
     /// <summary>R6: a failed log write counts as done.</summary>
     R6WriteErrorIgnored,
     /// <summary>R6: a failed flush counts as done.</summary>
@@ -60,6 +62,8 @@ public enum MutantId
     R7SkipForUndurable,
     /// <summary>R8: the mark is written although the backing device was not flushed.</summary>
     R8NoBackingFlush,
+    /// <summary>R8: the mark is written although another's flush failed after the batch was written.</summary>
+    R8OthersFailureIgnored,
     /// <summary>R8: segments are reused before the mark is durable.</summary>
     R8ReuseBeforeMark,
     /// <summary>R8: segments are reused while readers still read them.</summary>

@@ -36,6 +36,7 @@ public sealed unsafe partial class WriteboostVolume
         Ranges = new RangeMap(options.RangeBudget);
         Changes = new ChangeTable(Geometry.SlotCount);
         Around = new WritesAround(WakeQueues);
+        FlushTurn = new FlushTurn(WakeQueues);
         Gate = new ReaderGate();
         Log = null!;
         Table = table;

@@ -80,6 +80,8 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 
     internal WritesAround Around { get; }
 
+    internal FlushTurn FlushTurn { get; }
+
     internal ScrubFigures Scrub { get; } = new();
 
     internal ReaderGate Gate { get; }
@@ -205,6 +207,16 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         _rottenSegment = segment;
         Options.Log($"{Cache.Name}: a record header of segment {segment} is rotten"
             + (segment < Log.DirtySegment ? "; all of it has been written back" : ""));
+    }
+
+    // By whoever has the turn: write-back repeats what it had written, and nobody else can repeat what went round.
+    internal void ReportFailedFlush(int id, int errno)
+    {
+        FlushTurn.CountFailure();
+        if (Mutant.Is(MutantId.R6OthersFailureIgnored) || !Around.NoteFailedFlush(id)) return;
+        Health.Worsen(VolumeState.ReadOnly, $"backing device: flush failed with errno {errno}; "
+            + "writes that went round the log may be lost");
+        WakeQueues();
     }
 
     // Clean blocks logged so far may be out of date for the next start: a write goes round them.

@@ -9,12 +9,15 @@ namespace Weir.Tests.Writeboost;
 internal sealed unsafe class CountingDevice(Device inner) : Device
 {
     private readonly List<nint> _held = [];
-    private DeviceQueue? _heldQueue;
+    private Queue? _heldQueue;
 
     public long[] Counts { get; } = new long[(int)IoKind.Wake + 1];
 
     /// <summary>Operations of this kind are kept until <see cref="Release"/>; None: nothing is.</summary>
     public IoKind Hold { get; set; }
+
+    /// <summary>So many of the flushes that come next fail with EIO.</summary>
+    public int FlushesToFail { get; set; }
 
     public int HeldCount => _held.Count;
 
@@ -39,28 +42,36 @@ internal sealed unsafe class CountingDevice(Device inner) : Device
     public void Release()
     {
         Hold = IoKind.None;
-        foreach (nint op in _held) _heldQueue!.Submit((IoOp*)op);
+        foreach (nint op in _held) _heldQueue!.Pass((IoOp*)op);
         _held.Clear();
     }
 
-    public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, inner.OpenQueue(io));
+    public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, inner.OpenQueue(io), io);
 
     public override void Dispose()
     {
     }
 
-    private sealed class Queue(CountingDevice device, DeviceQueue inner) : DeviceQueue
+    private sealed class Queue(CountingDevice device, DeviceQueue inner, IoContext io) : DeviceQueue
     {
         public override void Submit(IoOp* op)
         {
             device.Counts[(int)op->Kind]++;
             if (op->Kind != device.Hold)
             {
-                inner.Submit(op);
+                Pass(op);
                 return;
             }
-            device._heldQueue = inner;
+            device._heldQueue = this;
             device._held.Add((nint)op);
+        }
+
+        public void Pass(IoOp* op)
+        {
+            bool fails = op->Kind == IoKind.Flush && device.FlushesToFail > 0;
+            if (fails) device.FlushesToFail--;
+            if (fails) io.Complete(op, -5);
+            else inner.Submit(op);
         }
     }
 }

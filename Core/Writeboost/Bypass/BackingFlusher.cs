@@ -38,8 +38,13 @@ public sealed unsafe class BackingFlusher : IIoHandler
     public bool Ensure(long count)
     {
         if (_around.Flushed >= count) return true;
-        if (_outstanding > 0 || _io.FreeCount <= BackingTable.MaxId || !_around.TryBeginFlush(_devices, out _covers))
-            return false;
+        bool may = _outstanding == 0 && _io.FreeCount > BackingTable.MaxId && !_around.HasFailed;
+        if (!may || !_volume.FlushTurn.TryTake()) return false;
+        if (!_around.TryBeginFlush(_devices, out _covers))
+        {
+            _volume.FlushTurn.GiveBack();
+            return _around.Flushed >= count;
+        }
         _failed = false;
         // One more, so that the last answer is not counted before the last flush is submitted.
         _outstanding = 1;
@@ -58,6 +63,7 @@ public sealed unsafe class BackingFlusher : IIoHandler
         if (op->Result < 0)
         {
             _failed = true;
+            if (!Mutant.Is(MutantId.R8OthersFailureIgnored)) _volume.FlushTurn.CountFailure();
             _volume.Health.Worsen(VolumeState.ReadOnly, $"backing device: flush failed with errno {-op->Result}; "
                 + "writes that went round the log may be lost");
         }
@@ -76,6 +82,8 @@ public sealed unsafe class BackingFlusher : IIoHandler
 
     private void End()
     {
-        if (--_outstanding == 0) _around.EndFlush(_covers, _failed);
+        if (--_outstanding > 0) return;
+        _around.EndFlush(_covers, _failed);
+        _volume.FlushTurn.GiveBack();
     }
 }

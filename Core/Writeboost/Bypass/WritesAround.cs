@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Writeboost.Backings;
 
 namespace Weir.Core.Writeboost.Bypass;
 
@@ -27,7 +28,6 @@ public sealed class WritesAround
     private int _used;
     private int _active;
     private int _waiting;
-    private bool _flushing;
     private long _written;
     private long _flushed;
     private int _failed;
@@ -105,17 +105,16 @@ public sealed class WritesAround
     }
 
     /// <summary>
-    /// Takes the task of flushing what is unflushed, for one thread at a time: a failing flush beside another could
-    /// make that one believe in what the device has forgotten. <paramref name="devices"/>: bit i for device i.
+    /// What is to be flushed, for whoever has the turn (<see cref="FlushTurn"/>); false: nothing, or in vain.
+    /// <paramref name="devices"/>: bit i for device i.
     /// </summary>
     public bool TryBeginFlush(Span<ulong> devices, out long covers)
     {
         _latch.Enter();
-        bool begins = !_flushing && _flushed < _written && !HasFailed;
+        bool begins = _flushed < _written && !HasFailed;
         covers = _written;
         if (begins)
         {
-            _flushing = true;
             _unflushed.CopyTo(devices);
             Array.Clear(_unflushed);
         }
@@ -123,11 +122,25 @@ public sealed class WritesAround
         return begins;
     }
 
+    /// <summary>
+    /// A flush of device <paramref name="id"/> that was not for these writes has failed. True: it may have forgotten
+    /// some of them, and from now on no flush succeeds.
+    /// </summary>
+    public bool NoteFailedFlush(int id)
+    {
+        _latch.Enter();
+        bool lost = (_unflushed[id >> 6] & (1UL << id)) != 0;
+        // Answered, perhaps, but not counted yet.
+        for (int i = 0; i < _used && !lost; i++) lost = _end[i] != 0 && BackingTable.IdOf(_first[i]) == id;
+        if (lost) Volatile.Write(ref _failed, 1);
+        _latch.Exit();
+        return lost;
+    }
+
     /// <summary>The devices have answered.</summary>
     public void EndFlush(long covers, bool failed)
     {
         _latch.Enter();
-        _flushing = false;
         if (failed) Volatile.Write(ref _failed, 1);
         else Volatile.Write(ref _flushed, Math.Max(_flushed, covers));
         _latch.Exit();

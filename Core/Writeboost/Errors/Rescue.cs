@@ -31,6 +31,9 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
     private long _position;
     private byte _sectors;
     private bool _filled;
+    private int _attempts;
+    private bool _waits;
+    private long _failuresBefore;
 
     /// <summary>Of the volume's caretaker.</summary>
     public Rescue(WriteboostVolume volume, LogPort port, BackingQueues backings)
@@ -62,13 +65,19 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
     {
         if (_busy || IsOver) return;
         if (_step == Step.Waiting && !Begin(quiet)) return;
-        while (!_busy && !IsOver) Advance();
+        while (!_busy && !IsOver && !_waits) Advance();
+        _waits = false;
     }
 
     /// <inheritdoc/>
     public void Completed(IoOp* op)
     {
         int result = op->Result;
+        if (op->Kind == IoKind.Flush)
+        {
+            EndFlush(op);
+            return;
+        }
         if (result < 0 && ++op->Attempts < LogPort.MaxAttempts)
         {
             _backings[op->UserInt].Submit(op);
@@ -112,8 +121,7 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
             GiveUp("the cache device alone holds dirty data");
             return false;
         }
-        _position = _log.Geometry.Position(_log.DirtySegment, 0);
-        _step = Step.Ranges;
+        Restart();
         return true;
     }
 
@@ -225,16 +233,50 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
             Finish();
             return;
         }
-        BackingDevice device = _touched[_cursor++];
+        BackingDevice device = _touched[_cursor];
+        _waits = device.Device.CanFlush && !_volume.FlushTurn.TryTake();
+        if (_waits) return;
+        _cursor++;
         if (!device.Device.CanFlush) return;
         IoOp* op = _port.Io.Acquire(_handler, IoKind.Flush, urgent: true);
         op->UserInt = device.Id;
         Submit(op);
     }
 
+    // What a failed flush may have forgotten is still in RAM, and written again, a bounded number of times.
+    private void EndFlush(IoOp* op)
+    {
+        int result = op->Result;
+        if (result < 0) _volume.ReportFailedFlush(op->UserInt, -result);
+        _busy = false;
+        _port.Io.Release(op);
+        _volume.FlushTurn.GiveBack();
+        if (result >= 0) return;
+        if (++_attempts == LogPort.MaxAttempts) GiveUp($"a backing device's flush failed with errno {-result}");
+        else Restart();
+    }
+
+    private void Restart()
+    {
+        _failuresBefore = _volume.FlushTurn.Failures;
+        _position = _log.Geometry.Position(_log.DirtySegment, 0);
+        _cursor = 0;
+        _step = Step.Ranges;
+    }
+
     // No write reaches a backing device beside the log before its note is durable.
     private void Finish()
     {
+        if (_volume.FlushTurn.Failures != _failuresBefore)
+        {
+            Restart();
+            return;
+        }
+        if (_volume.Around.HasFailed)
+        {
+            GiveUp("a backing device has lost writes that went round the log");
+            return;
+        }
         string? reason = CacheNote.Leave(_volume);
         if (reason != null)
         {

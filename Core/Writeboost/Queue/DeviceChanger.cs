@@ -15,6 +15,10 @@ namespace Weir.Core.Writeboost.Queue;
 public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
 {
     private const long TurnUs = 1000;
+    private const int Eio = 5;
+
+    /// <summary>The flush waits for its turn.</summary>
+    private const int Unasked = int.MaxValue;
 
     /// <summary>Slots of the index looked at in one turn.</summary>
     private const int SlotsPerTurn = 1 << 14;
@@ -104,7 +108,9 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     public void Completed(IoOp* op)
     {
         _flushResult = op->Result < 0 ? op->Result : 1;
+        if (op->Result < 0) _volume.ReportFailedFlush(_device!.Id, -op->Result);
         _io.Release(op);
+        _volume.FlushTurn.GiveBack();
     }
 
     /// <inheritdoc/>
@@ -226,6 +232,9 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
                 _target = _volume.DrainForDevice();
                 break;
             case Step.DrainRest when _volume.IsWrittenBack(_target) || Mutant.Is(MutantId.R13IdReusedEarly):
+                (_step, _flushResult) = (Step.Flush, Unasked);
+                break;
+            case Step.Flush when _flushResult == Unasked:
                 Flush();
                 break;
             case Step.Flush when _flushResult != 0:
@@ -262,12 +271,18 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private bool HasNoRequests() =>
         _volume.AllQueuesHaveSeen(_volume.Backings.Generation) && _volume.RequestsOf(_device!.Id) == 0;
 
+    // What another's failed flush has lost, this one cannot bring back.
     private void Flush()
     {
-        _step = Step.Flush;
-        _flushResult = 1;
-        if (_device!.IsAbsent || !_device.Device.CanFlush) return;
-        _flushResult = 0;
+        bool needed = !_device!.IsAbsent && _device.Device.CanFlush;
+        if (needed && !_volume.FlushTurn.TryTake()) return;
+        _flushResult = _volume.Around.HasFailed ? -Eio : needed ? 0 : 1;
+        if (!needed) return;
+        if (_flushResult < 0)
+        {
+            _volume.FlushTurn.GiveBack();
+            return;
+        }
         IoOp* op = _io.Acquire(_handler, IoKind.Flush, urgent: true);
         Invariant.Check(op != null);
         _backings[_device.Id].Submit(op);

@@ -119,7 +119,7 @@ public sealed unsafe partial class WritebackEngine
         if (_hasMoved) _durableBefore = _log.ReservedEnd;
         _cursor = 0;
         _phase = Phase.Flush;
-        return StartFlush();
+        return true;
     }
 
     private long BatchEnd => _log.Geometry.Position(_batch.First + _batch.Count, 0);

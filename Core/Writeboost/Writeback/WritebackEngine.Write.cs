@@ -14,7 +14,11 @@ public sealed unsafe partial class WritebackEngine
 
     private readonly VectorPool _vectors;
     private readonly bool[] _flushed = new bool[BackingTable.MaxId + 1];
+    private const int Eio = 5;
+
     private int _cursor;
+    private bool _hasTurn;
+    private long _failuresBefore;
 
     // A list has been worked through, and nothing of it is under way.
     private bool EndList(Phase next)
@@ -123,13 +127,29 @@ public sealed unsafe partial class WritebackEngine
 
     private DeviceQueue BackingOf(ulong key) => _backings[BackingTable.IdOf(key)];
 
-    private bool StartFlush()
+    // Nobody else's flush is under way beside these, and none has failed since the batch was read (R8).
+    private bool FlushMore()
     {
         if (Mutant.Is(MutantId.R8NoBackingFlush)) return StartAwaitDurable();
-        Array.Clear(_flushed);
-        for (int i = 0; i < _batch.BlockCount; i++) FlushDeviceOf(_batch.Blocks[i].Key);
-        for (int i = 0; i < _batch.RangeCount; i++) FlushDeviceOf(_batch.Ranges[i].Key);
-        return _outstanding > 0 || StartAwaitDurable();
+        if (!_hasTurn)
+        {
+            _hasTurn = _volume.FlushTurn.TryTake();
+            if (!_hasTurn) return false;
+            Array.Clear(_flushed);
+            for (int i = 0; i < _batch.BlockCount; i++) FlushDeviceOf(_batch.Blocks[i].Key);
+            for (int i = 0; i < _batch.RangeCount; i++) FlushDeviceOf(_batch.Ranges[i].Key);
+            return _outstanding == 0;
+        }
+        GiveBackTurn();
+        if (_volume.FlushTurn.Failures == _failuresBefore) return StartAwaitDurable();
+        _error = -Eio;
+        return true;
+    }
+
+    private void GiveBackTurn()
+    {
+        if (_hasTurn) _volume.FlushTurn.GiveBack();
+        _hasTurn = false;
     }
 
     private void FlushDeviceOf(ulong key)
@@ -137,7 +157,9 @@ public sealed unsafe partial class WritebackEngine
         int id = BackingTable.IdOf(key);
         if (_flushed[id] || _volume.Backings.IsAbsent(key) || !_volume.Backings.Of(key).Device.CanFlush) return;
         _flushed[id] = true;
-        Submit(Acquire(IoKind.Flush), _backings[id]);
+        IoOp* op = Acquire(IoKind.Flush);
+        (op->Step, op->UserInt) = (FlushStep, id);
+        Submit(op, _backings[id]);
     }
 
     private bool StartAwaitDurable()

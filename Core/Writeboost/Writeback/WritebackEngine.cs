@@ -14,7 +14,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// </summary>
 public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
 {
-    private const byte FillStep = 1, BlocksStep = 2, RangeStep = 3;
+    private const byte FillStep = 1, BlocksStep = 2, RangeStep = 3, FlushStep = 4;
     private const long PauseUs = 1_000_000, RetryUs = 200;
 
     private const int MaxBatchBytes = 32 << 20;
@@ -112,6 +112,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     public void Completed(IoOp* op)
     {
         if (op->Result < 0) _error = op->Result;
+        if (op->Result < 0 && op->Step == FlushStep) _volume.ReportFailedFlush(op->UserInt, -op->Result);
         if (op->Step == FillStep && op->Result >= 0) EndFill(op);
         if (op->Step is FillStep or BlocksStep) _vectors.Return((int)op->UserA);
         if (op->Step is RangeStep or BlocksStep && op->Result >= 0) _workDone += op->UserInt;
@@ -184,6 +185,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     // The stop does not wait for a slow disk: what has been written twice does no harm, the log still has it all.
     private void Abandon()
     {
+        if (_outstanding == 0) GiveBackTurn();
         if ((_outstanding == 0 && _phase < Phase.Mark) || _phase == Phase.Pause) (_phase, _error) = (Phase.Idle, 0);
         else if (IsListPhase) _cursor = ListLength();
     }
@@ -200,7 +202,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             case Phase.Fill: return EndList(Phase.Write);
             case Phase.Write: return EndList(Phase.Move) && StartMove();
             case Phase.Move: return MoveMore();
-            case Phase.Flush: return StartAwaitDurable();
+            case Phase.Flush: return FlushMore();
             case Phase.AwaitDurable: return _log.Durable >= _durableBefore && StartMark();
             case Phase.Mark: return !_superblocks.IsBusy && EndMark();
             case Phase.Clean: return CleanMore();
@@ -211,6 +213,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
 
     private bool Fail(long nowUs)
     {
+        GiveBackTurn();
         int error = -_error;
         _error = 0;
         if (++_attempts < MaxAttempts)
@@ -268,6 +271,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _phase = Phase.Read;
         _error = 0;
         _cursor = 0;
+        _failuresBefore = _volume.FlushTurn.Failures;
         _workDone = 0;
         _batch.Clear();
         for (int i = 0; i < _batch.Count; i++)
