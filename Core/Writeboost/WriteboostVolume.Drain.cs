@@ -1,5 +1,6 @@
 using System;
 using System.Threading;
+using Weir.Core.Base;
 
 namespace Weir.Core.Writeboost;
 
@@ -57,8 +58,10 @@ public sealed unsafe partial class WriteboostVolume
     /// <summary>
     /// As <see cref="Drain"/>, and then all that was cached until now is forgotten (dm-writeboost's drop_caches).
     /// </summary>
+    /// <exception cref="UserErrorException">The volume is served read-only: nothing is written back.</exception>
     public void DropCaches()
     {
+        if (ReadOnly) throw new UserErrorException("the volume is served read-only: nothing is written back");
         Volatile.Write(ref _dropEnd, Math.Max(Volatile.Read(ref _dropEnd), Drain()));
         WakeQueues();
     }

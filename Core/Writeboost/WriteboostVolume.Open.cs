@@ -86,6 +86,7 @@ public sealed unsafe partial class WriteboostVolume
         using ILogScan scan = LogScans.New(
             Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifyReads);
         scan.Run();
+        WarnOfHeadersBehind(scan);
         long unproven = 0;
         uint header = (scan as SegmentScan)?.EndHeaderChecksum ?? 0;
         (long position, long sequence, uint checksum) = (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum);
@@ -128,6 +129,13 @@ public sealed unsafe partial class WriteboostVolume
     // R10: what was read from the backing device is still there after an orderly stop only, and on the same device.
     private long CleanPositionAtStart() => Mutant.Is(MutantId.R10CleanAfterCrash) ? 0
         : Superblock.IsClean && !Options.Rebind ? Superblock.CleanPosition : long.MaxValue;
+
+    private void WarnOfHeadersBehind(ILogScan scan)
+    {
+        if (scan is not SegmentScan { HeadersBehindEnd: > 0 and int behind } segments) return;
+        Options.Log($"{Cache.Name}: segment {segments.EndSegment + 1} is torn or rotten and ends the log; {behind} "
+            + "segments with later ids are given up");
+    }
 
     // Only memory of the log's own last life counts (R1): an epoch tells, or the header that the log ends with.
     private RamSegments? OpenRam(IRamStore store, ILogScan scan)

@@ -125,11 +125,14 @@ public sealed unsafe class KernelLayoutTests
         int torn = image.OffsetOf(2) + (layout == "writeboost2" ? 4096 + 512 : layout == "lc1" ? 13 + 10 : 13 + 9);
         image.Bytes[torn] ^= 0x40;
         using Pair pair = new(layout, image);
-        using (DirectClient client = pair.Open())
+        List<string> log = [];
+        using (DirectClient client = pair.Open(log: log))
         {
             Assert.Equal(Filled(1, 4096), client.Read(4096, 4096));
             Assert.Equal(Filled(9, 4096), client.Read(8192, 4096));
         }
+        Assert.Contains(log, line => line.Contains("segment 2 is torn or rotten", StringComparison.Ordinal)
+            && line.Contains("2 segments with later ids", StringComparison.Ordinal));
         KernelImage after = pair.Image();
         Assert.Empty(after.Get(2));
         Assert.Empty(after.Get(3));

@@ -83,6 +83,21 @@ public sealed unsafe class SegmentScan : ILogScan
         EndHeaderChecksum = HeaderChecksumOf(EndSegment);
     }
 
+    /// <summary>
+    /// Headers behind the log's end that carry a later id: what a power cut left, or all that lies behind a segment
+    /// that has rotted. No layout of these can tell which; the more there are, the likelier the second.
+    /// </summary>
+    public int HeadersBehindEnd
+    {
+        get
+        {
+            int count = 0;
+            for (int physical = 0; physical < _ids.Length; physical++)
+                if (_ids[physical] > EndSegment && Holds(_ids[physical])) count++;
+            return count;
+        }
+    }
+
     /// <inheritdoc/>
     public void RewriteUnproven(long durablePosition)
     {

@@ -122,6 +122,9 @@ public sealed class Checker : IDisposable
     // Records behind the end: torn by a crash before anybody was told that they are durable, or of an earlier life.
     private void LookBehind(ILogScan scan)
     {
+        if (scan is SegmentScan { HeadersBehindEnd: > 0 and int behind } segments)
+            Problem($"segment {segments.EndSegment + 1} is torn or rotten and ends the log: {behind} segments with "
+                + "later ids do not count");
         Geometry geometry = _cache.Geometry;
         if (_cache.Layout is SegmentLayout) return;
         long segment = geometry.SegmentOf(scan.EndPosition);
