@@ -200,6 +200,20 @@ public sealed unsafe partial class WriteboostVolume : IVolume
             + (clean ? "is read from the backing device" : "reads EIO until it is written"));
     }
 
+    // The cache device does not give the bytes of a slot that a reader has pinned. True: it is worth looking the block
+    // up again, because the backing device has it, or something newer has come (R11).
+    internal bool PassOver(uint slot)
+    {
+        if (Index.MarkRotten(slot, out bool clean, onlyClean: true))
+        {
+            Interlocked.Increment(ref _rottenClean);
+            ulong key = Index.KeyOf(slot);
+            Options.Log($"{Cache.Name}: block {BackingTable.OffsetOf(key) >> Geometry.BlockShift} of "
+                + $"{NameOfDevice(key)} cannot be read: it is read from the backing device");
+        }
+        return clean || !Index.IsLinked(slot);
+    }
+
     // Its blocks are read as they are; write-back decides what it means for the dirty ones.
     internal void ReportRottenHeader(long segment)
     {

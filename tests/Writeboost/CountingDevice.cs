@@ -19,6 +19,9 @@ internal sealed unsafe class CountingDevice(Device inner) : Device
     /// <summary>So many of the flushes that come next fail with EIO.</summary>
     public int FlushesToFail { get; set; }
 
+    /// <summary>Reads fail with EIO.</summary>
+    public bool FailsReads { get; set; }
+
     public int HeldCount => _held.Count;
 
     public long Reads => Counts[(int)IoKind.Read];
@@ -70,6 +73,7 @@ internal sealed unsafe class CountingDevice(Device inner) : Device
         {
             bool fails = op->Kind == IoKind.Flush && device.FlushesToFail > 0;
             if (fails) device.FlushesToFail--;
+            fails |= op->Kind == IoKind.Read && device.FailsReads;
             if (fails) io.Complete(op, -5);
             else inner.Submit(op);
         }

@@ -247,6 +247,23 @@ public sealed class ReadPathTests : IDisposable
     }
 
     [Fact]
+    public void ACleanBlockThatTheCacheDoesNotGiveComesFromTheBackingDevice()
+    {
+        _options.ReadCacheThreshold = 8;
+        Fill(0, 8 * Block, 5);
+        Open();
+        Client.Read(0, 8 * Block);
+        Client.Write(16 * Block, Filled(Block, 6));
+        FillLog();
+        _cache.FailsReads = true;
+        Assert.Equal(Filled(8 * Block, 5), Client.Read(0, 8 * Block));
+        Assert.Equal(-5, Client.Run(RequestKind.Read, 16 * Block, Block));
+        Assert.Equal(VolumeState.Healthy, Client.Volume.Health.State);
+        _cache.FailsReads = false;
+        Assert.Equal(Filled(Block, 6), Client.Read(16 * Block, Block));
+    }
+
+    [Fact]
     public void ARottenCleanBlockComesFromTheBackingDevice()
     {
         (_options.ReadCacheThreshold, _options.VerifyReads) = (8, true);

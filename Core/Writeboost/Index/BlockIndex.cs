@@ -340,14 +340,16 @@ public sealed unsafe class BlockIndex : IDisposable
 
     /// <summary>
     /// The bytes of <paramref name="slot"/>, whose segment the caller has pinned, are not what was written: they are
-    /// not read again. False when that was known, or nothing counts there any more.
+    /// not read again. False when that was known, or nothing counts there any more; with <paramref name="onlyClean"/>
+    /// also when the backing device lacks it.
     /// </summary>
-    public bool MarkRotten(uint slot, out bool clean)
+    public bool MarkRotten(uint slot, out bool clean, bool onlyClean = false)
     {
         uint* head = HeadOf(_nodes[slot].Key);
         uint first = Enter(head);
         bool isNew = (_nodes[slot].Flags & (LinkedFlag | RottenFlag)) == LinkedFlag;
         clean = (_nodes[slot].Flags & CleanFlag) != 0;
+        isNew &= clean || !onlyClean;
         if (isNew && !clean) Interlocked.Increment(ref _rottenCount);
         if (isNew) _nodes[slot].Flags |= RottenFlag;
         Exit(head, first);

@@ -231,7 +231,8 @@ public sealed unsafe partial class WriteboostQueue
             SubmitOp(op, op->UserA >= 0);
             return;
         }
-        if (op->Result < 0) request->Result = -Eio;
+        if (op->Result < 0 && TryPassOver(op)) request->EngineInt |= RereadFlag;
+        else if (op->Result < 0) request->Result = -Eio;
         else if (!IsIntact(op)) request->EngineInt |= RereadFlag;
         else if (op->UserA < 0 && op->UserB != ChangeTable.Busy) Stage(op);
         if (op->UserA >= 0) _volume.Log.Table.Unpin((int)op->UserA, op->UserInt);
@@ -261,6 +262,16 @@ public sealed unsafe partial class WriteboostQueue
         }
         request->Progress = 0;
         _parkedReads.Add(request);
+    }
+
+    // What the cache device does not give comes from the backing device where that has it.
+    private bool TryPassOver(IoOp* op)
+    {
+        bool any = false;
+        uint slot = (uint)((op->OffsetBytes - Geometry.SuperblockRegionBytes) >> Geometry.BlockShift);
+        for (long done = 0; op->UserA >= 0 && done < op->LengthBytes; done += Geometry.BlockBytes, slot++)
+            any |= _volume.PassOver(slot);
+        return any;
     }
 
     // Every block of the read is looked at, so that each rotten one is known from now on.
