@@ -13,6 +13,16 @@ public sealed class MutantTests(ITestOutputHelper output)
     private const int Seeds = 200;
     private const int SeedsAtMost = 20_000;
 
+    // Where the rarest were caught when this was written: looked at before the long search, which goes on without them.
+    private static readonly Dictionary<MutantId, ulong> s_rare = new()
+    {
+        [MutantId.R2LastComerWins] = 1539,
+        [MutantId.R4EpochNotRaised] = 1172,
+        [MutantId.R6NotRewritten] = 1192,
+        [MutantId.R6SuperblockNotRewritten] = 6490,
+        [MutantId.R6UnprovenTrusted] = 954,
+    };
+
     public static TheoryData<MutantId> Mutants()
     {
         var data = new TheoryData<MutantId>();
@@ -40,9 +50,14 @@ public sealed class MutantTests(ITestOutputHelper output)
         var engine = new WriteboostEngine();
         SimRunner.Summary summary = SimRunner.Run(engine, 1, Seeds, int.MaxValue, mutant);
         int before = 0;
-        if (summary.Failures.Count == 0)
+        if (summary.Failures.Count == 0 && s_rare.TryGetValue(mutant, out ulong known))
         {
             before = summary.Ran;
+            summary = SimRunner.Run(engine, known, 1, 1, mutant);
+        }
+        if (summary.Failures.Count == 0)
+        {
+            before += summary.Ran;
             summary = SimRunner.Run(engine, Seeds + 1, SeedsAtMost, 1, mutant);
         }
         string line = $"mutant {mutant}: caught in {summary.Failures.Count} of {before + summary.Ran} seeds";
