@@ -39,8 +39,9 @@ public enum ReferenceFlaw
 }
 
 /// <summary>
-/// The simplest engine that keeps the promise: one request at a time, one block at a time, each written and flushed
-/// before the next. Needs a device that writes 4 KiB whole or not at all. Here to test the simulation itself.
+/// The simplest engine that keeps the promise: one request at a time of all queues together, one block at a time, each
+/// written and flushed before the next. Needs a device that writes 4 KiB whole or not at all. Here to test the
+/// simulation itself.
 /// </summary>
 public sealed class ReferenceEngine(ReferenceFlaw flaw) : ISimEngine
 {
@@ -80,11 +81,12 @@ public sealed unsafe class ReferenceVolume : IVolume
 {
     private readonly Device _backing;
     private readonly ReferenceFlaw _flaw;
+    private readonly ReferenceTurn _turn = new();
 
     public ReferenceVolume(IoContext io, Device backing, bool readOnly, ReferenceFlaw flaw)
     {
         (_backing, _flaw, ReadOnly) = (backing, flaw, readOnly);
-        if (!readOnly || flaw == ReferenceFlaw.ReadOnlyWrites) new ReferenceQueue(io, backing, flaw).FlushDevice();
+        if (!readOnly || flaw == ReferenceFlaw.ReadOnlyWrites) new ReferenceQueue(io, backing, flaw, _turn).FlushDevice();
     }
 
     public string Engine => "reference";
@@ -92,7 +94,7 @@ public sealed unsafe class ReferenceVolume : IVolume
     public bool ReadOnly { get; }
     public bool CanDiscard => true;
     public bool CanFastZero => false;
-    public IVolumeQueue OpenQueue(int index, IoContext io) => new ReferenceQueue(io, _backing, _flaw);
+    public IVolumeQueue OpenQueue(int index, IoContext io) => new ReferenceQueue(io, _backing, _flaw, _turn);
 
     public void Report(IStatusWriter status)
     {
@@ -103,6 +105,13 @@ public sealed unsafe class ReferenceVolume : IVolume
     }
 }
 
+/// <summary>Whether a queue of the volume is serving: blocks are read, changed and written by one at a time.</summary>
+public sealed class ReferenceTurn
+{
+    /// <summary>A request is under way. No atomics: of the simulation's threads exactly one runs.</summary>
+    public bool Taken { get; set; }
+}
+
 /// <summary>Blocks in <see cref="Poll"/>, which no real engine may.</summary>
 public sealed unsafe class ReferenceQueue : IVolumeQueue, IIoHandler
 {
@@ -111,6 +120,7 @@ public sealed unsafe class ReferenceQueue : IVolumeQueue, IIoHandler
     private readonly DeviceQueue _queue;
     private readonly long _sizeBytes;
     private readonly ReferenceFlaw _flaw;
+    private readonly ReferenceTurn _turn;
     private readonly byte _handler;
     private readonly byte* _block = (byte*)NativeMemory.AlignedAlloc(Block, Block); // kept: a few, in tests only
     private readonly byte* _before = (byte*)NativeMemory.AlignedAlloc(Block, Block);
@@ -122,9 +132,9 @@ public sealed unsafe class ReferenceQueue : IVolumeQueue, IIoHandler
     private bool _done;
     private bool _stopping;
 
-    public ReferenceQueue(IoContext io, Device backing, ReferenceFlaw flaw)
+    public ReferenceQueue(IoContext io, Device backing, ReferenceFlaw flaw, ReferenceTurn turn)
     {
-        (_io, _flaw, _sizeBytes) = (io, flaw, backing.SizeBytes);
+        (_io, _flaw, _turn, _sizeBytes) = (io, flaw, turn, backing.SizeBytes);
         _handler = io.AddHandler(this);
         _queue = backing.OpenQueue(io);
         if (flaw == ReferenceFlaw.AckBeforeWrite) _lateData = (byte*)NativeMemory.Alloc(1 << 19);
@@ -151,12 +161,14 @@ public sealed unsafe class ReferenceQueue : IVolumeQueue, IIoHandler
 
     public void Poll(long nowUs)
     {
-        if (_waiting.Count == 0) return;
+        if (_waiting.Count == 0 || _turn.Taken) return;
+        _turn.Taken = true;
         var r = (Request*)_waiting.Dequeue();
         if (_flaw == ReferenceFlaw.AckBeforeWrite) ServeLate(r);
         else Serve(*r);
         r->Result = 0;
         _completed.Enqueue((nint)r);
+        _turn.Taken = false;
     }
 
     /// <summary>Serves what was acknowledged before; a write is put off until the next request.</summary>
