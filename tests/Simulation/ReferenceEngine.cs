@@ -86,7 +86,8 @@ public sealed unsafe class ReferenceVolume : IVolume
     public ReferenceVolume(IoContext io, Device backing, bool readOnly, ReferenceFlaw flaw)
     {
         (_backing, _flaw, ReadOnly) = (backing, flaw, readOnly);
-        if (!readOnly || flaw == ReferenceFlaw.ReadOnlyWrites) new ReferenceQueue(io, backing, flaw, _turn).FlushDevice();
+        bool mayWrite = !readOnly || flaw == ReferenceFlaw.ReadOnlyWrites;
+        if (mayWrite) new ReferenceQueue(io, backing, flaw, _turn).FlushDevice();
     }
 
     public string Engine => "reference";
@@ -94,6 +95,7 @@ public sealed unsafe class ReferenceVolume : IVolume
     public bool ReadOnly { get; }
     public bool CanDiscard => true;
     public bool CanFastZero => false;
+
     public IVolumeQueue OpenQueue(int index, IoContext io) => new ReferenceQueue(io, _backing, _flaw, _turn);
 
     public void Report(IStatusWriter status)
