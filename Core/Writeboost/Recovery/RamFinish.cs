@@ -10,7 +10,9 @@ namespace Weir.Core.Writeboost.Recovery;
 /// <summary>
 /// Writes to the log what a life that died without a power cut had acknowledged and not yet written (R1): its published
 /// slots behind the log's end, each at its own place, so that being cut short and started again does no harm.
-/// Slots that never were published become void entries; nobody was told that they are kept.
+/// Slots that never were published become void entries; nobody was told that they are kept. A segment that holds
+/// nothing else, because only reads were staged there, gets a record with one of those when others follow: the scan ends
+/// the log where a segment does not begin with a header.
 /// </summary>
 public sealed unsafe class RamFinish(
     Layout layout, Superblock superblock, Geometry geometry, RamSegments ram, BlockingIo io, DeviceQueue queue,
@@ -53,28 +55,43 @@ public sealed unsafe class RamFinish(
         SortedList<long, int> segments = [];
         for (int i = 0; i < ram.Count; i++)
             if (ram.SequenceOf(i) >= geometry.SegmentOf(EndPosition)) segments.Add(ram.SequenceOf(i), i);
-        foreach ((long segment, int index) in segments)
-        {
-            // Behind one that nobody filled to its end comes nothing: writers take slots in order.
-            if (!layout.HasManyRecords && segment != geometry.SegmentOf(EndPosition)) break;
-            FinishSegment(segment, index);
-        }
+        if (layout.HasManyRecords) FinishRecords(segments);
+        else FinishWholes(segments);
         io.WaitOrFail("writing the log", cache);
+    }
+
+    private void FinishRecords(SortedList<long, int> segments)
+    {
+        long last = 0;
+        foreach ((long segment, int index) in segments)
+            if (HasPublished(segment, index)) last = segment;
+        foreach ((long segment, int index) in segments)
+            if (segment <= last) FinishSegment(segment, index);
+    }
+
+    private bool HasPublished(long segment, int index)
+    {
+        for (int slot = 0; slot < geometry.SlotsPerSegment; slot++)
+            if (ram.IsPublished(index, slot, segment)) return true;
+        return false;
+    }
+
+    // Behind one that nobody filled to its end comes nothing: writers take slots in order.
+    private void FinishWholes(SortedList<long, int> segments)
+    {
+        foreach ((long segment, int index) in segments)
+            if (segment == geometry.SegmentOf(EndPosition)) FinishWhole(segment, index);
     }
 
     private void FinishSegment(long segment, int index)
     {
-        if (!layout.HasManyRecords)
-        {
-            FinishWhole(segment, index);
-            return;
-        }
         int start = segment == geometry.SegmentOf(EndPosition) ? geometry.SlotOf(EndPosition) : 0;
         while (start < geometry.SlotsPerSegment)
         {
             int boundary = (start | (geometry.BoundarySlots - 1)) + 1;
             int end = boundary;
-            while (end > start + 1 && !ram.IsPublished(index, end - 1, segment)) end--;
+            int least = start == 0 ? 2 : start + 1;
+            while (end > least && !ram.IsPublished(index, end - 1, segment)) end--;
             if (end > start + 1) FinishRecord(segment, index, start, end);
             start = boundary;
         }
