@@ -11,6 +11,22 @@ public sealed class SegmentCursorTests(ITestOutputHelper output)
 {
     private const int Segments = 3000;
 
+    [Fact]
+    public void ASegmentThatHoldsNothingIsGivenUpOnlyAsTheLast()
+    {
+        Geometry geometry = new(128 << 10, 8);
+        SegmentCursor cursor = default;
+        cursor.Open(5);
+        Assert.Equal(CloseResult.Empty, cursor.Close(true, geometry, out _, out _, out int end));
+        Assert.Equal(0, end);
+        Assert.True(cursor.TryReserve(1, geometry, out Reservation taken));
+        Assert.Equal((5L, 1), (taken.Segment, taken.First));
+        Assert.Equal(CloseResult.Closed, cursor.Close(true, geometry, out _, out _, out _));
+        cursor.Open(6);
+        Assert.Equal(CloseResult.GivenUp, cursor.Close(true, geometry, out _, out _, out _, last: true));
+        Assert.False(cursor.TryReserve(1, geometry, out _));
+    }
+
     [Theory]
     [InlineData(128 << 10)]
     [InlineData(1 << 20)]

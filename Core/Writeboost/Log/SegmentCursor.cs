@@ -21,8 +21,10 @@ public readonly struct Reservation(long segment, int first, int count, int recor
 /// <summary>What closing the open record came to.</summary>
 public enum CloseResult
 {
-    /// <summary>The open record holds nothing.</summary>
+    /// <summary>The open record holds nothing, and stays open.</summary>
     Empty,
+    /// <summary>The open record holds nothing; the rest of the segment is given up.</summary>
+    GivenUp,
     /// <summary>The caller has closed the record and must say so to the log.</summary>
     Closed,
     /// <summary>The segment is full: whoever drew its end has closed it.</summary>
@@ -95,10 +97,12 @@ public struct SegmentCursor
 
     /// <summary>
     /// Closes the open record: <paramref name="start"/>..<paramref name="end"/> of segment <paramref name="segment"/>.
-    /// With <paramref name="wholeSegment"/> the rest of the segment is given up too. In every case all slots reserved
-    /// before the call lie below (segment, end).
+    /// With <paramref name="wholeSegment"/> the rest of the segment is given up too; but a segment that holds nothing
+    /// at all only if it is the <paramref name="last"/>: without a header it would end the log for a scan, before those
+    /// that follow. In every case all slots reserved before the call lie below (segment, end).
     /// </summary>
-    public CloseResult Close(bool wholeSegment, in Geometry geometry, out long segment, out int start, out int end)
+    public CloseResult Close(
+        bool wholeSegment, in Geometry geometry, out long segment, out int start, out int end, bool last = false)
     {
         int slots = geometry.SlotsPerSegment;
         while (true)
@@ -114,13 +118,13 @@ public struct SegmentCursor
             start = OpenRecordOf(word, geometry);
             bool empty = next == start + 1;
             end = empty ? start : next;
-            if (empty && !wholeSegment) return CloseResult.Empty;
+            if (empty && (!wholeSegment || (start == 0 && !last))) return CloseResult.Empty;
             long closed = wholeSegment || next == slots
                 ? Pack(segment, start, slots + 1)
                 : Pack(segment, next, next + 1);
             Interleaving.Step();
             if (Interlocked.CompareExchange(ref _word, closed, word) != word) continue;
-            return empty ? CloseResult.Empty : CloseResult.Closed;
+            return empty ? CloseResult.GivenUp : CloseResult.Closed;
         }
     }
 

@@ -75,28 +75,31 @@ public sealed unsafe partial class SegmentLog
     /// <summary>
     /// Closes the open record, so that everything reserved so far can become durable. Returns that position.
     /// </summary>
-    public long CloseOpenRecord(LogPort port) => Close(port, wholeSegment: !Layout.HasManyRecords, out _);
+    public long CloseOpenRecord(LogPort port) => Close(port, wholeSegment: !Layout.HasManyRecords);
 
     /// <summary>
-    /// Gives up the rest of the open segment, so that write-back can have it. Returns the position after it.
+    /// Gives up the rest of the open segment, so that write-back can have it. Returns a position such that everything
+    /// reserved so far lies before it.
     /// </summary>
     public long CloseOpenSegment(LogPort port)
     {
-        Close(port, wholeSegment: true, out long segment);
-        return Geometry.Position(segment, Geometry.SlotsPerSegment);
+        long end = Close(port, wholeSegment: true);
+        return _geometry.SlotOf(end) == 0 ? end : Geometry.Position(_geometry.SegmentOf(end) + 1, 0);
     }
 
-    private long Close(LogPort port, bool wholeSegment, out long segment)
+    private long Close(LogPort port, bool wholeSegment, bool last = false)
     {
-        CloseResult result = _cursor.Close(wholeSegment, _geometry, out segment, out int start, out int end);
+        CloseResult result =
+            _cursor.Close(wholeSegment, _geometry, out long segment, out int start, out int end, last);
         if (result == CloseResult.Closed) Interlocked.Increment(ref _partialRecords);
+        if (result == CloseResult.Empty) return Geometry.Position(segment, end);
         if (result == CloseResult.Full) return Geometry.Position(segment, Geometry.SlotsPerSegment);
         Interleaving.Step();
         int ram = Table.RamOf(Geometry.Physical(segment));
         // A full fence before Seal looks at its latch: its holder then sees the end when it looks again.
         if (wholeSegment && ram >= 0) Interlocked.Exchange(ref _segmentEnds[ram], end);
         if (result == CloseResult.Closed) CloseRecord(port, ram, start, end);
-        else if (wholeSegment) Seal(port);
+        else Seal(port);
         return Geometry.Position(segment, end);
     }
 

@@ -58,7 +58,7 @@ public sealed unsafe partial class SegmentLog
         _release.Enter();
         _keepsRam = true;
         _release.Exit();
-        CloseOpenSegment(port);
+        Close(port, wholeSegment: true, last: true);
         Seal(port);
     }
 

@@ -77,8 +77,8 @@ public sealed unsafe partial class SegmentLog
     // Nothing more comes in this segment: its end counts as written as soon as its last record is.
     private void LeaveSegment(LogPort port)
     {
-        // Their ids have no gap: a segment that was given up empty gets a header all the same.
-        if (!Layout.HasManyRecords && _sealSlot == 0) WriteRecord(port, SealRam(), 0, 1);
+        // A scan ends where a segment has no header: after an empty one nothing may follow.
+        Invariant.Check(_sealSlot > 0 || Health.CacheHasFailed);
         long track = AddTrack(Geometry.Position(_sealSegment + 1, 0), _sealedRecord, 0);
         _sealSegment++;
         _sealSlot = 0;
