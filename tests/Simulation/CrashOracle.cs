@@ -146,8 +146,9 @@ public sealed class CrashOracle(History history)
 
     private static bool Required(in HistoryEntry e, in WriteRecord w, long x, long horizon)
     {
-        if (w.Acknowledged != History.Never && (w.Fua || w.Acknowledged < horizon)) return true;
-        if (e.Survived && w.Closed < horizon) return true;
+        bool covered = w.Fua || (w.Acknowledged < horizon && !w.Forgiven);
+        if (w.Acknowledged != History.Never && covered) return true;
+        if (e.Survived && w.Closed < horizon && !w.Forgiven) return true;
         return w.HasData && x / SectorTag.PerBlock <= w.LastVisibleBlock;
     }
 

@@ -49,6 +49,26 @@ public sealed class CrashOracleTests
     }
 
     [Fact]
+    public void WhatWentRoundIsForgivenWhenItsFlushFailsAndNothingElse()
+    {
+        var history = new History(64) { Unordered = true };
+        var oracle = new CrashOracle(history);
+        int flushed = history.Submit(RequestKind.Write, false, 0, 1);
+        history.Add(flushed, 0, (ulong)flushed);
+        history.Acknowledge(flushed);
+        history.AcknowledgeFlush(history.Tick());
+        int dropped = history.Submit(RequestKind.Write, false, 1, 1);
+        history.Add(dropped, 1, (ulong)dropped);
+        history.Acknowledge(dropped);
+        _image[0] = (ulong)flushed;
+        Assert.NotNull(oracle.Check(_image, CrashKind.Process));
+        history.ForgiveUnflushed();
+        Assert.Null(oracle.Check(_image, CrashKind.Process));
+        _image[0] = 0;
+        Assert.NotNull(oracle.Check(_image, CrashKind.Process));
+    }
+
+    [Fact]
     public void AFlushDoesNotCoverWhatCameLater()
     {
         long flush = _history.Tick();

@@ -18,6 +18,8 @@ public struct WriteRecord
     public long Closed;
     /// <summary>Set by a crash check: the last block in which it shows. All its pieces up to there survived.</summary>
     public long LastVisibleBlock;
+    /// <summary>A flush that should have covered it failed: the device may have dropped it.</summary>
+    public bool Forgiven;
 
     /// <summary>Data goes along (not discard or zeroes).</summary>
     public readonly bool HasData => Kind == RequestKind.Write;
@@ -125,6 +127,16 @@ public sealed class History
 
     /// <summary>A flush that was submitted at <paramref name="submitted"/> is acknowledged.</summary>
     public void AcknowledgeFlush(long submitted) => DurableHorizon = Math.Max(DurableHorizon, submitted);
+
+    /// <summary>
+    /// A flush of the device that writes go round to has failed. What went there unflushed may be gone, and nothing but
+    /// that device ever had it; the client is told by its next flush.
+    /// </summary>
+    public void ForgiveUnflushed()
+    {
+        if (!Unordered) return;
+        foreach (ref WriteRecord w in Writes) w.Forgiven |= w.Acknowledged >= DurableHorizon && w.Closed == Never;
+    }
 
     /// <summary>The process died, or stopped: what was not acknowledged never will be.</summary>
     public void Close()

@@ -47,6 +47,9 @@ public sealed unsafe class SimDevice : Device
     /// <summary>Which operations fail, one by one: a negative errno, or 0. In place of <see cref="Fault"/>.</summary>
     public Func<IoKind, int>? Plan { get; set; }
 
+    /// <summary>Runs when a flush has failed and forgotten writes.</summary>
+    public Action? AtFailedFlush { get; set; }
+
     /// <summary>Notes that were left with the device; null: it keeps none.</summary>
     public Dictionary<string, string>? Notes { get; set; }
 
@@ -129,7 +132,11 @@ public sealed unsafe class SimDevice : Device
     private int Break(IoOp* op, long seqAtSubmit, int error)
     {
         if (error == Gone) return error;
-        if (op->Kind == IoKind.Flush) Media.FailFlush(seqAtSubmit, ref World.Random);
+        if (op->Kind == IoKind.Flush)
+        {
+            Media.FailFlush(seqAtSubmit, ref World.Random);
+            AtFailedFlush?.Invoke();
+        }
         else if (op->Kind == IoKind.Read) new Span<byte>(op->Buffer, (int)op->LengthBytes).Fill(0xEE);
         else if (World.Random.Chance(50)) ApplySome(op);
         return error;

@@ -49,6 +49,7 @@ public sealed unsafe partial class SimRun : IDisposable
         _backing = new SimDevice(_world, "backing", _config.BackingBytes, _config.BackingBlockBytes, engine.UnitBytes);
         _ram = new SimRamStore(_world, _config.RamOutlivesProcess);
         _history = new History(_config.BackingBytes / 512) { Unordered = _config.GoesAround };
+        _backing.AtFailedFlush = _history.ForgiveUnflushed;
         _oracle = new CrashOracle(_history);
         _workload = new Workload(_config.BackingBytes, _config.Discards, _config.Echoes, random.Next());
         _image = new ulong[_history.SectorCount];
