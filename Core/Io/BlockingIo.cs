@@ -20,6 +20,9 @@ public sealed unsafe class BlockingIo : IIoHandler
         _handler = io.AddHandler(this);
     }
 
+    /// <summary>What it works with.</summary>
+    public IoContext Context => _io;
+
     /// <summary>Starts a read or a write.</summary>
     public void Start(DeviceQueue device, IoKind kind, long offsetBytes, void* buffer, long lengthBytes)
     {

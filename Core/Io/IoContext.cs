@@ -27,8 +27,7 @@ public abstract unsafe class IoContext : IDisposable
     public const int Reserve = 256;
 
     private readonly IoOp* _pool;
-    private readonly IIoHandler[] _handlers = new IIoHandler[64];
-    private int _handlerCount;
+    private readonly IIoHandler?[] _handlers = new IIoHandler?[64];
     private IoOp* _free;
     private IoOp* _completedHead;
     private IoOp* _completedTail;
@@ -70,9 +69,17 @@ public abstract unsafe class IoContext : IDisposable
     /// <summary>Registers a receiver of completions; control path.</summary>
     public byte AddHandler(IIoHandler handler)
     {
-        Invariant.Check(_handlerCount < _handlers.Length);
-        _handlers[_handlerCount] = handler;
-        return (byte)_handlerCount++;
+        int place = Array.IndexOf(_handlers, null);
+        Invariant.Check(place >= 0);
+        _handlers[place] = handler;
+        return (byte)place;
+    }
+
+    /// <summary>The receiver expects nothing any more; its number is free.</summary>
+    public void RemoveHandler(byte handler)
+    {
+        Invariant.Check(_handlers[handler] != null);
+        _handlers[handler] = null;
     }
 
     /// <summary>
@@ -145,7 +152,7 @@ public abstract unsafe class IoContext : IDisposable
         {
             IoOp* next = op->Next;
             op->Next = null;
-            _handlers[op->Handler].Completed(op);
+            _handlers[op->Handler]!.Completed(op);
             op = next;
             count++;
         }

@@ -7,23 +7,19 @@ using Weir.Core.Writeboost.Format;
 namespace Weir.Core.Writeboost.Recovery;
 
 /// <summary>
-/// Finds where the log ends and replays it (R4, R5). One pass over the segments' first headers, read
-/// <see cref="Window"/> at a time; the other records of a segment are read with it. Records that a later header says
+/// Finds where the log ends and replays it (R4, R5). One pass over the segments' first headers, a
+/// <see cref="HeaderStream"/>; the other records of a segment are read with it. Records that a later header says
 /// were flushed are replayed at once; the few behind the last known D only after their data has been checked.
 /// <see cref="Run"/> writes nothing to any device (R12).
 /// </summary>
 public sealed unsafe class LogScan : ILogScan
 {
-    /// <summary>Headers read at a time: deep enough to keep an NVMe device busy.</summary>
-    public const int Window = 64;
-
     private readonly Superblock _superblock;
     private readonly Geometry _geometry;
     private readonly BlockingIo _io;
     private readonly DeviceQueue _queue;
     private readonly Device _cache;
     private readonly Replay _replay;
-    private readonly AlignedMemory _headers = new(Window * RecordHeader.Bytes);
     private readonly AlignedMemory _segment;
     private readonly Queue<PendingRecord> _pending = new();
     private readonly List<PendingRecord> _unproven = [];
@@ -70,10 +66,12 @@ public sealed unsafe class LogScan : ILogScan
     {
         long first = _geometry.SegmentOf(_superblock.MarkPosition);
         bool broken = false;
+        using HeaderStream headers = new(
+            _io.Context, _queue, _cache, _geometry.SegmentCount,
+            i => _geometry.OffsetOf(_geometry.Position(first + i, 0)));
         for (int i = 0; i < _geometry.SegmentCount; i++)
         {
-            if (i % Window == 0) ReadHeaders(first + i, Math.Min(Window, _geometry.SegmentCount - i));
-            RecordHeader* header = (RecordHeader*)(_headers.Pointer + (i % Window * RecordHeader.Bytes));
+            RecordHeader* header = (RecordHeader*)headers.Next();
             if (broken || !TryAccept(header, _geometry.Position(first + i, 0)))
                 broken = NoteBreak(header, first + i, broken);
             else WalkSegment(first + i, header->EntryCount + 1);
@@ -86,21 +84,7 @@ public sealed unsafe class LogScan : ILogScan
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _headers.Dispose();
-        _segment.Dispose();
-    }
-
-    private void ReadHeaders(long firstSegment, int count)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            long offset = _geometry.OffsetOf(_geometry.Position(firstSegment + i, 0));
-            _io.Start(_queue, IoKind.Read, offset, _headers.Pointer + (i * RecordHeader.Bytes), RecordHeader.Bytes);
-        }
-        _io.WaitOrFail("reading log headers", _cache);
-    }
+    public void Dispose() => _segment.Dispose();
 
     // The other records of a segment: behind the one before, or at the next boundary if that stretch stayed empty.
     private void WalkSegment(long segment, int slot)

@@ -11,13 +11,14 @@ namespace Weir.Core.Writeboost.Recovery;
 /// Writes to the log what a life that died without a power cut had acknowledged and not yet written (R1): its published
 /// slots behind the log's end, each at its own place, so that being cut short and started again does no harm.
 /// Slots that never were published become void entries; nobody was told that they are kept. A segment that holds
-/// nothing else, because only reads were staged there, gets a record with one of those when others follow: the scan ends
-/// the log where a segment does not begin with a header.
+/// nothing else, because only reads were staged there, gets a record with one of those when others follow: the scan
+/// ends the log where a segment does not begin with a header.
 /// </summary>
 public sealed unsafe class RamFinish(
     Layout layout, Superblock superblock, Geometry geometry, RamSegments ram, BlockingIo io, DeviceQueue queue,
     Device cache, Replay replay)
 {
+    private const int RecordsAtATime = 64;
     private long _sequence;
     private uint _checksum;
     private long _durable;
@@ -116,7 +117,7 @@ public sealed unsafe class RamFinish(
         fixed (LogEntry* list = entries) _checksum = layout.WriteHeader(header, superblock, geometry, info, list);
         io.Start(
             queue, IoKind.Write, geometry.OffsetOf(info.Position), header, (long)(end - start) << Geometry.BlockShift);
-        if (++_started % LogScan.Window == 0) io.WaitOrFail("writing the log", cache);
+        if (++_started % RecordsAtATime == 0) io.WaitOrFail("writing the log", cache);
         replay.Apply(info.Position, _sequence, entries);
         _sequence++;
         EndPosition = info.EndPosition;

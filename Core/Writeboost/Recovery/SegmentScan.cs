@@ -6,14 +6,14 @@ using Weir.Core.Writeboost.Format;
 namespace Weir.Core.Writeboost.Recovery;
 
 /// <summary>
-/// The scan for the kernel's layouts. First every header, <see cref="LogScan.Window"/> at a time, for its id alone;
+/// The scan for the kernel's layouts. First every header, as a <see cref="HeaderStream"/>, for its id alone;
 /// then, in order from the oldest id behind the mark, each record, with its data where a checksum covers it. The log
 /// ends before the first that is missing or not whole. The module's own mark is 0 when it was told to record none:
 /// then everything that is there counts, the newer over the older.
 /// </summary>
 public sealed unsafe class SegmentScan : ILogScan
 {
-    private const int SegmentsAtATime = 8;
+    private const int SegmentsAtATime = 8, HeadersAtATime = 64;
 
     /// <summary>A life has at most so many segments that no flush covers: its RAM segments.</summary>
     public const int MaxUnproven = 64;
@@ -47,7 +47,7 @@ public sealed unsafe class SegmentScan : ILogScan
         _replay = replay;
         _ids = new long[geometry.SegmentCount];
         int bytesAtATime = _readsData ? SegmentsAtATime * geometry.SegmentBytes : geometry.SegmentBytes;
-        _memory = new AlignedMemory(Math.Max(LogScan.Window << Geometry.BlockShift, bytesAtATime));
+        _memory = new AlignedMemory(Math.Max(HeadersAtATime << Geometry.BlockShift, bytesAtATime));
         TailSegment = superblock.MarkSequence;
         EndSegment = TailSegment - 1;
     }
@@ -146,15 +146,11 @@ public sealed unsafe class SegmentScan : ILogScan
 
     private void ReadIds()
     {
-        for (int first = 0; first < _ids.Length; first += LogScan.Window)
-        {
-            int count = Math.Min(LogScan.Window, _ids.Length - first);
-            for (int i = 0; i < count; i++)
-                Start(Geometry.OffsetOfPhysical((uint)(first + i) << _geometry.SlotShift), i, Geometry.BlockBytes);
-            _io.WaitOrFail("reading segment headers", _cache);
-            for (int i = 0; i < count; i++)
-                _ids[first + i] = SegmentLayout.IdOf(_memory.Pointer + ((long)i << Geometry.BlockShift));
-        }
+        using HeaderStream headers = new(
+            _io.Context, _queue, _cache, _ids.Length,
+            physical => Geometry.OffsetOfPhysical((uint)physical << _geometry.SlotShift));
+        for (int physical = 0; physical < _ids.Length; physical++)
+            _ids[physical] = SegmentLayout.IdOf(headers.Next());
     }
 
     private void Start(long offset, int place, int lengthBytes) => _io.Start(
@@ -210,7 +206,7 @@ public sealed unsafe class SegmentScan : ILogScan
         bool markIsOld = _superblock.MarkSequence == 1 || first > _superblock.MarkSequence;
         bool mayBeOverwritten = markIsOld && Holds(first + _geometry.SegmentCount - 1);
         int bytes = _readsData ? _geometry.SegmentBytes : Geometry.BlockBytes;
-        int most = _readsData ? SegmentsAtATime : LogScan.Window;
+        int most = _readsData ? SegmentsAtATime : HeadersAtATime;
         for (; Holds(first); first += most)
         {
             int count = 1;
