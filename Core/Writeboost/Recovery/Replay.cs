@@ -8,6 +8,7 @@ namespace Weir.Core.Writeboost.Recovery;
 /// <summary>Puts records into the structures that serve: index, ranges, segment table.</summary>
 public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex index, RangeMap ranges)
 {
+    private const int Ahead = 16;
     private readonly long[] _endBlocks = new long[256];
 
     /// <summary>
@@ -30,7 +31,14 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
         int physical = geometry.Physical(segment);
         if (table.SequenceOf(physical) != segment) table.Assign(physical, segment, -1);
         table.SetLastRecord(physical, sequence);
-        for (int i = 0; i < entries.Length; i++) Apply(entries[i], recordPosition + 1 + i);
+        // The index is far larger than any cache of the processor: its misses overlap.
+        foreach (ref readonly LogEntry entry in entries) index.Prefetch(entry.Key);
+        for (int i = 0; i < Math.Min(Ahead, entries.Length); i++) index.PrefetchChain(entries[i].Key);
+        for (int i = 0; i < entries.Length; i++)
+        {
+            if (i + Ahead < entries.Length) index.PrefetchChain(entries[i + Ahead].Key);
+            Apply(entries[i], recordPosition + 1 + i);
+        }
     }
 
     private void Apply(in LogEntry entry, long position)
