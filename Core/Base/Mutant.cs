@@ -68,6 +68,12 @@ public enum MutantId
     R8ReuseBeforeMark,
     /// <summary>R8: segments are reused while readers still read them.</summary>
     R8ReadersIgnored,
+    /// <summary>R8: whoever copies from RAM segments does not say so.</summary>
+    R8GateUnannounced,
+    /// <summary>R8: whoever copies from RAM segments may be seen to say so after it has looked.</summary>
+    R8GateUnfenced,
+    /// <summary>R8: a RAM segment is given back without a look at those who copy.</summary>
+    R8GateNotAwaited,
     /// <summary>R9: discard and zeroes do nothing.</summary>
     R9DiscardIgnored,
     /// <summary>R9: ranges are logged but not kept for reads.</summary>

@@ -25,18 +25,29 @@ public sealed unsafe class ReaderGate : System.IDisposable
     /// <summary>Queue <paramref name="queue"/> begins to look and copy.</summary>
     public void Enter(int queue)
     {
+        if (Mutant.Is(MutantId.R8GateUnannounced)) return;
+        if (Mutant.Is(MutantId.R8GateUnfenced))
+        {
+            Volatile.Write(ref *Counter(queue), *Counter(queue) + 1);
+            return;
+        }
         long inside = Interlocked.Increment(ref *Counter(queue));
         Invariant.Check((inside & 1) == 1);
     }
 
     /// <summary>Queue <paramref name="queue"/> has finished.</summary>
-    public void Exit(int queue) => Volatile.Write(ref *Counter(queue), *Counter(queue) + 1);
+    public void Exit(int queue)
+    {
+        if (Mutant.Is(MutantId.R8GateUnannounced)) return;
+        Volatile.Write(ref *Counter(queue), *Counter(queue) + 1);
+    }
 
     /// <summary>
     /// Waits until every reader that may have seen the former table has gone. Not from inside the gate.
     /// </summary>
     public void Quiesce()
     {
+        if (Mutant.Is(MutantId.R8GateNotAwaited)) return;
         Interlocked.MemoryBarrier();
         for (int queue = 0; queue < MaxQueues; queue++)
         {

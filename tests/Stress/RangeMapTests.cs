@@ -1,0 +1,105 @@
+using System;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Writeboost.Index;
+using Xunit;
+
+namespace Weir.Tests.Stress;
+
+/// <summary>
+/// The range map while it changes: a look-up never shows less than what was there before it began, and never a range
+/// that does not lie over the block (R9).
+/// </summary>
+public sealed class RangeMapTests
+{
+    // Few blocks: with more intervals the budget would have to be kept.
+    private const int Blocks = 48, Changers = 2, Readers = 2, Remembered = 1 << 16;
+
+    [Fact]
+    public void ALookUpShowsWhatLiesThere()
+    {
+        using Run run = new();
+        Action<Contention>[] work = new Action<Contention>[Changers + Readers];
+        for (int i = 0; i < work.Length; i++)
+        {
+            ulong seed = (ulong)i;
+            work[i] = i < Changers ? contention => run.Change(contention, seed) : contention => run.Read(contention, seed);
+        }
+        Exception? failure = Contention.Run(Contention.PartMs, MutantId.None, work);
+        Assert.True(failure == null, $"{failure}");
+        Assert.True(run.Reads > 1000, $"only {run.Reads} look-ups");
+    }
+
+    private sealed class Run : IDisposable
+    {
+        private readonly RangeMap _map = new(Blocks);
+        // By position, start and end of its range; by block, what must be there at least.
+        private readonly long[] _ranges = new long[Remembered];
+        private readonly long[] _least = new long[Blocks];
+        private long _position;
+        private long _removed;
+        private long _reads;
+
+        public long Reads => _reads;
+
+        public void Dispose() => _map.Dispose();
+
+        public void Change(Contention contention, ulong seed)
+        {
+            Prng random = new(seed);
+            while (!contention.IsOver)
+            {
+                if (random.Chance(5)) Remove(random.Below(200));
+                else Insert(random.Below(Blocks), random.Between(1, 12));
+            }
+        }
+
+        public void Read(Contention contention, ulong seed)
+        {
+            Prng random = new(seed);
+            long reads = 0;
+            for (; !contention.IsOver; reads++)
+            {
+                int block = random.Below(Blocks);
+                long least = Volatile.Read(ref _least[block]);
+                long found = _map.PositionOver((ulong)block);
+                long removed = Volatile.Read(ref _removed), last = Volatile.Read(ref _position);
+                Assert.True(found >= least || least < removed, $"block {block}: {found}, after {least} was there");
+                if (found == 0 || last - found > Remembered / 2) continue;
+                Assert.True(found <= last, $"block {block}: {found}, but {last} is the last");
+                long range = Volatile.Read(ref _ranges[found % Remembered]);
+                Assert.True(block >= range >> 32 && block < (int)range,
+                    $"block {block}: {found}, which is blocks {range >> 32} to {(int)range}");
+            }
+            Interlocked.Add(ref _reads, reads);
+        }
+
+        private void Insert(int start, int blocks)
+        {
+            int end = Math.Min(Blocks, start + blocks);
+            long position = Interlocked.Increment(ref _position);
+            Volatile.Write(ref _ranges[position % Remembered], ((long)start << 32) | (uint)end);
+            _map.Insert((ulong)start, end - start, position);
+            for (int block = start; block < end; block++)
+            {
+                long seen = Volatile.Read(ref _least[block]);
+                while (seen < position)
+                {
+                    long found = Interlocked.CompareExchange(ref _least[block], position, seen);
+                    if (found == seen) break;
+                    seen = found;
+                }
+            }
+        }
+
+        // Said first: a look-up that misses it has begun afterwards, or looks here afterwards.
+        private void Remove(int back)
+        {
+            long position = Math.Max(0, Volatile.Read(ref _position) - back);
+            long seen = Volatile.Read(ref _removed);
+            while (seen < position && Interlocked.CompareExchange(ref _removed, position, seen) != seen)
+                seen = Volatile.Read(ref _removed);
+            _map.RemoveBelow(position);
+        }
+    }
+}
