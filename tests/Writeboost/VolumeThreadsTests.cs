@@ -87,22 +87,6 @@ public sealed unsafe class VolumeThreadsTests
         return queue.StopResult;
     }
 
-    /// <summary>Plain memory that claims to outlive the process, so that acknowledgements do not wait.</summary>
-    private sealed class PrivateMemory : IRamStore
-    {
-        private readonly PrivateMemoryStore _store = new();
-
-        public string BootId => _store.BootId;
-
-        public bool OutlivesProcess => true;
-
-        public IRamRegion? Open(string name) => null;
-
-        public IRamRegion Create(string name, long sizeBytes) => _store.Create(name, sizeBytes);
-
-        public void Delete(string name) => _store.Delete(name);
-    }
-
     private sealed class Worker
     {
         private readonly WriteboostVolume _volume;

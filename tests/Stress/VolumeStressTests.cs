@@ -1,0 +1,46 @@
+using System;
+using Weir.Core.Base;
+using Xunit;
+
+namespace Weir.Tests.Stress;
+
+/// <summary>
+/// The whole engine on real threads: three queues on a cache of few and small segments, while a fourth thread changes
+/// tunables, drains, drops caches, attaches and detaches devices. Every read is judged; in the end everything is read
+/// again, through a cache that was opened anew and from the devices themselves. WEIR_STRESS_SECONDS: see
+/// <see cref="Contention"/>.
+/// </summary>
+public sealed class VolumeStressTests(ITestOutputHelper output)
+{
+    private const int Lives = 2;
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void EverythingAtOnce(bool onFiles)
+    {
+        using StressDevices devices = new(onFiles);
+        StressVolume volume = new(devices);
+        for (int life = 0; life < Lives; life++)
+        {
+            Exception? failure = volume.Live(Contention.EngineMs / Lives, MutantId.None);
+            output.WriteLine($"life {life}: {volume.Summary}");
+            Assert.True(failure == null, $"{failure}");
+        }
+        Assert.True(volume.Detaches >= Lives, $"only {volume.Detaches} devices were detached");
+        volume.Verify();
+    }
+
+    /// <summary>What breaks a rule in the simulation breaks it here.</summary>
+    [Theory]
+    [InlineData(MutantId.R8ReadersIgnored)]
+    [InlineData(MutantId.R9OlderBeatsRange)]
+    [InlineData(MutantId.R10AroundDirty)]
+    [InlineData(MutantId.R10StaleStaged)]
+    [InlineData(MutantId.R13IdReusedEarly)]
+    public void AMutantIsCaught(MutantId mutant)
+    {
+        using StressDevices devices = new(onFiles: false);
+        Assert.NotNull(new StressVolume(devices).Live(Contention.MutantMs, mutant));
+    }
+}

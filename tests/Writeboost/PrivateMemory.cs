@@ -1,0 +1,20 @@
+using Weir.Core.Devices;
+using Weir.Core.Io;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>Plain memory that claims to outlive the process, so that acknowledgements do not wait.</summary>
+internal sealed class PrivateMemory : IRamStore
+{
+    private readonly PrivateMemoryStore _store = new();
+
+    public string BootId => _store.BootId;
+
+    public bool OutlivesProcess => true;
+
+    public IRamRegion? Open(string name) => null;
+
+    public IRamRegion Create(string name, long sizeBytes) => _store.Create(name, sizeBytes);
+
+    public void Delete(string name) => _store.Delete(name);
+}
