@@ -70,12 +70,15 @@ internal sealed class WeirProcess : IDisposable
     }
 
     /// <summary>A client ready for requests.</summary>
-    public NbdClient Connect()
+    public NbdClient Connect() => Connect("");
+
+    /// <summary>A client of one export; of none yet when that is null.</summary>
+    public NbdClient Connect(string? export)
     {
         string socket = Uri[(Uri.IndexOf("socket=", StringComparison.Ordinal) + 7)..];
         NbdClient client = new(System.Uri.UnescapeDataString(socket));
         client.Greet();
-        client.Go("");
+        if (export != null) client.Go(export);
         return client;
     }
 
