@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Security.Cryptography;
+using Weir.Tests.Tidy;
 
 namespace Weir.Tests.EndToEnd;
 
@@ -13,8 +14,17 @@ internal sealed class TestFolder : IDisposable
     private readonly List<string> _caches = [];
 
     public TestFolder()
+        : this(Directory.CreateTempSubdirectory("weir-e2e-").FullName)
     {
-        Path = Directory.CreateTempSubdirectory("weir-e2e-").FullName;
+    }
+
+    private TestFolder(string path) => Path = path;
+
+    /// <summary>One on a disk, where the kernel counts what is written: beside the build's own files.</summary>
+    public static TestFolder OnDisk()
+    {
+        string path = System.IO.Path.Combine(SourceTree.Root, "out", $"weir-e2e-{Guid.NewGuid():N}");
+        return new TestFolder(Directory.CreateDirectory(path).FullName);
     }
 
     public string Path { get; }
