@@ -33,10 +33,8 @@ public sealed class VolumeStressTests(ITestOutputHelper output)
 
     /// <summary>What breaks a rule in the simulation breaks it here.</summary>
     [Theory]
-    [InlineData(MutantId.R8ReadersIgnored)]
     [InlineData(MutantId.R9OlderBeatsRange)]
     [InlineData(MutantId.R10AroundDirty)]
-    [InlineData(MutantId.R10StaleStaged)]
     [InlineData(MutantId.R13IdReusedEarly)]
     public void AMutantIsCaught(MutantId mutant)
     {
