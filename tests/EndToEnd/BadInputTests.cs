@@ -162,6 +162,8 @@ public sealed class BadInputTests : IDisposable
         (string cache, string backing) = Used();
         using (FileStream file = File.OpenWrite(cache)) file.SetLength(8 << 20);
         Refused(1, "truncated", () => Serve("writeboost", "--cache", cache, "--backing", backing));
+        foreach (string tool in new[] { "check", "dump", "repair" })
+            Refused(1, "truncated", () => WeirProcess.Run(tool, "writeboost", "--cache", cache));
     }
 
     [Fact]

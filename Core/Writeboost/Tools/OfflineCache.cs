@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Recovery;
 
 namespace Weir.Core.Writeboost.Tools;
 
@@ -14,8 +15,10 @@ public sealed unsafe class OfflineCache : IDisposable
     private readonly AlignedMemory _segment;
 
     /// <summary>The cache on <paramref name="device"/> that <paramref name="superblock"/> describes.</summary>
+    /// <exception cref="UserErrorException">The device is smaller than it says.</exception>
     public OfflineCache(IoContext io, Device device, Layout layout, in Superblock superblock)
     {
+        OpenChecks.Check(device, superblock);
         Device = device;
         Layout = layout;
         Superblock = superblock;
