@@ -110,6 +110,10 @@ public static unsafe class Libc
     /// <summary>munmap(2).</summary>
     public static int Unmap(void* address, nuint length) => Result(LibcImports.munmap(address, length));
 
+    /// <summary>mprotect(2).</summary>
+    public static int Protect(void* address, nuint length, int protection) =>
+        Result(LibcImports.mprotect(address, length, protection));
+
     /// <summary>madvise(2).</summary>
     public static int Advise(void* address, nuint length, int advice) =>
         Result(LibcImports.madvise(address, length, advice));

@@ -40,6 +40,8 @@ internal static unsafe partial class LibcImports
     [LibraryImport(C, SetLastError = true)] internal static partial int munmap(void* address, nuint length);
     [LibraryImport(C, SetLastError = true)]
     internal static partial int madvise(void* address, nuint length, int advice);
+    [LibraryImport(C, SetLastError = true)]
+    internal static partial int mprotect(void* address, nuint length, int protection);
     [LibraryImport(C, SetLastError = true)] internal static partial int getrlimit(int resource, rlimit* limit);
     [LibraryImport(C, SetLastError = true)] internal static partial int setrlimit(int resource, rlimit* limit);
     [LibraryImport(C, SetLastError = true)] internal static partial int eventfd(uint initial, int flags);

@@ -102,6 +102,8 @@ public enum MutantId
     R12NoFlush,
     /// <summary>R12: a start overwrites the whole superblock copy while the other one is torn.</summary>
     R12WholeCopyFirst,
+    /// <summary>R12: a cache grows although the segments in use lie in two pieces.</summary>
+    R12GrownWrapped,
     /// <summary>R13: what an absent device has in a segment is dropped with it.</summary>
     R13NotMoved,
     /// <summary>R13: a device's number is free before the mark has passed all that names it.</summary>

@@ -1,12 +1,18 @@
+using System.Threading;
 using Weir.Core.Base;
 
 namespace Weir.Core.Writeboost;
 
 /// <summary>
 /// Where things are. The log is an endless row of 4 KiB slots; a <b>position</b> numbers them: segment sequence times
-/// slots per segment, plus slot. Segment <c>s</c> lies in physical segment <c>s mod SegmentCount</c>. Sequences start
-/// at 1, so position 0 is before everything.
+/// slots per segment, plus slot. Segment <c>s</c> lies in physical segment <c>(s + SegmentShift) mod SegmentCount</c>.
+/// Sequences start at 1, so position 0 is before everything.
 /// </summary>
+/// <remarks>
+/// Count and shift change when a cache grows while it is served: both in one word, which all copies of a geometry
+/// share. Written by the first queue's thread (<see cref="Adopt"/>), read by all at any time: the segments in use lie
+/// at the same place before and after (<see cref="Grown"/>), and no other is asked for meanwhile.
+/// </remarks>
 public readonly struct Geometry
 {
     /// <summary>The unit of cache and log, as in every seed.</summary>
@@ -33,28 +39,30 @@ public readonly struct Geometry
     /// <summary>Bytes of a segment: a power of two.</summary>
     public readonly int SegmentBytes;
 
-    /// <summary>Physical segments.</summary>
-    public readonly int SegmentCount;
-
     /// <summary>log2 of <see cref="SlotsPerSegment"/>.</summary>
     public readonly int SlotShift;
 
-    private readonly int _firstPhysical;
+    private readonly Ring _ring;
 
     /// <summary>
-    /// Geometry of a cache with <paramref name="segmentCount"/> segments; the one with sequence
-    /// <paramref name="firstPhysical"/>, 0 or 1, lies first on the device.
+    /// Geometry of a cache with <paramref name="segmentCount"/> segments, of which the one with sequence s lies at
+    /// place (s + <paramref name="segmentShift"/>) mod that.
     /// </summary>
-    public Geometry(int segmentBytes, int segmentCount, int firstPhysical = 0)
+    public Geometry(int segmentBytes, int segmentCount, int segmentShift = 0)
     {
-        Invariant.Check(firstPhysical is 0 or 1);
-        _firstPhysical = firstPhysical;
         Invariant.Check(System.Numerics.BitOperations.IsPow2(segmentBytes));
         Invariant.Check(segmentCount >= MinSegments);
+        Invariant.Check((uint)segmentShift < (uint)segmentCount);
         SegmentBytes = segmentBytes;
-        SegmentCount = segmentCount;
+        _ring = new Ring { Word = Pack(segmentCount, segmentShift) };
         SlotShift = System.Numerics.BitOperations.Log2((uint)segmentBytes) - BlockShift;
     }
+
+    /// <summary>Physical segments.</summary>
+    public int SegmentCount => (int)Volatile.Read(ref _ring.Word);
+
+    /// <summary>What is added to a sequence before its place is taken from it.</summary>
+    public int SegmentShift => (int)(Volatile.Read(ref _ring.Word) >> 32);
 
     /// <summary>4 KiB slots in a segment.</summary>
     public int SlotsPerSegment => 1 << SlotShift;
@@ -79,7 +87,11 @@ public readonly struct Geometry
     public long Position(long segment, int slot) => (segment << SlotShift) + slot;
 
     /// <summary>Where segment <paramref name="segment"/> lies.</summary>
-    public int Physical(long segment) => (int)((segment - _firstPhysical) % SegmentCount);
+    public int Physical(long segment)
+    {
+        long word = Volatile.Read(ref _ring.Word);
+        return (int)((segment + (word >> 32)) % (int)word);
+    }
 
     /// <summary>The slot's number on the device.</summary>
     public uint PhysicalSlot(long position) =>
@@ -90,7 +102,34 @@ public readonly struct Geometry
         SuperblockRegionBytes + ((long)Physical(SegmentOf(position)) * SegmentBytes)
         + ((long)SlotOf(position) << BlockShift);
 
+    /// <summary>
+    /// The segments from <paramref name="tail"/> to <paramref name="head"/> lie in one piece: the log may go on behind
+    /// them, into room that the device has gained, without any of them moving.
+    /// </summary>
+    public bool IsUnwrapped(long tail, long head) => head < tail || Physical(tail) <= Physical(head);
+
+    /// <summary>
+    /// The geometry of the same cache with more segments, in which all up to <paramref name="head"/> that are in use,
+    /// and do not wrap, lie where they do now.
+    /// </summary>
+    public Geometry Grown(int segmentCount, long head)
+    {
+        Invariant.Check(segmentCount > SegmentCount);
+        long shift = (Physical(head) - head) % segmentCount;
+        return new Geometry(SegmentBytes, segmentCount, (int)(shift < 0 ? shift + segmentCount : shift));
+    }
+
+    /// <summary>From now on this geometry, in all its copies, is <paramref name="grown"/>.</summary>
+    public void Adopt(in Geometry grown) => Volatile.Write(ref _ring.Word, grown._ring.Word);
+
     /// <summary>Byte offset of a physical slot.</summary>
     public static long OffsetOfPhysical(uint physicalSlot) =>
         SuperblockRegionBytes + ((long)physicalSlot << BlockShift);
+
+    private static long Pack(int count, int shift) => ((long)shift << 32) | (uint)count;
+
+    private sealed class Ring
+    {
+        public long Word;
+    }
 }

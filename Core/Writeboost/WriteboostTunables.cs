@@ -92,8 +92,12 @@ public static class WriteboostTunables
             volume.DropCaches) with { IsDone = () => !volume.IsDropping || volume.Health.State != VolumeState.Healthy },
         Order("flush_current_buffer", "make all that is acknowledged durable", volume.FlushLog),
         Order("commit_super_block", "write the superblock with the mark as it is", volume.CommitSuperblock),
-        new("grow", 0, 0, "look whether backing devices have become larger; new connections see it", static () => 0,
-            null) { Answer = volume.Grow },
+        Order("grow", "take the room that devices have gained; new connections see it; waits for the cache's",
+            volume.Grow) with
+        {
+            IsDone = () => !volume.IsGrowing || volume.Health.State != VolumeState.Healthy,
+            Answer = volume.DescribeSizes,
+        },
         new("dirty_ranges", 0, 0, "list what only the cache has: device, offset and length in bytes", static () => 0,
             null) { Answer = () => DirtyRanges.List(volume) },
     ];

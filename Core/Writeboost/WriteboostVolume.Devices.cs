@@ -1,5 +1,4 @@
 using System;
-using System.Text;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
@@ -88,23 +87,6 @@ public sealed unsafe partial class WriteboostVolume
     {
         BackingDevice device = Carry(new DeviceOrder { Name = name }, isCancelled);
         if (!device.IsAbsent) device.Device.Dispose();
-    }
-
-    /// <summary>
-    /// Takes the room that backing devices have gained: one line for each device, with the bytes it has. Any thread.
-    /// The device table learns of it at the next start; a device larger than it says is welcome.
-    /// </summary>
-    internal string Grow()
-    {
-        StringBuilder text = new();
-        foreach (BackingDevice backing in Backings.ToList())
-        {
-            if (backing.IsAbsent) continue;
-            bool grown = backing.Device.TryGrow();
-            text.Append($"{backing.Name} {backing.SizeBytes} {(grown ? "grown" : "unchanged")}\n");
-            if (grown) Options.Log($"{backing.Device.Name}: has grown to {backing.SizeBytes} bytes");
-        }
-        return text.ToString();
     }
 
     private void SetThreshold(string name, int percent)

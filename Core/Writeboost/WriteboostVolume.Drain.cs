@@ -38,9 +38,10 @@ public sealed unsafe partial class WriteboostVolume
     /// position for <see cref="IsWrittenBack"/>. Drains that overlap become one. A volume that is not healthy makes no
     /// progress: look at <see cref="Health"/> too.
     /// </summary>
-    public long Drain()
+    public long Drain() => DrainTo(Log.ReservedEnd);
+
+    private long DrainTo(long end)
     {
-        long end = Log.ReservedEnd;
         long old = Volatile.Read(ref _drainEnd);
         while (old < end)
         {
@@ -64,6 +65,14 @@ public sealed unsafe partial class WriteboostVolume
         if (ReadOnly) throw new UserErrorException("the volume is served read-only: nothing is written back");
         Volatile.Write(ref _dropEnd, Math.Max(Volatile.Read(ref _dropEnd), Drain()));
         WakeQueues();
+    }
+
+    // The same for the segments before one of them. The first queue's thread, which lets nobody wait here.
+    internal void FreeBefore(long segment)
+    {
+        long end = Geometry.Position(segment, 0);
+        if (!IsWrittenBack(end)) DrainTo(end);
+        Volatile.Write(ref _dropEnd, Math.Max(Volatile.Read(ref _dropEnd), end));
     }
 
     /// <summary>Not all of what <see cref="DropCaches"/> is about has been forgotten.</summary>

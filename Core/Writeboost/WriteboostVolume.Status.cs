@@ -51,6 +51,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         status.Number("segment_size_bytes", Geometry.SegmentBytes);
         status.Number("segments", Geometry.SegmentCount);
+        if (IsGrowing) status.Number("segments_wanted", SegmentsWanted);
         status.Number("segments_free", Log.FreeSegments);
         status.Number("segment_head", Log.HeadSegment);
         status.Number("segments_dirty", System.Math.Max(0, Log.HeadSegment - Log.DirtySegment + 1));

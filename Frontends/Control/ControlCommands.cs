@@ -69,11 +69,10 @@ internal sealed class ControlCommands(
     private string Show(string key, Func<bool> isGone)
     {
         Tunable tunable = Tunable.Find(tunables, key);
-        if (tunable.Answer != null) return tunable.Answer();
-        if (tunable.Order == null) return $"{tunable.Name} {tunable.Show(tunable.Read())}\n";
-        tunable.Order();
+        if (!tunable.IsOrder) return $"{tunable.Name} {tunable.Show(tunable.Read())}\n";
+        tunable.Order?.Invoke();
         while (tunable.IsDone?.Invoke() == false && !isGone()) Thread.Sleep(PollMs);
-        return "";
+        return tunable.Answer?.Invoke() ?? "";
     }
 
     private string Set(string key, string value)

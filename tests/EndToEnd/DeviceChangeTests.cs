@@ -130,6 +130,52 @@ public sealed class DeviceChangeTests : IDisposable
         again.Stop();
     }
 
+    /// <summary>Its log goes round the end; a start after a kill, the tools, and a repair know where it is.</summary>
+    [Fact]
+    public void TheCacheGrowsWhileItsClientIsAtWork()
+    {
+        byte[] content = new byte[8 * Mib];
+        using (WeirProcess weir = Serve("a"))
+        {
+            Assert.Equal(31, weir.Number("segments"));
+            Load load = new(weir, content);
+            foreach (int size in new[] { 48, 49, 64 })
+            {
+                long segment = weir.Number("segment_head") + 17;
+                WeirProcess.Until(() => weir.Number("segment_head") > segment, "a log that goes on");
+                Resize("cache", size * Mib);
+                string answer = Done(Message("grow"));
+                Assert.EndsWith($"cache {size * Mib} {size - 1} segments\n", answer, StringComparison.Ordinal);
+                Assert.Equal(size - 1, weir.Number("segments"));
+            }
+            load.End();
+            weir.Kill();
+        }
+        using (WeirProcess weir = Serve("a"))
+        {
+            using (NbdClient a = weir.Connect("a")) Verify(a, content);
+            Assert.Equal(63, weir.Number("segments"));
+            weir.Stop();
+        }
+        Done(WeirProcess.Run("check", "writeboost", "--cache", _folder.PathOf("cache")));
+        using (FileStream file = new(_folder.PathOf("cache"), FileMode.Open)) file.Write(new byte[Mib]);
+        Done(WeirProcess.Run("repair", "writeboost", "--cache", _folder.PathOf("cache"), "--write"));
+        using WeirProcess again = Serve("a");
+        using (NbdClient a = again.Connect("a")) Verify(a, content);
+        Assert.Equal(63, again.Number("segments"));
+        again.Stop();
+        Resize("cache", 32 * Mib);
+        Outcome smaller = WeirProcess.Run("check", "writeboost", "--cache", _folder.PathOf("cache"));
+        Assert.Equal(1, smaller.ExitCode);
+        Assert.Contains("formatted with 63 segments", smaller.Error, StringComparison.Ordinal);
+    }
+
+    private void Resize(string name, long sizeBytes)
+    {
+        using FileStream file = new(_folder.PathOf(name), FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        file.SetLength(sizeBytes);
+    }
+
     private WeirProcess Serve(params string[] backings)
     {
         List<string> arguments = ["writeboost", "--cache", _folder.PathOf("cache"), "--option", "allow_writeback=0"];

@@ -34,6 +34,9 @@ public interface ISimEngine
     /// </summary>
     void Forge(SimConfig config, IoContext io, SimDevice cache, SimDevice backing);
 
+    /// <summary>Tells the volume that its devices may have become larger.</summary>
+    void Grow(IVolume volume);
+
     /// <summary>Asks the volume to write everything back.</summary>
     void Drain(IVolume volume);
 

@@ -69,6 +69,10 @@ public sealed class ReferenceEngine(ReferenceFlaw flaw) : ISimEngine
     {
     }
 
+    public void Grow(IVolume volume)
+    {
+    }
+
     public void Drain(IVolume volume)
     {
     }

@@ -9,12 +9,17 @@ public sealed class SimConfig
 {
     private Prng _ids;
     private Prng _tuning;
+    private Prng _growth;
 
     /// <summary>The seed.</summary>
     public ulong Seed { get; init; }
 
     public long BackingBytes { get; set; }
     public long CacheBytes { get; set; }
+
+    /// <summary>What the cache device gains on the way.</summary>
+    public long GrowthBytes { get; set; }
+
     public int SegmentBytes { get; set; } = 128 << 10;
     public string Layout { get; set; } = "native";
     public bool Discards => Layout == "native";
@@ -82,12 +87,16 @@ public sealed class SimConfig
         c.Fragile = !c.Echoes && random.Chance(15);
         c.Lives += c.Echoes ? 3 : c.Fragile ? 8 : 0;
         c.DrawLayout();
+        c.DrawGrowth();
         // Rot is found by headers that follow it: the writes that make those must be logged.
         c.GoesAround = !c.Echoes && !c.Rot && c._tuning.Chance(20);
         engine.Configure(c, ref random);
         c.Retune();
         return c;
     }
+
+    /// <summary>The user grows the cache device now.</summary>
+    public bool Grows() => GrowthBytes > 0 && _growth.Chance(3);
 
     /// <summary>Draws what a user may change from one start to the next.</summary>
     public void Retune()
@@ -129,6 +138,13 @@ public sealed class SimConfig
         SegmentBytes = layout == "writeboost2" ? 512 << 10 : 1 << 20;
         Rot = false;
         CacheBytes = (1 << 20) + (SegmentBytes * (4L + (CacheBytes >> 12) % 5)) + (CacheBytes % 65536 / 4096 * 4096);
+    }
+
+    private void DrawGrowth()
+    {
+        _growth = new Prng(Seed + 4);
+        bool grows = Layout == "native" && SegmentBytes <= 256 << 10 && _growth.Chance(15);
+        if (grows) GrowthBytes = (long)_growth.Between(1, 8) * SegmentBytes + _growth.Below(2) * 4096L;
     }
 
     /// <summary>Segments large enough for several full records now and then; most are as small as can be.</summary>

@@ -24,15 +24,20 @@ public sealed unsafe class SimDevice : Device
 
     private readonly int _logicalBlockBytes;
     private readonly int _unitBytes;
+    private long _sizeBytes;
 
-    public SimDevice(SimWorld world, string name, long sizeBytes, int logicalBlockBytes, int unitBytes)
+    /// <summary>
+    /// A device of <paramref name="sizeBytes"/> that can grow by <paramref name="growthBytes"/>.
+    /// </summary>
+    public SimDevice(
+        SimWorld world, string name, long sizeBytes, int logicalBlockBytes, int unitBytes, long growthBytes = 0)
     {
         World = world;
         Name = name;
-        SizeBytes = sizeBytes;
+        _sizeBytes = sizeBytes;
         _logicalBlockBytes = logicalBlockBytes;
         _unitBytes = Math.Max(unitBytes, logicalBlockBytes);
-        Media = new SimMedia(sizeBytes, _unitBytes);
+        Media = new SimMedia(sizeBytes + growthBytes, _unitBytes);
     }
 
     public SimWorld World { get; }
@@ -57,10 +62,17 @@ public sealed unsafe class SimDevice : Device
     public long[] Done { get; } = new long[(int)IoKind.Wake + 1];
 
     public override string Name { get; }
-    public override long SizeBytes { get; }
+    public override long SizeBytes => _sizeBytes;
     public override int LogicalBlockBytes => _logicalBlockBytes;
     public override bool CanFlush => true;
     public override string Identity => "simulated:" + Name;
+
+    public override bool TryGrow()
+    {
+        bool grows = _sizeBytes < Media.SizeBytes;
+        _sizeBytes = Media.SizeBytes;
+        return grows;
+    }
 
     public override int LeaveNote(string name, string text)
     {

@@ -45,7 +45,8 @@ public sealed unsafe partial class SimRun : IDisposable
         var random = new Prng(seed);
         _config = SimConfig.Draw(seed, engine, ref random);
         _world = new SimWorld(random.Next(), trace) { AtCrash = OnCrash };
-        _cache = new SimDevice(_world, "cache", _config.CacheBytes, _config.CacheBlockBytes, engine.UnitBytes);
+        _cache = new SimDevice(
+            _world, "cache", _config.CacheBytes, _config.CacheBlockBytes, engine.UnitBytes, _config.GrowthBytes);
         _backing = new SimDevice(_world, "backing", _config.BackingBytes, _config.BackingBlockBytes, engine.UnitBytes);
         _ram = new SimRamStore(_world, _config.RamOutlivesProcess);
         _history = new History(_config.BackingBytes / 512) { Unordered = _config.GoesAround };
@@ -223,6 +224,7 @@ public sealed unsafe partial class SimRun : IDisposable
                 _client.Turn(true, long.MaxValue);
             }
             if (_workload.Below(100) < 60) _client.Turn(false, _world.NowUs);
+            if (_config.Grows()) _engine.Grow(_volume!);
             if (_workload.Below(100) < _workload.IdlePercent) _client.Idle(_workload.IdleUs());
         }
         if (_workload.Below(100) < 70) _client!.Drain();

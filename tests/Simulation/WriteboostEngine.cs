@@ -68,6 +68,18 @@ public sealed class WriteboostEngine : ISimEngine
             NewGuid = config.NewGuid,
         });
 
+    public void Grow(IVolume volume)
+    {
+        try
+        {
+            ((WriteboostVolume)volume).Grow();
+        }
+        catch (UserErrorException)
+        {
+            // A volume that is not healthy says so.
+        }
+    }
+
     public void Drain(IVolume volume) => ((WriteboostVolume)volume).Drain();
 
     public bool IsDrained(IVolume volume) => ((WriteboostVolume)volume).IsDrained;

@@ -57,7 +57,7 @@ internal static partial class Directions
     private static bool AllowedInCore(string folder, string project, string module)
     {
         // The numbers that results are made of, and plain memory, are everybody's.
-        if (project == "Native") return folder == "Device" || module is "Errno" or "Slab";
+        if (project == "Native") return folder == "Device" || module is "Errno" or "Slab" or "GrowingSlab";
         if (project != "Core") return false;
         string own = folder == "Device" ? "Devices" : folder;
         return module == own || module == "Base" || (module == "Io" && folder != "Base");

@@ -64,7 +64,7 @@ public sealed unsafe class BlockSumTests
 
         LogEntry entry = LogEntry.ForData(1UL << 40, SectorMask.Full, BlockSum.Compute(data));
         RecordInfo info = new() { Position = 33, Sequence = 1, EntryCount = 1 };
-        Layout.Native.WriteHeader(record, new Superblock(), default, info, &entry);
+        Layout.Native.WriteHeader(record, new Superblock(), new Geometry(128 << 10, 4), info, &entry);
         Assert.True(Layout.Native.IsWhole(record, info));
         Span<byte> older = new(data, Geometry.BlockBytes);
         new Random(99).NextBytes(older[..^4]);

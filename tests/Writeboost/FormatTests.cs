@@ -1,6 +1,7 @@
 using System;
 using System.Runtime.InteropServices;
 using Weir.Core.Base;
+using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 using Xunit;
@@ -25,7 +26,8 @@ public sealed unsafe class FormatTests
             (nameof(RecordHeader.Sequence), 56), (nameof(RecordHeader.Position), 64),
             (nameof(RecordHeader.DurablePosition), 72), (nameof(RecordHeader.PreviousChecksum), 80),
             (nameof(RecordHeader.SegmentCount), 84), (nameof(RecordHeader.SegmentBytes), 88),
-            (nameof(RecordHeader.MarkPosition), 96), (nameof(RecordHeader.Secret), 104),
+            (nameof(RecordHeader.SegmentShift), 92), (nameof(RecordHeader.MarkPosition), 96),
+            (nameof(RecordHeader.Secret), 104),
             (nameof(RecordHeader.Checksum), 4092));
         AssertOffsets<Superblock>(
             (nameof(Superblock.Magic), 0), (nameof(Superblock.Version), 8), (nameof(Superblock.Flags), 12),
@@ -35,6 +37,7 @@ public sealed unsafe class FormatTests
             (nameof(Superblock.MarkPosition), 72), (nameof(Superblock.MarkSequence), 80),
             (nameof(Superblock.SettledPosition), 88), (nameof(Superblock.SettledSequence), 96),
             (nameof(Superblock.MarkChecksum), 104), (nameof(Superblock.SettledChecksum), 108),
+            (nameof(Superblock.CleanPosition), 112), (nameof(Superblock.SegmentShift), 120),
             (nameof(Superblock.Checksum), 4092));
     }
 
@@ -67,13 +70,13 @@ public sealed unsafe class FormatTests
         entries[1] = LogEntry.ForRange(0x00_00_0000_0100UL, 7, EntryKind.Discard);
         RecordInfo info = Record(entryCount: 2, previousChecksum: 0xa4a3a2a1);
         Assert.Equal(0x1023, info.EndPosition);
-        Layout.Native.WriteHeader(memory.Pointer, superblock, default, info, entries);
+        Layout.Native.WriteHeader(memory.Pointer, superblock, Place(superblock), info, entries);
         Assert.Equal(
             "574549524c4f47310200000002000000" + "0123456789abcdef0123456789abcdef",
             Convert.ToHexStringLower(new ReadOnlySpan<byte>(memory.Pointer, 32)));
         Assert.Equal(
             "0400000000000000" + "1100000000000000" + "2010000000000000" + "1010000000000000" + "a1a2a3a4"
-            + "ff00000000001000" + "00000000" + "0010000000000000" + "00112233445566778899aabbccddeeff",
+            + "ff00000000001000" + "05000000" + "0010000000000000" + "00112233445566778899aabbccddeeff",
             Convert.ToHexStringLower(new ReadOnlySpan<byte>(memory.Pointer + 48, 72)));
         Assert.Equal(
             "efbeadde9a78563412033c01000000" + "07000000000100000000ff03000000",
@@ -82,6 +85,9 @@ public sealed unsafe class FormatTests
         Assert.False(RecordHeader.IsValid(header, superblock, 0x1021));
         Assert.Equal(0x1023, header->EndPosition);
     }
+
+    private static Geometry Place(in Superblock superblock) =>
+        new(superblock.SegmentBytes, superblock.SegmentCount, segmentShift: 5);
 
     private static RecordInfo Record(int entryCount, uint previousChecksum) => new()
     {
@@ -101,7 +107,7 @@ public sealed unsafe class FormatTests
         RecordHeader* header = (RecordHeader*)memory.Pointer;
         LogEntry entry = LogEntry.ForData(5, 0xff, 1);
         RecordInfo info = Record(entryCount: 1, previousChecksum: 0);
-        Layout.Native.WriteHeader(memory.Pointer, superblock, default, info, &entry);
+        Layout.Native.WriteHeader(memory.Pointer, superblock, Place(superblock), info, &entry);
         for (int i = 0; i < RecordHeader.Bytes; i++)
         {
             memory.Pointer[i] ^= 0x10;

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
+using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
@@ -33,7 +34,7 @@ public sealed unsafe class GrowthTests
         {
             Assert.Equal(8, client.Volume.Geometry.SegmentCount);
             Assert.Contains(_log, line => line.Contains("room for 5 segments more", StringComparison.Ordinal)
-                && line.Contains("weir drain", StringComparison.Ordinal));
+                && line.Contains("weir message grow", StringComparison.Ordinal));
             client.DrainAll();
             client.Stop();
         }
@@ -60,11 +61,13 @@ public sealed unsafe class GrowthTests
         using (RingContext io = new()) WriteboostFormat.Format(io, cache, Layout.Native, SegmentBytes, Guid.NewGuid);
         using DirectClient client = new(cache, backing, Options());
         Tunable grow = Tunable.Find(WriteboostTunables.OrdersTo(client.Volume), "grow");
-        Assert.EndsWith("unchanged\n", grow.Answer!(), StringComparison.Ordinal);
+        grow.Order!();
+        Assert.StartsWith($"disk {(1 << 20) + 512} unchanged\n", grow.Answer!(), StringComparison.Ordinal);
         client.Write(1 << 20, new byte[512]);
         using (FileStream file = new(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
             file.SetLength(3 << 20);
-        Assert.Equal($"disk {3 << 20} grown\n", grow.Answer());
+        grow.Order();
+        Assert.StartsWith($"disk {3 << 20} grown\n", grow.Answer(), StringComparison.Ordinal);
         Assert.Equal(3 << 20, client.Volume.SizeBytes);
         client.Write((3 << 20) - 4096, Filled(7));
         client.Write((1 << 20) + 1024, new ReadOnlySpan<byte>(Filled(8))[..512]);
@@ -74,6 +77,109 @@ public sealed unsafe class GrowthTests
         Assert.Equal(7, content[^1]);
         Assert.Equal((0, 8), (content[(1 << 20) + 1023], content[(1 << 20) + 1024]));
     }
+
+    /// <summary>No segment in use moves, and none of the next ones lies where one in use does.</summary>
+    [Fact]
+    public void SegmentsInOnePieceStayWhereTheyAreWhenThereAreMore()
+    {
+        int grown = 0;
+        for (int count = 4; count < 9; count++)
+        for (int shift = 0; shift < count; shift++)
+        for (long tail = 1; tail < 3 * count; tail++)
+        for (long head = tail - 1; head < tail + count; head++)
+        for (int larger = count + 1; larger < 14; larger++)
+        {
+            Geometry before = new(SegmentBytes, count, shift);
+            if (!before.IsUnwrapped(tail, head)) continue;
+            Geometry after = before.Grown(larger, head);
+            HashSet<int> places = [];
+            for (long s = tail; s < tail + larger; s++)
+            {
+                if (s <= head) Assert.Equal(before.Physical(s), after.Physical(s));
+                Assert.True(places.Add(after.Physical(s)));
+                Assert.InRange(after.Physical(s), 0, larger - 1);
+            }
+            Geometry copy = before;
+            before.Adopt(after);
+            Assert.Equal((larger, after.SegmentShift), (copy.SegmentCount, copy.SegmentShift));
+            grown++;
+        }
+        Assert.True(grown > 10_000);
+    }
+
+    /// <summary>It grows under its writers, wrapped log or not, several times; after crashes all is there.</summary>
+    [Fact]
+    public void ACacheGrowsWhileItIsServed()
+    {
+        using RamDevice backing = new(2 << 20), memory = new(Small + (60 * SegmentBytes));
+        using GrowingDevice cache = new(memory, Small);
+        using (RingContext io = new()) WriteboostFormat.Format(io, cache, Layout.Native, SegmentBytes, Guid.NewGuid);
+        int segments = 8, wrapped = 0;
+        for (int life = 0; life < 12; life++)
+        {
+            using DirectClient client = new(new KeptDevice(cache), new KeptDevice(backing), Options());
+            if (life > 0) CheckAll(client, life - 1);
+            for (int i = 0; i < 300; i++)
+            {
+                client.Write(i * 4096L, Filled(i + life));
+                if (i != 20 + (23 * life)) continue;
+                cache.Room += SegmentBytes * (1 + (life % 3));
+                wrapped += IsWrapped(client.Volume) ? 1 : 0;
+                client.Volume.Grow();
+                Assert.True(client.Volume.IsGrowing);
+                client.Write(0, Filled(life));
+                client.Until(() => !client.Volume.IsGrowing);
+                segments += 1 + (life % 3);
+                Assert.Equal(segments, client.Volume.Geometry.SegmentCount);
+            }
+            client.Flush();
+            CheckAll(client, life);
+            if (life % 4 == 3) client.Stop();
+        }
+        Assert.InRange(wrapped, 2, 11);
+        Assert.Contains(_log, line => line.EndsWith("has grown to 9 segments", StringComparison.Ordinal));
+    }
+
+    /// <summary>Without the write-back of what lies before the wrap, a start finds the log in pieces.</summary>
+    [Fact]
+    public void ALogInTwoPiecesThatGrewAllTheSameWouldBeLost()
+    {
+        Mutant.Active = MutantId.R12GrownWrapped;
+        try
+        {
+            Assert.ThrowsAny<Exception>(ACacheGrowsWhileItIsServed);
+        }
+        finally
+        {
+            Mutant.Active = MutantId.None;
+        }
+    }
+
+    [Theory]
+    [InlineData("writeboost2", false, "their number stays as it was formatted")]
+    [InlineData("native", true, "the volume is served read-only")]
+    public void WhatCannotGrowSaysSo(string layout, bool readOnly, string why)
+    {
+        using RamDevice backing = new(2 << 20), memory = new(8 << 20);
+        using GrowingDevice cache = new(memory, 5 << 20);
+        using (RingContext io = new())
+            WriteboostFormat.Format(io, cache, Layout.Find(layout), 512 << 10, Guid.NewGuid);
+        WriteboostOptions options = Options();
+        (options.Layout, options.ReadOnly) = (Layout.Find(layout), readOnly);
+        using DirectClient client = new(new KeptDevice(cache), new KeptDevice(backing), options);
+        client.Volume.Grow();
+        cache.Room = 8 << 20;
+        UserErrorException error = Assert.Throws<UserErrorException>(client.Volume.Grow);
+        Assert.EndsWith(why, error.Message, StringComparison.Ordinal);
+    }
+
+    private static void CheckAll(DirectClient client, int life)
+    {
+        for (int i = 0; i < 300; i++) Assert.Equal(Filled(i + life), client.Read(i * 4096L, 4096));
+    }
+
+    private static bool IsWrapped(WriteboostVolume volume) =>
+        !volume.Geometry.IsUnwrapped(volume.Log.TailSegment, volume.Log.HeadSegment);
 
     private static void Copy(RamDevice from, RamDevice to) =>
         new ReadOnlySpan<byte>(from.Start, (int)from.SizeBytes).CopyTo(new Span<byte>(to.Start, (int)to.SizeBytes));
@@ -86,4 +192,36 @@ public sealed unsafe class GrowthTests
     }
 
     private WriteboostOptions Options() => new() { RamSegments = 3, Log = _log.Add };
+}
+
+/// <summary>A device that may become larger, up to the memory behind it.</summary>
+internal sealed class GrowingDevice(RamDevice inner, long sizeBytes) : Device
+{
+    private long _sizeBytes = sizeBytes;
+
+    /// <summary>What it has when it is asked next.</summary>
+    public long Room { get; set; } = sizeBytes;
+
+    public override string Name => inner.Name;
+
+    public override long SizeBytes => _sizeBytes;
+
+    public override int LogicalBlockBytes => inner.LogicalBlockBytes;
+
+    public override bool CanFlush => inner.CanFlush;
+
+    public override string Identity => inner.Identity;
+
+    public override bool TryGrow()
+    {
+        bool grows = Room > _sizeBytes;
+        _sizeBytes = Math.Max(_sizeBytes, Room);
+        return grows;
+    }
+
+    public override DeviceQueue OpenQueue(IoContext io) => inner.OpenQueue(io);
+
+    public override void Dispose()
+    {
+    }
 }

@@ -15,6 +15,8 @@ internal sealed class KeptDevice(Device inner) : Device
 
     public override string Identity => inner.Identity;
 
+    public override bool TryGrow() => inner.TryGrow();
+
     public override DeviceQueue OpenQueue(IoContext io) => inner.OpenQueue(io);
 
     public override void Dispose()

@@ -60,8 +60,8 @@ public abstract unsafe class Layout
     /// </summary>
     public virtual bool HasCleanPosition => false;
 
-    /// <summary>Sequence of the segment that lies first on the device.</summary>
-    public abstract int FirstPhysicalSegment { get; }
+    /// <summary>As <see cref="Geometry.SegmentShift"/>, in a cache of this layout.</summary>
+    public abstract int SegmentShift(in Superblock superblock);
 
     /// <summary>Smallest, largest and usual size of a segment.</summary>
     public abstract int MinSegmentBytes { get; }
@@ -127,5 +127,5 @@ public abstract unsafe class Layout
 
     /// <summary>Where the slots of a cache in this layout lie.</summary>
     public Geometry GeometryOf(in Superblock superblock) =>
-        new(superblock.SegmentBytes, superblock.SegmentCount, FirstPhysicalSegment);
+        new(superblock.SegmentBytes, superblock.SegmentCount, SegmentShift(superblock));
 }

@@ -34,7 +34,7 @@ public sealed unsafe class NativeLayout : Layout
     public override bool HasEpochs => true;
 
     /// <inheritdoc/>
-    public override int FirstPhysicalSegment => 0;
+    public override int SegmentShift(in Superblock superblock) => superblock.SegmentShift;
 
     /// <inheritdoc/>
     public override int MinSegmentBytes => 128 << 10;
@@ -118,7 +118,8 @@ public sealed unsafe class NativeLayout : Layout
         record->Position = info.Position;
         record->DurablePosition = info.DurablePosition;
         record->PreviousChecksum = info.PreviousChecksum;
-        record->SegmentCount = superblock.SegmentCount;
+        record->SegmentCount = geometry.SegmentCount;
+        record->SegmentShift = geometry.SegmentShift;
         record->SegmentBytes = superblock.SegmentBytes;
         record->MarkPosition = info.MarkPosition;
         record->Secret = superblock.Secret;

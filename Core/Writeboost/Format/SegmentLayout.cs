@@ -35,8 +35,8 @@ public abstract unsafe class SegmentLayout : Layout
     /// <inheritdoc/>
     public override bool HasEpochs => false;
 
-    /// <inheritdoc/>
-    public override int FirstPhysicalSegment => 1;
+    /// <summary>Segment 1 lies first.</summary>
+    public override int SegmentShift(in Superblock superblock) => superblock.SegmentCount - 1;
 
     /// <inheritdoc/>
     public override int DefaultSegmentBytes => SegmentBytes;
@@ -123,7 +123,7 @@ public abstract unsafe class SegmentLayout : Layout
             SegmentCount = segmentCount,
             MarkSequence = mark + 1,
         };
-        state.MarkPosition = new Geometry(SegmentBytes, segmentCount, FirstPhysicalSegment).Position(mark + 1, 0);
+        state.MarkPosition = GeometryOf(state).Position(mark + 1, 0);
         state.Settle(state.MarkPosition, state.MarkSequence, 0);
         return state;
     }

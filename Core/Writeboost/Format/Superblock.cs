@@ -22,7 +22,8 @@ namespace Weir.Core.Writeboost.Format;
 ///                                             stop; records behind it belong to this epoch, and start a segment
 ///  104  mark checksum, settled checksum u32, u32  headers before mark and settled position
 ///  112  clean position             u64   clean blocks that were logged below it count no more
-///  120  zero
+///  120  segment shift              u32   segment s lies at place (s + shift) mod count; 0 until the cache grows
+///  124  zero
 /// 4092  checksum                   u32   CRC32C of bytes 0..4091
 /// </code>
 /// </summary>
@@ -37,6 +38,9 @@ public unsafe struct Superblock
     public const ulong MagicValue = 0x3130425352494557;
     /// <summary>Format version.</summary>
     public const uint VersionValue = 2;
+    /// <summary>The same, of a cache that has grown: who does not know <see cref="SegmentShift"/> must not open
+    /// it.</summary>
+    public const uint GrownVersion = 3;
     /// <summary>Flag: the last stop was orderly, nothing lies behind <see cref="SettledPosition"/>.</summary>
     public const uint CleanFlag = 1;
     private const int ChecksumOffset = 4092;
@@ -73,6 +77,8 @@ public unsafe struct Superblock
     [FieldOffset(108)] public uint SettledChecksum;
     /// <summary>Clean blocks that were logged below it may be out of date (R10).</summary>
     [FieldOffset(112)] public long CleanPosition;
+    /// <summary>As <see cref="Geometry.SegmentShift"/>.</summary>
+    [FieldOffset(120)] public int SegmentShift;
     /// <summary>CRC32C of everything before it.</summary>
     [FieldOffset(ChecksumOffset)] public uint Checksum;
 
@@ -92,6 +98,13 @@ public unsafe struct Superblock
         return secret;
     }
 
+    /// <summary>Takes over where segments lie.</summary>
+    public void Place(in Geometry geometry)
+    {
+        (SegmentCount, SegmentShift) = (geometry.SegmentCount, geometry.SegmentShift);
+        if (SegmentShift != 0) Version = GrownVersion;
+    }
+
     /// <summary>Notes that the log up to <paramref name="position"/> is whole and durable.</summary>
     public void Settle(long position, long sequence, uint checksum) =>
         (SettledPosition, SettledSequence, SettledChecksum) = (position, sequence, checksum);
@@ -104,7 +117,8 @@ public unsafe struct Superblock
     public static bool IsValid(Superblock* superblock) =>
         superblock->Magic == MagicValue
         && superblock->Checksum == Crc32C.Compute((byte*)superblock, ChecksumOffset)
-        && superblock->Version == VersionValue;
+        && superblock->Version is VersionValue or GrownVersion
+        && (superblock->Version == GrownVersion || superblock->SegmentShift == 0);
 
     // Stafford's variant 13 of the 64-bit finalizer: every bit of the input moves every bit of the output.
     private static ulong Mix(ulong value)

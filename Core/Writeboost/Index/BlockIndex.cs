@@ -5,6 +5,7 @@ using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
+using GrowingSlab = Weir.Native.GrowingSlab;
 
 namespace Weir.Core.Writeboost.Index;
 
@@ -60,10 +61,14 @@ public sealed unsafe class BlockIndex : IDisposable
 
     private const uint Latch = 0x8000_0000;
     private const uint None = 0x7FFF_FFFF;
+    private const long MostSlots = None;
     private const byte LinkedFlag = 1, RottenFlag = 2, CleanFlag = 4, PoisonFlag = 8;
+    private readonly GrowingSlab _nodeMemory;
+    private readonly GrowingSlab? _checksumMemory;
     private readonly Node* _nodes;
     private readonly uint* _heads;
     private readonly uint* _checksums;
+    private readonly Geometry _geometry;
     private readonly uint _headCount;
     private readonly SegmentTable _table;
     private long _rottenCount;
@@ -78,19 +83,28 @@ public sealed unsafe class BlockIndex : IDisposable
     {
         Invariant.Check(geometry.SlotCount <= None);
         _table = table;
+        _geometry = geometry;
         _slotShift = geometry.SlotShift;
         _headCount = HeadCount(geometry);
-        NodeBytes = geometry.SlotCount * sizeof(Node);
         HeadBytes = (long)_headCount * sizeof(uint);
         if (keepChecksums)
         {
-            _checksums = (uint*)NativeMemory.AllocZeroed((nuint)geometry.SlotCount, sizeof(uint));
-            ChecksumBytes = geometry.SlotCount * sizeof(uint);
+            _checksumMemory = new GrowingSlab(geometry.SlotCount * sizeof(uint), MostSlots * sizeof(uint));
+            _checksums = (uint*)_checksumMemory.Start;
         }
-        _nodes = (Node*)NativeMemory.AllocZeroed((nuint)geometry.SlotCount, (nuint)sizeof(Node));
+        _nodeMemory = new GrowingSlab(geometry.SlotCount * sizeof(Node), MostSlots * sizeof(Node));
+        _nodes = (Node*)_nodeMemory.Start;
         _heads = (uint*)NativeMemory.Alloc(_headCount, sizeof(uint));
         new Span<uint>(_heads, (int)_headCount).Fill(None);
     }
+
+    /// <summary>
+    /// Makes room for the slots of <paramref name="grown"/>; before the geometry knows of them. Its buckets stay as
+    /// many as they are until the next start. False: there is no memory.
+    /// </summary>
+    public bool TryGrow(in Geometry grown) =>
+        grown.SlotCount <= MostSlots && _nodeMemory.TryGrow(grown.SlotCount * sizeof(Node))
+        && _checksumMemory?.TryGrow(grown.SlotCount * sizeof(uint)) != false;
 
     /// <summary>Checksums are at hand: <see cref="IsIntact"/> can tell.</summary>
     public bool KeepsChecksums => _checksums != null;
@@ -110,13 +124,13 @@ public sealed unsafe class BlockIndex : IDisposable
     public long DirtyOf(int device) => Volatile.Read(ref _dirtyCounts[device]);
 
     /// <summary>Bytes of the nodes.</summary>
-    public long NodeBytes { get; }
+    public long NodeBytes => _geometry.SlotCount * sizeof(Node);
 
     /// <summary>Bytes of the bucket heads.</summary>
     public long HeadBytes { get; }
 
     /// <summary>Bytes of the checksums, when it keeps them.</summary>
-    public long ChecksumBytes { get; }
+    public long ChecksumBytes => KeepsChecksums ? _geometry.SlotCount * sizeof(uint) : 0;
 
     /// <summary>
     /// The versions of block <paramref name="key"/>, newest first, into <paramref name="versions"/> (room for
@@ -376,9 +390,9 @@ public sealed unsafe class BlockIndex : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        NativeMemory.Free(_nodes);
+        _nodeMemory.Dispose();
         NativeMemory.Free(_heads);
-        NativeMemory.Free(_checksums);
+        _checksumMemory?.Dispose();
     }
 
     // Three for four slots; fewer in small segments, where the segment table and the header slots take their share of

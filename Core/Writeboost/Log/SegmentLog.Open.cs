@@ -18,6 +18,7 @@ public sealed unsafe partial class SegmentLog
     private long _tailSegment;       // written by the reclaimer only
     private long _dirtySegment;      // written by write-back only
     private int _reservedSegments;   // written by write-back only
+    private Geometry? _planned;      // under _open: what the geometry becomes
     private int _starved;            // writers wait for a free segment: write-back must hurry
 
     /// <summary>Segments that writers leave free: write-back may need them to make more free.</summary>
@@ -88,6 +89,35 @@ public sealed unsafe partial class SegmentLog
         _wakeQueues();
     }
 
+    /// <summary>
+    /// Plans for <paramref name="segmentCount"/> segments: until <see cref="EndGrowth"/> only those are opened that
+    /// lie at the same place before and after, so that the superblock may say either. False: the segments in use wrap;
+    /// <paramref name="wrap"/> is the first of them that lies at place 0.
+    /// </summary>
+    public bool TryPlanGrowth(int segmentCount, out Geometry grown, out long wrap)
+    {
+        _open.Enter();
+        long head = HeadSegment, tail = Math.Min(TailSegment, FirstSegmentInRam);
+        wrap = head - _geometry.Physical(head);
+        bool fits = _geometry.IsUnwrapped(tail, head) || Mutant.Is(MutantId.R12GrownWrapped);
+        grown = fits ? _geometry.Grown(segmentCount, head) : default;
+        if (fits) _planned = grown;
+        _open.Exit();
+        return fits;
+    }
+
+    /// <summary>The superblock says so, durably: the plan holds. Or, without success, it never did.</summary>
+    public void EndGrowth(bool success)
+    {
+        _open.Enter();
+        Invariant.Check(_planned != null);
+        if (success) _geometry.Adopt(_planned.Value);
+        _planned = null;
+        Volatile.Write(ref _starved, 0);
+        _open.Exit();
+        _wakeQueues();
+    }
+
     // One more free RAM segment than at which writers ask for a flush.
     private bool TryOpenSpare()
     {
@@ -126,6 +156,7 @@ public sealed unsafe partial class SegmentLog
         if (SegmentCursor.NextOf(word) <= Geometry.SlotsPerSegment) return true;
         if (Health.CacheHasFailed) return false;
         if (segment - TailSegment >= Geometry.SegmentCount - (urgent ? 0 : ReservedSegments)) return false;
+        if (_planned is { } planned && planned.Physical(segment) != _geometry.Physical(segment)) return false;
         ramShort = _freeCount <= Ram.Count / 2;
         if (_freeCount == 0) return false;
         int ram = _free[--_freeCount];

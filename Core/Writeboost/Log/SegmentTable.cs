@@ -2,6 +2,7 @@ using System;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Weir.Core.Base;
+using GrowingSlab = Weir.Native.GrowingSlab;
 
 namespace Weir.Core.Writeboost.Log;
 
@@ -15,6 +16,7 @@ public sealed unsafe class SegmentTable : IDisposable
     /// <summary>Bytes of table per segment.</summary>
     public const int BytesPerSegment = 32;
 
+    private readonly GrowingSlab _memory;
     private readonly State* _states;
     private readonly Geometry _geometry;
 
@@ -22,8 +24,21 @@ public sealed unsafe class SegmentTable : IDisposable
     public SegmentTable(in Geometry geometry)
     {
         _geometry = geometry;
-        _states = (State*)NativeMemory.AllocZeroed((nuint)geometry.SegmentCount, (nuint)sizeof(State));
-        for (int i = 0; i < geometry.SegmentCount; i++) _states[i].Ram = -1;
+        long most = Geometry.MaxCacheBytes / geometry.SegmentBytes;
+        _memory = new GrowingSlab((long)geometry.SegmentCount * sizeof(State), most * sizeof(State));
+        _states = (State*)_memory.Start;
+        Clear(0, geometry.SegmentCount);
+    }
+
+    /// <summary>
+    /// Makes room for <paramref name="segmentCount"/> segments, the new ones not in use; before the geometry knows of
+    /// them. False: there is no memory.
+    /// </summary>
+    public bool TryGrow(int segmentCount)
+    {
+        if (!_memory.TryGrow((long)segmentCount * sizeof(State))) return false;
+        Clear(_geometry.SegmentCount, segmentCount);
+        return true;
     }
 
     /// <summary>Sequence in physical segment <paramref name="physical"/>; 0 = none yet.</summary>
@@ -79,7 +94,12 @@ public sealed unsafe class SegmentTable : IDisposable
     public bool IsPinned(int physical) => Volatile.Read(ref At(physical)->Pins) != 0;
 
     /// <inheritdoc/>
-    public void Dispose() => NativeMemory.Free(_states);
+    public void Dispose() => _memory.Dispose();
+
+    private void Clear(int first, int end)
+    {
+        for (int i = first; i < end; i++) _states[i] = new State { Ram = -1 };
+    }
 
     private State* At(int physical)
     {

@@ -28,6 +28,7 @@ public sealed unsafe class Caretaker : IDisposable
     private readonly Scrubber _scrubber;
     private readonly BackingFlusher _flusher;
     private readonly DeviceChanger _changer;
+    private readonly CacheGrower _grower;
     private long _syncDueUs = long.MaxValue;
     private StopStep _stop;
     private CaretakerOrders _orders;
@@ -46,6 +47,7 @@ public sealed unsafe class Caretaker : IDisposable
         _rescue = new Rescue(volume, port, backings);
         _scrubber = new Scrubber(volume, port, cache);
         _changer = new DeviceChanger(volume, port, cache, backings);
+        _grower = new CacheGrower(volume, _superblocks);
     }
 
     private enum StopStep
@@ -58,7 +60,7 @@ public sealed unsafe class Caretaker : IDisposable
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs => Math.Min(
-        Math.Min(Math.Min(_syncDueUs, _scrubber.DeadlineUs), _changer.DeadlineUs),
+        Math.Min(Math.Min(_syncDueUs, _scrubber.DeadlineUs), Math.Min(_changer.DeadlineUs, _grower.DeadlineUs)),
         Math.Min(_writeback.DeadlineUs, _reclaimer.DeadlineUs));
 
     /// <summary>As <see cref="IVolumeQueue.StopResult"/>.</summary>
@@ -80,6 +82,7 @@ public sealed unsafe class Caretaker : IDisposable
         }
         PollSync(nowUs);
         PollOrders();
+        _grower.Poll(nowUs, mayBegin: !_committing && _stop == StopStep.None);
         _reclaimer.Poll(nowUs);
         // Other queues may still have writers that wait for a free segment.
         bool mayStart = (_stop == StopStep.None || !_volume.OtherQueuesStopped) && !_changer.WantsQuiet;
@@ -107,6 +110,7 @@ public sealed unsafe class Caretaker : IDisposable
     private void PollFailed(long nowUs)
     {
         _syncDueUs = long.MaxValue;
+        _grower.Poll(nowUs, mayBegin: false);
         _writeback.Poll(nowUs, mayStart: false);
         PollDevices(nowUs, mayGoOn: false);
         _rescue.Poll(_writeback.IsQuiet && !_superblocks.IsBusy);
@@ -189,7 +193,7 @@ public sealed unsafe class Caretaker : IDisposable
             bool roundSettled = _flusher.Ensure(_volume.Around.Written);
             if (!roundSettled && _volume.Around.HasFailed) Finish(-5);
             if (!settled || !roundSettled || !_writeback.IsQuiet || _superblocks.IsBusy || !_changer.IsQuiet
-                || !_scrubber.IsQuiet)
+                || !_scrubber.IsQuiet || !_grower.IsQuiet)
                 return;
             _stop = StopStep.Mark;
             _volume.SettleClean();

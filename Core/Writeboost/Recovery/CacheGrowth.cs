@@ -6,8 +6,9 @@ namespace Weir.Core.Writeboost.Recovery;
 
 /// <summary>
 /// Takes the room that a cache device has gained since the last run. Where a segment lies depends on how many there
-/// are, so the log must hold nothing: after a drain and an orderly stop. Old headers carry positions below the mark and
-/// count nowhere. The number becomes durable with the epoch, in both superblock copies, before the first append.
+/// are, so the log must hold nothing: after a drain and an orderly stop; else the served volume grows when it is told
+/// to (<see cref="Queue.CacheGrower"/>). Old headers carry positions below the mark and count nowhere. The number
+/// becomes durable with the epoch, in both superblock copies, before the first append.
 /// </summary>
 public static class CacheGrowth
 {
@@ -24,7 +25,7 @@ public static class CacheGrowth
             && (superblock.IsClean || superblock.Epoch == 0);
         if (!isEmpty)
         {
-            options.Log($"{what}: 'weir drain', then the next start takes it");
+            options.Log($"{what}: 'weir message grow' takes it while it is served");
             return;
         }
         superblock.SegmentCount += (int)gained;

@@ -14,7 +14,8 @@ public static class OpenChecks
     {
         bool possible =
             superblock.SegmentBytes is >= WriteboostOptions.MinSegmentBytes and <= WriteboostOptions.MaxSegmentBytes
-            && superblock.SegmentCount >= Geometry.MinSegments;
+            && superblock.SegmentCount >= Geometry.MinSegments
+            && (uint)superblock.SegmentShift < (uint)superblock.SegmentCount;
         if (!possible)
             throw new UserErrorException($"{cache.Name}: superblock names {superblock.SegmentCount} segments of "
                 + $"{superblock.SegmentBytes} bytes, which cannot be");

@@ -40,12 +40,13 @@ public sealed unsafe class HeaderSearch(BlockingIo io, DeviceQueue queue, Device
         Superblock superblock = new()
         {
             Magic = Superblock.MagicValue,
-            Version = Superblock.VersionValue,
+            Version = header->SegmentShift == 0 ? Superblock.VersionValue : Superblock.GrownVersion,
             CacheId = header->CacheId,
             Secret = header->Secret,
             Epoch = header->Epoch,
             SegmentBytes = header->SegmentBytes,
             SegmentCount = header->SegmentCount,
+            SegmentShift = header->SegmentShift,
             MarkPosition = header->MarkPosition,
         };
         Geometry geometry = Layout.Native.GeometryOf(superblock);
@@ -70,6 +71,7 @@ public sealed unsafe class HeaderSearch(BlockingIo io, DeviceQueue queue, Device
         header->SegmentBytes is >= WriteboostOptions.MinSegmentBytes and <= WriteboostOptions.MaxSegmentBytes
         && int.IsPow2(header->SegmentBytes)
         && header->SegmentCount >= Geometry.MinSegments
+        && (uint)header->SegmentShift < (uint)header->SegmentCount
         && Geometry.SegmentsIn(device.SizeBytes, header->SegmentBytes) >= header->SegmentCount;
 }
 

@@ -1,0 +1,74 @@
+using Weir.Core.Writeboost.Log;
+
+namespace Weir.Core.Writeboost.Queue;
+
+/// <summary>
+/// Takes the room that the cache device has gained, while the volume is served; part of the caretaker. The segments in
+/// use must lie in one piece (<see cref="Geometry.Grown"/>): what lies before a wrap is written back and freed first.
+/// Then: plan, so that no segment is opened that lies elsewhere before than after; superblock with the new number and
+/// shift, both copies; the geometry. Whatever the superblock says when power fails, the log is where it says.
+/// </summary>
+public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superblocks)
+{
+    private const long TurnUs = 1000;
+
+    private readonly SegmentLog _log = volume.Log;
+    private bool _writing;
+
+    /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
+    public long DeadlineUs { get; private set; } = long.MaxValue;
+
+    /// <summary>The superblock with the new number is under way.</summary>
+    public bool IsQuiet => !_writing;
+
+    /// <summary>Once per turn; <paramref name="mayBegin"/>: nobody else waits for a superblock.</summary>
+    public void Poll(long nowUs, bool mayBegin)
+    {
+        DeadlineUs = long.MaxValue;
+        if (_writing)
+        {
+            if (!superblocks.IsBusy) End(superblocks.Result);
+            return;
+        }
+        int segments = volume.SegmentsWanted;
+        if (segments == 0) return;
+        if (volume.Health.State != VolumeState.Healthy || segments <= volume.Geometry.SegmentCount)
+        {
+            volume.EndGrowth();
+            return;
+        }
+        DeadlineUs = nowUs + TurnUs;
+        if (mayBegin && !superblocks.IsBusy) Begin(segments);
+    }
+
+    private void Begin(int segments)
+    {
+        if (!_log.TryPlanGrowth(segments, out Geometry grown, out long wrap))
+        {
+            volume.FreeBefore(wrap);
+            return;
+        }
+        if (!_log.Table.TryGrow(segments) || !volume.Index.TryGrow(grown))
+        {
+            _log.EndGrowth(success: false);
+            volume.EndGrowth();
+            volume.Options.Log($"{volume.Cache.Name}: no memory for {segments} segments; the next start tries again");
+            return;
+        }
+        volume.Superblock.Place(grown);
+        superblocks.Begin(ref volume.Superblock);
+        _writing = true;
+    }
+
+    private void End(int result)
+    {
+        _writing = false;
+        _log.EndGrowth(success: result >= 0);
+        if (result < 0)
+            volume.Health.Worsen(
+                VolumeState.Failed, $"cache device: superblock write failed with errno {-result}");
+        else volume.Options.Log($"{volume.Cache.Name}: has grown to {volume.Geometry.SegmentCount} segments");
+        volume.EndGrowth();
+        volume.WakeQueues();
+    }
+}
