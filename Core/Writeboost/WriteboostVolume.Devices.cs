@@ -156,7 +156,7 @@ public sealed unsafe partial class WriteboostVolume
             if (needed == 0) continue;
             BackingDevice? backing = Backings.Find(id);
             if (backing == null) Backings.Set(new BackingDevice(id, $"device{id}", null));
-            else if (needed >= backing.SizeBytes + Geometry.BlockBytes)
+            else if (!backing.IsAbsent && needed >= backing.SizeBytes + Geometry.BlockBytes)
                 throw new UserErrorException($"{Cache.Name}: holds data for {needed} bytes of a backing device, but "
                     + $"{backing.Device.Name} has {backing.SizeBytes}: another device, or the cache is damaged");
         }

@@ -138,6 +138,33 @@ public sealed unsafe class SeveralDevicesTests : IDisposable
         }
     }
 
+    /// <summary>Without a table of devices: what the log says of one that is not given.</summary>
+    [Fact]
+    public void ADeviceThatOnlyTheLogKnowsIsAbsentAndKept()
+    {
+        Layout lc1 = Layout.Find("lc1");
+        using (RingContext io = new())
+            WriteboostFormat.Format(io, _cache, lc1, lc1.DefaultSegmentBytes, Guid.NewGuid);
+        void IsLc1(WriteboostOptions options) => (options.Layout, options.AllowWriteback) = (lc1, false);
+        byte[] data = new byte[4096];
+        Array.Fill(data, (byte)7);
+        BackingSpec first = new(1, "a", _first), second = new(2, "b", _second);
+        using (DirectClient client = Open(IsLc1, first, second))
+        {
+            client.Device = client.Volume.ExportOf("b").Device;
+            client.Write(1 << 20, data);
+            client.Stop();
+        }
+        using (DirectClient client = Open(IsLc1, first))
+        {
+            Assert.Equal(1, new StatusFigures(client.Volume)["dirty_blocks_absent"]);
+            client.Stop();
+        }
+        using DirectClient last = Open(IsLc1, first, second);
+        last.Device = last.Volume.ExportOf("b").Device;
+        Assert.Equal(data, last.Read(1 << 20, 4096));
+    }
+
     [Fact]
     public void ADeviceIsKnownByNameIdentityAndSize()
     {
