@@ -48,6 +48,9 @@ public sealed class CrashOracle(History history)
     private readonly List<long> _ambiguous = [];
     private string? _failure;
 
+    /// <summary>After a check: what was acknowledged before then survived.</summary>
+    public long Horizon { get; private set; }
+
     /// <summary>Checks <paramref name="image"/>; the message of the first violation, or null.</summary>
     public string? Check(ReadOnlySpan<ulong> image, CrashKind kind)
     {
@@ -65,22 +68,24 @@ public sealed class CrashOracle(History history)
             if (history.Newest(x) == None || image[(int)x] == Unknown) continue;
             if (LatestEnd(x, image[(int)x]) < Floor(x, horizon, out int by)) return Lost(x, image[(int)x], by, horizon);
         }
+        Horizon = horizon;
         return CheckInterleaving(image);
     }
 
     /// <summary>Everything up to the image is settled: makes it the baseline. Call after a successful check.</summary>
     public void Rebase(ReadOnlySpan<ulong> image, bool durable)
     {
-        image.CopyTo(history.Shown);
-        if (durable)
+        bool whole = !image.Contains(Unknown);
+        if (durable && !whole) history.SettleHidden(image, Horizon);
+        for (int x = 0; x < image.Length; x++)
         {
-            image.CopyTo(history.Base);
-            history.Compact();
+            if (image[x] == Unknown) continue;
+            history.Shown[x] = image[x];
+            if (!durable) StrikeDead(x, image[x]);
+            else history.Base[x] = image[x];
+            if (durable && !whole) history.Clear(x);
         }
-        else
-        {
-            for (long x = 0; x < image.Length; x++) StrikeDead(x, image[(int)x]);
-        }
+        if (durable && whole) history.Compact();
         history.ShownAt = history.Tick();
     }
 

@@ -138,6 +138,21 @@ public sealed class History
         foreach (ref WriteRecord w in Writes) w.Forgiven |= w.Acknowledged >= DurableHorizon && w.Closed == Never;
     }
 
+    /// <summary>
+    /// What survived is settled, but some sectors cannot be seen (<see cref="CrashOracle.Unknown"/>): their device is
+    /// absent. What must be there must be there for ever; of the rest, nobody can ask for it later.
+    /// </summary>
+    public void SettleHidden(ReadOnlySpan<ulong> image, long horizon)
+    {
+        foreach (ref WriteRecord w in Writes)
+        {
+            bool hidden = image[(int)w.FirstSector] == CrashOracle.Unknown && w.SectorCount > 0;
+            bool kept = w.Acknowledged != Never && (w.Fua || w.Acknowledged < horizon);
+            w.Forgiven |= hidden && !kept;
+        }
+        if (horizon != Never) DurableHorizon = Math.Max(DurableHorizon, horizon);
+    }
+
     /// <summary>The process died, or stopped: what was not acknowledged never will be.</summary>
     public void Close()
     {

@@ -23,16 +23,19 @@ public interface ISimEngine
     void Configure(SimConfig config, ref Prng random);
 
     /// <summary>Makes a blank cache device usable.</summary>
-    void Format(SimConfig config, IoContext io, Device cache, Device backing);
+    void Format(SimConfig config, IoContext io, Device cache);
 
-    /// <summary>Opens the volume; recovery included.</summary>
-    IVolume Open(SimConfig config, IoContext io, Device cache, Device backing, IRamStore ram, bool readOnly);
+    /// <summary>Opens the volume over the devices that are there; recovery included.</summary>
+    IVolume Open(SimConfig config, IoContext io, Device cache, SimDisks disks, IRamStore ram, bool readOnly);
+
+    /// <summary>What <see cref="Request.Device"/> says for a device.</summary>
+    ushort NumberOf(IVolume volume, int disk);
 
     /// <summary>
     /// After a power cut: leaves bytes in the unused part of the cache device that imitate the engine's own format as
     /// well as anyone can who does not know its secrets.
     /// </summary>
-    void Forge(SimConfig config, IoContext io, SimDevice cache, SimDevice backing);
+    void Forge(SimConfig config, IoContext io, SimDevice cache, SimDisks disks);
 
     /// <summary>Tells the volume that its devices may have become larger.</summary>
     void Grow(IVolume volume);

@@ -41,6 +41,7 @@ public sealed unsafe class InjectionRun : IDisposable
     private readonly SimWorld _world = new(20130925, trace: false);
     private readonly SimDevice _cache;
     private readonly SimDevice _backing;
+    private readonly SimDisks _disks = new();
     private readonly SimRamStore _ram;
     private readonly History _history = new(BackingBytes / 512);
     private readonly CrashOracle _oracle;
@@ -61,6 +62,7 @@ public sealed unsafe class InjectionRun : IDisposable
         _ram = new SimRamStore(_world, outlivesProcess: true);
         _oracle = new CrashOracle(_history);
         _cache.Plan = kind => Judge(kind, onCache: true);
+        _disks.Add(_backing);
         _backing.Plan = kind => Judge(kind, onCache: false);
     }
 
@@ -129,7 +131,7 @@ public sealed unsafe class InjectionRun : IDisposable
         {
             return false;
         }
-        _client = new SimClient(_world, _history, _volume, [io]) { AlignsWrites = true };
+        _client = new SimClient(_world, _history, _disks, [0], _volume, [io]) { AlignsWrites = true };
         return true;
     }
 
@@ -165,7 +167,7 @@ public sealed unsafe class InjectionRun : IDisposable
         Ask(RequestKind.Flush, 0, 0);
         if (IsOverEarly) return false;
         _client!.Idle(3_000_000);
-        _client.ReadAll(_image, BackingBytes);
+        _client.ReadAll(_image);
         return _client.Stop() == 1;
     }
 
@@ -210,7 +212,7 @@ public sealed unsafe class InjectionRun : IDisposable
         else
         {
             if (!Open()) throw new SimViolationException("healthy devices are not opened");
-            _client!.ReadAllPieces(_image, BackingBytes);
+            _client!.ReadAllPieces(_image);
         }
         string? wrong = _oracle.Check(_image, kind);
         if (wrong != null) throw new SimViolationException($"{State}, stopped {stopped}, after {kind}: {wrong}");
@@ -233,8 +235,9 @@ public sealed unsafe class InjectionRun : IDisposable
     private void ReadBackingAlone()
     {
         _world.Restart(long.MaxValue);
-        _client = new SimClient(_world, _history, new PassthroughVolume(_backing), [NewContext()]);
-        _client.ReadAllPieces(_image, BackingBytes);
+        PassthroughVolume alone = new(_backing);
+        _client = new SimClient(_world, _history, _disks, [0], alone, [NewContext()]);
+        _client.ReadAllPieces(_image);
     }
 
     private Guid NewGuid()

@@ -55,17 +55,20 @@ public sealed class ReferenceEngine(ReferenceFlaw flaw) : ISimEngine
 
     public void Configure(SimConfig config, ref Prng random)
     {
+        config.Disks = 1;
         config.BackingBytes = Math.Min(config.BackingBytes, 1 << 20) + config.BackingBytes % 4096;
     }
 
-    public void Format(SimConfig config, IoContext io, Device cache, Device backing)
+    public void Format(SimConfig config, IoContext io, Device cache)
     {
     }
 
-    public IVolume Open(SimConfig config, IoContext io, Device cache, Device backing, IRamStore ram, bool readOnly) =>
-        new ReferenceVolume(io, backing, readOnly, flaw);
+    public IVolume Open(SimConfig config, IoContext io, Device cache, SimDisks disks, IRamStore ram, bool readOnly) =>
+        new ReferenceVolume(io, disks[0], readOnly, flaw);
 
-    public void Forge(SimConfig config, IoContext io, SimDevice cache, SimDevice backing)
+    public ushort NumberOf(IVolume volume, int disk) => 0;
+
+    public void Forge(SimConfig config, IoContext io, SimDevice cache, SimDisks disks)
     {
     }
 

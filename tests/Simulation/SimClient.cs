@@ -21,6 +21,8 @@ public sealed unsafe class SimClient : IDisposable
 
     private readonly SimWorld _world;
     private readonly History _history;
+    private readonly SimDisks _disks;
+    private readonly ushort[] _numbers;
     private readonly SimContext[] _contexts;
     private readonly IVolumeQueue[] _queues;
     private readonly Request* _requests;
@@ -37,13 +39,20 @@ public sealed unsafe class SimClient : IDisposable
         public bool Busy;
         public int Write;
         public long Submitted;
+        public long Offset;
         public ulong[]? Image;
     }
 
-    public SimClient(SimWorld world, History history, IVolume volume, SimContext[] contexts)
+    /// <summary>
+    /// A client of <paramref name="volume"/>; <paramref name="numbers"/> are those of its <paramref name="disks"/>.
+    /// </summary>
+    public SimClient(
+        SimWorld world, History history, SimDisks disks, ushort[] numbers, IVolume volume, SimContext[] contexts)
     {
         _world = world;
         _history = history;
+        _disks = disks;
+        _numbers = numbers;
         _contexts = contexts;
         _faultsBefore = world.Faults;
         _requests = (Request*)NativeMemory.AllocZeroed(Slots, (nuint)sizeof(Request));
@@ -94,9 +103,16 @@ public sealed unsafe class SimClient : IDisposable
     /// <summary>Where imitations take their bytes from.</summary>
     public SimMedia? ImitationSource { get; set; }
 
-    /// <summary>Submits to a random queue. False: no slot, or it overlaps one under way and must not.</summary>
-    public bool TrySubmit(in PlannedRequest plan, bool mayOverlap)
+    /// <summary>
+    /// Submits to a random queue what of it lies on one device that is there. False: no slot, or it overlaps one under
+    /// way and must not.
+    /// </summary>
+    public bool TrySubmit(PlannedRequest plan, bool mayOverlap)
     {
+        bool isFlush = plan.Kind == RequestKind.Flush;
+        if (isFlush) plan.OffsetBytes = _disks.IsAbsent(0) ? _disks.StartOf(1) : 0;
+        else if (_disks.IsAbsent(_disks.At(plan.OffsetBytes))) return true;
+        else plan.LengthBytes = _disks.Clip(plan.OffsetBytes, plan.LengthBytes);
         int slot = Array.FindIndex(_state, s => !s.Busy);
         if (slot < 0 || (!mayOverlap && Overlaps(plan))) return false;
         Submit(slot, plan, null);
@@ -104,18 +120,24 @@ public sealed unsafe class SimClient : IDisposable
     }
 
     /// <summary>Reads everything, as values; <see cref="CrashOracle.Unknown"/> where that fails.</summary>
-    public void ReadAll(ulong[] image, long sizeBytes) => ReadAll(image, sizeBytes, 128 << 10);
+    public void ReadAll(ulong[] image) => ReadAll(image, 128 << 10);
 
     /// <summary>The same, block by block, so that an error hides one block only.</summary>
-    public void ReadAllPieces(ulong[] image, long sizeBytes) => ReadAll(image, sizeBytes, 4096);
+    public void ReadAllPieces(ulong[] image) => ReadAll(image, 4096);
 
-    private void ReadAll(ulong[] image, long sizeBytes, int step)
+    private void ReadAll(ulong[] image, int step)
     {
-        for (long at = 0; at < sizeBytes; at += step)
+        long length;
+        for (long at = 0; at < _disks.SizeBytes; at += length)
         {
+            length = _disks.Clip(at, step);
+            if (_disks.IsAbsent(_disks.At(at)))
+            {
+                Array.Fill(image, CrashOracle.Unknown, (int)(at / 512), (int)(length / 512));
+                continue;
+            }
             int slot;
             while ((slot = Array.FindIndex(_state, 0, 4, s => !s.Busy)) < 0) Turn(true, long.MaxValue);
-            long length = Math.Min(step, sizeBytes - at);
             Submit(slot, new PlannedRequest { Kind = RequestKind.Read, OffsetBytes = at, LengthBytes = length }, image);
         }
         Drain();
@@ -236,17 +258,22 @@ public sealed unsafe class SimClient : IDisposable
     /// </summary>
     public void CheckBlockStatus(long offsetBytes, long lengthBytes, ulong[] image)
     {
+        int disk = _disks.At(offsetBytes);
+        if (_disks.IsAbsent(disk)) return;
+        lengthBytes = _disks.Clip(offsetBytes, lengthBytes);
+        long within = offsetBytes - _disks.StartOf(disk);
         var extents = new Extent[16];
         int count = 0;
         bool called = false;
-        _call = () => (called, count) = (true, _queues[0].BlockStatus(0, offsetBytes, lengthBytes, extents));
+        _call = () =>
+            (called, count) = (true, _queues[0].BlockStatus(_numbers[disk], within, lengthBytes, extents));
         Post(0, Call);
         while (!called) Turn(true, long.MaxValue);
         if (count < 1) throw new SimViolationException("block status returned no extent");
         long at = offsetBytes;
         for (int i = 0; i < count; i++)
         {
-            long end = Math.Min(image.Length * 512L, at + extents[i].LengthBytes);
+            long end = Math.Min(at + _disks.Clip(at, long.MaxValue), at + extents[i].LengthBytes);
             for (long x = at / 512; (extents[i].Flags & 2) != 0 && x < end / 512; x++)
             {
                 if (image[x] != 0) throw new SimViolationException($"block status says zero, sector {x} is not");
@@ -268,8 +295,8 @@ public sealed unsafe class SimClient : IDisposable
         for (int i = 0; i < Slots; i++)
         {
             if (!_state[i].Busy || _requests[i].LengthBytes == 0) continue;
-            long end = _requests[i].OffsetBytes + _requests[i].LengthBytes;
-            if (plan.OffsetBytes < end && _requests[i].OffsetBytes < plan.OffsetBytes + plan.LengthBytes) return true;
+            long end = _state[i].Offset + _requests[i].LengthBytes;
+            if (plan.OffsetBytes < end && _state[i].Offset < plan.OffsetBytes + plan.LengthBytes) return true;
         }
         return false;
     }
@@ -279,14 +306,19 @@ public sealed unsafe class SimClient : IDisposable
         Request* r = &_requests[slot];
         *r = default;
         (r->Kind, r->Flags) = (plan.Kind, plan.Flags);
-        (r->OffsetBytes, r->LengthBytes) = (plan.OffsetBytes, plan.LengthBytes);
+        int disk = _disks.At(plan.OffsetBytes);
+        (r->Device, r->LengthBytes) = (_numbers[disk], plan.LengthBytes);
+        r->OffsetBytes = plan.OffsetBytes - _disks.StartOf(disk);
         r->Cookie = (ulong)slot;
         byte* memory = _memory + slot * (long)SlotBytes;
         int write = 0;
         if (plan.Kind == RequestKind.Read) r->Data = memory + (plan.OffsetBytes & 4095);
         else if (plan.Kind != RequestKind.Flush) write = Record(plan, r, memory);
         long now = write != 0 ? _history.Writes[write].Submitted : _history.Tick();
-        _state[slot] = new SlotState { Busy = true, Write = write, Submitted = now, Image = image };
+        _state[slot] = new SlotState
+        {
+            Busy = true, Write = write, Submitted = now, Offset = plan.OffsetBytes, Image = image,
+        };
         Outstanding++;
         _world.Note(SimEvent.ClientSubmit, write, plan.OffsetBytes / 512, plan.LengthBytes / 512, Text(r));
         Post(_world.Random.Below(_queues.Length), slot);
@@ -336,7 +368,7 @@ public sealed unsafe class SimClient : IDisposable
             if (r != &_requests[slot] || !s.Busy) throw new SimViolationException("a request completed twice");
             _state[slot].Busy = false;
             Outstanding--;
-            _world.Note(SimEvent.ClientComplete, s.Write, r->OffsetBytes / 512, r->Result, Text(r));
+            _world.Note(SimEvent.ClientComplete, s.Write, First(r), r->Result, Text(r));
             if (r->Result == 0 || IsRefusedFastZero(r)) Succeeded(r, s);
             else if (!MayFail) throw new SimViolationException($"{Text(r)} failed with {r->Result} on healthy devices");
             else if (s.Image != null) Array.Fill(s.Image, CrashOracle.Unknown, First(r), Count(r));
@@ -379,7 +411,7 @@ public sealed unsafe class SimClient : IDisposable
         }
     }
 
-    private static int First(Request* r) => (int)(r->OffsetBytes / 512);
+    private int First(Request* r) => (int)(_state[r->Cookie].Offset / 512);
 
     private static int Count(Request* r) => (int)(r->LengthBytes / 512);
 

@@ -10,11 +10,17 @@ public sealed class SimConfig
     private Prng _ids;
     private Prng _tuning;
     private Prng _growth;
+    private Prng _presence;
 
     /// <summary>The seed.</summary>
     public ulong Seed { get; init; }
 
+    /// <summary>Of all backing devices together.</summary>
     public long BackingBytes { get; set; }
+
+    /// <summary>Backing devices.</summary>
+    public int Disks { get; set; } = 1;
+
     public long CacheBytes { get; set; }
 
     /// <summary>What the cache device gains on the way.</summary>
@@ -90,6 +96,7 @@ public sealed class SimConfig
         c.DrawGrowth();
         // Rot is found by headers that follow it: the writes that make those must be logged.
         c.GoesAround = !c.Echoes && !c.Rot && c._tuning.Chance(20);
+        c.DrawDisks();
         engine.Configure(c, ref random);
         c.Retune();
         return c;
@@ -138,6 +145,17 @@ public sealed class SimConfig
         SegmentBytes = layout == "writeboost2" ? 512 << 10 : 1 << 20;
         Rot = false;
         CacheBytes = (1 << 20) + (SegmentBytes * (4L + (CacheBytes >> 12) % 5)) + (CacheBytes % 65536 / 4096 * 4096);
+    }
+
+    /// <summary>Which of several devices is absent in the life that begins; -1: none.</summary>
+    public int Absent() => Disks > 1 && _presence.Chance(35) ? _presence.Below(Disks) : -1;
+
+    // What goes round the log is flushed device by device; the history has one row and one flush.
+    private void DrawDisks()
+    {
+        _presence = new Prng(Seed + 5);
+        bool several = Layout is "native" or "lc1" && !GoesAround && !Echoes && _presence.Chance(30);
+        if (several) Disks = _presence.Between(2, 3);
     }
 
     private void DrawGrowth()

@@ -12,7 +12,7 @@ public sealed unsafe partial class SimRun
         if (!_engine.IsDrained(_volume!)) throw new SimStuckException("the volume is never drained");
         for (long x = 0; x < _history.SectorCount; x++)
         {
-            byte* sector = _backing.Media.Current + x * 512;
+            byte* sector = _disks.Sector(x);
             if (SectorTag.Parse(sector, x) == _image[x]) continue;
             throw new SimViolationException(
                 $"everything is written back, but sector {x} of the backing device holds "

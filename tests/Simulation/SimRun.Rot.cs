@@ -99,7 +99,7 @@ public sealed unsafe partial class SimRun
             Request(Core.Io.RequestKind.Write, 4096);
         }
         Request(Core.Io.RequestKind.Flush, 0);
-        _client.ReadAll(_image, _config.BackingBytes);
+        _client.ReadAll(_image);
         if (stop) Stop();
         _world.Kill();
         Bury();
@@ -163,7 +163,7 @@ public sealed unsafe partial class SimRun
     {
         var found = new ulong[_image.Length];
         _client!.TolerateErrors = what is Rotten.Data or Rotten.Header;
-        _client.ReadAllPieces(found, _config.BackingBytes);
+        _client.ReadAllPieces(found);
         for (long x = SectorTag.PerBlock; x < found.Length; x++)
         {
             bool near = what == Rotten.Header || x / SectorTag.PerBlock == _rotSector / SectorTag.PerBlock;

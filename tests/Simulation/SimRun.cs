@@ -24,7 +24,7 @@ public sealed unsafe partial class SimRun : IDisposable
     private readonly SimConfig _config;
     private readonly SimWorld _world;
     private readonly SimDevice _cache;
-    private readonly SimDevice _backing;
+    private readonly SimDisks _disks = new();
     private readonly SimRamStore _ram;
     private readonly History _history;
     private readonly CrashOracle _oracle;
@@ -47,10 +47,10 @@ public sealed unsafe partial class SimRun : IDisposable
         _world = new SimWorld(random.Next(), trace) { AtCrash = OnCrash };
         _cache = new SimDevice(
             _world, "cache", _config.CacheBytes, _config.CacheBlockBytes, engine.UnitBytes, _config.GrowthBytes);
-        _backing = new SimDevice(_world, "backing", _config.BackingBytes, _config.BackingBlockBytes, engine.UnitBytes);
+        for (int i = 0; i < _config.Disks; i++) _disks.Add(NewDisk(i));
         _ram = new SimRamStore(_world, _config.RamOutlivesProcess);
         _history = new History(_config.BackingBytes / 512) { Unordered = _config.GoesAround };
-        _backing.AtFailedFlush = _history.ForgiveUnflushed;
+        for (int i = 0; i < _disks.Count; i++) _disks[i].AtFailedFlush = _history.ForgiveUnflushed;
         _oracle = new CrashOracle(_history);
         _workload = new Workload(_config.BackingBytes, _config.Discards, _config.Echoes, random.Next());
         _image = new ulong[_history.SectorCount];
@@ -94,7 +94,16 @@ public sealed unsafe partial class SimRun : IDisposable
         Bury();
         _ram.Dispose();
         _cache.Media.Dispose();
-        _backing.Media.Dispose();
+        _disks.Dispose();
+    }
+
+    private SimDevice NewDisk(int index)
+    {
+        long share = _config.BackingBytes / _config.Disks & ~4095L;
+        bool last = index == _config.Disks - 1;
+        long size = last ? _config.BackingBytes - (index * share) : share;
+        string name = index == 0 ? "backing" : $"backing{index}";
+        return new SimDevice(_world, name, size, _config.BackingBlockBytes, _engine.UnitBytes);
     }
 
     private void PresetBacking()
@@ -104,7 +113,8 @@ public sealed unsafe partial class SimRun : IDisposable
         {
             ulong value = (1UL << 40) + (ulong)x;
             SectorTag.Fill(sector, x, 1, value);
-            _backing.Media.Preset(x * 512, 512, sector);
+            int disk = _disks.At(x * 512);
+            _disks[disk].Media.Preset((x * 512) - _disks.StartOf(disk), 512, sector);
             _history.Base[x] = _history.Shown[x] = value;
         }
     }
@@ -115,7 +125,7 @@ public sealed unsafe partial class SimRun : IDisposable
         while (!done)
         {
             _world.Restart(_world.Random.Chance(20) && _crashes == 0 ? 1 + _world.Random.Below(20) : long.MaxValue);
-            done = Guard(() => _engine.Format(_config, NewContext(), _cache, _backing));
+            done = Guard(() => _engine.Format(_config, NewContext(), _cache));
             _world.Note(SimEvent.Format, done ? 1 : 0);
             if (done) Bury();
             else AfterCrash();
@@ -133,14 +143,15 @@ public sealed unsafe partial class SimRun : IDisposable
         bool alive = Guard(() =>
         {
             bool readOnly = _workload.Below(100) < 8;
-            if (!Open(readOnly)) return;
+            if (!Open(readOnly, _config.Absent())) return;
             bool known = Verify(!readOnly);
             if (!readOnly && known) Work();
             readOnly |= !known;
             if (readOnly || _config.Echoes || _workload.Below(100) < 50 || !Stop()) _world.Kill();
         });
-        (_cache.Fault, _backing.Fault) = (default, default);
-        (_cache.Sealed, _backing.Sealed, _ram.Sealed) = (false, false, false);
+        _cache.Fault = default;
+        _disks.Heal();
+        Seal(false);
         if (!alive || _world.Crashed) AfterCrash();
         else AfterStop();
     }
@@ -165,17 +176,24 @@ public sealed unsafe partial class SimRun : IDisposable
         e is SimViolationException or SimStuckException or InvariantException or NullReferenceException
             or IndexOutOfRangeException or ArgumentException or InvalidOperationException or OverflowException;
 
-    private bool Open(bool readOnly)
+    private void Seal(bool isSealed)
     {
+        (_cache.Sealed, _ram.Sealed) = (isSealed, isSealed);
+        _disks.Seal(isSealed);
+    }
+
+    private bool Open(bool readOnly, int absent = -1)
+    {
+        _disks.SetAbsent(absent);
         int faults = _world.Faults;
         if (_world.Random.Chance(40)) _config.Retune();
         _world.Note(SimEvent.Open, readOnly ? 1 : 0, (long)_since);
-        (_cache.Sealed, _backing.Sealed, _ram.Sealed) = (readOnly, readOnly, readOnly);
+        Seal(readOnly);
         var contexts = new SimContext[readOnly ? 1 : _config.Queues];
         for (int i = 0; i < contexts.Length; i++) contexts[i] = NewContext();
         try
         {
-            _volume = _engine.Open(_config, contexts[0], _cache, _backing, _ram, readOnly);
+            _volume = _engine.Open(_config, contexts[0], _cache, _disks, _ram, readOnly);
         }
         catch (Exception e) when (!_world.Crashed && _world.Faults > faults && !IsBug(e))
         {
@@ -189,8 +207,13 @@ public sealed unsafe partial class SimRun : IDisposable
             _world.Kill();
             return false;
         }
-        if (_volume.SizeBytes != _config.BackingBytes) throw new SimViolationException("the volume has a wrong size");
-        _client = new SimClient(_world, _history, _volume, contexts) 
+        bool single = _config.Disks == 1;
+        if (single && _volume.SizeBytes != _config.BackingBytes)
+            throw new SimViolationException("the volume has a wrong size");
+        var numbers = new ushort[_disks.Count];
+        for (int i = 0; i < numbers.Length && !single; i++)
+            if (!_disks.IsAbsent(i)) numbers[i] = _engine.NumberOf(_volume, i);
+        _client = new SimClient(_world, _history, _disks, numbers, _volume, contexts)
         {
             ImitationSource = _cache.Media,
             AlignsWrites = _config.GoesAround,
@@ -201,8 +224,9 @@ public sealed unsafe partial class SimRun : IDisposable
     /// <summary>Reads and judges the whole image. False: a failing device hides part of it.</summary>
     private bool Verify(bool durable)
     {
-        _client!.ReadAll(_image, _config.BackingBytes);
-        if (Array.IndexOf(_image, CrashOracle.Unknown) >= 0) return false;
+        _client!.ReadAll(_image);
+        for (int x = 0; x < _image.Length; x++)
+            if (_image[x] == CrashOracle.Unknown && !_disks.IsAbsent(_disks.At(x * 512L))) return false;
         string? wrong = _oracle.Check(_image, _since);
         if (wrong != null) throw new SimViolationException($"after {_since}: {wrong}");
         _world.Note(SimEvent.Verify, (long)_since);
@@ -280,7 +304,7 @@ public sealed unsafe partial class SimRun : IDisposable
     {
         _world.Restart(long.MaxValue);
         _world.Note(SimEvent.Note, text: "forge");
-        _engine.Forge(_config, NewContext(), _cache, _backing);
+        _engine.Forge(_config, NewContext(), _cache, _disks);
         Bury();
     }
 
@@ -291,7 +315,8 @@ public sealed unsafe partial class SimRun : IDisposable
         // The log of one life continues in that of another only where whole records were lost.
         if (_config.Echoes) mode = s_wholeWrites[_world.Random.Below(s_wholeWrites.Length)];
         _cache.Media.PowerCut(mode, ref _world.Random);
-        _backing.Media.PowerCut((CutMode)_world.Random.Below(modes), ref _world.Random);
+        for (int i = 0; i < _disks.Count; i++)
+            _disks[i].Media.PowerCut((CutMode)_world.Random.Below(modes), ref _world.Random);
         _ram.Empty();
         _ram.FreeAbandoned();
         _ram.NewBoot();
@@ -349,7 +374,8 @@ public sealed unsafe partial class SimRun : IDisposable
     private void DrawFault()
     {
         if (!_config.Faults || _world.Random.Chance(50)) return;
-        SimDevice device = _world.Random.Chance(75) ? _cache : _backing;
+        SimDevice device = _world.Random.Chance(75) ? _cache
+            : _disks[_disks.Count == 1 ? 0 : _world.Random.Below(_disks.Count)];
         IoKind kind = _world.Random.Below(6) switch { 0 => IoKind.Read, 1 or 2 => IoKind.Flush, _ => IoKind.Write };
         int left = _world.Random.Chance(70) ? _world.Random.Between(1, 4) : 1_000_000;
         int countdown = _world.Random.Below(1 << _world.Random.Between(0, 6));

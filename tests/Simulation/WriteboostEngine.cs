@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
@@ -25,19 +26,21 @@ public sealed class WriteboostEngine : ISimEngine
     {
     }
 
-    public void Format(SimConfig config, IoContext io, Device cache, Device backing) =>
+    public void Format(SimConfig config, IoContext io, Device cache) =>
         WriteboostFormat.Format(io, cache, Layout.Find(config.Layout), config.SegmentBytes, config.NewGuid);
 
-    public IVolume Open(SimConfig config, IoContext io, Device cache, Device backing, IRamStore ram, bool readOnly) =>
-        OpenVolume(config, io, cache, backing, ram, readOnly);
+    public IVolume Open(SimConfig config, IoContext io, Device cache, SimDisks disks, IRamStore ram, bool readOnly) =>
+        OpenVolume(config, io, cache, disks, ram, readOnly);
 
-    public void Forge(SimConfig config, IoContext io, SimDevice cache, SimDevice backing)
+    public ushort NumberOf(IVolume volume, int disk) => ((WriteboostVolume)volume).ExportOf(NameOf(disk)).Device;
+
+    public void Forge(SimConfig config, IoContext io, SimDevice cache, SimDisks disks)
     {
         // No client data ever lies where the other layouts have their headers.
         if (config.Layout != "native") return;
         try
         {
-            using WriteboostVolume volume = OpenVolume(config, io, cache, backing, new HeapRamStore(), readOnly: true);
+            using WriteboostVolume volume = OpenVolume(config, io, cache, disks, new HeapRamStore(), readOnly: true);
             WriteboostForgery.Plant(volume, cache);
         }
         catch (UserErrorException)
@@ -47,8 +50,8 @@ public sealed class WriteboostEngine : ISimEngine
     }
 
     private static WriteboostVolume OpenVolume(
-        SimConfig config, IoContext io, Device cache, Device backing, IRamStore ram, bool readOnly) =>
-        WriteboostVolume.Open(io, cache, [new BackingSpec(null, "disk", backing)], ram, new WriteboostOptions
+        SimConfig config, IoContext io, Device cache, SimDisks disks, IRamStore ram, bool readOnly) =>
+        WriteboostVolume.Open(io, cache, Specs(config, disks), ram, new WriteboostOptions
         {
             Layout = Layout.Find(config.Layout),
             RamSegments = config.RamSegments,
@@ -67,6 +70,17 @@ public sealed class WriteboostEngine : ISimEngine
             ReadOnly = readOnly,
             NewGuid = config.NewGuid,
         });
+
+    private static string NameOf(int disk) => $"disk{disk}";
+
+    // Layout lc1 has no table: whoever opens it knows the numbers.
+    private static List<BackingSpec> Specs(SimConfig config, SimDisks disks)
+    {
+        List<BackingSpec> specs = [];
+        for (int i = 0; i < disks.Count; i++)
+            if (!disks.IsAbsent(i)) specs.Add(new(config.Layout == "lc1" ? i + 1 : null, NameOf(i), disks[i]));
+        return specs;
+    }
 
     public void Grow(IVolume volume)
     {

@@ -1,0 +1,88 @@
+using System;
+using System.Collections.Generic;
+
+namespace Weir.Tests.Simulation;
+
+/// <summary>
+/// The backing devices of one cache. The history sees their sectors as one row, first device first; every device but
+/// the last ends at a multiple of 4 KiB.
+/// </summary>
+public sealed class SimDisks
+{
+    private readonly List<SimDevice> _devices = [];
+    private readonly List<long> _starts = [];
+    private readonly List<bool> _absent = [];
+
+    /// <summary>Bytes of all.</summary>
+    public long SizeBytes { get; private set; }
+
+    /// <summary>How many there are, the absent ones among them.</summary>
+    public int Count => _devices.Count;
+
+    /// <summary>One of them.</summary>
+    public SimDevice this[int index] => _devices[index];
+
+    /// <summary>Adds the next one.</summary>
+    public void Add(SimDevice device)
+    {
+        _devices.Add(device);
+        _starts.Add(SizeBytes);
+        _absent.Add(false);
+        SizeBytes += device.SizeBytes;
+    }
+
+    /// <summary>The device is not given to the volume of this life.</summary>
+    public bool IsAbsent(int index) => _absent[index];
+
+    /// <summary>At most one is absent; -1 for none.</summary>
+    public void SetAbsent(int index)
+    {
+        for (int i = 0; i < Count; i++) _absent[i] = i == index;
+    }
+
+    /// <summary>Any is.</summary>
+    public bool AnyAbsent => _absent.Contains(true);
+
+    /// <summary>Where the device begins in the row.</summary>
+    public long StartOf(int index) => _starts[index];
+
+    /// <summary>The device that has the byte at <paramref name="offset"/> of the row.</summary>
+    public int At(long offset)
+    {
+        int index = Count - 1;
+        while (_starts[index] > offset) index--;
+        return index;
+    }
+
+    /// <summary>Bytes from <paramref name="offset"/> to its device's end, at most <paramref name="length"/>.</summary>
+    public long Clip(long offset, long length)
+    {
+        int index = At(offset);
+        return Math.Min(length, _starts[index] + _devices[index].SizeBytes - offset);
+    }
+
+    /// <summary>What the device shows of a sector of the row.</summary>
+    public unsafe byte* Sector(long sector)
+    {
+        int index = At(sector * 512);
+        return _devices[index].Media.Current + (sector * 512) - _starts[index];
+    }
+
+    /// <summary>Nobody may write to any of them.</summary>
+    public void Seal(bool isSealed)
+    {
+        foreach (SimDevice device in _devices) device.Sealed = isSealed;
+    }
+
+    /// <summary>No more errors.</summary>
+    public void Heal()
+    {
+        foreach (SimDevice device in _devices) device.Fault = default;
+    }
+
+    /// <summary>Frees their media.</summary>
+    public void Dispose()
+    {
+        foreach (SimDevice device in _devices) device.Media.Dispose();
+    }
+}
