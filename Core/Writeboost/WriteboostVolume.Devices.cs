@@ -105,12 +105,18 @@ public sealed unsafe partial class WriteboostVolume
         {
             using (order)
             {
-                Volatile.Write(ref _deviceOrder, order);
-                WakeCaretaker();
+                Post(order);
                 order.Wait(isCancelled, OrderTurnMs);
                 return order.Device!;
             }
         }
+    }
+
+    // Whoever posts it waits for its end before he posts another.
+    internal void Post(DeviceOrder order)
+    {
+        Volatile.Write(ref _deviceOrder, order);
+        WakeCaretaker();
     }
 
     internal DeviceOrder? TakeDeviceOrder() =>

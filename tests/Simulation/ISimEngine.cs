@@ -28,6 +28,14 @@ public interface ISimEngine
     /// <summary>Opens the volume over the devices that are there; recovery included.</summary>
     IVolume Open(SimConfig config, IoContext io, Device cache, SimDisks disks, IRamStore ram, bool readOnly);
 
+    /// <summary>
+    /// Begins to let a device go; what it returns says how far that is: null under way, true gone, false it stays.
+    /// </summary>
+    Func<bool?> Detach(IVolume volume, int disk);
+
+    /// <summary>Begins to serve a device again; as <see cref="Detach"/>.</summary>
+    Func<bool?> Attach(IVolume volume, SimDisks disks, int disk);
+
     /// <summary>What <see cref="Request.Device"/> says for a device.</summary>
     ushort NumberOf(IVolume volume, int disk);
 

@@ -33,8 +33,6 @@ public sealed class MutantTests(ITestOutputHelper output)
         {
             // R11 has no seeds: ErrorInjectionTests catches its mutants.
             bool injected = mutant is MutantId.R11NoNote or MutantId.R11DirtyForgotten;
-            // Devices do not change in the middle of a simulated life: VolumeStressTests.
-            injected |= mutant == MutantId.R13IdReusedEarly;
             // One window of a few instructions: ReadStepsTests tries all of them.
             injected |= mutant == MutantId.R10RangesSampledLate;
             // BackingFlushTests: the one failing flush that matters is rare.

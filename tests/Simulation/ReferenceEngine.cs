@@ -66,6 +66,10 @@ public sealed class ReferenceEngine(ReferenceFlaw flaw) : ISimEngine
     public IVolume Open(SimConfig config, IoContext io, Device cache, SimDisks disks, IRamStore ram, bool readOnly) =>
         new ReferenceVolume(io, disks[0], readOnly, flaw);
 
+    public Func<bool?> Detach(IVolume volume, int disk) => static () => false;
+
+    public Func<bool?> Attach(IVolume volume, SimDisks disks, int disk) => static () => false;
+
     public ushort NumberOf(IVolume volume, int disk) => 0;
 
     public void Forge(SimConfig config, IoContext io, SimDevice cache, SimDisks disks)

@@ -14,6 +14,7 @@ public sealed unsafe class SimClient : IDisposable
     private const int Slots = 32;
     private const int SlotBytes = (256 << 10) + 8192;
     private const int TurnsUntilStuck = 400_000;
+    private const int ShutDown = -108;
     private const int BeginStop = -1, Call = -2;
 
     /// <summary>A queue that stops looks again after so long, as its thread does.</summary>
@@ -40,6 +41,8 @@ public sealed unsafe class SimClient : IDisposable
         public int Write;
         public long Submitted;
         public long Offset;
+        public int Disk;
+        public bool MayBeRefused;
         public ulong[]? Image;
     }
 
@@ -96,6 +99,19 @@ public sealed unsafe class SimClient : IDisposable
 
     /// <summary>Errors are expected (bit rot).</summary>
     public bool TolerateErrors { get; set; }
+
+    /// <summary>Requests to this device may be refused: it is about to go; -1 for none.</summary>
+    public int Leaving { get; private set; } = -1;
+
+    /// <summary>From now on, or, with -1, no longer.</summary>
+    public void BeginLeaving(int disk)
+    {
+        Leaving = disk;
+        foreach (ref SlotState s in _state.AsSpan()) s.MayBeRefused |= s.Busy && s.Disk == disk;
+    }
+
+    /// <summary>The device is called so from now on.</summary>
+    public void Number(int disk, ushort number) => _numbers[disk] = number;
 
     /// <summary>Data to write lies as it will on the device, as the frontends have it.</summary>
     public bool AlignsWrites { get; set; }
@@ -317,7 +333,8 @@ public sealed unsafe class SimClient : IDisposable
         long now = write != 0 ? _history.Writes[write].Submitted : _history.Tick();
         _state[slot] = new SlotState
         {
-            Busy = true, Write = write, Submitted = now, Offset = plan.OffsetBytes, Image = image,
+            Busy = true, Write = write, Submitted = now, Offset = plan.OffsetBytes, Disk = disk,
+            MayBeRefused = disk == Leaving, Image = image,
         };
         Outstanding++;
         _world.Note(SimEvent.ClientSubmit, write, plan.OffsetBytes / 512, plan.LengthBytes / 512, Text(r));
@@ -370,7 +387,7 @@ public sealed unsafe class SimClient : IDisposable
             Outstanding--;
             _world.Note(SimEvent.ClientComplete, s.Write, First(r), r->Result, Text(r));
             if (r->Result == 0 || IsRefusedFastZero(r)) Succeeded(r, s);
-            else if (!MayFail) throw new SimViolationException($"{Text(r)} failed with {r->Result} on healthy devices");
+            else if (!MayFail && !(s.MayBeRefused && r->Result == ShutDown)) throw new SimViolationException($"{Text(r)} failed with {r->Result} on healthy devices");
             else if (s.Image != null) Array.Fill(s.Image, CrashOracle.Unknown, First(r), Count(r));
         }
     }

@@ -150,6 +150,9 @@ public sealed class SimConfig
     /// <summary>Which of several devices is absent in the life that begins; -1: none.</summary>
     public int Absent() => Disks > 1 && _presence.Chance(35) ? _presence.Below(Disks) : -1;
 
+    /// <summary>The user takes a device away now, or gives one back.</summary>
+    public bool ChangesDevices() => Disks > 1 && Layout == "native" && !Rot && _presence.Chance(2);
+
     // What goes round the log is flushed device by device; the history has one row and one flush.
     private void DrawDisks()
     {

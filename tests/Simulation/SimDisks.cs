@@ -12,6 +12,7 @@ public sealed class SimDisks
     private readonly List<SimDevice> _devices = [];
     private readonly List<long> _starts = [];
     private readonly List<bool> _absent = [];
+    private readonly List<bool> _left = [];
 
     /// <summary>Bytes of all.</summary>
     public long SizeBytes { get; private set; }
@@ -28,6 +29,7 @@ public sealed class SimDisks
         _devices.Add(device);
         _starts.Add(SizeBytes);
         _absent.Add(false);
+        _left.Add(false);
         SizeBytes += device.SizeBytes;
     }
 
@@ -37,8 +39,17 @@ public sealed class SimDisks
     /// <summary>At most one is absent; -1 for none.</summary>
     public void SetAbsent(int index)
     {
-        for (int i = 0; i < Count; i++) _absent[i] = i == index;
+        for (int i = 0; i < Count; i++) (_absent[i], _left[i]) = (i == index, false);
     }
+
+    /// <summary>The volume has let it go in this life.</summary>
+    public void Leave(int index) => _absent[index] = _left[index] = true;
+
+    /// <summary>As <see cref="Leave"/> says.</summary>
+    public bool HasLeft(int index) => _left[index];
+
+    /// <summary>It is back.</summary>
+    public void Return(int index) => _absent[index] = _left[index] = false;
 
     /// <summary>Any is.</summary>
     public bool AnyAbsent => _absent.Contains(true);

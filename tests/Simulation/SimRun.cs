@@ -238,6 +238,7 @@ public sealed unsafe partial class SimRun : IDisposable
 
     private void Work()
     {
+        _change = null;
         _workload.NextLife();
         if (_workload.Below(100) < 30) CheckBlockStatus();
         for (int i = 0; i < _workload.Requests; i++)
@@ -249,6 +250,7 @@ public sealed unsafe partial class SimRun : IDisposable
             }
             if (_workload.Below(100) < 60) _client.Turn(false, _world.NowUs);
             if (_config.Grows()) _engine.Grow(_volume!);
+            if (_disks.Count > 1) ChangeDevices();
             if (_workload.Below(100) < _workload.IdlePercent) _client.Idle(_workload.IdleUs());
         }
         if (_workload.Below(100) < 70) _client!.Drain();

@@ -71,6 +71,17 @@ public sealed class WriteboostEngine : ISimEngine
             NewGuid = config.NewGuid,
         });
 
+    public Func<bool?> Detach(IVolume volume, int disk) => Carry(volume, new DeviceOrder { Name = NameOf(disk) });
+
+    public Func<bool?> Attach(IVolume volume, SimDisks disks, int disk) => Carry(
+        volume, new DeviceOrder { Name = NameOf(disk), Spec = new BackingSpec(null, NameOf(disk), disks[disk]) });
+
+    private static Func<bool?> Carry(IVolume volume, DeviceOrder order)
+    {
+        ((WriteboostVolume)volume).Post(order);
+        return () => order.IsDone ? order.Error == null : null;
+    }
+
     private static string NameOf(int disk) => $"disk{disk}";
 
     // Layout lc1 has no table: whoever opens it knows the numbers.

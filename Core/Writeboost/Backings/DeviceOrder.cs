@@ -22,6 +22,12 @@ public sealed class DeviceOrder : IDisposable
     /// <summary>The device that has come or gone; set before the end.</summary>
     public BackingDevice? Device { get; set; }
 
+    /// <summary>It is over, one way or the other.</summary>
+    public bool IsDone => _done.IsSet;
+
+    /// <summary>After the end: why it could not be done, or null.</summary>
+    public UserErrorException? Error => _error;
+
     /// <summary>Whoever waits has lost interest.</summary>
     public bool IsCancelled => _isCancelled;
 

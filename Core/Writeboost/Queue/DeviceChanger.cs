@@ -145,6 +145,8 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         _order!.Device = _device;
         _order.Finish(error);
         _order = null;
+        // Write-back had to keep quiet, and writers may wait for it: it goes on with the next turn.
+        _volume.WakeCaretaker();
     }
 
     private void TurnBack()
