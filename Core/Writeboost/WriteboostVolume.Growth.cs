@@ -6,7 +6,7 @@ using Weir.Core.Writeboost.Backings;
 
 namespace Weir.Core.Writeboost;
 
-/// <content>Devices that have become larger while they are served.</content>
+/// <content>Devices that have become larger while they are served, or smaller since they were.</content>
 public sealed unsafe partial class WriteboostVolume
 {
     private int _segmentsWanted;
@@ -47,6 +47,36 @@ public sealed unsafe partial class WriteboostVolume
     }
 
     internal void EndGrowth() => Volatile.Write(ref _segmentsWanted, 0);
+
+    private bool AnyHasShrunk => Backings.ToList().Exists(static backing => backing.HasShrunk);
+
+    // What the log alone holds must have its place. Clean blocks need not be looked at: none counts (R10).
+    private void CheckShrunk()
+    {
+        foreach (BackingDevice backing in Backings.ToList())
+        {
+            if (!backing.HasShrunk) continue;
+            long blocks = DirtyBeyond(backing.Id, backing.SizeBytes);
+            long end = backing.SizeBytes + Geometry.BlockBytes - 1;
+            int ranges = Ranges.CountBetween(
+                BackingTable.KeyOf(backing.Id, end), BackingTable.KeyOf(backing.Id + 1, 0));
+            if (blocks == 0 && ranges == 0) continue;
+            throw new UserErrorException($"{backing.Device.Name}: {backing.SizeBytes} bytes, but the cache holds "
+                + $"{blocks} dirty blocks and {ranges} discarded or zeroed ranges beyond: truncated?");
+        }
+    }
+
+    private long DirtyBeyond(int id, long sizeBytes)
+    {
+        long count = 0;
+        for (uint slot = 0; slot < Geometry.SlotCount; slot++)
+        {
+            if (!Index.TryGetDirty(slot, out ulong key, out byte sectors) || BackingTable.IdOf(key) != id) continue;
+            int last = System.Numerics.BitOperations.Log2(sectors);
+            if (BackingTable.OffsetOf(key) + ((last + 1L) * Geometry.SectorBytes) > sizeBytes) count++;
+        }
+        return count;
+    }
 
     private void BeginGrowth()
     {

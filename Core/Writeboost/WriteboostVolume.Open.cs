@@ -91,6 +91,7 @@ public sealed unsafe partial class WriteboostVolume
         uint header = (scan as SegmentScan)?.EndHeaderChecksum ?? 0;
         (long position, long sequence, uint checksum) = (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum);
         CheckBlocks(replay);
+        CheckShrunk();
         using (RamSegments? old = OpenRam(ram, scan))
         {
             if (old != null) unproven = old.DurablePosition;
@@ -107,6 +108,7 @@ public sealed unsafe partial class WriteboostVolume
         }
         // Once more, for what memory held.
         CheckBlocks(replay);
+        CheckShrunk();
         string before = Superblock.IsClean ? "an orderly stop" : Superblock.Epoch == 0 ? "format" : "a crash";
         MoveTail(scan.TailSegment);
         Superblock.Settle(position, sequence, checksum);
@@ -128,7 +130,7 @@ public sealed unsafe partial class WriteboostVolume
 
     // R10: what was read from the backing device is still there after an orderly stop only, and on the same device.
     private long CleanPositionAtStart() => Mutant.Is(MutantId.R10CleanAfterCrash) ? 0
-        : Superblock.IsClean && !Options.Rebind ? Superblock.CleanPosition : long.MaxValue;
+        : Superblock.IsClean && !Options.Rebind && !AnyHasShrunk ? Superblock.CleanPosition : long.MaxValue;
 
     private void WarnOfHeadersBehind(ILogScan scan)
     {

@@ -152,8 +152,16 @@ public sealed class BadInputTests : IDisposable
     public void BackingDeviceWasTruncated()
     {
         (string cache, string backing) = Used();
+        using (FileStream file = File.OpenWrite(backing)) file.SetLength(8192);
+        Refused(
+            1, "holds 1 dirty blocks and 0 discarded or zeroed ranges beyond: truncated?",
+            () => Serve("writeboost", "--cache", cache, "--backing", backing));
         using (FileStream file = File.OpenWrite(backing)) file.SetLength(8 << 20);
-        Refused(1, "truncated", () => Serve("writeboost", "--cache", cache, "--backing", backing));
+        using WeirProcess weir = WeirProcess.Serve(_folder, "writeboost", "--cache", cache, "--backing", backing);
+        Assert.Equal(8 << 20, weir.SizeBytes);
+        using (Nbd.NbdClient client = weir.Connect())
+            Assert.Equal(Nbd.Wire.Random(8192, 1), client.Read(4096, 8192));
+        weir.Stop();
     }
 
     [Fact]

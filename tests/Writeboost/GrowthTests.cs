@@ -155,6 +155,45 @@ public sealed unsafe class GrowthTests
         }
     }
 
+    /// <summary>Only what the log alone holds keeps a backing device from becoming smaller.</summary>
+    [Fact]
+    public void ABackingDeviceMayShrinkWhereNothingDirtyLies()
+    {
+        using RamDevice memory = new(4 << 20), cache = new(Small);
+        using (RingContext io = new()) WriteboostFormat.Format(io, cache, Layout.Native, SegmentBytes, Guid.NewGuid);
+        DirectClient Open(long sizeBytes)
+        {
+            WriteboostOptions options = Options();
+            (options.ReadCacheThreshold, options.AllowWriteback) = (8, false);
+            return new DirectClient(new KeptDevice(cache), new GrowingDevice(memory, sizeBytes), options);
+        }
+        using (DirectClient client = Open(4 << 20))
+        {
+            Assert.Equal(Filled(0), client.Read(3 << 20, 4096));
+            client.Write(0, Filled(1));
+            client.Stop();
+        }
+        using (DirectClient client = Open(2 << 20)) client.Stop();
+        // What was cached beyond is forgotten: the device has come back with something else there.
+        new Span<byte>(memory.Start + (3 << 20), 4096).Fill(9);
+        using (DirectClient client = Open(4 << 20))
+        {
+            Assert.Equal(Filled(9), client.Read(3 << 20, 4096));
+            client.Write((3 << 20) + 512, new byte[512]);
+            client.Stop();
+        }
+        Assert.Contains("1 dirty blocks", Assert.Throws<UserErrorException>(() => Open((3 << 20) + 512)).Message);
+        using (DirectClient client = Open((3 << 20) + 1024)) client.Stop();
+        using (DirectClient client = Open(4 << 20))
+        {
+            client.DrainAll();
+            Assert.Equal(0, client.Run(RequestKind.Discard, 2 << 20, 8192));
+            client.Stop();
+        }
+        Assert.Contains("and 1 discarded", Assert.Throws<UserErrorException>(() => Open((2 << 20) + 4096)).Message);
+        using (DirectClient client = Open((2 << 20) + 8192)) Assert.Equal(Filled(1), client.Read(0, 4096));
+    }
+
     [Theory]
     [InlineData("writeboost2", false, "their number stays as it was formatted")]
     [InlineData("native", true, "the volume is served read-only")]

@@ -71,6 +71,9 @@ public sealed class BackingDevice(int id, string name, Device? device) : IVolume
     /// <summary>Bytes when it was last served; 0 where nothing tells.</summary>
     public long LastSizeBytes { get; init; }
 
+    /// <summary>It is smaller than when it was last served.</summary>
+    public bool HasShrunk { get; init; }
+
     /// <summary>What the log holds of this number below is another device's.</summary>
     public long FirstPosition { get; init; }
 

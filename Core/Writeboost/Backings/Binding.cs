@@ -47,6 +47,9 @@ public sealed class Binding(DeviceTable? table, long position, WriteboostOptions
         int id = Known(spec);
         if (id == 0) id = Free(spec, bound);
         Add(bound, id, spec);
+        if (bound[id].HasShrunk)
+            throw new UserErrorException($"{spec.Device.Name}: {spec.Device.SizeBytes} bytes, but it had "
+                + $"{table![id].SizeBytes}: a device that has become smaller is given at a start");
         return bound[id];
     }
 
@@ -85,7 +88,11 @@ public sealed class Binding(DeviceTable? table, long position, WriteboostOptions
         bool isNew = table == null || table[id].Id == 0;
         if (!isNew) CheckReturn(id, spec, table![id]);
         long first = isNew ? position : table![id].FirstPosition;
-        bound.Add(id, new BackingDevice(id, spec.Name, spec.Device) { FirstPosition = table == null ? 0 : first });
+        bound.Add(id, new BackingDevice(id, spec.Name, spec.Device)
+        {
+            FirstPosition = table == null ? 0 : first,
+            HasShrunk = !isNew && spec.Device.SizeBytes < table![id].SizeBytes,
+        });
     }
 
     private void CheckSpec(BackingSpec spec)
@@ -105,9 +112,6 @@ public sealed class Binding(DeviceTable? table, long position, WriteboostOptions
         Device device = spec.Device;
         if (spec.Id is { } given && given != id)
             throw new UserErrorException($"'{spec.Name}' is device {id} of the cache, not {given}");
-        if (device.SizeBytes < known.SizeBytes)
-            throw new UserErrorException($"{device.Name}: {device.SizeBytes} bytes, but the cache was filled for "
-                + $"{known.SizeBytes}: truncated?");
         if (device.Identity != known.Identity && !options.Rebind)
             throw new UserErrorException($"'{known.Name}' belongs to another backing device ({known.Identity}), not to "
                 + $"{device.Name} ({device.Identity}); --option rebind=1 if it is the same one");

@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
 
 namespace Weir.Core.Writeboost.Tools;
 
@@ -40,6 +41,24 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
         while (queue.StopResult == 0) Turn(queue);
         progress(Progress(total));
         return queue.StopResult < 0 ? queue.StopResult : isDrained ? 0 : 1;
+    }
+
+    /// <summary>What a drain cannot write back, for people: that of devices that were not given; null when
+    /// nothing.</summary>
+    public string? LeftBehind
+    {
+        get
+        {
+            string left = "";
+            foreach (BackingDevice device in volume.Backings.Absent)
+            {
+                (long blocks, int ranges) = (volume.Index.DirtyOf(device.Id), volume.RangesOf(device.Id));
+                if (blocks + ranges == 0) continue;
+                left += $"{(left == "" ? "" : "; ")}{blocks} dirty blocks and {ranges} discarded or zeroed ranges of "
+                    + $"device {device.Id}, '{device.Name}'";
+            }
+            return left == "" ? null : left;
+        }
     }
 
     private DrainProgress Progress(long total) => new(volume.Index.DirtyCount, volume.Ranges.Entries, total);

@@ -35,16 +35,19 @@ public sealed unsafe class SegmentRepairer(
         if (segments < Geometry.MinSegments) throw new UserErrorException($"{device.Name}: too small for a cache");
         Superblock superblock = layout.ReadSuperblock(mark, segments);
         bool hasMark = TryScan(superblock, out long records);
+        // A layout without a magic number is told by its records alone.
+        if (hasMark && records == 0 && layout.Magic.Length == 0) throw NothingFound();
         if (hasMagic && hasMark) return Say("done", "nothing to repair");
         if (!hasMark)
         {
             superblock = layout.NewSuperblock(layout.SegmentBytes, segments, Guid.NewGuid);
-            if (!TryScan(superblock, out records) || records == 0)
-                throw new UserErrorException(
-                    $"{device.Name}: no log of layout {layout.Name} found: nothing to rebuild");
+            if (!TryScan(superblock, out records) || records == 0) throw NothingFound();
         }
         return Write(superblock, records, hasMagic, memory.Pointer);
     }
+
+    private UserErrorException NothingFound() =>
+        new($"{device.Name}: no log of layout {layout.Name} found: nothing to rebuild");
 
     private bool Write(Superblock superblock, long records, bool hasMagic, byte* magicBlock)
     {
