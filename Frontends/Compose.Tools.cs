@@ -17,6 +17,9 @@ internal static partial class Compose
     /// <summary>What a cache device holds: a cache in a layout, something else, or nothing.</summary>
     private readonly record struct CacheContent(Layout? Layout, string? Foreign)
     {
+        /// <summary>The bytes are the same in another layout, too: an empty cache of the kernel's.</summary>
+        public bool IsAmbiguous { get; init; }
+
         /// <summary>For people; null when it is blank.</summary>
         public string? Description => Layout == null ? Foreign
             : Layout == Layout.Native ? "a weir cache" : $"a dm-writeboost cache (layout {Layout.Name})";
@@ -48,7 +51,12 @@ internal static partial class Compose
         using RingContext io = new();
         RepairOptions options = new() { Write = repair.Write, DropAfter = repair.DropAfter, CacheId = repair.CacheId };
         Layout layout = Layout.Find(spec.Layout ?? Layout.Native.Name);
-        if (layout is SegmentLayout segments) return new SegmentRepairer(io, device, segments, options, items).Run();
+        if (layout is SegmentLayout segments)
+        {
+            // Throws when another layout is there.
+            Look(io, device, layout.Name);
+            return new SegmentRepairer(io, device, segments, options, items).Run();
+        }
         CacheContent content = Look(io, device, null);
         bool isOurs = content.Layout == Layout.Native || content.Foreign == ContentProbe.DamagedCache;
         if (!isOurs)
@@ -67,7 +75,10 @@ internal static partial class Compose
         using OpenedVolume opened = Open(spec, log);
         using RingContext io = new();
         WriteboostVolume volume = (WriteboostVolume)opened.Volume;
-        int result = new Drainer(volume, io).Run(stopAsked, at => progress(at.DirtyBlocks, at.TotalBlocks));
+        Drainer drainer = new(volume, io);
+        int result = drainer.Run(stopAsked, at => progress(at.DirtyBlocks, at.TotalBlocks));
+        if (result == 0 && drainer.LeftBehind is { } left)
+            throw new UserErrorException($"{spec.Cache}: not drained: {left} stay: give it too, with --backing NAME=PATH");
         if (result == 1 && volume.Health.State != VolumeState.Healthy)
             throw new UserErrorException($"stopped: the volume became {VolumeHealth.NameOf(volume.Health.State)}: "
                 + $"{volume.Health.Reason}; what is not written back stays on the cache device");
@@ -97,7 +108,8 @@ internal static partial class Compose
         Layout? wanted = asked == null ? null : Layout.Find(asked);
         IReadOnlyList<Layout> found = LayoutProbe.Find(io, cache, head);
         foreach (Layout layout in found)
-            if (wanted == null || layout == wanted) return new CacheContent(layout, null);
+            if (wanted == null || layout == wanted)
+                return new CacheContent(layout, null) { IsAmbiguous = wanted == null && found.Count > 1 };
         if (found.Count > 0)
             throw new UserErrorException($"{cache.Name}: holds {new CacheContent(found[0], null).Description}, not one "
                 + $"in layout {asked}; leave --layout out");

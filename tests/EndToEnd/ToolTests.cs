@@ -109,6 +109,66 @@ public sealed class ToolTests : IDisposable
         AssertServed(data, named);
     }
 
+    /// <summary>What of a device that is not given stays is no success, and said.</summary>
+    [Theory]
+    [InlineData("native")]
+    [InlineData("lc1")]
+    public void ADrainWithoutOneOfTheDevicesIsNone(string layout)
+    {
+        string other = _folder.File("other", 8 << 20);
+        string[] first = ["--layout", layout, "--cache", _cache, "--backing", "1:a=" + _backing];
+        string[] both = [.. first, "--backing", "2:b=" + other];
+        using (WeirProcess weir = WeirProcess.Serve(
+            _folder, ["writeboost", .. both, "--option", "allow_writeback=0"]))
+        {
+            _folder.Remember(weir);
+            using (NbdClient a = weir.Connect("a")) a.Write(0, Wire.Random(4096, 1));
+            using (NbdClient b = weir.Connect("b")) b.Write(4096, Wire.Random(8192, 2));
+            weir.Stop();
+        }
+        Outcome alone = WeirProcess.Run(["drain", "writeboost", .. first]);
+        Assert.Equal(1, alone.ExitCode);
+        Assert.Contains("2 dirty blocks and 0 discarded or zeroed ranges of device 2", alone.Error,
+            StringComparison.Ordinal);
+        Outcome drain = WeirProcess.Run(["drain", "writeboost", .. both]);
+        Assert.True(drain.ExitCode == 0, drain.Error);
+        Assert.Equal(Wire.Random(8192, 2), File.ReadAllBytes(other)[4096..12288]);
+    }
+
+    /// <summary>A layout in which nothing is found is not repaired into being.</summary>
+    [Theory]
+    [InlineData("native", "lc1", "holds a weir cache, not one in layout lc1")]
+    [InlineData("writeboost2", "writeboost1", "layout writeboost2), not one in layout writeboost1")]
+    [InlineData("writeboost1", "writeboost2", "layout writeboost1), not one in layout writeboost2")]
+    [InlineData("", "lc1", "no log of layout lc1 found")]
+    [InlineData("", "writeboost2", "no log of layout writeboost2 found")]
+    public void ARepairInTheWrongLayoutWritesNothing(string holds, string asked, string words)
+    {
+        if (holds != "") Fill(more: ["--layout", holds]);
+        string before = TestFolder.HashOf(_cache);
+        Outcome repair = Tool("repair", "--layout", asked, "--write");
+        Assert.Equal(1, repair.ExitCode);
+        Assert.Contains(words, repair.Error, StringComparison.Ordinal);
+        Assert.Equal(before, TestFolder.HashOf(_cache));
+    }
+
+    /// <summary>The two layouts that share a magic number are told apart by their records.</summary>
+    [Theory]
+    [InlineData("writeboost1")]
+    [InlineData("writeboost2")]
+    public void AnEmptyCacheOfTheKernelsIsNotGuessedAt(string layout)
+    {
+        Outcome format = WeirProcess.Run("format", "writeboost", "--cache", _cache, "--layout", layout);
+        Assert.True(format.ExitCode == 0, format.Error);
+        Outcome refused = WeirProcess.Run(["serve", "writeboost", .. Devices(_cache, _backing)]);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("say which with --layout", refused.Error, StringComparison.Ordinal);
+        byte[] data = Fill(more: ["--layout", layout]);
+        AssertServed(data);
+        Outcome dump = Tool("dump", "--json");
+        Assert.Equal(layout, Text(Items(dump, "superblock")[0], "layout"));
+    }
+
     [Fact]
     public void ARottenBlockIsNamed()
     {

@@ -63,13 +63,14 @@ public sealed class MutantTests(ITestOutputHelper output)
             summary = SimRunner.Run(engine, Seeds + 1, SeedsAtMost, 1, mutant);
         }
         string line = $"mutant {mutant}: caught in {summary.Failures.Count} of {before + summary.Ran} seeds";
-        output.WriteLine(line);
-        Console.Out.WriteLine(line);
         foreach (KeyValuePair<ulong, string> failure in summary.Failures)
         {
+            line += $", first by {failure.Key}";
             output.WriteLine($"seed {failure.Key}: {failure.Value}");
             break;
         }
+        output.WriteLine(line);
+        Console.Out.WriteLine(line);
         Assert.True(summary.Failures.Count > 0, $"{mutant} survived {before + summary.Ran} seeds");
     }
 }

@@ -35,8 +35,9 @@ public sealed unsafe class SegmentRepairer(
         if (segments < Geometry.MinSegments) throw new UserErrorException($"{device.Name}: too small for a cache");
         Superblock superblock = layout.ReadSuperblock(mark, segments);
         bool hasMark = TryScan(superblock, out long records);
-        // A layout without a magic number is told by its records alone.
-        if (hasMark && records == 0 && layout.Magic.Length == 0) throw NothingFound();
+        // Without a magic number, lost or never there, records alone say what it is.
+        bool isNamed = hasMagic && layout.Magic.Length > 0;
+        if (hasMark && records == 0 && !isNamed) throw NothingFound();
         if (hasMagic && hasMark) return Say("done", "nothing to repair");
         if (!hasMark)
         {
