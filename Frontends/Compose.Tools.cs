@@ -78,7 +78,8 @@ internal static partial class Compose
         Drainer drainer = new(volume, io);
         int result = drainer.Run(stopAsked, at => progress(at.DirtyBlocks, at.TotalBlocks));
         if (result == 0 && drainer.LeftBehind is { } left)
-            throw new UserErrorException($"{spec.Cache}: not drained: {left} stay: give it too, with --backing NAME=PATH");
+            throw new UserErrorException(
+                $"{spec.Cache}: not drained: {left} stay: give it too, with --backing NAME=PATH");
         if (result == 1 && volume.Health.State != VolumeState.Healthy)
             throw new UserErrorException($"stopped: the volume became {VolumeHealth.NameOf(volume.Health.State)}: "
                 + $"{volume.Health.Reason}; what is not written back stays on the cache device");

@@ -137,8 +137,8 @@ internal static partial class Compose
         CacheContent content = Look(io, cache, spec.Layout);
         if (content.Foreign != null) throw Refusal(cache, content.Foreign);
         if (content.IsAmbiguous)
-            throw new UserErrorException($"{cache.Name}: holds an empty dm-writeboost cache, which is the same bytes in "
-                + "layouts writeboost2 and writeboost1: say which with --layout");
+            throw new UserErrorException($"{cache.Name}: holds an empty dm-writeboost cache, which is the same bytes "
+                + "in layouts writeboost2 and writeboost1: say which with --layout");
         options.Layout = content.Layout ?? Layout.Find(spec.Layout ?? Layout.Native.Name);
         if (content.Layout != null) CheckSegmentSize(io, cache, options.Layout, spec);
         if (content.Layout != null && !spec.ReadOnly) Preallocate(cache);

@@ -386,8 +386,9 @@ public sealed unsafe class SimClient : IDisposable
             _state[slot].Busy = false;
             Outstanding--;
             _world.Note(SimEvent.ClientComplete, s.Write, First(r), r->Result, Text(r));
+            bool mayFail = MayFail || (s.MayBeRefused && r->Result == ShutDown);
             if (r->Result == 0 || IsRefusedFastZero(r)) Succeeded(r, s);
-            else if (!MayFail && !(s.MayBeRefused && r->Result == ShutDown)) throw new SimViolationException($"{Text(r)} failed with {r->Result} on healthy devices");
+            else if (!mayFail) throw new SimViolationException($"{Text(r)} failed with {r->Result} on healthy devices");
             else if (s.Image != null) Array.Fill(s.Image, CrashOracle.Unknown, First(r), Count(r));
         }
     }
