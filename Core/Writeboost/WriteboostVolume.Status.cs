@@ -33,6 +33,7 @@ public sealed unsafe partial class WriteboostVolume
         status.Text("acknowledge_when", RamOutlivesProcess ? "in shared memory" : "durable");
         status.Text("write_order", Around.Written == 0 && !Options.WriteAround && Options.BypassSequentialWrites == 0
             ? "prefix" : "prefix, but not of writes that go round the log");
+        status.Number("write_around_mode", Options.WriteAround ? 1 : 0);
         status.Number("size_bytes", SizeBytes);
         status.Number("epoch", Superblock.Epoch);
         ReportLog(status);

@@ -43,6 +43,10 @@ internal sealed class ControlCommands(
                 ?? throw new UserErrorException("this engine has no ancestor in the kernel's device mapper", 2),
             ["status", ..] => Table(),
             ["message", "help"] => Help(),
+            ["message", "attach"] when Attach != null =>
+                throw new UserErrorException("attach: expected 'weir message attach [ID:]NAME=PATH'", 2),
+            ["message", "detach"] when Detach != null =>
+                throw new UserErrorException("detach: expected 'weir message detach NAME'", 2),
             ["message", var key] => Show(key, isGone),
             ["message", "attach", var text] when Attach != null => Attach(text),
             ["message", "detach", var name] when Detach != null => Detach(name, isGone),

@@ -34,6 +34,8 @@ public sealed class DeviceChangeTests : IDisposable
             using NbdClient b = weir.Connect("b");
             Change(b, second, 1, 300);
             Load load = new(weir, first);
+            foreach (string order in new[] { "attach", "detach" })
+                Assert.Equal((2, true), (Message(order).ExitCode, Message(order).Error.Contains("NAME")));
             string answer = Done(Message("attach", "c=" + _folder.PathOf("c")));
             Assert.StartsWith("attached c ", answer, StringComparison.Ordinal);
             Assert.Equal(["a", "b", "c"], Exports(weir));

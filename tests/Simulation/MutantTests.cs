@@ -19,10 +19,16 @@ public sealed class MutantTests(ITestOutputHelper output)
     private static readonly Dictionary<MutantId, ulong> s_rare = new()
     {
         [MutantId.R2LastComerWins] = 1539,
-        [MutantId.R4EpochNotRaised] = 1172,
-        [MutantId.R6NotRewritten] = 1192,
-        [MutantId.R6SuperblockNotRewritten] = 6490,
-        [MutantId.R6UnprovenTrusted] = 954,
+        [MutantId.R4EpochNotRaised] = 395,
+        [MutantId.R4FutureKept] = 310,
+        [MutantId.R5RotIsTorn] = 714,
+        [MutantId.R6WriteErrorIgnored] = 245,
+        [MutantId.R6NotRewritten] = 335,
+        [MutantId.R6SuperblockNotRewritten] = 2725,
+        [MutantId.R6UnprovenTrusted] = 595,
+        [MutantId.R12NoFlush] = 291,
+        [MutantId.R12WholeCopyFirst] = 2237,
+        [MutantId.R12GrownWrapped] = 519,
     };
 
     public static TheoryData<MutantId> Mutants()
