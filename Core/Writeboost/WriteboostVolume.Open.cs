@@ -109,7 +109,8 @@ public sealed unsafe partial class WriteboostVolume
         // Once more, for what memory held.
         CheckBlocks(replay);
         CheckShrunk();
-        string before = Superblock.IsClean ? "an orderly stop" : Superblock.Epoch == 0 ? "format" : "a crash";
+        string before = !Layout.HasEpochs ? "" : Superblock.IsClean ? " after an orderly stop, epoch "
+            : Superblock.Epoch == 0 ? " after format, epoch " : " after a crash, epoch ";
         MoveTail(scan.TailSegment);
         Superblock.Settle(position, sequence, checksum);
         if (!ReadOnly || Mutant.Is(MutantId.R16ReadOnlyWrites))
@@ -124,8 +125,8 @@ public sealed unsafe partial class WriteboostVolume
         LogEnd end = EndAt(position, sequence, checksum);
         end.HeaderChecksum = header;
         Log = StartLog(end);
-        Options.Log($"recovered {replay.EntryCount} entries of {end.LastSegment - end.TailSegment + 1} segments after "
-            + $"{before}, epoch {Superblock.Epoch}");
+        Options.Log($"recovered {replay.EntryCount} entries of {end.LastSegment - end.TailSegment + 1} segments"
+            + (Layout.HasEpochs ? $"{before}{Superblock.Epoch}" : ""));
     }
 
     // R10: what was read from the backing device is still there after an orderly stop only, and on the same device.

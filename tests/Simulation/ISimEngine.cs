@@ -45,6 +45,9 @@ public interface ISimEngine
     /// </summary>
     void Forge(SimConfig config, IoContext io, SimDevice cache, SimDisks disks);
 
+    /// <summary>The volume takes no more changes because of a device that it was not given.</summary>
+    bool LacksDevice(IVolume volume);
+
     /// <summary>Tells the volume that its devices may have become larger.</summary>
     void Grow(IVolume volume);
 

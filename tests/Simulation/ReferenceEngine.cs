@@ -76,6 +76,8 @@ public sealed class ReferenceEngine(ReferenceFlaw flaw) : ISimEngine
     {
     }
 
+    public bool LacksDevice(IVolume volume) => false;
+
     public void Grow(IVolume volume)
     {
     }

@@ -95,7 +95,10 @@ public sealed unsafe class SimClient : IDisposable
     public int Outstanding { get; private set; }
 
     /// <summary>A device has failed in this life: requests may fail too.</summary>
-    public bool MayFail => TolerateErrors || _world.Faults > _faultsBefore;
+    public bool MayFail => TolerateErrors || _world.Faults > _faultsBefore || LacksDevice?.Invoke() == true;
+
+    /// <summary>The volume takes no changes because of an absent device.</summary>
+    public Func<bool>? LacksDevice { get; init; }
 
     /// <summary>Errors are expected (bit rot).</summary>
     public bool TolerateErrors { get; set; }

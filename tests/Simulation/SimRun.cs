@@ -16,7 +16,7 @@ public readonly record struct SimResult(
 /// </summary>
 public sealed unsafe partial class SimRun : IDisposable
 {
-    private const int FlushesOfAnOpening = 3;
+    private const int FlushesOfAnOpening = 3, TurnsUntilStuck = 200_000;
     private static readonly CutMode[] s_wholeWrites =
         [CutMode.OldestLost, CutMode.AllKept, CutMode.CoinPerWrite, CutMode.NewestLost, CutMode.PrefixAndOne];
 
@@ -217,6 +217,7 @@ public sealed unsafe partial class SimRun : IDisposable
         {
             ImitationSource = _cache.Media,
             AlignsWrites = _config.GoesAround,
+            LacksDevice = absent < 0 ? null : () => _engine.LacksDevice(_volume),
         };
         return true;
     }
@@ -244,9 +245,11 @@ public sealed unsafe partial class SimRun : IDisposable
         for (int i = 0; i < _workload.Requests; i++)
         {
             PlannedRequest plan = _workload.Next();
+            int turns = 0;
             while (_client!.Outstanding >= _workload.QueueDepth || !_client.TrySubmit(plan, _workload.MayOverlap))
             {
                 _client.Turn(true, long.MaxValue);
+                if (++turns > TurnsUntilStuck) throw new SimStuckException("the volume works, but for nobody");
             }
             if (_workload.Below(100) < 60) _client.Turn(false, _world.NowUs);
             if (_config.Grows()) _engine.Grow(_volume!);

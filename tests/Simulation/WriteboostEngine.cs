@@ -93,6 +93,9 @@ public sealed class WriteboostEngine : ISimEngine
         return specs;
     }
 
+    public bool LacksDevice(IVolume volume) => volume is WriteboostVolume { Health: var health }
+        && health.State == VolumeState.ReadOnly && health.Reason.StartsWith("devices that are not given", StringComparison.Ordinal);
+
     public void Grow(IVolume volume)
     {
         try

@@ -138,6 +138,31 @@ public sealed unsafe class SeveralDevicesTests : IDisposable
         }
     }
 
+    /// <summary>Zeroes that are moved for an absent device end where it ends.</summary>
+    [Fact]
+    public void ZeroesAroundANewerSectorAreNotMovedBeyondTheEnd()
+    {
+        long tail = _second.SizeBytes - Sector;
+        using (DirectClient client = Open(options => options.AllowWriteback = false, First, Second))
+        {
+            client.Device = 1;
+            Assert.Equal(0, client.Run(RequestKind.WriteZeroes, tail - 8192, 8192 + Sector));
+            client.Write(tail, new byte[Sector]);
+            client.Flush();
+            client.Stop();
+        }
+        using (DirectClient client = Open(First))
+        {
+            for (int i = 0; i < 1500; i++) Change(client, 0);
+            Assert.True(client.Volume.Log.TailSegment > client.Volume.Geometry.SegmentCount);
+            client.Stop();
+        }
+        using DirectClient last = Open(First, Second);
+        last.DrainAll();
+        Assert.Equal(VolumeState.Healthy, last.Volume.Health.State);
+        last.Stop();
+    }
+
     /// <summary>Without a table of devices: what the log says of one that is not given.</summary>
     [Fact]
     public void ADeviceThatOnlyTheLogKnowsIsAbsentAndKept()

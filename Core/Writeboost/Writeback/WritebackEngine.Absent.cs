@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Writeback;
@@ -26,6 +27,7 @@ public sealed unsafe partial class WritebackEngine
     private bool _hasMoved;
     private bool _moveWaits;
     private int _moveRecord;
+    private int _fruitless;
 
     // Moving costs log space and gains none: not for idle time's sake, nor when nothing else is there to be written.
     private bool IsRoomWanted =>
@@ -83,6 +85,9 @@ public sealed unsafe partial class WritebackEngine
         if (_volume.RangesPressed && _volume.AbsentRanges is int ranges && ranges >= _volume.Ranges.Budget)
             return GetStuck($"devices that are not given hold {ranges} discarded and zeroed ranges, all of the "
                 + $"{_volume.Ranges.Budget} that the log has room for");
+        if (_fruitless > _log.Geometry.SegmentCount && _log.IsStarved)
+            return GetStuck("devices that are not given have dirty blocks in every segment, and none is gained by "
+                + "moving them");
         return true;
     }
 
@@ -117,6 +122,9 @@ public sealed unsafe partial class WritebackEngine
     private bool EndMove()
     {
         if (_hasMoved) _durableBefore = _log.ReservedEnd;
+        // Where a segment is one record, what moves out of one segment fills another.
+        bool gains = _log.Layout.HasManyRecords || !_hasMoved || _batch.Count > 1;
+        _fruitless = gains ? 0 : _fruitless + 1;
         _cursor = 0;
         _phase = Phase.Flush;
         return true;
@@ -165,10 +173,12 @@ public sealed unsafe partial class WritebackEngine
         return at;
     }
 
-    // A block of the range with something newer: the rest of its sectors is zero.
+    // A block of the range with something newer: the rest of its sectors is zero, as far as the device goes.
     private bool MoveEdge(ulong key, long position)
     {
-        byte sectors = (byte)~_volume.Index.SectorsFrom(key, position);
+        long rest = _volume.Backings.Of(key).SizeBytes - BackingTable.OffsetOf(key);
+        byte there = SectorMask.Of(0, (int)Math.Clamp(rest, 0, Geometry.BlockBytes));
+        byte sectors = (byte)(there & ~_volume.Index.SectorsFrom(key, position));
         if (sectors != 0 && !TryMove(key, sectors, null)) return false;
         _moveKey = key + 1;
         return true;
