@@ -93,7 +93,8 @@ internal static partial class Compose
             throw new UserErrorException($"{device.Name}: holds {content.Foreign}; 'weir repair writeboost --cache "
                 + $"{device.Name}' can rebuild the superblock");
         Layout layout = content.Layout ?? throw new UserErrorException(content.Foreign == null
-            ? $"{device.Name}: is blank: no cache" : $"{device.Name}: holds {content.Foreign}, not a cache");
+            ? $"{device.Name}: is blank: no cache"
+            : $"{device.Name}: holds {content.Foreign}, not a cache{HintAtLc1(content.Foreign)}");
         BlockingIo blocking = new(io);
         Superblock superblock = SuperblockReader.Read(layout, blocking, device.OpenQueue(io), device, out _, out _);
         return new OfflineCache(io, device, layout, superblock);

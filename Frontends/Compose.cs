@@ -169,7 +169,13 @@ internal static partial class Compose
 
     private static UserErrorException Refusal(Device cache, string content) => new(content == ContentProbe.DamagedCache
         ? $"{cache.Name}: holds {content}; what was written and not yet written back is still in its log"
-        : $"{cache.Name}: holds {content}; 'weir format writeboost --cache {cache.Name} --force' would overwrite it");
+        : $"{cache.Name}: holds {content}{HintAtLc1(content)}; 'weir format writeboost --cache {cache.Name} --force' "
+            + "would overwrite it");
+
+    /// <summary>Nothing tells such a cache from any other bytes.</summary>
+    private static string HintAtLc1(string? content) =>
+        content?.StartsWith(ContentProbe.Unknown, StringComparison.Ordinal) == true
+            ? " (if it is a cache in layout lc1, which has no magic number, say so with --layout lc1)" : "";
 
     /// <summary>So that a full file system cannot fail a log write later (R16).</summary>
     private static void Preallocate(Device cache)

@@ -169,6 +169,35 @@ public sealed class ToolTests : IDisposable
         Assert.Equal(layout, Text(Items(dump, "superblock")[0], "layout"));
     }
 
+    /// <summary>Both copies of the device table lie behind those of the superblock.</summary>
+    [Theory]
+    [InlineData(4096 + 100)]
+    [InlineData(SuperblockCopyB + 4096 + 100)]
+    public void ADamagedCopyOfTheDeviceTableIsAProblemUntilTheNextStart(int offset)
+    {
+        byte[] data = Fill();
+        Overwrite(offset, 0x55, 0xAA, 0x55, 0xAA);
+        Outcome check = Tool("check");
+        Assert.Equal(1, check.ExitCode);
+        Assert.Contains("problem: a copy of the device table is damaged", check.Output, StringComparison.Ordinal);
+        AssertServed(data);
+        Assert.Equal(0, Tool("check").ExitCode);
+    }
+
+    /// <summary>Whoever forgets to name the layout is not told to overwrite his cache, and nothing else.</summary>
+    [Fact]
+    public void AnUnnamedCacheOfLc1IsHintedAt()
+    {
+        Fill(more: ["--layout", "lc1"]);
+        Outcome serve = WeirProcess.Run(["serve", "writeboost", .. Devices(_cache, _backing)]);
+        Outcome check = Tool("check");
+        foreach (Outcome refused in new[] { serve, check })
+        {
+            Assert.Equal(1, refused.ExitCode);
+            Assert.Contains("say so with --layout lc1", refused.Error, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void ARottenBlockIsNamed()
     {

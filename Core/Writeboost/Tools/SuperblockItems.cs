@@ -47,11 +47,15 @@ internal static unsafe class SuperblockItems
         return true;
     }
 
-    /// <summary>Reports the backing devices that the cache knows; false when their table is lost.</summary>
-    public static bool ReportDevices(OfflineCache cache, IItemWriter items)
+    /// <summary>
+    /// Reports the backing devices that the cache knows; false when their table is lost. <paramref name="equal"/>: its
+    /// copies are.
+    /// </summary>
+    public static bool ReportDevices(OfflineCache cache, IItemWriter items, out bool equal)
     {
+        equal = true;
         if (!cache.Layout.HasDeviceTable) return true;
-        using DeviceTable? table = ReadTable(cache);
+        using DeviceTable? table = ReadTable(cache, out equal);
         for (int id = 1; table != null && id <= DeviceTable.MaxDevices; id++)
         {
             if (table[id].Id == 0) continue;
@@ -66,11 +70,14 @@ internal static unsafe class SuperblockItems
     }
 
     /// <summary>The device table, or null when there should be one and no copy is whole.</summary>
-    public static DeviceTable? ReadTable(OfflineCache cache)
+    public static DeviceTable? ReadTable(OfflineCache cache) => ReadTable(cache, out _);
+
+    private static DeviceTable? ReadTable(OfflineCache cache, out bool equal)
     {
+        equal = true;
         try
         {
-            return DeviceTableReader.Read(cache.Io, cache.Queue, cache.Device, cache.Superblock, out _, out _);
+            return DeviceTableReader.Read(cache.Io, cache.Queue, cache.Device, cache.Superblock, out _, out equal);
         }
         catch (UserErrorException)
         {
