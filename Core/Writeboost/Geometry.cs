@@ -11,7 +11,9 @@ namespace Weir.Core.Writeboost;
 /// <remarks>
 /// Count and shift change when a cache grows while it is served: both in one word, which all copies of a geometry
 /// share. Written by the first queue's thread (<see cref="Adopt"/>), read by all at any time: the segments in use lie
-/// at the same place before and after (<see cref="Grown"/>), and no other is asked for meanwhile.
+/// at the same place before and after (<see cref="IsUnwrapped"/>, <see cref="Grown"/>), and while the change is planned
+/// none is opened that does not (<c>SegmentLog.OpenNext</c>). Who asks for the place of a segment that is not open yet
+/// looks then whether the table has it there.
 /// </remarks>
 public readonly struct Geometry
 {
@@ -64,6 +66,16 @@ public readonly struct Geometry
     /// <summary>What is added to a sequence before its place is taken from it.</summary>
     public int SegmentShift => (int)(Volatile.Read(ref _ring.Word) >> 32);
 
+    /// <summary>Both of one moment.</summary>
+    public (int Count, int Shift) Placement
+    {
+        get
+        {
+            long word = Volatile.Read(ref _ring.Word);
+            return ((int)word, (int)(word >> 32));
+        }
+    }
+
     /// <summary>4 KiB slots in a segment.</summary>
     public int SlotsPerSegment => 1 << SlotShift;
 
@@ -76,6 +88,10 @@ public readonly struct Geometry
     /// <summary>Segments that fit into <paramref name="cacheBytes"/>.</summary>
     public static long SegmentsIn(long cacheBytes, int segmentBytes) =>
         cacheBytes <= SuperblockRegionBytes ? 0 : (cacheBytes - SuperblockRegionBytes) / segmentBytes;
+
+    /// <summary>The same, but no more than a cache may have.</summary>
+    public static long MostSegmentsIn(long cacheBytes, int segmentBytes) =>
+        SegmentsIn(System.Math.Min(cacheBytes, MaxCacheBytes), segmentBytes);
 
     /// <summary>Segment sequence of a position.</summary>
     public long SegmentOf(long position) => position >> SlotShift;

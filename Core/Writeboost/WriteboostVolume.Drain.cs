@@ -38,19 +38,23 @@ public sealed unsafe partial class WriteboostVolume
     /// position for <see cref="IsWrittenBack"/>. Drains that overlap become one. A volume that is not healthy makes no
     /// progress: look at <see cref="Health"/> too.
     /// </summary>
-    public long Drain() => DrainTo(Log.ReservedEnd);
-
-    private long DrainTo(long end)
+    public long Drain()
     {
-        long old = Volatile.Read(ref _drainEnd);
-        while (old < end)
+        long end = Log.ReservedEnd;
+        Raise(ref _drainEnd, end);
+        WakeQueues();
+        return end;
+    }
+
+    private static void Raise(ref long target, long value)
+    {
+        long old = Volatile.Read(ref target);
+        while (old < value)
         {
-            long seen = Interlocked.CompareExchange(ref _drainEnd, end, old);
+            long seen = Interlocked.CompareExchange(ref target, value, old);
             if (seen == old) break;
             old = seen;
         }
-        WakeQueues();
-        return end;
     }
 
     /// <summary>Everything below <paramref name="position"/> is on its backing device, and the mark says so.</summary>
@@ -63,24 +67,27 @@ public sealed unsafe partial class WriteboostVolume
     public void DropCaches()
     {
         if (ReadOnly) throw new UserErrorException("the volume is served read-only: nothing is written back");
-        Volatile.Write(ref _dropEnd, Math.Max(Volatile.Read(ref _dropEnd), Drain()));
+        Raise(ref _dropEnd, Drain());
         WakeQueues();
     }
 
     // The same for the segments before one of them. The first queue's thread, which lets nobody wait here.
-    internal void FreeBefore(long segment)
+    internal void OrderFreeBefore(long segment)
     {
         long end = Geometry.Position(segment, 0);
-        if (!IsWrittenBack(end)) DrainTo(end);
-        Volatile.Write(ref _dropEnd, Math.Max(Volatile.Read(ref _dropEnd), end));
+        if (!IsWrittenBack(end)) Raise(ref _drainEnd, end);
+        Raise(ref _dropEnd, end);
     }
 
     /// <summary>Not all of what <see cref="DropCaches"/> is about has been forgotten.</summary>
     public bool IsDropping => Volatile.Read(ref _dropEnd) > Geometry.Position(Log.TailSegment, 0);
 
-    /// <summary>Lets go of all drains: write-back goes on at its own pace.</summary>
+    /// <summary>
+    /// Lets go of all drains, and of a growth that waits for one: write-back goes on at its own pace.
+    /// </summary>
     public void CancelDrain()
     {
+        Volatile.Write(ref _segmentsWanted, 0);
         Volatile.Write(ref _drainEnd, 0);
         Volatile.Write(ref _dropEnd, 0);
         WakeQueues();

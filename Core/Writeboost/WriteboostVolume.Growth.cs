@@ -1,4 +1,3 @@
-using System;
 using System.Text;
 using System.Threading;
 using Weir.Core.Base;
@@ -12,7 +11,7 @@ public sealed unsafe partial class WriteboostVolume
     private int _segmentsWanted;
     private string _sizes = "";
 
-    /// <summary>The cache device has room that is not used yet; see <see cref="Queue.CacheGrower"/>.</summary>
+    /// <summary>The cache was told to grow, and has not ended doing so; see <see cref="Queue.CacheGrower"/>.</summary>
     public bool IsGrowing => SegmentsWanted != 0;
 
     // 0: as many as there are.
@@ -46,7 +45,8 @@ public sealed unsafe partial class WriteboostVolume
         return $"{Volatile.Read(ref _sizes)}{Cache.Name} {Cache.SizeBytes} {Geometry.SegmentCount} {end}\n";
     }
 
-    internal void EndGrowth() => Volatile.Write(ref _segmentsWanted, 0);
+    // Unless somebody wants more by now.
+    internal void EndGrowth(int segments) => Interlocked.CompareExchange(ref _segmentsWanted, 0, segments);
 
     private bool AnyHasShrunk => Backings.ToList().Exists(static backing => backing.HasShrunk);
 
@@ -80,7 +80,7 @@ public sealed unsafe partial class WriteboostVolume
 
     private void BeginGrowth()
     {
-        long room = Geometry.SegmentsIn(Math.Min(Cache.SizeBytes, Geometry.MaxCacheBytes), Geometry.SegmentBytes);
+        long room = Geometry.MostSegmentsIn(Cache.SizeBytes, Geometry.SegmentBytes);
         if (room <= Geometry.SegmentCount) return;
         string what = $"{Cache.Name}: has room for {room} segments, of which {Geometry.SegmentCount} are used";
         if (ReadOnly) throw new UserErrorException($"{what}: the volume is served read-only");

@@ -93,8 +93,9 @@ public sealed class WriteboostEngine : ISimEngine
         return specs;
     }
 
-    public bool LacksDevice(IVolume volume) => volume is WriteboostVolume { Health: var health }
-        && health.State == VolumeState.ReadOnly && health.Reason.StartsWith("devices that are not given", StringComparison.Ordinal);
+    public bool LacksDevice(IVolume volume) =>
+        volume is WriteboostVolume { Health.State: VolumeState.ReadOnly } readOnly
+        && readOnly.Health.Reason.StartsWith("devices that are not given", StringComparison.Ordinal);
 
     public void Grow(IVolume volume)
     {

@@ -24,7 +24,7 @@ public sealed class ChangeTableTests
 
     [Fact]
     public void TheMutantIsCaught() =>
-        Assert.NotNull(RunReaders(Contention.MutantMs, MutantId.R10StaleStaged));
+        Contention.AssertCaught(RunReaders(Contention.MutantMs, MutantId.R10StaleStaged));
 
     [Fact]
     public void NobodyLogsWhatGoesRound()

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.Threading;
 using Weir.Core.Base;
+using Xunit;
 
 namespace Weir.Tests.Stress;
 
@@ -70,6 +71,13 @@ internal sealed class Contention
             if (!thread.Join(contention.HasFailed ? FailedMs : HangMs))
                 return contention._failure ?? new TimeoutException("a thread hangs");
         return contention._failure ?? (happened ? null : new TimeoutException("what is tested has hardly happened"));
+    }
+
+    /// <summary>A run with a mutant: somebody has seen it. That nothing happened, or a hang, is no sight.</summary>
+    public static void AssertCaught(Exception? failure)
+    {
+        Assert.NotNull(failure);
+        Assert.IsNotType<TimeoutException>(failure);
     }
 
     /// <summary>No more.</summary>

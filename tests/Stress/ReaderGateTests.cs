@@ -31,7 +31,7 @@ public sealed unsafe class ReaderGateTests
     public void AMutantIsCaught(MutantId mutant)
     {
         using Run run = new();
-        Assert.NotNull(run.Go(Contention.MutantMs, mutant));
+        Contention.AssertCaught(run.Go(Contention.MutantMs, mutant));
     }
 
     private sealed class Run : IDisposable

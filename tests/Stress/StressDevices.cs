@@ -1,4 +1,5 @@
 using System;
+using System.IO;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
@@ -12,11 +13,13 @@ namespace Weir.Tests.Stress;
 /// <summary>A formatted cache and backing devices that can be opened again and again, in memory or in files.</summary>
 internal sealed unsafe class StressDevices : IDisposable
 {
-    private const long CacheBytes = 4 << 20;
+    private const long CacheBytes = 4 << 20, CacheGrowsBy = 3 * (128 << 10), CacheBytesAtMost = 8 << 20;
     private const int Count = 4;
 
     private readonly RamDevice[] _memory = [];
     private readonly TestFolder? _folder;
+    private readonly GrowingDevice? _cache;
+    private long _cacheBytes = CacheBytes;
 
     public StressDevices(bool onFiles)
     {
@@ -24,15 +27,34 @@ internal sealed unsafe class StressDevices : IDisposable
         else _memory = new RamDevice[Count + 1];
         for (int i = 0; i <= Count; i++)
         {
-            if (onFiles) _folder!.File($"{i}", SizeOf(i));
+            if (onFiles) _folder!.File($"{i}", i == Count ? CacheBytes : SizeOf(i));
             else _memory[i] = new RamDevice(SizeOf(i));
         }
+        if (!onFiles) _cache = new GrowingDevice(_memory[Count], CacheBytes);
         using RingContext io = new();
         using Device cache = OpenCache();
         WriteboostFormat.Format(io, cache, Layout.Native, 128 << 10, Guid.NewGuid);
     }
 
-    public Device OpenCache() => Open(Count);
+    public Device OpenCache() => _cache != null ? new KeptDevice(_cache) : Open(Count);
+
+    /// <summary>The cache device is larger than at first.</summary>
+    public bool HasGrown => _cacheBytes > CacheBytes;
+
+    /// <summary>The cache device gains some segments, if it has not many already.</summary>
+    public void GiveRoom()
+    {
+        if (_cacheBytes >= CacheBytesAtMost - CacheGrowsBy) return;
+        _cacheBytes += CacheGrowsBy;
+        if (_cache != null)
+        {
+            _cache.Room = _cacheBytes;
+            return;
+        }
+        using FileStream file = new(
+            _folder!.PathOf($"{Count}"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        file.SetLength(_cacheBytes);
+    }
 
     public Device Open(int number) =>
         _folder != null ? FileOpener.Open(_folder.PathOf($"{number}")) : new KeptDevice(_memory[number]);
@@ -56,5 +78,5 @@ internal sealed unsafe class StressDevices : IDisposable
     }
 
     // No two alike: memory is told apart by its size.
-    private static long SizeOf(int i) => i == Count ? CacheBytes : StressDisk.Bytes + (i * 4096);
+    private static long SizeOf(int i) => i == Count ? CacheBytesAtMost : StressDisk.Bytes + (i * 4096);
 }

@@ -155,9 +155,10 @@ internal sealed unsafe class StressVolume
     private void Tune(List<Tunable> tunables, string[] setting)
     {
         Tunable tunable = Tunable.Find(tunables, setting[0]);
-        if (tunable.Answer != null) tunable.Answer();
-        else if (tunable.Order != null) tunable.Order();
-        else tunable.Set(setting[_random.Between(1, setting.Length - 1)], atStart: false);
+        if (tunable.Name == "grow") _devices.GiveRoom();
+        tunable.Order?.Invoke();
+        tunable.Answer?.Invoke();
+        if (!tunable.IsOrder) tunable.Set(setting[_random.Between(1, setting.Length - 1)], atStart: false);
     }
 
     private void Attach(WriteboostVolume volume)

@@ -27,6 +27,7 @@ public sealed class VolumeStressTests(ITestOutputHelper output)
             output.WriteLine($"life {life}: {volume.Summary}");
             Assert.True(failure == null, $"{failure}");
         }
+        Assert.True(devices.HasGrown, "the cache device never grew");
         Assert.True(volume.Detaches >= Lives, $"only {volume.Detaches} devices were detached");
         volume.Verify();
     }
@@ -39,6 +40,6 @@ public sealed class VolumeStressTests(ITestOutputHelper output)
     public void AMutantIsCaught(MutantId mutant)
     {
         using StressDevices devices = new(onFiles: false);
-        Assert.NotNull(new StressVolume(devices).Live(Contention.MutantMs, mutant));
+        Contention.AssertCaught(new StressVolume(devices).Live(Contention.MutantMs, mutant));
     }
 }

@@ -118,8 +118,7 @@ public sealed unsafe class NativeLayout : Layout
         record->Position = info.Position;
         record->DurablePosition = info.DurablePosition;
         record->PreviousChecksum = info.PreviousChecksum;
-        record->SegmentCount = geometry.SegmentCount;
-        record->SegmentShift = geometry.SegmentShift;
+        (record->SegmentCount, record->SegmentShift) = geometry.Placement;
         record->SegmentBytes = superblock.SegmentBytes;
         record->MarkPosition = info.MarkPosition;
         record->Secret = superblock.Secret;

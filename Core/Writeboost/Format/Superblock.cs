@@ -22,7 +22,7 @@ namespace Weir.Core.Writeboost.Format;
 ///                                             stop; records behind it belong to this epoch, and start a segment
 ///  104  mark checksum, settled checksum u32, u32  headers before mark and settled position
 ///  112  clean position             u64   clean blocks that were logged below it count no more
-///  120  segment shift              u32   segment s lies at place (s + shift) mod count; 0 until the cache grows
+///  120  segment shift              u32   segment s lies at place (s + shift) mod count; changes when the cache grows
 ///  124  zero
 /// 4092  checksum                   u32   CRC32C of bytes 0..4091
 /// </code>
@@ -38,8 +38,7 @@ public unsafe struct Superblock
     public const ulong MagicValue = 0x3130425352494557;
     /// <summary>Format version.</summary>
     public const uint VersionValue = 2;
-    /// <summary>The same, of a cache that has grown: who does not know <see cref="SegmentShift"/> must not open
-    /// it.</summary>
+    /// <summary>The same, where <see cref="SegmentShift"/> is not 0: who does not know it must not open it.</summary>
     public const uint GrownVersion = 3;
     /// <summary>Flag: the last stop was orderly, nothing lies behind <see cref="SettledPosition"/>.</summary>
     public const uint CleanFlag = 1;
@@ -101,7 +100,7 @@ public unsafe struct Superblock
     /// <summary>Takes over where segments lie.</summary>
     public void Place(in Geometry geometry)
     {
-        (SegmentCount, SegmentShift) = (geometry.SegmentCount, geometry.SegmentShift);
+        (SegmentCount, SegmentShift) = geometry.Placement;
         if (SegmentShift != 0) Version = GrownVersion;
     }
 

@@ -39,7 +39,8 @@ public sealed unsafe partial class SegmentLog
     {
         _open.Enter();
         bool opened = OpenNext(urgent, out long segment, out bool ramShort);
-        bool starves = !opened && !ramShort && Interlocked.Exchange(ref _starved, 1) == 0;
+        // While the cache grows, its end wakes whoever had to wait for that.
+        bool starves = !opened && !ramShort && _planned == null && Interlocked.Exchange(ref _starved, 1) == 0;
         _open.Exit();
         if (starves) _wakeQueues();
         if (ramShort) RequestDurable(port, Geometry.Position(segment, 0));

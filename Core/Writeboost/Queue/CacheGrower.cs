@@ -14,11 +14,12 @@ public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superb
 
     private readonly SegmentLog _log = volume.Log;
     private bool _writing;
+    private int _segments;
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs { get; private set; } = long.MaxValue;
 
-    /// <summary>The superblock with the new number is under way.</summary>
+    /// <summary>No superblock with a new number is under way.</summary>
     public bool IsQuiet => !_writing;
 
     /// <summary>Once per turn; <paramref name="mayBegin"/>: nobody else waits for a superblock.</summary>
@@ -34,7 +35,7 @@ public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superb
         if (segments == 0) return;
         if (volume.Health.State != VolumeState.Healthy || segments <= volume.Geometry.SegmentCount)
         {
-            volume.EndGrowth();
+            volume.EndGrowth(segments);
             return;
         }
         DeadlineUs = nowUs + TurnUs;
@@ -45,30 +46,33 @@ public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superb
     {
         if (!_log.TryPlanGrowth(segments, out Geometry grown, out long wrap))
         {
-            volume.FreeBefore(wrap);
+            volume.OrderFreeBefore(wrap);
             return;
         }
         if (!_log.Table.TryGrow(segments) || !volume.Index.TryGrow(grown))
         {
             _log.EndGrowth(success: false);
-            volume.EndGrowth();
-            volume.Options.Log($"{volume.Cache.Name}: no memory for {segments} segments; the next start tries again");
+            volume.EndGrowth(segments);
+            volume.Options.Log(
+                $"{volume.Cache.Name}: no memory for {segments} segments; 'weir message grow' tries again");
             return;
         }
         volume.Superblock.Place(grown);
         superblocks.Begin(ref volume.Superblock);
-        _writing = true;
+        (_writing, _segments) = (true, segments);
     }
 
     private void End(int result)
     {
         _writing = false;
-        _log.EndGrowth(success: result >= 0);
+        // First: nobody opens a segment after that, and what the superblocks say is not known.
         if (result < 0)
             volume.Health.Worsen(
                 VolumeState.Failed, $"cache device: superblock write failed with errno {-result}");
-        else volume.Options.Log($"{volume.Cache.Name}: has grown to {volume.Geometry.SegmentCount} segments");
-        volume.EndGrowth();
+        _log.EndGrowth(success: result >= 0);
+        if (result >= 0)
+            volume.Options.Log($"{volume.Cache.Name}: has grown to {volume.Geometry.SegmentCount} segments");
+        volume.EndGrowth(_segments);
         volume.WakeQueues();
     }
 }

@@ -1,4 +1,3 @@
-using System;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
 
@@ -16,11 +15,10 @@ public static class CacheGrowth
     public static void Apply(ref Superblock superblock, Device cache, WriteboostOptions options)
     {
         if (!options.Layout.HasEpochs || options.ReadOnly) return;
-        long room = Math.Min(cache.SizeBytes, Geometry.MaxCacheBytes);
-        long gained = Geometry.SegmentsIn(room, superblock.SegmentBytes) - superblock.SegmentCount;
+        long gained = Geometry.MostSegmentsIn(cache.SizeBytes, superblock.SegmentBytes) - superblock.SegmentCount;
         if (gained <= 0) return;
-        string what = $"{cache.Name}: has room for {gained} segments more than the {superblock.SegmentCount} it was "
-            + "formatted with";
+        string what = $"{cache.Name}: has room for {gained} segments more than the {superblock.SegmentCount} it "
+            + "has";
         bool isEmpty = superblock.SettledPosition == superblock.MarkPosition
             && (superblock.IsClean || superblock.Epoch == 0);
         if (!isEmpty)
