@@ -72,11 +72,20 @@ public sealed unsafe partial class WriteboostVolume
         if (damaged != null) options.Log($"{cache.Name}: superblock copy {damaged} is damaged; using the other one");
         List<BackingDevice> bound = new Binding(table, superblock.MarkPosition, options).Bind(backings);
         WriteboostVolume volume = new(layout, cache, table, bound, ram, options, superblock);
-        CacheNote.Check(volume);
-        volume._tableIsDue = !equal;
-        volume.Recover(blocking, queue, ram, io, copyBFirst, tableBFirst);
-        volume.WarnOfAbsent();
-        return volume;
+        try
+        {
+            CacheNote.Check(volume);
+            volume._tableIsDue = !equal;
+            volume.Recover(blocking, queue, ram, io, copyBFirst, tableBFirst);
+            volume.WarnOfAbsent();
+            return volume;
+        }
+        catch
+        {
+            // The devices are the caller's.
+            volume.DisposeStructures();
+            throw;
+        }
     }
 
     private void Recover(BlockingIo io, DeviceQueue queue, IRamStore ram, IoContext context, bool copyBFirst,

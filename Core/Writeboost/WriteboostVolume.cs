@@ -121,17 +121,22 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     public void Dispose()
     {
         Log.Ram.Dispose();
-        Log.Table.Dispose();
         Log.Dispose();
+        DisposeStructures();
+        foreach (WriteboostQueue? queue in _queues) queue?.Dispose();
+        foreach (BackingDevice backing in Backings.ToList())
+            if (!backing.IsAbsent) backing.Device.Dispose();
+        Cache.Dispose();
+    }
+
+    private void DisposeStructures()
+    {
+        Table.Dispose();
         Index.Dispose();
         Ranges.Dispose();
         Changes.Dispose();
         Gate.Dispose();
-        foreach (WriteboostQueue? queue in _queues) queue?.Dispose();
-        foreach (BackingDevice backing in Backings.ToList())
-            if (!backing.IsAbsent) backing.Device.Dispose();
         _deviceTable?.Dispose();
-        Cache.Dispose();
     }
 
     internal QueueCounters CountersOf(int index) => _counters[index] ??= new QueueCounters();
