@@ -104,6 +104,8 @@ public enum MutantId
     R12WholeCopyFirst,
     /// <summary>R12: a cache grows although the segments in use lie in two pieces.</summary>
     R12GrownWrapped,
+    /// <summary>R12: while a cache grows, segments are opened whose place the superblock does not settle yet.</summary>
+    R12GrownUnplanned,
     /// <summary>R13: what an absent device has in a segment is dropped with it.</summary>
     R13NotMoved,
     /// <summary>R13: a device's number is free before the mark has passed all that names it.</summary>

@@ -128,8 +128,12 @@ public sealed unsafe partial class WriteboostVolume
             scan.EraseFuture(position);
             if (!Layout.HasEpochs) WriteIdentity(io, queue);
             FlushDevices(io, queue, context);
+            // A cache that has been served has a table: that comes first. But not where it makes the reason go by
+            // which clean blocks count no more (R10): then the superblock says so first.
+            bool outdatesClean = Superblock.IsClean && CleanPositionAtStart() == long.MaxValue;
+            if (outdatesClean) BeginEpoch(io, queue, context, copyBFirst);
             if (_deviceTable != null) WriteDeviceTable(io, queue, context, tableBFirst);
-            BeginEpoch(io, queue, context, copyBFirst);
+            if (!outdatesClean) BeginEpoch(io, queue, context, copyBFirst);
         }
         LogEnd end = EndAt(position, sequence, checksum);
         end.HeaderChecksum = header;

@@ -41,6 +41,8 @@ public sealed class MutantTests(ITestOutputHelper output)
             bool injected = mutant is MutantId.R11NoNote or MutantId.R11DirtyForgotten;
             // One window of a few instructions: ReadStepsTests tries all of them.
             injected |= mutant == MutantId.R10RangesSampledLate;
+            // GrowthTests: a segment that is opened between two copies of the superblock is rare.
+            injected |= mutant == MutantId.R12GrownUnplanned;
             // BackingFlushTests: the one failing flush that matters is rare.
             injected |= mutant is MutantId.R6OthersFailureIgnored or MutantId.R8OthersFailureIgnored;
             // Stress.ReaderGateTests, on real threads: one of them is about what real processors reorder.

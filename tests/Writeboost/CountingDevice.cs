@@ -6,7 +6,7 @@ namespace Weir.Tests.Writeboost;
 /// <summary>
 /// A device that counts what is asked of it, by kind, and can hold back its answers. One thread, but for the counts.
 /// </summary>
-internal sealed unsafe class CountingDevice(Device inner) : Device
+internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
 {
     private readonly List<nint> _held = [];
     private Queue? _heldQueue;
@@ -15,6 +15,12 @@ internal sealed unsafe class CountingDevice(Device inner) : Device
 
     /// <summary>Operations of this kind are kept until <see cref="Release"/>; None: nothing is.</summary>
     public IoKind Hold { get; set; }
+
+    /// <summary>Of those, only operations at this offset; -1: all.</summary>
+    public long HoldAt { get; set; } = -1;
+
+    /// <summary>So many writes succeed, and no more.</summary>
+    public int WritesLeft { get; set; } = int.MaxValue;
 
     /// <summary>So many of the flushes that come next fail with EIO.</summary>
     public int FlushesToFail { get; set; }
@@ -30,16 +36,6 @@ internal sealed unsafe class CountingDevice(Device inner) : Device
 
     public long Flushes => Counts[(int)IoKind.Flush];
 
-    public override string Name => inner.Name;
-
-    public override long SizeBytes => inner.SizeBytes;
-
-    public override int LogicalBlockBytes => inner.LogicalBlockBytes;
-
-    public override bool CanFlush => inner.CanFlush;
-
-    public override string Identity => inner.Identity;
-
     public void Clear() => System.Array.Clear(Counts);
 
     public void Release()
@@ -49,18 +45,14 @@ internal sealed unsafe class CountingDevice(Device inner) : Device
         _held.Clear();
     }
 
-    public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, inner.OpenQueue(io), io);
-
-    public override void Dispose()
-    {
-    }
+    public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, base.OpenQueue(io), io);
 
     private sealed class Queue(CountingDevice device, DeviceQueue inner, IoContext io) : DeviceQueue
     {
         public override void Submit(IoOp* op)
         {
             device.Counts[(int)op->Kind]++;
-            if (op->Kind != device.Hold)
+            if (op->Kind != device.Hold || (device.HoldAt >= 0 && op->OffsetBytes != device.HoldAt))
             {
                 Pass(op);
                 return;
@@ -74,6 +66,7 @@ internal sealed unsafe class CountingDevice(Device inner) : Device
             bool fails = op->Kind == IoKind.Flush && device.FlushesToFail > 0;
             if (fails) device.FlushesToFail--;
             fails |= op->Kind == IoKind.Read && device.FailsReads;
+            fails |= op->Kind == IoKind.Write && device.WritesLeft-- <= 0;
             if (fails) io.Complete(op, -5);
             else inner.Submit(op);
         }

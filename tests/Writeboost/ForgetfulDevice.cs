@@ -8,28 +8,14 @@ namespace Weir.Tests.Writeboost;
 /// A device of which some flushes fail, and what was written to its first MiB since the last good one is gone then.
 /// One thread.
 /// </summary>
-internal sealed unsafe class ForgetfulDevice(RamDevice inner) : Device
+internal sealed unsafe class ForgetfulDevice(RamDevice inner) : DeviceAround(inner)
 {
     private readonly byte[] _durable = new Span<byte>(inner.Start, 1 << 20).ToArray();
 
     /// <summary>How many flushes from now on fail.</summary>
     public int FlushesToFail { get; set; }
 
-    public override string Name => inner.Name;
-
-    public override long SizeBytes => inner.SizeBytes;
-
-    public override int LogicalBlockBytes => inner.LogicalBlockBytes;
-
-    public override bool CanFlush => true;
-
-    public override string Identity => inner.Identity;
-
     public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, io, inner.OpenQueue(io));
-
-    public override void Dispose()
-    {
-    }
 
     private bool TryFlush()
     {

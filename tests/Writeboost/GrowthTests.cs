@@ -194,6 +194,128 @@ public sealed unsafe class GrowthTests
         using (DirectClient client = Open((2 << 20) + 8192)) Assert.Equal(Filled(1), client.Read(0, 4096));
     }
 
+    /// <summary>One copy of the superblock has the new number, the other one not yet, and power fails.</summary>
+    [Fact]
+    public void WhatIsFlushedBetweenTheTwoSuperblockCopiesSurvives()
+    {
+        Assert.Null(FlushBetweenTheCopies(out bool waited));
+        Assert.True(waited);
+    }
+
+    [Fact]
+    public void ASegmentThatIsOpenedBetweenTheCopiesIsMissed()
+    {
+        Mutant.Active = MutantId.R12GrownUnplanned;
+        try
+        {
+            Assert.NotNull(FlushBetweenTheCopies(out _));
+        }
+        finally
+        {
+            Mutant.Active = MutantId.None;
+        }
+    }
+
+    private string? FlushBetweenTheCopies(out bool waited)
+    {
+        using RamDevice backing = new(2 << 20), memory = new(Large);
+        using GrowingDevice growing = new(memory, Small);
+        using (RingContext io = new()) WriteboostFormat.Format(io, growing, Layout.Native, SegmentBytes, Guid.NewGuid);
+        WriteboostOptions options = Options();
+        (options.AllowWriteback, options.SyncIntervalUs) = (false, 0);
+        CountingDevice cache = new(new KeptDevice(growing));
+        using (DirectClient client = new(cache, new KeptDevice(backing), options))
+        {
+            // The log stands at the last place, and the first ones are free.
+            for (int i = 0; i < 3 * 31; i++) client.Write(i * 4096L, Filled(i));
+            client.Volume.DropCaches();
+            client.Until(() => !client.Volume.IsDropping);
+            long end = client.Volume.Geometry.Position(client.Volume.Geometry.SegmentCount, 0);
+            while (client.Volume.Log.ReservedEnd < end) client.Write(0, Filled(1));
+            growing.Room = Large;
+            (cache.Hold, cache.HoldAt) = (IoKind.Write, Superblock.CopyBOffset);
+            client.Volume.Grow();
+            client.Until(() => cache.HeldCount == 1);
+            client.Begin(RequestKind.Write, 4096, 4096, Filled(2));
+            waited = !client.HasEnded(20_000);
+            if (waited) cache.Release();
+            client.EndAll();
+            client.Flush();
+        }
+        using RamDevice image = new(Large);
+        Copy(memory, image);
+        try
+        {
+            using DirectClient client = new(new KeptDevice(image), new KeptDevice(backing), options);
+            return client.Read(4096, 4096).AsSpan().SequenceEqual(Filled(2)) ? null : "the block is lost";
+        }
+        catch (UserErrorException error)
+        {
+            return error.Message;
+        }
+    }
+
+    /// <summary>Clean blocks that no longer count never count again, wherever the start that says so is cut.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void WhatADeviceNoLongerHasIsForgottenForGood(bool rebind)
+    {
+        bool started = false;
+        int writes = 0;
+        for (; !started; writes++)
+        {
+            using RamDevice cache = new(Small), memory = new(4 << 20), other = new((4 << 20) + 4096);
+            using (RingContext io = new())
+                WriteboostFormat.Format(io, cache, Layout.Native, SegmentBytes, Guid.NewGuid);
+            using (DirectClient client = Start(new KeptDevice(cache), memory, memory.SizeBytes, false))
+            {
+                client.Read(3 << 20, 4096);
+                client.Stop();
+            }
+            (RamDevice device, long size) = rebind ? (other, other.SizeBytes) : (memory, 2L << 20);
+            new Span<byte>(device.Start + (3 << 20), 4096).Fill(9);
+            try
+            {
+                using DirectClient cut =
+                    Start(new CountingDevice(cache) { WritesLeft = writes }, device, size, rebind);
+                started = true;
+            }
+            catch (UserErrorException)
+            {
+                started = false;
+            }
+            // A start that was cut may be asked for rebind again, or not.
+            using (DirectClient client = Start(new KeptDevice(cache), device, size, rebind && !IsBound(cache, device)))
+                client.Stop();
+            using DirectClient last = Start(new KeptDevice(cache), device, device.SizeBytes, false);
+            Assert.Equal(Filled(9), last.Read(3 << 20, 4096));
+        }
+        Assert.InRange(writes, 5, 50);
+    }
+
+    private bool IsBound(RamDevice cache, RamDevice device)
+    {
+        try
+        {
+            WriteboostOptions options = Options();
+            options.ReadOnly = true;
+            using DirectClient client = new(new KeptDevice(cache), new KeptDevice(device), options);
+            return true;
+        }
+        catch (UserErrorException)
+        {
+            return false;
+        }
+    }
+
+    private DirectClient Start(Device cache, RamDevice backing, long sizeBytes, bool rebind)
+    {
+        WriteboostOptions options = Options();
+        (options.ReadCacheThreshold, options.AllowWriteback, options.Rebind) = (8, false, rebind);
+        return new DirectClient(cache, new GrowingDevice(backing, sizeBytes), options);
+    }
+
     [Theory]
     [InlineData("writeboost2", false, "their number stays as it was formatted")]
     [InlineData("native", true, "the volume is served read-only")]
@@ -234,33 +356,19 @@ public sealed unsafe class GrowthTests
 }
 
 /// <summary>A device that may become larger, up to the memory behind it.</summary>
-internal sealed class GrowingDevice(RamDevice inner, long sizeBytes) : Device
+internal sealed class GrowingDevice(RamDevice inner, long sizeBytes) : DeviceAround(inner)
 {
     private long _sizeBytes = sizeBytes;
 
     /// <summary>What it has when it is asked next.</summary>
     public long Room { get; set; } = sizeBytes;
 
-    public override string Name => inner.Name;
-
     public override long SizeBytes => _sizeBytes;
-
-    public override int LogicalBlockBytes => inner.LogicalBlockBytes;
-
-    public override bool CanFlush => inner.CanFlush;
-
-    public override string Identity => inner.Identity;
 
     public override bool TryGrow()
     {
         bool grows = Room > _sizeBytes;
         _sizeBytes = Math.Max(_sizeBytes, Room);
         return grows;
-    }
-
-    public override DeviceQueue OpenQueue(IoContext io) => inner.OpenQueue(io);
-
-    public override void Dispose()
-    {
     }
 }

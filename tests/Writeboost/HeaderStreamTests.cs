@@ -111,18 +111,8 @@ public sealed class HeaderStreamTests : IDisposable
     }
 
     /// <summary>Reads wait for <see cref="SlowContext"/>.</summary>
-    private sealed unsafe class SlowDevice(RamDevice inner) : Device
+    private sealed unsafe class SlowDevice(RamDevice inner) : DeviceAround(inner)
     {
-        public override string Name => inner.Name;
-
-        public override long SizeBytes => inner.SizeBytes;
-
-        public override int LogicalBlockBytes => inner.LogicalBlockBytes;
-
-        public override bool CanFlush => true;
-
-        public override string Identity => inner.Identity;
-
         public static void Read(IoOp* op, IoContext io)
         {
             Buffer.MemoryCopy((void*)op->DeviceA, op->Buffer, op->LengthBytes, op->LengthBytes);
@@ -130,10 +120,6 @@ public sealed class HeaderStreamTests : IDisposable
         }
 
         public override DeviceQueue OpenQueue(IoContext io) => new Queue(inner, (SlowContext)io);
-
-        public override void Dispose()
-        {
-        }
 
         private sealed class Queue(RamDevice inner, SlowContext io) : DeviceQueue
         {

@@ -3,23 +3,4 @@ using Weir.Core.Io;
 namespace Weir.Tests.Writeboost;
 
 /// <summary>A device that outlives the volume that disposes of it.</summary>
-internal sealed class KeptDevice(Device inner) : Device
-{
-    public override string Name => inner.Name;
-
-    public override long SizeBytes => inner.SizeBytes;
-
-    public override int LogicalBlockBytes => inner.LogicalBlockBytes;
-
-    public override bool CanFlush => inner.CanFlush;
-
-    public override string Identity => inner.Identity;
-
-    public override bool TryGrow() => inner.TryGrow();
-
-    public override DeviceQueue OpenQueue(IoContext io) => inner.OpenQueue(io);
-
-    public override void Dispose()
-    {
-    }
-}
+internal sealed class KeptDevice(Device inner) : DeviceAround(inner);

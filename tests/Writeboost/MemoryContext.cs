@@ -18,26 +18,12 @@ internal sealed class MemoryContext : IoContext
 }
 
 /// <summary>A device that outlives the volumes on it, and counts what is written.</summary>
-internal sealed unsafe class CountedDevice(Device inner) : Device
+internal sealed unsafe class CountedDevice(Device inner) : DeviceAround(inner)
 {
     /// <summary>Bytes of all writes so far.</summary>
     public long BytesWritten { get; private set; }
 
-    public override string Name => inner.Name;
-
-    public override long SizeBytes => inner.SizeBytes;
-
-    public override int LogicalBlockBytes => inner.LogicalBlockBytes;
-
-    public override bool CanFlush => inner.CanFlush;
-
-    public override string Identity => inner.Identity;
-
-    public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, inner.OpenQueue(io));
-
-    public override void Dispose()
-    {
-    }
+    public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, base.OpenQueue(io));
 
     private sealed class Queue(CountedDevice device, DeviceQueue innerQueue) : DeviceQueue
     {

@@ -157,7 +157,9 @@ public sealed unsafe partial class SegmentLog
         if (SegmentCursor.NextOf(word) <= Geometry.SlotsPerSegment) return true;
         if (Health.CacheHasFailed) return false;
         if (segment - TailSegment >= Geometry.SegmentCount - (urgent ? 0 : ReservedSegments)) return false;
-        if (_planned is { } planned && planned.Physical(segment) != _geometry.Physical(segment)) return false;
+        if (_planned is { } planned && planned.Physical(segment) != _geometry.Physical(segment)
+            && !Mutant.Is(MutantId.R12GrownUnplanned))
+            return false;
         ramShort = _freeCount <= Ram.Count / 2;
         if (_freeCount == 0) return false;
         int ram = _free[--_freeCount];

@@ -1,0 +1,25 @@
+using Weir.Core.Io;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>A device that is another one, which outlives it, but for what the test changes.</summary>
+internal abstract class DeviceAround(Device inner) : Device
+{
+    public override string Name => inner.Name;
+
+    public override long SizeBytes => inner.SizeBytes;
+
+    public override int LogicalBlockBytes => inner.LogicalBlockBytes;
+
+    public override bool CanFlush => inner.CanFlush;
+
+    public override string Identity => inner.Identity;
+
+    public override bool TryGrow() => inner.TryGrow();
+
+    public override DeviceQueue OpenQueue(IoContext io) => inner.OpenQueue(io);
+
+    public override void Dispose()
+    {
+    }
+}
