@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using System.Threading;
 using Weir.Core.Base;
 
 namespace Weir.Core.Io;
@@ -18,6 +19,8 @@ namespace Weir.Core.Io;
 public sealed record Tunable(
     string Name, long Minimum, long Maximum, string Meaning, Func<long> Read, Action<long>? Write)
 {
+    private const int PollMs = 20;
+
     /// <summary>Other names for it.</summary>
     public IReadOnlyList<string> Aliases { get; init; } = [];
 
@@ -43,6 +46,17 @@ public sealed record Tunable(
 
     /// <summary>What to answer, in lines, for keys that are questions such as <c>dirty_ranges</c>; else null.</summary>
     public Func<string>? Answer { get; init; }
+
+    /// <summary>
+    /// Gives the order, if it is one, waits for its end unless <paramref name="isGone"/> says that nobody does any
+    /// more, and returns the answer, if there is one.
+    /// </summary>
+    public string Carry(Func<bool> isGone)
+    {
+        Order?.Invoke();
+        while (IsDone?.Invoke() == false && !isGone()) Thread.Sleep(PollMs);
+        return Answer?.Invoke() ?? "";
+    }
 
     /// <summary>There is no value to show or set.</summary>
     public bool IsOrder => Order != null || Answer != null;

@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Generic;
 using System.Text;
-using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Frontends.Status;
@@ -15,8 +14,6 @@ namespace Weir.Frontends.Control;
 internal sealed class ControlCommands(
     IReadOnlyList<Tunable> tunables, Action<IStatusWriter> report, Func<int> stop)
 {
-    private const int PollMs = 20;
-
     /// <summary>The lines that the kernel's own program would have printed, where there was one.</summary>
     public Func<string>? KernelStatus { get; init; }
 
@@ -73,10 +70,7 @@ internal sealed class ControlCommands(
     private string Show(string key, Func<bool> isGone)
     {
         Tunable tunable = Tunable.Find(tunables, key);
-        if (!tunable.IsOrder) return $"{tunable.Name} {tunable.Show(tunable.Read())}\n";
-        tunable.Order?.Invoke();
-        while (tunable.IsDone?.Invoke() == false && !isGone()) Thread.Sleep(PollMs);
-        return tunable.Answer?.Invoke() ?? "";
+        return tunable.IsOrder ? tunable.Carry(isGone) : $"{tunable.Name} {tunable.Show(tunable.Read())}\n";
     }
 
     private string Set(string key, string value)

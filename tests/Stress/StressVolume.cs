@@ -156,9 +156,8 @@ internal sealed unsafe class StressVolume
     {
         Tunable tunable = Tunable.Find(tunables, setting[0]);
         if (tunable.Name == "grow") _devices.GiveRoom();
-        tunable.Order?.Invoke();
-        tunable.Answer?.Invoke();
-        if (!tunable.IsOrder) tunable.Set(setting[_random.Between(1, setting.Length - 1)], atStart: false);
+        if (tunable.IsOrder) tunable.Carry(static () => true);
+        else tunable.Set(setting[_random.Between(1, setting.Length - 1)], atStart: false);
     }
 
     private void Attach(WriteboostVolume volume)

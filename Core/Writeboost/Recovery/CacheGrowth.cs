@@ -17,8 +17,7 @@ public static class CacheGrowth
         if (!options.Layout.HasEpochs || options.ReadOnly) return;
         long gained = Geometry.MostSegmentsIn(cache.SizeBytes, superblock.SegmentBytes) - superblock.SegmentCount;
         if (gained <= 0) return;
-        string what = $"{cache.Name}: has room for {gained} segments more than the {superblock.SegmentCount} it "
-            + "has";
+        string what = $"{cache.Name}: has room for {gained} segments more than the {superblock.SegmentCount} it has";
         bool isEmpty = superblock.SettledPosition == superblock.MarkPosition
             && (superblock.IsClean || superblock.Epoch == 0);
         if (!isEmpty)

@@ -17,15 +17,15 @@ public sealed unsafe class HeaderStream : IIoHandler, IDisposable
     /// <summary>Reads asked for at a time.</summary>
     public const int Depth = 64;
 
-    private const int Ring = 4 * Depth;
     private readonly IoContext _io;
     private readonly byte _handler;
     private readonly DeviceQueue _queue;
     private readonly Device _device;
     private readonly int _count;
     private readonly Func<int, long> _offsetOf;
-    private readonly AlignedMemory _memory = new(Ring * Geometry.BlockBytes);
-    private readonly bool[] _ready = new bool[Ring];
+    private readonly int _ring;
+    private readonly AlignedMemory _memory;
+    private readonly bool[] _ready;
     private int _asked;
     private int _taken;
     private int _underWay;
@@ -38,6 +38,10 @@ public sealed unsafe class HeaderStream : IIoHandler, IDisposable
     public HeaderStream(IoContext io, DeviceQueue queue, Device device, int count, Func<int, long> offsetOf)
     {
         (_io, _queue, _device, _count, _offsetOf) = (io, queue, device, count, offsetOf);
+        // No larger than all of them, and the one that is looked at: a small cache starts often.
+        _ring = Math.Min(4 * Depth, count + 1);
+        _memory = new AlignedMemory(_ring * Geometry.BlockBytes);
+        _ready = new bool[_ring];
         _handler = io.AddHandler(this);
     }
 
@@ -46,8 +50,8 @@ public sealed unsafe class HeaderStream : IIoHandler, IDisposable
     public byte* Next()
     {
         Invariant.Check(_taken < _count);
-        if (_asked < _count && _asked - _taken <= Ring - Depth) Ask();
-        int place = _taken % Ring;
+        if (_asked < _count && _asked - _taken <= Math.Max(0, _ring - Depth)) Ask();
+        int place = _taken % _ring;
         while (!_ready[place]) Turn(wait: true);
         if (_error < 0)
             throw new UserErrorException($"{_device.Name}: reading log headers failed with errno {-_error}");
@@ -82,12 +86,12 @@ public sealed unsafe class HeaderStream : IIoHandler, IDisposable
     // Submitted at once: the device works while the caller looks at what is there.
     private void Ask()
     {
-        int last = Math.Min(_count, _taken + Ring - 1);
+        int last = Math.Min(_count, _taken + _ring - 1);
         for (; _asked < last; _asked++, _underWay++)
         {
             IoOp* op = _io.Acquire(_handler, IoKind.Read, urgent: true);
             Invariant.Check(op != null);
-            op->UserInt = _asked % Ring;
+            op->UserInt = _asked % _ring;
             op->OffsetBytes = _offsetOf(_asked);
             op->LengthBytes = Geometry.BlockBytes;
             op->Buffer = BlockAt(op->UserInt);

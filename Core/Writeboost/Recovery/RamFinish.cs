@@ -18,7 +18,6 @@ public sealed unsafe class RamFinish(
     Layout layout, Superblock superblock, Geometry geometry, RamSegments ram, BlockingIo io, DeviceQueue queue,
     Device cache, Replay replay)
 {
-    private const int RecordsAtATime = 64;
     private long _sequence;
     private uint _checksum;
     private long _durable;
@@ -117,7 +116,7 @@ public sealed unsafe class RamFinish(
         fixed (LogEntry* list = entries) _checksum = layout.WriteHeader(header, superblock, geometry, info, list);
         io.Start(
             queue, IoKind.Write, geometry.OffsetOf(info.Position), header, (long)(end - start) << Geometry.BlockShift);
-        if (++_started % RecordsAtATime == 0) io.WaitOrFail("writing the log", cache);
+        if (++_started % HeaderStream.Depth == 0) io.WaitOrFail("writing the log", cache);
         replay.Apply(info.Position, _sequence, entries);
         _sequence++;
         EndPosition = info.EndPosition;

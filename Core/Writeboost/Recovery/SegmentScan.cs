@@ -13,7 +13,7 @@ namespace Weir.Core.Writeboost.Recovery;
 /// </summary>
 public sealed unsafe class SegmentScan : ILogScan
 {
-    private const int SegmentsAtATime = 8, HeadersAtATime = 64;
+    private const int SegmentsAtATime = 8;
 
     /// <summary>A life has at most so many segments that no flush covers: its RAM segments.</summary>
     public const int MaxUnproven = 64;
@@ -47,7 +47,7 @@ public sealed unsafe class SegmentScan : ILogScan
         _replay = replay;
         _ids = new long[geometry.SegmentCount];
         int bytesAtATime = _readsData ? SegmentsAtATime * geometry.SegmentBytes : geometry.SegmentBytes;
-        _memory = new AlignedMemory(Math.Max(HeadersAtATime << Geometry.BlockShift, bytesAtATime));
+        _memory = new AlignedMemory(Math.Max(HeaderStream.Depth << Geometry.BlockShift, bytesAtATime));
         TailSegment = superblock.MarkSequence;
         EndSegment = TailSegment - 1;
     }
@@ -206,7 +206,7 @@ public sealed unsafe class SegmentScan : ILogScan
         bool markIsOld = _superblock.MarkSequence == 1 || first > _superblock.MarkSequence;
         bool mayBeOverwritten = markIsOld && Holds(first + _geometry.SegmentCount - 1);
         int bytes = _readsData ? _geometry.SegmentBytes : Geometry.BlockBytes;
-        int most = _readsData ? SegmentsAtATime : HeadersAtATime;
+        int most = _readsData ? SegmentsAtATime : HeaderStream.Depth;
         for (; Holds(first); first += most)
         {
             int count = 1;
