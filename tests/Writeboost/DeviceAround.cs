@@ -15,7 +15,17 @@ internal abstract class DeviceAround(Device inner) : Device
 
     public override string Identity => inner.Identity;
 
+    public override string KernelName => inner.KernelName;
+
     public override bool TryGrow() => inner.TryGrow();
+
+    public override long ExtentEnd(long offsetBytes, out bool isHole) => inner.ExtentEnd(offsetBytes, out isHole);
+
+    public override int Preallocate() => inner.Preallocate();
+
+    public override int LeaveNote(string name, string text) => inner.LeaveNote(name, text);
+
+    public override string? FindNote(string name) => inner.FindNote(name);
 
     public override DeviceQueue OpenQueue(IoContext io) => inner.OpenQueue(io);
 

@@ -9,7 +9,9 @@ using Xunit;
 
 namespace Weir.Tests.Writeboost;
 
-/// <summary>One volume on devices of the test's own, served on the test's thread: every call waits.</summary>
+/// <summary>
+/// One volume on devices of the test's own, which outlive it, served on the test's thread: every call waits.
+/// </summary>
 internal sealed unsafe class DirectClient : IDisposable
 {
     private const long PatienceUs = 20_000_000;
@@ -30,7 +32,9 @@ internal sealed unsafe class DirectClient : IDisposable
         IoContext? io = null)
     {
         _io = io ?? new RingContext();
-        Volume = WriteboostVolume.Open(_io, cache, backings, ram ?? new PrivateMemoryStore(), options);
+        List<BackingSpec> kept = [];
+        foreach (BackingSpec spec in backings) kept.Add(spec with { Device = new KeptDevice(spec.Device) });
+        Volume = WriteboostVolume.Open(_io, new KeptDevice(cache), kept, ram ?? new PrivateMemoryStore(), options);
         _queue = Volume.OpenQueue(0, _io);
     }
 
@@ -127,8 +131,10 @@ internal sealed unsafe class DirectClient : IDisposable
 
     public void Dispose()
     {
-        _memory.Dispose();
+        // First: it waits for operations that use the memory.
         _io.Dispose();
+        Volume.Dispose();
+        _memory.Dispose();
     }
 
     public void Turn()
