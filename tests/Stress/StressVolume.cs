@@ -82,7 +82,6 @@ internal sealed unsafe class StressVolume
             foreach (BackingSpec spec in specs) Verify(client, _disks[spec.Name[0] - 'a']);
             client.DrainAll();
             client.Stop();
-            client.Volume.Dispose();
         }
         foreach (BackingSpec spec in specs) spec.Device.Dispose();
         for (int i = 0; i < _disks.Length; i++)

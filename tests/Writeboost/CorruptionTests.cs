@@ -97,9 +97,7 @@ public sealed unsafe class CorruptionTests : IDisposable
     private byte[] Image()
     {
         using DirectClient client = Open(readOnly: true);
-        byte[] image = client.Read(0, Records * 4096);
-        client.Volume.Dispose();
-        return image;
+        return client.Read(0, Records * 4096);
     }
 
     // Blocks 1, 2, 3 ... and then nothing but zeroes; -1 for anything else.
@@ -152,7 +150,7 @@ public sealed unsafe class CorruptionTests : IDisposable
         Superblock superblock = SuperblockReader.Read(
             Layout.Native, _blocking, _queue, _cache, out string? damaged, out _);
         superblockDamaged = damaged != null;
-        DeviceTableReader.Read(_blocking, _queue, _cache, superblock, out _, out _);
+        using DeviceTable devices = DeviceTableReader.Read(_blocking, _queue, _cache, superblock, out _, out _);
         Geometry geometry = Layout.Native.GeometryOf(superblock);
         using SegmentTable table = new(geometry);
         using BlockIndex index = new(geometry, table, keepChecksums: false);

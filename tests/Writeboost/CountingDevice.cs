@@ -30,6 +30,8 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
 
     public int HeldCount => _held.Count;
 
+    public long HeldOffset => ((IoOp*)_held[0])->OffsetBytes;
+
     public long Reads => Counts[(int)IoKind.Read];
 
     public long Writes => Counts[(int)IoKind.Write] + Counts[(int)IoKind.WriteVector];
