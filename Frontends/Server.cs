@@ -23,6 +23,7 @@ internal sealed class Server : IDisposable
     private readonly OpenedVolume _volume;
     private readonly IServing _serving;
     private readonly ServingSpec _spec;
+    private readonly VolumeDoor _door = new();
     // A device's number is another's only when nobody is served under it any more.
     private readonly Lock _changingDevices = new();
     private int _result = Pending;
@@ -71,6 +72,7 @@ internal sealed class Server : IDisposable
         foreach (OpenedExport export in _volume.Exports) Console.Out.WriteLine("weir: ready " + Describe(export));
         Console.Out.Flush();
         _stopAsked.Wait();
+        _door.Announce();
         _result = Finish();
         _stopped.Set();
         control?.Drain();
@@ -85,6 +87,7 @@ internal sealed class Server : IDisposable
         HealthNote health = new();
         _volume.Volume.Report(health);
         if (health.Line is { } note) Program.Log(note);
+        _door.Close();
         _serving.Dispose();
         _volume.Dispose();
         return result;
@@ -95,7 +98,7 @@ internal sealed class Server : IDisposable
         if (_spec.Control == null) return null;
         try
         {
-            ControlServer control = new(_spec.Control, new ControlCommands(_volume.Tunables, Report, StopAndWait)
+            ControlServer control = new(_spec.Control, new ControlCommands(_door, _volume.Tunables, Report, StopAndWait)
             {
                 KernelStatus = _volume.Volume is IKernelStatus kernel ? kernel.KernelStatus : null,
                 Attach = Attach,

@@ -17,6 +17,7 @@ public sealed unsafe partial class WriteboostVolume
 
     private readonly Lock _ordering = new();
     private DeviceOrder? _deviceOrder;
+    private bool _deviceOrdersEnded;
     private readonly DeviceTable? _deviceTable;
     private bool _tableIsDue;
     private IVolume?[]? _fallback;
@@ -112,12 +113,24 @@ public sealed unsafe partial class WriteboostVolume
         }
     }
 
-    // Whoever posts it waits for its end before he posts another.
+    // Whoever posts it waits for its end before he posts another. Each side writes its word, then reads the other's: an
+    // order that comes when nobody takes any more is refused by one of them.
     internal void Post(DeviceOrder order)
     {
-        Volatile.Write(ref _deviceOrder, order);
-        WakeCaretaker();
+        Interlocked.Exchange(ref _deviceOrder, order);
+        if (Volatile.Read(ref _deviceOrdersEnded)) RefuseDeviceOrder();
+        else WakeCaretaker();
     }
+
+    internal void EndDeviceOrders()
+    {
+        Volatile.Write(ref _deviceOrdersEnded, true);
+        Interlocked.MemoryBarrier();
+        RefuseDeviceOrder();
+    }
+
+    internal void RefuseDeviceOrder() =>
+        TakeDeviceOrder()?.Finish(new UserErrorException("the volume stops, or its cache has failed"));
 
     internal DeviceOrder? TakeDeviceOrder() =>
         Volatile.Read(ref _deviceOrder) == null ? null : Interlocked.Exchange(ref _deviceOrder, null);

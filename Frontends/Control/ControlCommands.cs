@@ -8,11 +8,12 @@ using Weir.Frontends.Status;
 namespace Weir.Frontends.Control;
 
 /// <summary>What can be asked of a served volume over its control socket.</summary>
+/// <param name="door">Held open while something is done with the volume.</param>
 /// <param name="tunables">What <c>message</c> can set.</param>
 /// <param name="report">Adds the figures of the program and the volume.</param>
 /// <param name="stop">Begins the orderly stop and returns when it is over: 0, or a negative errno.</param>
 internal sealed class ControlCommands(
-    IReadOnlyList<Tunable> tunables, Action<IStatusWriter> report, Func<int> stop)
+    VolumeDoor door, IReadOnlyList<Tunable> tunables, Action<IStatusWriter> report, Func<int> stop)
 {
     /// <summary>The lines that the kernel's own program would have printed, where there was one.</summary>
     public Func<string>? KernelStatus { get; init; }
@@ -30,7 +31,10 @@ internal sealed class ControlCommands(
     /// Runs one line of the conversation and returns the text of the answer. <paramref name="isGone"/> tells whether
     /// anybody still waits for it.
     /// </summary>
-    public string Run(string line, Func<bool> isGone)
+    public string Run(string line, Func<bool> isGone) =>
+        IsStop(line) ? Stop() : door.Visit(() => Visit(line, () => door.IsClosing || isGone()));
+
+    private string Visit(string line, Func<bool> isGone)
     {
         string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         return words switch
@@ -40,6 +44,7 @@ internal sealed class ControlCommands(
                 ?? throw new UserErrorException("this engine has no ancestor in the kernel's device mapper", 2),
             ["status", ..] => Table(),
             ["message", "help"] => Help(),
+            ["message", ..] when door.IsClosing => throw new UserErrorException("stopping"),
             ["message", "attach"] when Attach != null =>
                 throw new UserErrorException("attach: expected 'weir message attach [ID:]NAME=PATH'", 2),
             ["message", "detach"] when Detach != null =>
@@ -48,7 +53,6 @@ internal sealed class ControlCommands(
             ["message", "attach", var text] when Attach != null => Attach(text),
             ["message", "detach", var name] when Detach != null => Detach(name, isGone),
             ["message", var key, var value] => Set(key, value),
-            ["stop"] => Stop(),
             _ => throw new UserErrorException($"unknown request '{line}'; known: status, message, stop", 2),
         };
     }

@@ -3,7 +3,9 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
+using System.Threading;
 using Weir.Frontends.Nbd;
 using Weir.Tests.Nbd;
 using Xunit;
@@ -144,6 +146,52 @@ public sealed class ProcessTests : IDisposable
         Assert.Contains("\nwrite? hit? on_buffer? fullsize?\n0 0 0 0 0\n1 0 0 0 0\n", text, StringComparison.Ordinal);
         Assert.Contains($"lc 1 {_folder.PathOf("backing")} 1\n", text, StringComparison.Ordinal);
         weir.Stop();
+    }
+
+    /// <summary>Whoever asks while the volume goes is answered or told so, and never looks at what is gone.</summary>
+    [Theory]
+    [InlineData("status json")]
+    [InlineData("status dm")]
+    [InlineData("message help")]
+    [InlineData("message dirty_ranges")]
+    public void QuestionsDuringAStopAreAnsweredOrRefused(string question)
+    {
+        using WeirProcess weir = Serve();
+        using (NbdClient client = weir.Connect()) client.Write(0, Wire.Random(1 << 20, 1));
+        HashSet<string> answers = [];
+        Thread[] askers = new Thread[3];
+        for (int i = 0; i < askers.Length; i++)
+        {
+            askers[i] = new Thread(() => AskUntilGone(question, answers));
+            askers[i].Start();
+        }
+        weir.Signal("TERM");
+        Assert.Equal(0, weir.WaitForExit());
+        foreach (Thread asker in askers) asker.Join();
+        Assert.All(answers, answer => Assert.True(answer is "ok" or "error 1 stopping" or "", answer));
+        Assert.DoesNotContain("at Weir.", weir.Error, StringComparison.Ordinal);
+    }
+
+    // The first line of each answer; none from a program that ends meanwhile.
+    private void AskUntilGone(string question, HashSet<string> answers)
+    {
+        UnixDomainSocketEndPoint address = new(_folder.PathOf("control"));
+        try
+        {
+            while (true)
+            {
+                using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                socket.Connect(address);
+                using NetworkStream stream = new(socket);
+                stream.Write(Encoding.UTF8.GetBytes(question + "\n"));
+                string answer = new StreamReader(stream).ReadToEnd().Split('\n')[0];
+                lock (answers) answers.Add(answer);
+            }
+        }
+        catch (Exception e) when (e is SocketException or IOException)
+        {
+            // It listens no more.
+        }
     }
 
     /// <summary>A reader that has seen enough ends the command, quietly.</summary>

@@ -90,6 +90,17 @@ public sealed unsafe class AttachTests : IDisposable
         Assert.Contains("only device", Refused(() => Detach(client, "a")));
     }
 
+    /// <summary>Nobody turns the queue any more, and nobody waits for it.</summary>
+    [Fact]
+    public void AnOrderToAVolumeThatHasStoppedIsRefused()
+    {
+        using DirectClient client = Open(Kept("a", _first));
+        client.Stop();
+        BackingSpec second = Kept("b", _second);
+        Assert.Contains("the volume stops", Refused(() => client.Volume.Attach(second)));
+        Assert.Contains("the volume stops", Refused(() => client.Volume.Detach("a", static () => true)));
+    }
+
     [Fact]
     public void WhatCannotBeAttachedIsRefusedAndChangesNothing()
     {

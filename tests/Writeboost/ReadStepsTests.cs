@@ -70,8 +70,8 @@ public sealed unsafe class ReadStepsTests
         {
             RamSegments = 4, SyncIntervalUs = 0, AllowWriteback = false, ReadCacheThreshold = 127, WriteAround = around,
         };
-        WriteboostVolume volume = WriteboostVolume.Open(
-            io, cache, [new BackingSpec(null, "disk", backing)], ram, options);
+        using WriteboostVolume volume = WriteboostVolume.Open(
+            io, new KeptDevice(cache), [new BackingSpec(null, "disk", new KeptDevice(backing))], ram, options);
         using Door reader = new(volume, 0), changer = new(volume, 1);
         long expected = kind == RequestKind.Write ? New : 0;
         // Something in the map, so that its search has steps too.

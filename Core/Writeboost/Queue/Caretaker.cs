@@ -210,5 +210,6 @@ public sealed unsafe class Caretaker : IDisposable
     {
         StopResult = result;
         _stop = StopStep.Done;
+        _volume.EndDeviceOrders();
     }
 }

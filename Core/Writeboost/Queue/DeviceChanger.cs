@@ -99,8 +99,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     public bool TryStop()
     {
         if (MayTurnBack) TurnBack();
-        if (_step == Step.None)
-            _volume.TakeDeviceOrder()?.Finish(new UserErrorException("the volume stops, or its cache has failed"));
+        if (_step == Step.None) _volume.RefuseDeviceOrder();
         return _step == Step.None;
     }
 
