@@ -207,9 +207,10 @@ internal static partial class Compose
         return device;
     }
 
-    /// <summary>Takes the addresses that clients connect to.</summary>
-    public static IListening Listen(ServingSpec spec)
+    /// <summary>Takes the addresses that clients connect to, or the driver that makes block devices.</summary>
+    public static IListening Listen(VolumeSpec volume, ServingSpec spec)
     {
+        if (spec.Ublk != null) return ListenUblk(volume, spec);
         List<Listener> listeners = [];
         try
         {

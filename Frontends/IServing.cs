@@ -35,8 +35,11 @@ internal interface IServing : IDisposable
     /// <summary>One line to print about what works, but not as well as it could; or null.</summary>
     string? Warning { get; }
 
-    /// <summary>Begins the orderly stop (R15); any thread, any number of times.</summary>
-    void Stop();
+    /// <summary>
+    /// Begins the orderly stop (R15); any thread, any number of times. Clients that hold what is served are waited for,
+    /// where that means something, unless <paramref name="force"/> is given, then or later.
+    /// </summary>
+    void Stop(bool force);
 
     /// <summary>Waits for its end: 0, or the negative errno of what could not be made durable.</summary>
     int Join();

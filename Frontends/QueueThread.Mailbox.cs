@@ -15,11 +15,13 @@ internal enum QueueMessageKind
     MakeRoom,
     /// <summary>An export is served no longer: its connections end.</summary>
     ExportGone,
+    /// <summary>The block device whose place is the value is to be served too.</summary>
+    ExportAdded,
 }
 
 /// <summary>One message.</summary>
 /// <param name="Kind">What it says.</param>
-/// <param name="Value">A descriptor, or nothing.</param>
+/// <param name="Value">A descriptor, a place, or nothing.</param>
 internal readonly record struct QueueMessage(QueueMessageKind Kind, int Value);
 
 /// <summary>

@@ -31,7 +31,7 @@ internal sealed class Server : IDisposable
     private Server(VolumeSpec volume, ServingSpec serving)
     {
         _spec = serving;
-        using IListening listening = Compose.Listen(serving);
+        using IListening listening = Compose.Listen(volume, serving);
         if (serving.Control != null) UnixSocketFile.Check(serving.Control);
         _volume = Compose.Open(volume, Program.Log);
         try
@@ -82,7 +82,7 @@ internal sealed class Server : IDisposable
 
     private int Finish()
     {
-        _serving.Stop();
+        _serving.Stop(force: false);
         int result = _serving.Join();
         HealthNote health = new();
         _volume.Volume.Report(health);
@@ -149,8 +149,9 @@ internal sealed class Server : IDisposable
         _stopAsked.Set();
     }
 
-    private int StopAndWait()
+    private int StopAndWait(bool force)
     {
+        if (force) _serving.Stop(force: true);
         _stopAsked.Set();
         _stopped.Wait();
         return _result;

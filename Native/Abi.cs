@@ -143,4 +143,9 @@ public static class Const
     public const uint BLKGETSIZE64 = 0x80081272;
 
     public const long TMPFS_MAGIC = 0x01021994;
+
+    public const int PR_SET_IO_FLUSHER = 57;
+    public const int MCL_CURRENT = 1;
+    public const int MCL_FUTURE = 2;
+    public const int MCL_ONFAULT = 4;
 }

@@ -103,6 +103,15 @@ public static unsafe class Libc
     /// <summary>geteuid(2).</summary>
     public static uint EffectiveUserId() => LibcImports.geteuid();
 
+    /// <summary>
+    /// prctl(PR_SET_IO_FLUSHER): this thread, and those it starts, may use memory kept for whoever cleans memory, and
+    /// wait for no cleaning of their own. <c>-EPERM</c> without CAP_SYS_RESOURCE.
+    /// </summary>
+    public static int BecomeIoFlusher() => Result(LibcImports.prctl(Const.PR_SET_IO_FLUSHER, 1, 0, 0, 0));
+
+    /// <summary>mlockall(2).</summary>
+    public static int LockAll(int flags) => Result(LibcImports.mlockall(flags));
+
     /// <summary>mmap(2): the address, or <c>-errno</c> (addresses of user space are never negative).</summary>
     public static nint Map(nuint length, int protection, int flags, int fd, long offset) =>
         (nint)Result(LibcImports.mmap(null, length, protection, flags, fd, offset));

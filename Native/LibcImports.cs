@@ -34,6 +34,9 @@ internal static unsafe partial class LibcImports
     [LibraryImport(C, SetLastError = true)]
     internal static partial int statx(int dirfd, byte* path, int flags, uint mask, statx* buffer);
     [LibraryImport(C)] internal static partial uint geteuid();
+    [LibraryImport(C, SetLastError = true)]
+    internal static partial int prctl(int option, nuint a, nuint b, nuint c, nuint d);
+    [LibraryImport(C, SetLastError = true)] internal static partial int mlockall(int flags);
 
     [LibraryImport(C, SetLastError = true)]
     internal static partial nint mmap(void* address, nuint length, int protection, int flags, int fd, long offset);

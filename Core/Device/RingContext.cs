@@ -14,7 +14,9 @@ internal readonly record struct RingSize(uint Submissions, uint Completions);
 /// The product's <see cref="IoContext"/>: one io_uring for the sockets and devices of one thread, so that a batch of
 /// requests costs one system call. Made, used and disposed on that thread; <see cref="Wake"/> alone is for others.
 /// </summary>
-/// <remarks>An operation's user data is its index in the pool and, above, the slot's generation.</remarks>
+/// <remarks>
+/// An operation's user data is its index in the pool and, above, the slot's generation; a command's has its own mark.
+/// </remarks>
 public sealed unsafe partial class RingContext : IoContext
 {
     // Places for completions: every operation of the pool, the wake-up and cancellations, so that the kernel never has
@@ -189,7 +191,9 @@ public sealed unsafe partial class RingContext : IoContext
     {
         uint low = (uint)userData;
         if (low == WakeMark) OnWake();
-        else if (low != IgnoreMark) Finish(At((int)low), (uint)(userData >> 32), result);
+        else if (low == IgnoreMark) return;
+        else if ((low & CommandMark) != 0) FinishCommand(low, result);
+        else Finish(At((int)low), (uint)(userData >> 32), result);
     }
 
     private void Finish(IoOp* op, uint generation, int result)

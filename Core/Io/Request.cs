@@ -60,6 +60,12 @@ public unsafe struct Request
     public long LengthBytes;
     /// <summary>The request's first byte in memory; null where no data goes along.</summary>
     public byte* Data;
+    /// <summary>
+    /// Of a write whose bytes are not in memory yet: brings <c>length</c> of them, from <c>offset</c> bytes into the
+    /// request on, to <c>target</c>; it never fails. <see cref="Data"/> is memory for all of them. Null: they are
+    /// there.
+    /// </summary>
+    public delegate*<Request*, long, byte*, int, void> Fetch;
     /// <summary>Free for the frontend.</summary>
     public ulong Cookie;
     /// <summary>Free for the frontend.</summary>
@@ -87,4 +93,12 @@ public unsafe struct Request
     public int EngineList;
     /// <summary>List link of whoever owns it.</summary>
     public Request* Next;
+
+    /// <summary>For whoever needs a write's bytes at <see cref="Data"/>: they are there when this returns.</summary>
+    public static void BringIn(Request* request)
+    {
+        if (request->Fetch == null) return;
+        request->Fetch(request, 0, request->Data, (int)request->LengthBytes);
+        request->Fetch = null;
+    }
 }

@@ -58,6 +58,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         Invariant.Check(!_stopping);
         request->Result = 0;
         request->Next = null;
+        Request.BringIn(request);
         if (_volume.ReadOnly && request->Kind != RequestKind.Read) Finish(request, ReadOnlyResult(request));
         else if (!_parked.IsEmpty || !TryStart(request)) _parked.Add(request);
     }

@@ -6,13 +6,15 @@ namespace Weir.Frontends.Commands;
 internal static class CommandTree
 {
     /// <summary>The whole tree.</summary>
-    public static RootCommand Build() => new("A block cache: a fast device in front of a slow one, served over NBD.")
+    public static RootCommand Build() => new(
+        "A block cache: a fast device in front of a slow one, served over NBD or as a block device.")
     {
         FormatCommand.Build(),
         ServeCommand.Build(),
         StatusCommand.Build(),
         MessageCommand.Build(),
         StopCommand.Build(),
+        ListCommand.Build(),
         CheckCommand.Build(),
         DumpCommand.Build(),
         DrainCommand.Build(),

@@ -23,7 +23,7 @@ internal static class ServeCommand
         Command command = new("serve", "Serve a volume: format a blank cache, open a formatted one.")
         {
             engine, cache, backing, layout, segmentSize, listening.Frontend, listening.Listen, listening.Control,
-            listening.Queues, option, readOnly,
+            listening.Queues, listening.Recover, listening.Copy, option, readOnly,
         };
         command.SetAction(result =>
         {
@@ -47,8 +47,8 @@ internal static class ServeCommand
     {
         public Option<string> Frontend { get; } = new("--frontend")
         {
-            HelpName = "nbd",
-            Description = "How clients reach the volume; this version has 'nbd'.",
+            HelpName = "nbd|ublk",
+            Description = "How clients reach the volume: over NBD, or as a block device of this machine.",
             DefaultValueFactory = _ => "nbd",
         };
 
@@ -72,19 +72,41 @@ internal static class ServeCommand
             DefaultValueFactory = _ => 1,
         };
 
+        public Option<bool> Recover { get; } = new("--recover")
+        {
+            Description = "ublk: take over the block device that a weir left when it died.",
+        };
+
+        public Option<string> Copy { get; } = new("--ublk-copy")
+        {
+            HelpName = "auto|user|buffer",
+            Description = "ublk: how data comes and goes; auto takes the best that the kernel has.",
+            DefaultValueFactory = _ => "auto",
+        };
+
         public ServingSpec Read(ParseResult result, string name)
         {
             string frontend = result.GetValue(Frontend)!;
-            if (frontend == "ublk")
-                throw new UserErrorException("the ublk frontend is not in this version; use nbd", 2);
-            if (frontend != "nbd")
-                throw new UserErrorException($"unknown frontend '{frontend}'; this version has: nbd", 2);
+            if (frontend is not ("nbd" or "ublk"))
+                throw new UserErrorException($"unknown frontend '{frontend}'; this version has: nbd, ublk", 2);
             int queues = result.GetValue(Queues);
             if (queues is < 1 or > QueuesMax)
                 throw new UserErrorException($"--queues {queues}: expected 1 to {QueuesMax}", 2);
             string[] listen = result.GetValue(Listen) ?? [];
+            if (frontend == "ublk") return ReadUblk(result, listen, queues);
             if (listen.Length == 0) listen = [ServingSpec.DefaultAddress(name)];
+            if (result.GetValue(Recover)) throw new UserErrorException("--recover is for --frontend ublk", 2);
             return new ServingSpec(listen, result.GetValue(Control), queues);
+        }
+
+        private ServingSpec ReadUblk(ParseResult result, string[] listen, int queues)
+        {
+            if (listen.Length > 0) throw new UserErrorException("--listen is for --frontend nbd", 2);
+            string copy = result.GetValue(Copy)!;
+            if (copy is not ("auto" or "user" or "buffer"))
+                throw new UserErrorException($"--ublk-copy {copy}: expected auto, user or buffer", 2);
+            UblkSpec ublk = new(result.GetValue(Recover), copy);
+            return new ServingSpec([], result.GetValue(Control), queues, ublk);
         }
     }
 }

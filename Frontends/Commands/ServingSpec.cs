@@ -8,7 +8,9 @@ namespace Weir.Frontends.Commands;
 /// <param name="Listen">Addresses, <c>unix:PATH</c> or <c>tcp:HOST:PORT</c>.</param>
 /// <param name="Control">Path of the control socket, or null.</param>
 /// <param name="Queues">Queue threads.</param>
-internal sealed record ServingSpec(IReadOnlyList<string> Listen, string? Control, int Queues)
+/// <param name="Ublk">As a block device, and how; null: over NBD.</param>
+internal sealed record ServingSpec(
+    IReadOnlyList<string> Listen, string? Control, int Queues, UblkSpec? Ublk = null)
 {
     /// <summary>A Unix socket in the user's runtime directory, or the temporary one.</summary>
     public static string DefaultAddress(string name)
@@ -17,3 +19,8 @@ internal sealed record ServingSpec(IReadOnlyList<string> Listen, string? Control
         return "unix:" + Path.Combine(Directory.Exists(runtime) ? runtime : Path.GetTempPath(), $"weir-{name}.sock");
     }
 }
+
+/// <summary>How a volume becomes a block device.</summary>
+/// <param name="Recover">Take over the one that a dead server left.</param>
+/// <param name="Copy">How data comes and goes: user, buffer, or auto for the best that the kernel has.</param>
+internal sealed record UblkSpec(bool Recover, string Copy);

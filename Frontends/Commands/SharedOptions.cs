@@ -46,11 +46,11 @@ internal static class SharedOptions
     };
 
     /// <summary>Where a served volume listens for status, messages and stop.</summary>
-    public static Option<string> Control() => new("--control")
+    public static Option<string> Control(bool required = true) => new("--control")
     {
         HelpName = "PATH",
         Description = "Control socket of the served volume.",
-        Required = true,
+        Required = required,
     };
 
     /// <summary>Reads a size, null when it was not given.</summary>

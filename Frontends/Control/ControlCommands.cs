@@ -11,9 +11,10 @@ namespace Weir.Frontends.Control;
 /// <param name="door">Held open while something is done with the volume.</param>
 /// <param name="tunables">What <c>message</c> can set.</param>
 /// <param name="report">Adds the figures of the program and the volume.</param>
-/// <param name="stop">Begins the orderly stop and returns when it is over: 0, or a negative errno.</param>
+/// <param name="stop">Begins the orderly stop, forced or not, and returns when it is over: 0, or a negative
+/// errno.</param>
 internal sealed class ControlCommands(
-    VolumeDoor door, IReadOnlyList<Tunable> tunables, Action<IStatusWriter> report, Func<int> stop)
+    VolumeDoor door, IReadOnlyList<Tunable> tunables, Action<IStatusWriter> report, Func<bool, int> stop)
 {
     /// <summary>The lines that the kernel's own program would have printed, where there was one.</summary>
     public Func<string>? KernelStatus { get; init; }
@@ -25,14 +26,16 @@ internal sealed class ControlCommands(
     public Func<string, Func<bool>, string>? Detach { get; init; }
 
     /// <summary>Whoever asks this waits for the program's end.</summary>
-    public static bool IsStop(string line) => line.Trim() == "stop";
+    public static bool IsStop(string line) => line.Trim() == "stop" || IsForcedStop(line);
+
+    private static bool IsForcedStop(string line) => line.Trim() == "stop force";
 
     /// <summary>
     /// Runs one line of the conversation and returns the text of the answer. <paramref name="isGone"/> tells whether
     /// anybody still waits for it.
     /// </summary>
     public string Run(string line, Func<bool> isGone) =>
-        IsStop(line) ? Stop() : door.Visit(() => Visit(line, () => door.IsClosing || isGone()));
+        IsStop(line) ? Stop(IsForcedStop(line)) : door.Visit(() => Visit(line, () => door.IsClosing || isGone()));
 
     private string Visit(string line, Func<bool> isGone)
     {
@@ -115,9 +118,9 @@ internal sealed class ControlCommands(
         return text.ToString();
     }
 
-    private string Stop()
+    private string Stop(bool force)
     {
-        int result = stop();
+        int result = stop(force);
         return result >= 0 ? "" : throw new UserErrorException($"stopped, but not everything is durable: {-result}");
     }
 }

@@ -159,8 +159,10 @@ internal sealed class NbdServer : IServing
     public string Uri(int listener, int export) =>
         Listeners[listener].Uri(Encoding.UTF8.GetString(Exports[export].Name));
 
-    /// <summary>Begins the orderly stop; any thread, any number of times.</summary>
-    public void Stop()
+    /// <summary>
+    /// Begins the orderly stop; any thread, any number of times. Clients get a moment, forced or not.
+    /// </summary>
+    public void Stop(bool force = false)
     {
         foreach (QueueThread thread in _threads) thread.Post(new QueueMessage(QueueMessageKind.Stop, 0));
     }

@@ -60,6 +60,13 @@ public static unsafe class Sqe
     public static void Send(io_uring_sqe* sqe, FileRef file, msghdr* message, uint flags, ulong userData) =>
         Write(sqe, UringOp.IORING_OP_SENDMSG, file, 0, (ulong)message, 1, flags, userData);
 
+    /// <summary>
+    /// A driver's own command; <paramref name="address"/> is for those that read it. The caller fills the command's 16
+    /// bytes at <c>addr3</c>, or 80 in a long entry.
+    /// </summary>
+    public static void Command(io_uring_sqe* sqe, FileRef file, uint operation, ulong address, ulong userData) =>
+        Write(sqe, UringOp.IORING_OP_URING_CMD, file, operation, address, 0, 0, userData);
+
     /// <summary>Cancels the request that carries <paramref name="target"/> as its user data.</summary>
     public static void Cancel(io_uring_sqe* sqe, ulong target, ulong userData) =>
         Write(sqe, UringOp.IORING_OP_ASYNC_CANCEL, FileRef.None, 0, target, 0, 0, userData);

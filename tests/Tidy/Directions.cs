@@ -65,11 +65,11 @@ internal static partial class Directions
 
     /// <summary>A frontend speaks to the ring itself: its sockets and the devices share it.</summary>
     private static bool IsFrontendsRing(string path, string name) =>
-        name == "Weir.Core.Devices" && path.Split('/').Length > 2 && path.Split('/')[1] is "Nbd";
+        name == "Weir.Core.Devices" && path.Split('/').Length > 2 && path.Split('/')[1] is "Nbd" or "Ublk";
 
     /// <summary>One frontend's classes are named by itself and by Compose only.</summary>
     private static bool KnowsFrontend(string[] folders, string[] names, string module) =>
-        names[1] != "Frontends" || module != "Nbd" || folders[1] == "Nbd";
+        names[1] != "Frontends" || module is not ("Nbd" or "Ublk") || folders[1] == module;
 
     [GeneratedRegex(@"\bWeir\.(?:Native|Core|Frontends)(?:\.[A-Z]\w*)?")]
     private static partial Regex Reference();

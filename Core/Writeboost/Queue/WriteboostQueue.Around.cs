@@ -46,6 +46,7 @@ public sealed unsafe partial class WriteboostQueue
             _volume.Around.Leave(place, 0);
             return false;
         }
+        Request.BringIn(request);
         IoOp* op = _io.Acquire(_handler, IoKind.Write);
         Invariant.Check(op != null);
         op->Step = AroundStep;

@@ -12,6 +12,10 @@ namespace Weir.Core.Writeboost.Queue;
 /// indexed.</content>
 public sealed unsafe partial class WriteboostQueue
 {
+    // Of the reservation being filled: slots before the first are in memory already, the second ends it.
+    private int _fetchedEnd;
+    private int _takenEnd;
+
     private bool TryFillWrite(Request* request)
     {
         while (request->Progress < request->LengthBytes)
@@ -56,6 +60,7 @@ public sealed unsafe partial class WriteboostQueue
         if (taken.First == 1 && _index != 0) _volume.WakeCaretaker();
         if (Mutant.Is(MutantId.R3SlotAbandoned) && slots > 8 && request->EngineInt++ == 0) return false;
         Interleaving.Step();
+        (_fetchedEnd, _takenEnd) = (0, taken.First + taken.Count);
         RequestFiller filler = new() { Request = request };
         FillSlots(taken, ref filler);
         return true;
@@ -97,20 +102,38 @@ public sealed unsafe partial class WriteboostQueue
         int within = (int)(offset & (Geometry.BlockBytes - 1));
         int length = (int)Math.Min(Geometry.BlockBytes - within, request->LengthBytes - request->Progress);
         byte* data = _volume.Log.Ram.Data(ram, slot);
-        byte* source = request->Data + request->Progress;
         uint checksum;
-        if (length == Geometry.BlockBytes)
+        if (length == Geometry.BlockBytes && request->Fetch == null)
         {
-            checksum = BlockSum.CopyAndCompute(data, source);
+            checksum = BlockSum.CopyAndCompute(data, request->Data + request->Progress);
         }
         else
         {
-            new Span<byte>(data, Geometry.BlockBytes).Clear();
-            Buffer.MemoryCopy(source, data + within, length, length);
+            if (length == Geometry.BlockBytes) FetchRun(request, data, slot);
+            else CopyPart(request, data, within, length);
             checksum = BlockSum.Compute(data);
         }
         request->Progress += length;
         Publish(ram, segment, slot, LogEntry.ForData(KeyOf(request, offset), SectorMask.Of(within, length), checksum));
+    }
+
+    // Slots of one reservation lie side by side in memory, up to the next that is kept for a header: one call for all.
+    private void FetchRun(Request* request, byte* data, int slot)
+    {
+        if (slot < _fetchedEnd) return;
+        int boundary = _volume.Log.Geometry.BoundarySlots;
+        int end = Math.Min(Math.Min(_takenEnd, _volume.Geometry.SlotsPerSegment + 1), (slot | (boundary - 1)) + 1);
+        long blocks = (request->LengthBytes - request->Progress) >> Geometry.BlockShift;
+        int count = (int)Math.Min(end - slot, blocks);
+        request->Fetch(request, request->Progress, data, count << Geometry.BlockShift);
+        _fetchedEnd = slot + count;
+    }
+
+    private static void CopyPart(Request* request, byte* data, int within, int length)
+    {
+        new Span<byte>(data, Geometry.BlockBytes).Clear();
+        if (request->Fetch != null) request->Fetch(request, request->Progress, data + within, length);
+        else Buffer.MemoryCopy(request->Data + request->Progress, data + within, length, length);
     }
 
     private void Publish(int ram, long segment, int slot, in LogEntry entry)

@@ -1,0 +1,88 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using Weir.Core.Base;
+using Weir.Frontends.Commands;
+using Weir.Frontends.Ublk;
+using Weir.Native;
+
+namespace Weir.Frontends;
+
+/// <content>Block devices of this machine.</content>
+internal static partial class Compose
+{
+    private const string DevicePrefix = "/dev/ublkb";
+
+    /// <summary>A line for each block device that Weir serves, or has left behind.</summary>
+    public static IEnumerable<string> BlockDevices()
+    {
+        using UblkHost host = UblkHost.Open("");
+        return UblkNote.All(host.Control).ConvertAll(static note =>
+            $"{UblkDevice.PathOf(note.Info.dev_id)} {note.Name}: {note.State} ({note.Identity})");
+    }
+
+    /// <summary>Deletes a block device that a weir left when it died; <paramref name="force"/> says that its users may
+    /// suffer.</summary>
+    public static void GiveUp(string path, bool force)
+    {
+        bool isOurs = path.StartsWith(DevicePrefix, StringComparison.Ordinal);
+        if (!uint.TryParse(isOurs ? path[DevicePrefix.Length..] : "", out uint id))
+            throw new UserErrorException($"--device {path}: expected {DevicePrefix}N", Program.WrongUsage);
+        using UblkHost host = UblkHost.Open("");
+        UblkNote note = UblkNote.Find(host.Control, id)
+            ?? throw new UserErrorException($"{path}: no block device of Weir's");
+        if (!note.IsLeft)
+            throw new UserErrorException($"{path}: is served by process {note.Info.ublksrv_pid}: stop that");
+        if (!force)
+            throw new UserErrorException($"{path}: whoever waits for it gets errors, and what was not flushed stays in "
+                + "the cache: take it over with 'weir serve ... --recover', or give it up with --force");
+        int result = host.Control.Stop(id);
+        if (result >= 0) result = host.Control.Delete(id, isPatient: false);
+        if (result < 0) throw new UserErrorException($"{path}: cannot be deleted: {Errno.Text(result)}");
+        UblkNote.Delete(id);
+    }
+
+    private static UblkListening ListenUblk(VolumeSpec volume, ServingSpec spec)
+    {
+        string path = Path.GetFullPath(volume.Cache ?? volume.Backings[0].Path);
+        UblkCopy? copy = spec.Ublk!.Copy switch
+        {
+            "user" => UblkCopy.User,
+            "buffer" => UblkCopy.Buffer,
+            _ => null,
+        };
+        UblkOptions options = new(spec.Queues, spec.Ublk.Recover, copy);
+        return UblkListening.Open(UblkHost.Open($"{volume.Engine} {path}"), options);
+    }
+
+    private sealed class UblkListening(UblkHost host, UblkOptions options) : IListening
+    {
+        private bool _serving;
+
+        public static UblkListening Open(UblkHost host, UblkOptions options)
+        {
+            try
+            {
+                UblkServer.CheckLeft(host, options);
+                return new UblkListening(host, options);
+            }
+            catch
+            {
+                host.Dispose();
+                throw;
+            }
+        }
+
+        public IServing Serve(OpenedVolume volume, int queues, Action<Exception> onFailure)
+        {
+            UblkServer server = UblkServer.Start(host, options, volume, onFailure, Program.Log);
+            _serving = true;
+            return server;
+        }
+
+        public void Dispose()
+        {
+            if (!_serving) host.Dispose();
+        }
+    }
+}

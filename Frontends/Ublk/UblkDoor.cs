@@ -1,0 +1,214 @@
+using System;
+using System.Runtime.InteropServices;
+using Weir.Core.Base;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+using Weir.Native;
+using Weir.Native.Ublk;
+
+namespace Weir.Frontends.Ublk;
+
+/// <summary>
+/// One hardware queue of one ublk device, on the thread that serves it. Each tag has a command waiting in the driver; a
+/// request comes as that command's completion and goes back, answered, with the next command of the same tag.
+/// </summary>
+/// <remarks>
+/// Where the bytes are (<see cref="UblkCopy"/>): with user copy in the driver's request, fetched by pread(2) straight
+/// into the log and delivered by pwrite(2); else in the tag's buffer, which the driver copies to and from. Each tag has
+/// room for a whole request on any sector, and the driver's buffer apart where there is one: engines want theirs
+/// aligned as the offset is.
+/// </remarks>
+internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
+{
+    private const int PageBytes = 4096;
+
+    private readonly UblkDevice _device;
+    private readonly RingContext _io;
+    private readonly IVolumeQueue _volume;
+    private readonly int _queue;
+    private readonly int _index;
+    private readonly int _handler;
+    private readonly ublksrv_io_desc* _descriptors;
+    private readonly nuint _descriptorBytes;
+    private readonly Request* _requests;
+    private readonly ushort* _arrived;
+    private readonly Slab _memory;
+    private readonly int _tagBytes;
+    private int _arrivedCount;
+    private int _commands;
+
+    /// <summary>Opens hardware queue <paramref name="queue"/> of a device; commands go out with <see cref="Begin"/>.
+    /// </summary>
+    public UblkDoor(UblkDevice device, int queue, int index, RingContext io, IVolumeQueue volume)
+    {
+        (_device, _queue, _index, _io, _volume) = (device, queue, index, io, volume);
+        int depth = device.Depth;
+        _descriptorBytes = (nuint)RoundUp(depth * sizeof(ublksrv_io_desc));
+        long offset = UblkConst.UBLKSRV_CMD_BUF_OFFSET
+            + ((long)queue * RoundUp(UblkConst.UBLK_MAX_QUEUE_DEPTH * sizeof(ublksrv_io_desc)));
+        nint map = Libc.Map(_descriptorBytes, Const.PROT_READ, Const.MAP_SHARED, device.Descriptor, offset);
+        if (map < 0) throw new UserErrorException($"{device.Path}: cannot map its requests: {Errno.Text((int)map)}");
+        _descriptors = (ublksrv_io_desc*)map;
+        _requests = (Request*)NativeMemory.AllocZeroed((nuint)depth, (nuint)sizeof(Request));
+        _arrived = (ushort*)NativeMemory.AllocZeroed((nuint)depth, sizeof(ushort));
+        int buffers = device.Copy == UblkCopy.User ? 1 : 2;
+        _tagBytes = UblkDevice.MaxRequestBytes + (2 * PageBytes);
+        // Touched as far as requests need it; registering would pin all of it.
+        _memory = new Slab((long)depth * buffers * _tagBytes);
+        _handler = io.AddCommandHandler(this);
+    }
+
+    /// <summary>What it has done.</summary>
+    public UblkCounters Counters { get; } = new();
+
+    /// <summary>Requests have come.</summary>
+    public bool HasWork => _arrivedCount > 0;
+
+    /// <summary>The driver has taken its commands back: nothing will come any more.</summary>
+    public bool IsOver => _commands == 0 && _arrivedCount == 0;
+
+    /// <summary>Waits for requests at every tag.</summary>
+    public void Begin()
+    {
+        for (int tag = 0; tag < _device.Depth; tag++) Give(tag, UblkConst.UBLK_U_IO_FETCH_REQ, 0);
+    }
+
+    /// <inheritdoc/>
+    public void CommandDone(int tag, int result)
+    {
+        _commands--;
+        if (result == UblkConst.UBLK_IO_RES_OK) _arrived[_arrivedCount++] = (ushort)tag;
+        // The device stops: no command follows. Anything else would be our own mistake.
+        else Invariant.Check(result == UblkConst.UBLK_IO_RES_ABORT);
+    }
+
+    /// <summary>Hands on what has come.</summary>
+    public void Step()
+    {
+        int count = _arrivedCount;
+        _arrivedCount = 0;
+        for (int i = 0; i < count; i++) Take(_arrived[i]);
+    }
+
+    /// <summary>The engine has answered: the reply and the wait for the next request are one command.</summary>
+    public void Complete(Request* request)
+    {
+        int tag = (int)(request - _requests);
+        int result = request->Result;
+        if (result >= 0 && request->Kind == RequestKind.Read) result = Deliver(request, tag);
+        if (result >= 0 && request->Kind is RequestKind.Read or RequestKind.Write) result = (int)request->LengthBytes;
+        if (result < 0) Counters.Errors++;
+        request->Kind = RequestKind.None;
+        Give(tag, UblkConst.UBLK_U_IO_COMMIT_AND_FETCH_REQ, result);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _io.RemoveCommandHandler(_handler);
+        _ = Libc.Unmap(_descriptors, _descriptorBytes);
+        NativeMemory.Free(_requests);
+        NativeMemory.Free(_arrived);
+        _memory.Dispose();
+    }
+
+    private static int RoundUp(int bytes) => (bytes + PageBytes - 1) & -PageBytes;
+
+    private byte* Memory(int tag) => _memory.Start + ((long)tag * _tagBytes);
+
+    private byte* DriversBuffer(int tag) => Memory(_device.Depth + tag);
+
+    private void Give(int tag, uint operation, int result)
+    {
+        ublksrv_io_cmd command = new() { q_id = (ushort)_queue, tag = (ushort)tag, result = result };
+        if (_device.Copy == UblkCopy.Buffer) command.addr = (ulong)DriversBuffer(tag);
+        ulong* words = (ulong*)&command;
+        _io.Command(_handler, tag, _device.Descriptor, _device.Encoded(operation), words[0], words[1]);
+        _commands++;
+    }
+
+    private void Take(int tag)
+    {
+        ublksrv_io_desc* descriptor = &_descriptors[tag];
+        Request* request = &_requests[tag];
+        *request = default;
+        request->FrontendInt = _index;
+        request->Device = _device.Export.Part.Device;
+        request->Kind = KindOf(descriptor->op_flags & 0xFF);
+        request->Flags = FlagsOf(descriptor->op_flags);
+        request->OffsetBytes = (long)descriptor->start_sector << 9;
+        request->LengthBytes = (long)descriptor->nr_sectors << 9;
+        if (request->Kind == RequestKind.Flush) request->OffsetBytes = request->LengthBytes = 0;
+        Counters.Count(request);
+        int refused = Refuse(request);
+        if (refused < 0)
+        {
+            request->Result = refused;
+            Complete(request);
+            return;
+        }
+        Place(request, tag);
+        _volume.Submit(request);
+    }
+
+    // What the block layer has been told to keep to; it does, but the engine must not depend on it.
+    private int Refuse(Request* request)
+    {
+        if (request->Kind == RequestKind.None) return -Errno.EOPNOTSUPP;
+        if (_device.Export.Volume.ReadOnly && request->Kind is not (RequestKind.Read or RequestKind.Flush))
+            return -Errno.EPERM;
+        bool carries = request->Kind is RequestKind.Read or RequestKind.Write;
+        if (carries && request->LengthBytes > UblkDevice.MaxRequestBytes) return -Errno.EINVAL;
+        long size = _device.Export.Part.SizeBytes;
+        return request->OffsetBytes <= size && request->LengthBytes <= size - request->OffsetBytes ? 0 : -Errno.EIO;
+    }
+
+    private void Place(Request* request, int tag)
+    {
+        if (request->Kind is not (RequestKind.Read or RequestKind.Write)) return;
+        request->Data = Memory(tag) + (request->OffsetBytes & (PageBytes - 1));
+        if (request->Kind == RequestKind.Read) return;
+        request->FrontendA = _device.Descriptor;
+        request->FrontendB = _device.Copy == UblkCopy.User ? PositionOf(tag) : (long)DriversBuffer(tag);
+        request->Fetch = _device.Copy == UblkCopy.User ? &FetchFromDriver : &FetchFromBuffer;
+    }
+
+    private long PositionOf(int tag) => UblkConst.UBLKSRV_IO_BUF_OFFSET
+        + ((long)_queue << UblkConst.UBLK_QID_OFF) + ((long)tag << UblkConst.UBLK_TAG_OFF);
+
+    // A request that the driver holds for us has its bytes: a copy that fails means that we and it disagree.
+    private static void FetchFromDriver(Request* request, long offset, byte* target, int length) => Invariant.Check(
+        Libc.ReadAt((int)request->FrontendA, target, length, request->FrontendB + offset) == length);
+
+    private static void FetchFromBuffer(Request* request, long offset, byte* target, int length) =>
+        Buffer.MemoryCopy((byte*)request->FrontendB + offset, target, length, length);
+
+    private int Deliver(Request* request, int tag)
+    {
+        long length = request->LengthBytes;
+        if (_device.Copy == UblkCopy.Buffer)
+        {
+            Buffer.MemoryCopy(request->Data, DriversBuffer(tag), length, length);
+            return 0;
+        }
+        long done = Libc.WriteAt(_device.Descriptor, request->Data, length, PositionOf(tag));
+        Invariant.Check(done == length);
+        return 0;
+    }
+
+    private static RequestKind KindOf(uint operation) => operation switch
+    {
+        UblkConst.UBLK_IO_OP_READ => RequestKind.Read,
+        UblkConst.UBLK_IO_OP_WRITE => RequestKind.Write,
+        UblkConst.UBLK_IO_OP_FLUSH => RequestKind.Flush,
+        UblkConst.UBLK_IO_OP_DISCARD => RequestKind.Discard,
+        UblkConst.UBLK_IO_OP_WRITE_ZEROES => RequestKind.WriteZeroes,
+        _ => RequestKind.None,
+    };
+
+    private static RequestFlags FlagsOf(uint operation)
+    {
+        RequestFlags flags = (operation & UblkConst.UBLK_IO_F_FUA) != 0 ? RequestFlags.Fua : RequestFlags.None;
+        return (operation & UblkConst.UBLK_IO_F_NOUNMAP) != 0 ? flags | RequestFlags.NoHole : flags;
+    }
+}

@@ -1,0 +1,85 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using Weir.Native.Ublk;
+
+namespace Weir.Frontends.Ublk;
+
+/// <summary>
+/// What is known of a ublk device of Weir's beside what the driver knows: a small file in memory,
+/// <c>/run/weir/ublkN</c>, that dies with the machine as the device does. It says whose device it is, so that a server
+/// that comes after a dead one finds it; a token that the driver keeps proves that file and device belong together.
+/// </summary>
+/// <param name="Info">What the driver says.</param>
+/// <param name="Name">Of the export.</param>
+/// <param name="Identity">Of the volume: what it stands on.</param>
+internal sealed record UblkNote(ublksrv_ctrl_dev_info Info, string Name, string Identity)
+{
+    private const string Folder = "/run/weir";
+
+    /// <summary>No process serves it.</summary>
+    public bool IsLeft => !Directory.Exists($"/proc/{Info.ublksrv_pid}") || Info.state == UblkConst.UBLK_S_DEV_QUIESCED;
+
+    /// <summary>Its state in words.</summary>
+    public string State => (Info.state, IsLeft) switch
+    {
+        (UblkConst.UBLK_S_DEV_LIVE, false) => $"served by process {Info.ublksrv_pid}",
+        (UblkConst.UBLK_S_DEV_DEAD, false) => "starting or stopping",
+        (UblkConst.UBLK_S_DEV_DEAD, true) => "never started",
+        _ => "left behind: its users wait",
+    };
+
+    /// <summary>What tells one device from a later one of the same number.</summary>
+    public static ulong NewToken() => (ulong)Random.Shared.NextInt64() | 1;
+
+    /// <summary>Notes whose a device is.</summary>
+    public static void Write(in ublksrv_ctrl_dev_info info, string name, string identity)
+    {
+        Directory.CreateDirectory(Folder);
+        string token = info.ublksrv_flags.ToString("x", CultureInfo.InvariantCulture);
+        File.WriteAllText(PathOf(info.dev_id) + ".new", $"{token}\n{name}\n{identity}\n");
+        File.Move(PathOf(info.dev_id) + ".new", PathOf(info.dev_id), overwrite: true);
+    }
+
+    /// <summary>The device is gone.</summary>
+    public static void Delete(uint id) => File.Delete(PathOf(id));
+
+    /// <summary>Every device of Weir's that there is.</summary>
+    public static List<UblkNote> All(ControlDevice control)
+    {
+        List<UblkNote> notes = [];
+        if (!Directory.Exists(Folder)) return notes;
+        foreach (string path in Directory.GetFiles(Folder, "ublk*"))
+        {
+            bool isDevice = uint.TryParse(Path.GetFileName(path)[4..], out uint id);
+            if (isDevice && Find(control, id) is { } note) notes.Add(note);
+        }
+        notes.Sort(static (a, b) => a.Info.dev_id.CompareTo(b.Info.dev_id));
+        return notes;
+    }
+
+    /// <summary>The device of this number, or null when there is none, or it is not Weir's.</summary>
+    public static UblkNote? Find(ControlDevice control, uint id)
+    {
+        if (control.GetInfo(id, out ublksrv_ctrl_dev_info info) < 0) return null;
+        string[] lines = Lines(id);
+        if (lines is not [var token, var name, var identity, ..]) return null;
+        if (token != info.ublksrv_flags.ToString("x", CultureInfo.InvariantCulture)) return null;
+        return new UblkNote(info, name, identity);
+    }
+
+    private static string[] Lines(uint id)
+    {
+        try
+        {
+            return File.ReadAllLines(PathOf(id));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    private static string PathOf(uint id) => $"{Folder}/ublk{id}";
+}

@@ -1,0 +1,79 @@
+using System;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+
+namespace Weir.Frontends.Ublk;
+
+/// <summary>
+/// The hardware queues of one number, of every ublk device of the program, on the thread of that number.
+/// </summary>
+internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
+{
+    private readonly UblkDoor?[] _doors = new UblkDoor?[UblkServer.DevicesMax];
+    private QueueThread? _thread;
+    private int _doorsEnd;
+    private bool _stopping;
+
+    /// <inheritdoc/>
+    public bool HasWork
+    {
+        get
+        {
+            for (int i = 0; i < _doorsEnd; i++)
+                if (_doors[i] is { HasWork: true }) return true;
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public long DeadlineUs => long.MaxValue;
+
+    /// <inheritdoc/>
+    public bool IsStopped => _stopping && Array.TrueForAll(_doors, static door => door == null);
+
+    /// <inheritdoc/>
+    public void Open(QueueThread thread) => _thread = thread;
+
+    /// <inheritdoc/>
+    public void Receive(QueueMessage message)
+    {
+        if (message.Kind != QueueMessageKind.ExportAdded) return;
+        UblkDevice device = server.DeviceAt(message.Value);
+        UblkDoor door = new(
+            device, _thread!.Index, message.Value, (RingContext)_thread.Io, _thread.Volume(device.Export.Volume));
+        _doors[message.Value] = door;
+        _doorsEnd = Math.Max(_doorsEnd, message.Value + 1);
+        device.Counters[_thread.Index] = door.Counters;
+        door.Begin();
+    }
+
+    /// <inheritdoc/>
+    public void Step(long nowUs)
+    {
+        for (int i = 0; i < _doorsEnd; i++) _doors[i]?.Step();
+    }
+
+    /// <inheritdoc/>
+    public void Complete(Request* request) => _doors[request->FrontendInt]!.Complete(request);
+
+    /// <summary>A door that is over closes by itself: its device has been stopped.</summary>
+    public void EndTurn(long nowUs)
+    {
+        for (int i = 0; i < _doorsEnd; i++)
+        {
+            if (_doors[i] is not { IsOver: true } door) continue;
+            _doors[i] = null;
+            door.Dispose();
+            server.DeviceAt(i).QueueHasEnded();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void BeginStop(long nowUs) => _stopping = true;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (UblkDoor? door in _doors) door?.Dispose();
+    }
+}

@@ -1,0 +1,233 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+using Weir.Native;
+using Weir.Native.Ublk;
+
+namespace Weir.Frontends.Ublk;
+
+/// <summary>What the ublk frontend is started with.</summary>
+/// <param name="Queues">Hardware queues of each device, and threads.</param>
+/// <param name="Recover">Devices that a dead server left are taken over, not refused.</param>
+/// <param name="Copy">How bytes come and go; null: the best that the kernel has.</param>
+internal sealed record UblkOptions(int Queues, bool Recover, UblkCopy? Copy);
+
+/// <summary>
+/// Volumes served as block devices: one <see cref="UblkDevice"/> per export, one thread per hardware queue, shared by
+/// all devices. The stop waits for whoever has a device open, unless it is told not to.
+/// </summary>
+internal sealed class UblkServer : IServing
+{
+    /// <summary>Devices served at a time: as many as a cache has.</summary>
+    public const int DevicesMax = 254;
+
+    private const int StopTurnMs = 100;
+
+    private readonly UblkHost _host;
+    private readonly UblkOptions _options;
+    private readonly QueueThread[] _threads;
+    private readonly UblkDevice?[] _devices = new UblkDevice?[DevicesMax];
+    private readonly Lock _changing = new();
+    private readonly Action<string> _log;
+    private Thread? _stopper;
+    private volatile bool _isForced;
+
+    private UblkServer(
+        UblkHost host, UblkOptions options, IVolume[] volumes, Action<Exception> onFailure, Action<string> log)
+    {
+        (_host, _options, _log) = (host, options, log);
+        _threads = new QueueThread[options.Queues];
+        for (int i = 0; i < options.Queues; i++)
+            _threads[i] = new QueueThread(i, NewContext, volumes, new UblkQueue(this), onFailure);
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Uris => Devices.Select(static device => device.Path).ToList();
+
+    /// <inheritdoc/>
+    public string? Warning { get; private set; }
+
+    private IEnumerable<UblkDevice> Devices => _devices.OfType<UblkDevice>();
+
+    /// <summary>Starts the threads, then a device for each export.</summary>
+    public static UblkServer Start(
+        UblkHost host, UblkOptions options, OpenedVolume volume, Action<Exception> onFailure, Action<string> log)
+    {
+        IVolume[] volumes = [.. volume.Exports.Select(static export => export.Volume).Append(volume.Volume).Distinct()];
+        UblkServer server = new(host, options, volumes, onFailure, log);
+        server.LockMemory();
+        foreach (QueueThread thread in server._threads) thread.Start();
+        try
+        {
+            foreach (OpenedExport export in volume.Exports) server.Add(export);
+        }
+        catch
+        {
+            server.Stop(force: true);
+            server.Join();
+            foreach (QueueThread thread in server._threads) thread.Dispose();
+            throw;
+        }
+        return server;
+    }
+
+    /// <summary>The device of a place.</summary>
+    public UblkDevice DeviceAt(int place) => Volatile.Read(ref _devices[place])!;
+
+    /// <inheritdoc/>
+    public string UriOf(string export) => Find(export)!.Path;
+
+    /// <inheritdoc/>
+    public void Add(OpenedExport export)
+    {
+        lock (_changing)
+        {
+            int place = Array.IndexOf(_devices, null);
+            Invariant.Check(place >= 0);
+            UblkDevice device = Make(export);
+            Volatile.Write(ref _devices[place], device);
+            foreach (QueueThread thread in _threads)
+                Invariant.Check(thread.Post(new QueueMessage(QueueMessageKind.ExportAdded, place)));
+            try
+            {
+                device.Start();
+            }
+            catch
+            {
+                Close(device, force: true);
+                throw;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Remove(string name)
+    {
+        lock (_changing)
+            if (Find(name) is { } device) Close(device, force: true);
+    }
+
+    /// <inheritdoc/>
+    public void Stop(bool force)
+    {
+        _isForced |= force;
+        lock (_threads)
+        {
+            if (_stopper != null) return;
+            _stopper = new Thread(CloseAll) { IsBackground = true, Name = "stop" };
+            _stopper.Start();
+        }
+    }
+
+    /// <inheritdoc/>
+    public int Join()
+    {
+        _stopper?.Join();
+        int result = 0;
+        foreach (QueueThread thread in _threads)
+        {
+            thread.Join();
+            if (thread.Result != 0) result = thread.Result;
+        }
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public void Report(IStatusWriter status)
+    {
+        List<UblkDevice> devices = [.. Devices];
+        status.Text("ublk_copy", devices is [var first, ..] && first.Copy == UblkCopy.Buffer ? "buffer" : "user");
+        status.Text("ublk_recoverable", devices.TrueForAll(static device => device.CanRecover) ? "yes" : "no");
+        status.Text("ublk_features", $"0x{_host.Features:x}");
+        UblkCounters.Report(devices.SelectMany(static device => device.Counters), status);
+        long turns = 0, allocatedBytes = 0;
+        foreach (QueueThread thread in _threads)
+        {
+            turns += thread.Turns;
+            allocatedBytes += thread.AllocatedBytes;
+        }
+        status.Number("queue_turns", turns);
+        status.Number("queue_allocated_bytes", allocatedBytes);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (QueueThread thread in _threads) thread.Dispose();
+        _host.Dispose();
+    }
+
+    private UblkDevice? Find(string export) =>
+        Devices.FirstOrDefault(device => device.Export.Part.Name == export);
+
+    /// <summary>Before anything is opened: throws when a dead server has left devices that nobody wants back.</summary>
+    public static void CheckLeft(UblkHost host, UblkOptions options)
+    {
+        UblkNote? left = UblkNote.All(host.Control).Find(note => note.IsLeft && note.Identity == host.Identity);
+        if (left is { Info.state: not UblkConst.UBLK_S_DEV_DEAD } && !options.Recover) throw Left(left);
+    }
+
+    private static UserErrorException Left(UblkNote note)
+    {
+        string path = UblkDevice.PathOf(note.Info.dev_id);
+        return new UserErrorException($"{path}: was left by a weir that died, and its users wait: take it over with "
+            + $"--recover, or give it up with 'weir stop --device {path} --force'");
+    }
+
+    // A device that a dead server left is this export's own: its users wait, and nobody else may serve it.
+    private UblkDevice Make(OpenedExport export)
+    {
+        UblkNote? left = UblkNote.All(_host.Control).Find(
+            note => note.IsLeft && note.Name == export.Part.Name && note.Identity == _host.Identity);
+        if (left is { Info.state: UblkConst.UBLK_S_DEV_DEAD })
+        {
+            _ = _host.Control.Delete(left.Info.dev_id);
+            UblkNote.Delete(left.Info.dev_id);
+            left = null;
+        }
+        UblkCopy copy = _options.Copy ?? _host.BestCopy;
+        if (left == null) return UblkDevice.Add(_host, export, _options.Queues, copy);
+        if (!_options.Recover) throw Left(left);
+        _log($"taking over {UblkDevice.PathOf(left.Info.dev_id)}");
+        return UblkDevice.Recover(_host, export, left, _options.Queues);
+    }
+
+    // First thing on each thread: what serves the system's own writing back must not wait for it.
+    private RingContext NewContext()
+    {
+        if (Libc.BecomeIoFlusher() < 0)
+            Warning ??= "no right to be an I/O flusher (CAP_SYS_RESOURCE): under memory pressure, do not swap or write "
+                + "back to this device from this machine";
+        return new RingContext();
+    }
+
+    private void LockMemory()
+    {
+        if (Libc.LockAll(Const.MCL_CURRENT | Const.MCL_FUTURE | Const.MCL_ONFAULT) < 0)
+            Warning ??= "memory cannot be locked (CAP_IPC_LOCK): under memory pressure, requests may wait for swap";
+    }
+
+    private void CloseAll()
+    {
+        lock (_changing)
+            foreach (UblkDevice device in Devices.ToList()) Close(device, force: false);
+        foreach (QueueThread thread in _threads) thread.Post(new QueueMessage(QueueMessageKind.Stop, 0));
+    }
+
+    private void Close(UblkDevice device, bool force)
+    {
+        for (bool said = false; !device.TryStop(force || _isForced); said = true)
+        {
+            if (!said)
+                _log($"{device.Path} is open or mounted: the stop goes on when it is released, or with "
+                    + "'weir stop --force'");
+            Thread.Sleep(StopTurnMs);
+        }
+        Volatile.Write(ref _devices[Array.IndexOf(_devices, device)], null);
+        device.Dispose();
+    }
+}

@@ -1,0 +1,136 @@
+using System;
+using Weir.Native.Uring;
+
+namespace Weir.Native.Ublk;
+
+/// <summary>
+/// <c>/dev/ublk-control</c>: makes, starts, stops and deletes block devices that this process serves. Every call waits
+/// for its end and returns 0 or more, or <c>-errno</c>; any thread, for each brings a ring of its own. Kernels before
+/// 6.5 know the commands by their bare numbers only: those are tried when the encoded one is unknown.
+/// </summary>
+public sealed unsafe class ControlDevice : IDisposable
+{
+    /// <summary>Where it is.</summary>
+    public const string Path = "/dev/ublk-control";
+
+    private const uint BareNumberMask = 0xFF;
+
+    private int _fd;
+    private volatile bool _isBare;
+
+    private ControlDevice(int fd) => _fd = fd;
+
+    /// <summary>
+    /// Opens it; null with the <c>-errno</c> that open(2) gave. Like every call, throws <see cref="NativeException"/>
+    /// when there is no io_uring for it.
+    /// </summary>
+    public static ControlDevice? Open(out int error)
+    {
+        int fd = Libc.Open(Path, Const.O_RDWR | Const.O_CLOEXEC);
+        error = Math.Min(fd, 0);
+        return fd < 0 ? null : new ControlDevice(fd);
+    }
+
+    /// <summary>UBLK_F_ bits of the driver. Kernels before 6.5 cannot be asked: <c>-EOPNOTSUPP</c>.</summary>
+    public int GetFeatures(out ulong features)
+    {
+        ulong bits = 0;
+        int result = Command(UblkConst.UBLK_U_CMD_GET_FEATURES, uint.MaxValue, &bits, sizeof(ulong));
+        features = bits;
+        return result;
+    }
+
+    /// <summary>
+    /// Makes a device; <paramref name="info"/> then says its number and the flags that it really has.
+    /// </summary>
+    public int Add(ref ublksrv_ctrl_dev_info info) => WithInfo(UblkConst.UBLK_U_CMD_ADD_DEV, ref info);
+
+    /// <summary>What device <paramref name="id"/> is.</summary>
+    public int GetInfo(uint id, out ublksrv_ctrl_dev_info info)
+    {
+        info = new() { dev_id = id };
+        return WithInfo(UblkConst.UBLK_U_CMD_GET_DEV_INFO, ref info);
+    }
+
+    /// <summary>Size, block sizes, limits and attributes, before the start.</summary>
+    public int SetParameters(uint id, ref ublk_params parameters)
+    {
+        parameters.len = (uint)sizeof(ublk_params);
+        fixed (ublk_params* p = &parameters)
+            return Command(UblkConst.UBLK_U_CMD_SET_PARAMS, id, p, sizeof(ublk_params));
+    }
+
+    /// <summary>Makes the block device. Its queues must be served: it is read before this returns.</summary>
+    public int Start(uint id) => Command(UblkConst.UBLK_U_CMD_START_DEV, id, data: (ulong)Environment.ProcessId);
+
+    /// <summary>
+    /// Ends the block device, open or not: what it was asked is answered first, what comes later fails.
+    /// </summary>
+    public int Stop(uint id) => Command(UblkConst.UBLK_U_CMD_STOP_DEV, id);
+
+    /// <summary>The same, but <c>-EBUSY</c> when somebody has it open (UBLK_F_SAFE_STOP_DEV).</summary>
+    public int TryStop(uint id) => Command(UblkConst.UBLK_U_CMD_TRY_STOP_DEV, id);
+
+    /// <summary>
+    /// Forgets the device, which has been stopped. Waits for whoever has one of its files open, unless
+    /// <paramref name="isPatient"/> is false: then it goes when they have gone, on kernels that can.
+    /// </summary>
+    public int Delete(uint id, bool isPatient = true)
+    {
+        int result = -Errno.EOPNOTSUPP;
+        if (!isPatient) result = Command(UblkConst.UBLK_U_CMD_DEL_DEV_ASYNC, id);
+        return result == -Errno.EOPNOTSUPP ? Command(UblkConst.UBLK_U_CMD_DEL_DEV, id) : result;
+    }
+
+    /// <summary>Begins to take over a device whose server died; <c>-EBUSY</c> while the driver still notices.</summary>
+    public int BeginRecovery(uint id) => Command(UblkConst.UBLK_U_CMD_START_USER_RECOVERY, id);
+
+    /// <summary>The queues are served again: what waits goes on.</summary>
+    public int EndRecovery(uint id) =>
+        Command(UblkConst.UBLK_U_CMD_END_USER_RECOVERY, id, data: (ulong)Environment.ProcessId);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_fd >= 0) _ = Libc.Close(_fd);
+        _fd = -1;
+    }
+
+    private int WithInfo(uint operation, ref ublksrv_ctrl_dev_info info)
+    {
+        fixed (ublksrv_ctrl_dev_info* p = &info)
+            return Command(operation, info.dev_id, p, sizeof(ublksrv_ctrl_dev_info));
+    }
+
+    private int Command(uint operation, uint id, void* buffer = null, int bytes = 0, ulong data = 0)
+    {
+        ublksrv_ctrl_cmd command = new()
+        {
+            dev_id = id, queue_id = ushort.MaxValue, len = (ushort)bytes, addr = (ulong)buffer, data = data,
+        };
+        int result = Run(_isBare ? operation & BareNumberMask : operation, command);
+        if (_isBare || result != -Errno.EOPNOTSUPP) return result;
+        // Before ioctl encoding: the driver knows nothing but the numbers.
+        result = Run(operation & BareNumberMask, command);
+        _isBare = result >= 0;
+        return result;
+    }
+
+    private int Run(uint operation, in ublksrv_ctrl_cmd command)
+    {
+        using Ring ring = new(4, 8, UringConst.IORING_SETUP_SQE128);
+        io_uring_sqe* entry = ring.Submission.TryReserve();
+        Sqe.Command(entry, new FileRef(_fd, false), operation, 0, 1);
+        // A long entry: the command is the second half and the 16 bytes before it.
+        new Span<byte>((byte*)entry + 48, 80).Clear();
+        *(ublksrv_ctrl_cmd*)((byte*)entry + 48) = command;
+        ring.Submission.Publish();
+        io_uring_cqe completion;
+        while (ring.Completion.CopyOut(new Span<io_uring_cqe>(&completion, 1)) == 0)
+        {
+            int entered = ring.Enter(ring.Submission.Pending, 1, null);
+            if (entered < 0 && entered is not (-Errno.EINTR or -Errno.EAGAIN or -Errno.EBUSY)) return entered;
+        }
+        return completion.res;
+    }
+}
