@@ -173,5 +173,6 @@ internal sealed class Server : IDisposable
 
     /// <summary>A queue's thread cannot go on: what is in shared memory is better replayed by a new process.</summary>
     private static void Die(Exception e) =>
-        Environment.Exit(Program.Complain($"a queue failed: {e.GetType().Name}: {e.Message}", Program.Failed));
+        Environment.Exit(Program.Complain(
+            $"a queue failed: {e.GetType().Name}: {e.Message}\n{e.StackTrace}", Program.Failed));
 }

@@ -35,7 +35,7 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
     private readonly Slab _memory;
     private readonly int _tagBytes;
     private int _arrivedCount;
-    private int _commands;
+    private int _ended;
 
     /// <summary>Opens hardware queue <paramref name="queue"/> of a device; commands go out with <see cref="Begin"/>.
     /// </summary>
@@ -64,8 +64,10 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
     /// <summary>Requests have come.</summary>
     public bool HasWork => _arrivedCount > 0;
 
-    /// <summary>The driver has taken its commands back: nothing will come any more.</summary>
-    public bool IsOver => _commands == 0 && _arrivedCount == 0;
+    /// <summary>
+    /// The driver has taken every tag's command back: nothing will come any more, and nothing is on its way.
+    /// </summary>
+    public bool IsOver => _ended == _device.Depth;
 
     /// <summary>Waits for requests at every tag.</summary>
     public void Begin()
@@ -76,10 +78,14 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
     /// <inheritdoc/>
     public void CommandDone(int tag, int result)
     {
-        _commands--;
-        if (result == UblkConst.UBLK_IO_RES_OK) _arrived[_arrivedCount++] = (ushort)tag;
+        if (result == UblkConst.UBLK_IO_RES_OK)
+        {
+            _arrived[_arrivedCount++] = (ushort)tag;
+            return;
+        }
         // The device stops: no command follows. Anything else would be our own mistake.
-        else Invariant.Check(result == UblkConst.UBLK_IO_RES_ABORT);
+        Invariant.Check(result == UblkConst.UBLK_IO_RES_ABORT);
+        _ended++;
     }
 
     /// <summary>Hands on what has come.</summary>
@@ -124,7 +130,6 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         if (_device.Copy == UblkCopy.Buffer) command.addr = (ulong)DriversBuffer(tag);
         ulong* words = (ulong*)&command;
         _io.Command(_handler, tag, _device.Descriptor, _device.Encoded(operation), words[0], words[1]);
-        _commands++;
     }
 
     private void Take(int tag)

@@ -5,9 +5,11 @@
 # 125: it did not come up. Options in the environment:
 #   WEIR_VM_ASSETS      folder that assets.sh has filled; .cache/weir-vm in the home folder without it
 #   WEIR_VM_MEMORY=2G WEIR_VM_CPUS=2 WEIR_VM_SECONDS=300
-#   WEIR_VM_DISKS       images, each a /dev/vda, vdb, ... in the machine; what it flushes is there after its death
+#   WEIR_VM_DISKS       images, each a /dev/vda, vdb, ... in the machine, with a write cache; what was written is
+#                       there after the machine has been killed
+#   WEIR_VM_CUT=2.5     the machine loses power so many seconds after the command has said "CUT"
 #   WEIR_VM_LOG=1       the kernel's own messages too
-# Emulated (-accel tcg): needs no rights, and says nothing about speed.
+# Emulated (-accel tcg): says nothing about speed.
 set -euo pipefail
 
 kernel=$1 command=$2
@@ -18,10 +20,10 @@ tree=$assets/$kernel qemu=$assets/qemu/usr
 memory=${WEIR_VM_MEMORY:-2G}
 
 work=$(mktemp -d)
-files=
+files= cutter=
 # Whatever ends this script ends the machine.
 end() {
-  [ -z "$files" ] || kill "$files" 2> /dev/null || true
+  [ -z "$files$cutter" ] || kill $files $cutter 2> /dev/null || true
   rm -rf "$work"
 }
 trap end EXIT
@@ -34,8 +36,11 @@ cp "$here/init.sh" "$work/root/init"
 chmod +x "$work/root/init"
 cp "${modules[0]}/kernel/fs/overlayfs/overlay.ko" "$work/root/"
 echo "${modules[0]}" > "$work/root/modules"
-printf 'export HOME=/tmp LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n%s\n' "$command" \
-  > "$work/root/command"
+{
+  echo 'export HOME=/tmp LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+  echo 'modprobe -q virtio_blk'
+  echo "$command"
+} > "$work/root/command"
 (cd "$work/root" && find . | busybox cpio -o -H newc 2> /dev/null) > "$work/initrd"
 
 /usr/lib/qemu/virtiofsd --socket-path="$work/files" -o source=/ -o cache=always -o sandbox=chroot -o xattr -f \
@@ -45,23 +50,32 @@ for _ in $(seq 100); do [ -S "$work/files" ] && break; sleep 0.05; done
 
 disks=()
 for disk in ${WEIR_VM_DISKS:-}; do
-  disks+=(-drive "if=none,id=d${#disks[@]},file=$disk,format=raw,cache=writethrough"
+  disks+=(-drive "if=none,id=d${#disks[@]},file=$disk,format=raw,cache=writeback"
     -device "virtio-blk-pci,drive=d${#disks[@]}")
 done
 say="quiet loglevel=3"
 [ -z "${WEIR_VM_LOG:-}" ] || say=ignore_loglevel
 
-# exec, under timeout: a signal to that process ends the machine.
+cut_power() {
+  until grep -q '^CUT' "$work/console" 2> /dev/null; do sleep 0.1; done
+  sleep "$WEIR_VM_CUT"
+  kill -9 "$(cat "$work/pid")"
+}
+if [ -n "${WEIR_VM_CUT:-}" ]; then
+  cut_power &
+  cutter=$!
+fi
+
 timeout -k 2 "${WEIR_VM_SECONDS:-300}" "$qemu/bin/qemu-system-x86_64" -L "$qemu/share/qemu" -L "$qemu/share/seabios" \
   -M q35 -accel tcg,thread=multi -cpu max -smp "${WEIR_VM_CPUS:-2}" -m "$memory" \
   -object "memory-backend-memfd,id=memory,size=$memory,share=on" -numa node,memdev=memory \
-  -nodefaults -no-user-config -display none -no-reboot -nic none -device virtio-rng-pci \
+  -pidfile "$work/pid" -nodefaults -no-user-config -display none -no-reboot -nic none -device virtio-rng-pci \
   -device virtio-serial-pci -chardev stdio,id=console,signal=off -device virtconsole,chardev=console \
   -chardev "file,id=status,path=$work/status" -device virtserialport,chardev=status,name=status \
   -chardev "socket,id=files,path=$work/files" -device vhost-user-fs-pci,chardev=files,tag=host,queue-size=1024 \
   "${disks[@]}" -kernel "$tree/vmlinuz" -initrd "$work/initrd" -append "console=hvc0 $say panic=-1 oops=panic \
     mitigations=off nokaslr tsc=reliable no_timer_check random.trust_cpu=on cryptomgr.notests audit=0 \
     transparent_hugepage=never" \
-  < /dev/null 2> "$work/errors" | sed -u 's/\r$//; /sysrq: Power Off$/d' || cat "$work/errors" >&2
+  < /dev/null 2> "$work/errors" | sed -u 's/\r$//; /sysrq: Power Off$/d' | tee "$work/console" || cat "$work/errors" >&2
 status=$(cat "$work/status" 2> /dev/null || true)
 exit "${status:-124}"

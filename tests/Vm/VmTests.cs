@@ -1,0 +1,115 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using Weir.Native.Ublk;
+using Weir.Tests.Abi;
+using Weir.Tests.EndToEnd;
+using Xunit;
+
+namespace Weir.Tests.Vm;
+
+/// <summary>
+/// The program on real kernels: each scenario of <c>tests/Vm/scenarios</c> on Linux 6.12 and on Debian's newest.
+/// </summary>
+public sealed class VmTests : IDisposable
+{
+    private const int RoundsByDefault = 10;
+
+    private readonly TestFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private static int Rounds =>
+        int.TryParse(Environment.GetEnvironmentVariable("WEIR_VM_ROUNDS"), out int rounds) ? rounds : RoundsByDefault;
+
+    [Theory]
+    [InlineData("k6", "user", 2)]
+    [InlineData("k6", "buffer", 1)]
+    [InlineData("k7", "user", 1)]
+    [InlineData("k7", "buffer", 2)]
+    public void BlockDeviceTakesWhatFioGives(string kernel, string copy, int queues)
+    {
+        string[] disks = [Disk("cache", 64)];
+        new VmMachine { Kernel = kernel, Scenario = $"ublk-io.sh {copy} {queues}", Disks = disks }.MustPass();
+    }
+
+    [Theory]
+    [InlineData("k6")]
+    [InlineData("k7")]
+    public void FileSystemsOutliveTheServer(string kernel) =>
+        new VmMachine { Kernel = kernel, Scenario = $"filesystems.sh {Rounds}" }.MustPass();
+
+    [Theory]
+    [InlineData("k6")]
+    [InlineData("k7")]
+    public void TheKernelsNbdClientMountsIt(string kernel) =>
+        new VmMachine { Kernel = kernel, Scenario = "nbd-client.sh" }.MustPass();
+
+    [Fact]
+    public void TheKernelsDmWriteboostTakesOurCacheAndWeTakeIts() =>
+        new VmMachine { Kernel = "k6", Scenario = "interop.sh" }.MustPass();
+
+    [Theory]
+    [InlineData("k6")]
+    [InlineData("k7")]
+    public void MemoryPressureStopsNobody(string kernel) =>
+        new VmMachine { Kernel = kernel, Scenario = "pressure.sh", Memory = "640M" }.MustPass();
+
+    /// <summary>The machine loses power at random moments; both kernels take turns on one pair of disks.</summary>
+    [Fact]
+    public void WhatWasSyncedOutlivesPowerCuts()
+    {
+        string kept = _folder.PathOf("kept");
+        File.WriteAllText(kept, "");
+        string[] disks = [Disk("cache", 48), Disk("disk", 256)];
+        int files = 0;
+        for (int round = 0; round < Rounds; round++)
+        {
+            VmMachine machine = new()
+            {
+                Kernel = round % 2 == 0 ? "k6" : "k7", Scenario = $"powercut.sh {kept}", Disks = disks,
+                CutSeconds = 0.2 + (4 * Random.Shared.NextDouble()),
+            };
+            Outcome outcome = machine.Run();
+            Assert.True(outcome.ExitCode == 124, $"round {round}: {outcome.ExitCode}\n{outcome.Output}{outcome.Error}");
+            // The last line may be half a line.
+            string[] lines = outcome.Output[..(outcome.Output.LastIndexOf('\n') + 1)].Split('\n');
+            Assert.Contains($"equal {File.ReadAllLines(kept).Length}", lines);
+            List<string> now = [.. lines.Where(line => line.StartsWith("kept ", StringComparison.Ordinal))];
+            if (now.Count > 0) File.WriteAllLines(kept, now);
+            files += now.Count;
+        }
+        Console.Out.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"vm: {Rounds} power cuts, {files} files synced and compared"));
+        Assert.True(files > Rounds, "hardly anything was written");
+    }
+
+    /// <summary>Our structures and constants against the newest header: this system's own may be older.</summary>
+    [Fact]
+    public void UblkStructsAndConstantsAreTheHeaders()
+    {
+        string assets = Environment.GetEnvironmentVariable("WEIR_VM_ASSETS")!;
+        HeaderCheck check = new("sys/ioctl.h", "errno.h", Path.Combine(assets, "ublk_cmd.h"));
+        check.Constants(typeof(UblkConst));
+        check.Struct<ublksrv_ctrl_cmd>();
+        check.Struct<ublksrv_ctrl_dev_info>();
+        check.Struct<ublksrv_io_desc>();
+        check.Struct<ublksrv_io_cmd>();
+        check.Struct<ublk_param_basic>();
+        check.Struct<ublk_param_discard>();
+        check.Claim("offsetof(struct ublk_params, discard) == 40");
+        check.Run();
+        Assert.Empty(check.Wrong);
+        Assert.Empty(check.Unchecked);
+    }
+
+    private string Disk(string name, int mebibytes)
+    {
+        string path = _folder.PathOf(name);
+        using FileStream file = File.Create(path);
+        file.SetLength((long)mebibytes << 20);
+        return path;
+    }
+}

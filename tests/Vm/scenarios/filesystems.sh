@@ -1,0 +1,74 @@
+# filesystems.sh ROUNDS: ext4, xfs and btrfs on the device; in each round files are written, the server dies in the
+# middle, a new one takes the device over, and nobody but the file system waited: everything is there, checked clean.
+. "$(dirname "$0")/common.sh"
+rounds=$1
+modprobe -a ublk_drv xfs btrfs
+truncate -s 320M disk
+truncate -s 48M cache
+arguments=(writeboost --cache cache --backing disk=disk --frontend ublk --queues 2)
+mkdir mount
+
+make() {
+  case $1 in
+    ext4) mkfs.ext4 -q -F "$device" ;;
+    *) "mkfs.$1" -q -f "$device" > mkfs.out ;;
+  esac || fail "mkfs.$1"
+}
+check() {
+  case $1 in
+    ext4) fsck.ext4 -f -n "$device" ;;
+    xfs) xfs_repair -n "$device" ;;
+    btrfs) btrfs check "$device" ;;
+  esac > check.out 2>&1 || { cat check.out; fail "$1 is not clean"; }
+}
+
+serve "${arguments[@]}"
+for round in $(seq "$rounds"); do
+  kinds=(ext4 xfs btrfs)
+  kind=${kinds[$((round % 3))]}
+  make "$kind"
+  mount -t "$kind" "$device" mount || fail "mount"
+  for i in 1 2 3 4; do dd if=/dev/urandom of=mount/$i bs=256k count=8 status=none || fail "dd"; done
+  sync
+  (cd mount && sha256sum 1 2 3 4) > sums
+  # These are on their way when it dies; fsync makes them wait for the one that takes over.
+  dd if=/dev/urandom of=mount/late bs=64k count=150 conv=fsync status=none 2> dd.out &
+  writer=$!
+  sleep 0.$((RANDOM % 10))
+  kill_server
+  case $("$WEIR" list) in
+    "$device disk: left behind"*) ;;
+    *) fail "weir list says: $("$WEIR" list)" ;;
+  esac
+  serve "${arguments[@]}" --recover
+  wait $writer || { cat dd.out; fail "the writer"; }
+  sha256sum mount/late > late
+  sync
+  echo 3 > /proc/sys/vm/drop_caches
+  (cd mount && sha256sum --quiet -c ../sums) && sha256sum --quiet -c late || fail "contents differ in round $round"
+  umount mount || fail "umount"
+  check "$kind"
+done
+
+# Mounted: the stop waits for the release.
+mount -t "$kind" "$device" mount
+"$WEIR" stop --control control & stopper=$!
+for _ in $(seq 50); do grep -q 'open or mounted' said && break; sleep 0.1; done
+grep -q 'open or mounted' said || fail "the stop does not say what it waits for"
+kill -0 $server || fail "the server did not wait"
+umount mount || fail "umount during the stop"
+wait $stopper || fail "weir stop"
+wait $server || fail "the server ended with $?"
+
+# A device that was left is refused without --recover, and can be given up.
+serve "${arguments[@]}"
+kill_server
+"$WEIR" serve "${arguments[@]}" > refused 2>&1 && fail "a device that was left is not refused"
+grep -q -- '--recover' refused || fail "the refusal does not say what helps: $(cat refused)"
+"$WEIR" stop --device "$device" > refused 2>&1 && fail "given up without --force"
+"$WEIR" stop --device "$device" --force || fail "giving up"
+expect "weir list" "$("$WEIR" list)" ""
+serve "${arguments[@]}"
+exec 5< "$device"
+"$WEIR" stop --control control --force || fail "forced stop"
+wait $server || fail "the server ended with $? when forced"
