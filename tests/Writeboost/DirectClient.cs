@@ -45,6 +45,12 @@ internal sealed unsafe class DirectClient : IDisposable
     /// <summary>What requests say from now on.</summary>
     public ushort Device { get; set; }
 
+    /// <summary>The bytes of writes are elsewhere, and fetched by the engine.</summary>
+    public bool FetchesWrites { get; set; }
+
+    /// <summary>How often the engine has fetched, in all.</summary>
+    public static int Fetches { get; private set; }
+
     public void Write(long offsetBytes, ReadOnlySpan<byte> data)
     {
         data.CopyTo(new Span<byte>(_memory.Pointer, data.Length));
@@ -105,12 +111,24 @@ internal sealed unsafe class DirectClient : IDisposable
             Data = _memory.Pointer + within,
             Device = Device,
         };
+        if (kind == RequestKind.Write && FetchesWrites)
+        {
+            request.FrontendB = (long)request.Data;
+            request.Data = _memory.Pointer + (1 << 19) + (offsetBytes & 4095);
+            request.Fetch = &Fetch;
+        }
         _queue.Submit(&request);
         long endUs = _io.NowUs + PatienceUs;
         Request* done;
         while ((done = _queue.TakeCompleted()) == null && _io.NowUs < endUs) Turn();
         Assert.True(done == &request, $"{kind} of {lengthBytes} at {offsetBytes} hangs");
         return request.Result;
+    }
+
+    private static void Fetch(Request* request, long offset, byte* target, int length)
+    {
+        Fetches++;
+        Buffer.MemoryCopy((byte*)request->FrontendB + offset, target, length, length);
     }
 
     public void DrainAll()
