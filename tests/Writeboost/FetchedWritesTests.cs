@@ -14,10 +14,11 @@ public sealed class FetchedWritesTests
     [Theory]
     [InlineData("native", 128, false)]
     [InlineData("native", 128, true)]
+    [InlineData("native", 2048, false)]
     [InlineData("writeboost2", 512, false)]
     public void EveryByteArrives(string layout, int segmentKib, bool around)
     {
-        using RamDevice disk = new(DiskBytes), flash = new(16 << 20);
+        using RamDevice disk = new(DiskBytes), flash = new(32 << 20);
         using (RingContext io = new())
             WriteboostFormat.Format(io, flash, Layout.Find(layout), segmentKib << 10, Guid.NewGuid);
         WriteboostOptions options = new() { Layout = Layout.Find(layout), WriteAround = around };
@@ -42,7 +43,7 @@ public sealed class FetchedWritesTests
     [Fact]
     public void NeighboursAreFetchedAtOnce()
     {
-        using RamDevice disk = new(DiskBytes), flash = new(16 << 20);
+        using RamDevice disk = new(DiskBytes), flash = new(32 << 20);
         using (RingContext io = new()) WriteboostFormat.Format(io, flash, Layout.Native, 1 << 20, Guid.NewGuid);
         using DirectClient client = new(flash, disk, new WriteboostOptions()) { FetchesWrites = true };
         int before = DirectClient.Fetches;
