@@ -47,6 +47,12 @@ public sealed class VmTests : IDisposable
     public void TheKernelsNbdClientMountsIt(string kernel) =>
         new VmMachine { Kernel = kernel, Scenario = "nbd-client.sh" }.MustPass();
 
+    [Theory]
+    [InlineData("k6")]
+    [InlineData("k7")]
+    public void BlockDevicesComeAndGo(string kernel) =>
+        new VmMachine { Kernel = kernel, Scenario = "devices.sh" }.MustPass();
+
     [Fact]
     public void TheKernelsDmWriteboostTakesOurCacheAndWeTakeIts() =>
         new VmMachine { Kernel = "k6", Scenario = "interop.sh" }.MustPass();

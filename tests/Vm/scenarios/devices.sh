@@ -1,0 +1,23 @@
+# devices.sh: several backing devices, each a block device of its own; one comes and goes while another is at work.
+. "$(dirname "$0")/common.sh"
+modprobe ublk_drv
+for name in a b; do truncate -s 64M $name; done
+truncate -s 32M cache
+serve writeboost --cache cache --backing a=a --frontend ublk --queues 2
+fio --name=load --filename="$device" --ioengine=psync --rw=randwrite --bs=4k --size=16M --time_based --runtime=6 \
+  > fio.out 2>&1 &
+load=$!
+for round in 1 2 3; do
+  said=$("$WEIR" message --control control attach b=b) || fail "attach"
+  other=$(echo "$said" | awk '{ print $NF }')
+  [ -b "$other" ] || fail "no block device: $said"
+  dd if=/dev/urandom of=block bs=64k count=4 status=none
+  dd if=block of="$other" bs=64k seek=$round oflag=direct status=none || fail "writing to $other"
+  dd if="$other" bs=64k skip=$round count=4 iflag=direct status=none | cmp - block || fail "$other differs"
+  "$WEIR" message --control control detach b > detached || fail "detach"
+  [ ! -e "$other" ] || fail "$other is still there"
+  dd if=b bs=64k skip=$round count=4 status=none | cmp - block || fail "what was detached is not on its device"
+done
+wait $load || { cat fio.out; fail "the load"; }
+expect "weir list" "$("$WEIR" list | wc -l)" 1
+stop
