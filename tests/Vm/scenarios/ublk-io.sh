@@ -21,7 +21,7 @@ check --rw=randrw --bsrange=512-256k --size=64M --io_size=24M --iodepth=16
 check --rw=randwrite --bs=4k --size=32M --io_size=8M --iodepth=32 --numjobs="$queues" --offset_increment=64M
 check --rw=write --bs=1M --size=32M --iodepth=4
 # More than there are tags: every command of a queue is away at once.
-check --rw=randread --bs=4k --size=8M --iodepth=256 --iodepth_batch_submit=256
+check --rw=randwrite --bs=4k --size=8M --iodepth=256 --iodepth_batch_submit=256
 check --rw=randwrite --bs=512 --size=1M --iodepth=8
 
 blkdiscard -o $((4 << 20)) -l $((8 << 20)) "$device" || fail "blkdiscard"
