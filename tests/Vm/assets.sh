@@ -33,7 +33,9 @@ prepare_apt() {
   for suite in bookworm-backports trixie forky; do
     echo "deb [signed-by=$keyring] $mirror $suite main"
   done > apt/sources.list
-  apt-get "${apt_options[@]}" update -q >&2 || die "the lists of other suites cannot be had"
+  apt-get "${apt_options[@]}" update -qq >&2 || die "the lists of other suites cannot be had"
+  # Those of this machine's own suites may be old, or not there yet; only root may change that.
+  apt-get update -qq >&2 || say "going on with the package lists that are there"
   touch apt/ready
 }
 
