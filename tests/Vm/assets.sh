@@ -73,7 +73,7 @@ qemu() {
 stands_for() { "$@" | awk '$1 == "Depends:" { print $2; exit }'; }
 
 k6() {
-  local image headers version
+  local image version
   image=$(stands_for apt-cache depends linux-image-6.12-cloud-amd64)
   from_here "$image" k6.new
   settle_modules k6.new

@@ -30,18 +30,18 @@ trap end EXIT
 trap 'exit 143' TERM INT
 
 modules=("$tree"/lib/modules/*)
-mkdir -p "$work/root/bin"
-cp /bin/busybox "$work/root/bin/"
-cp "$here/init.sh" "$work/root/init"
-chmod +x "$work/root/init"
-cp "${modules[0]}/kernel/fs/overlayfs/overlay.ko" "$work/root/"
-echo "${modules[0]}" > "$work/root/modules"
+mkdir -p "$work/first/bin"
+cp /bin/busybox "$work/first/bin/"
+cp "$here/init.sh" "$work/first/init"
+chmod +x "$work/first/init"
+cp "${modules[0]}/kernel/fs/overlayfs/overlay.ko" "$work/first/"
+echo "${modules[0]}" > "$work/first/modules"
 {
   echo 'export HOME=/tmp LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
   echo 'modprobe -q virtio_blk'
   echo "$command"
-} > "$work/root/command"
-(cd "$work/root" && find . | busybox cpio -o -H newc 2> /dev/null) > "$work/initrd"
+} > "$work/first/command"
+(cd "$work/first" && find . | busybox cpio -o -H newc 2> /dev/null) > "$work/initrd"
 
 /usr/lib/qemu/virtiofsd --socket-path="$work/files" -o source=/ -o cache=always -o sandbox=chroot -o xattr -f \
   > "$work/files.log" 2>&1 &
