@@ -11,8 +11,6 @@ namespace Weir.Frontends;
 /// <content>Block devices of this machine.</content>
 internal static partial class Compose
 {
-    private const string DevicePrefix = "/dev/ublkb";
-
     /// <summary>A line for each block device that Weir serves, or has left behind.</summary>
     public static IEnumerable<string> BlockDevices()
     {
@@ -25,9 +23,9 @@ internal static partial class Compose
     /// suffer.</summary>
     public static void GiveUp(string path, bool force)
     {
-        bool isOurs = path.StartsWith(DevicePrefix, StringComparison.Ordinal);
-        if (!uint.TryParse(isOurs ? path[DevicePrefix.Length..] : "", out uint id))
-            throw new UserErrorException($"--device {path}: expected {DevicePrefix}N", Program.WrongUsage);
+        bool isOurs = path.StartsWith(UblkDevice.PathPrefix, StringComparison.Ordinal);
+        if (!uint.TryParse(isOurs ? path[UblkDevice.PathPrefix.Length..] : "", out uint id))
+            throw new UserErrorException($"--device {path}: expected {UblkDevice.PathPrefix}N", Program.WrongUsage);
         using UblkHost host = UblkHost.Open("");
         UblkNote note = UblkNote.Find(host.Control, id)
             ?? throw new UserErrorException($"{path}: no block device of Weir's");

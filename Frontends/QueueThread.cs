@@ -87,6 +87,31 @@ internal sealed unsafe class QueueThread : IDisposable
     /// <summary>Waits for the end that a <see cref="QueueMessageKind.Stop"/> brings.</summary>
     public void Join() => _thread.Join();
 
+    /// <summary>Waits for all of them: 0, or the negative errno of what could not be made durable.</summary>
+    public static int JoinAll(QueueThread[] threads)
+    {
+        int result = 0;
+        foreach (QueueThread thread in threads)
+        {
+            thread.Join();
+            if (thread.Result != 0) result = thread.Result;
+        }
+        return result;
+    }
+
+    /// <summary>Adds the figures of all of them; any thread.</summary>
+    public static void Report(QueueThread[] threads, IStatusWriter status)
+    {
+        long turns = 0, allocatedBytes = 0;
+        foreach (QueueThread thread in threads)
+        {
+            turns += thread.Turns;
+            allocatedBytes += thread.AllocatedBytes;
+        }
+        status.Number("queue_turns", turns);
+        status.Number("queue_allocated_bytes", allocatedBytes);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

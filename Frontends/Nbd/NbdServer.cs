@@ -170,13 +170,7 @@ internal sealed class NbdServer : IServing
     /// <summary>Waits for the stop to finish. 0, or the negative errno of what could not be made durable.</summary>
     public int Join()
     {
-        int result = 0;
-        foreach (QueueThread thread in _threads)
-        {
-            thread.Join();
-            if (thread.Result != 0) result = thread.Result;
-        }
-        return result;
+        return QueueThread.JoinAll(_threads);
     }
 
     /// <summary>The frontend's figures; any thread.</summary>
@@ -184,14 +178,7 @@ internal sealed class NbdServer : IServing
     {
         status.Number("nbd_open_connections", Volatile.Read(ref _openCount));
         NbdCounters.Report(_counters, status);
-        long turns = 0, allocatedBytes = 0;
-        foreach (QueueThread thread in _threads)
-        {
-            turns += thread.Turns;
-            allocatedBytes += thread.AllocatedBytes;
-        }
-        status.Number("queue_turns", turns);
-        status.Number("queue_allocated_bytes", allocatedBytes);
+        QueueThread.Report(_threads, status);
     }
 
     /// <summary>Counts a client in. The queue that serves it, round robin, or null: there are too many.</summary>

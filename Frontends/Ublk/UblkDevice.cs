@@ -27,6 +27,9 @@ internal sealed class UblkDevice : IDisposable
     /// <summary>The largest request with data; the kernel splits what is larger.</summary>
     public const int MaxRequestBytes = 1 << 20;
 
+    /// <summary>What the paths of block devices begin with.</summary>
+    public const string PathPrefix = "/dev/ublkb";
+
     private const ulong Recovery = UblkConst.UBLK_F_USER_RECOVERY | UblkConst.UBLK_F_USER_RECOVERY_REISSUE;
     private const int PatienceMs = 10_000;
     private const int TurnMs = 20;
@@ -76,7 +79,7 @@ internal sealed class UblkDevice : IDisposable
     public UblkCounters[] Counters { get; }
 
     /// <summary>The path of the block device of a number.</summary>
-    public static string PathOf(uint id) => $"/dev/ublkb{id}";
+    public static string PathOf(uint id) => $"{PathPrefix}{id}";
 
     /// <summary>Makes a device for <paramref name="export"/>; nobody sees it before <see cref="Start"/>.</summary>
     public static UblkDevice Add(UblkHost host, OpenedExport export, int queues, UblkCopy copy)

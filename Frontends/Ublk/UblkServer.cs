@@ -86,6 +86,8 @@ internal sealed class UblkServer : IServing
     {
         lock (_changing)
         {
+            // The stop has closed every device, or waits for this lock to do so.
+            if (_stopper != null) throw new UserErrorException("stopping");
             int place = Array.IndexOf(_devices, null);
             Invariant.Check(place >= 0);
             UblkDevice device = Make(export);
@@ -127,13 +129,7 @@ internal sealed class UblkServer : IServing
     public int Join()
     {
         _stopper?.Join();
-        int result = 0;
-        foreach (QueueThread thread in _threads)
-        {
-            thread.Join();
-            if (thread.Result != 0) result = thread.Result;
-        }
-        return result;
+        return QueueThread.JoinAll(_threads);
     }
 
     /// <inheritdoc/>
@@ -144,14 +140,7 @@ internal sealed class UblkServer : IServing
         status.Text("ublk_recoverable", devices.TrueForAll(static device => device.CanRecover) ? "yes" : "no");
         status.Text("ublk_features", $"0x{_host.Features:x}");
         UblkCounters.Report(devices.SelectMany(static device => device.Counters), status);
-        long turns = 0, allocatedBytes = 0;
-        foreach (QueueThread thread in _threads)
-        {
-            turns += thread.Turns;
-            allocatedBytes += thread.AllocatedBytes;
-        }
-        status.Number("queue_turns", turns);
-        status.Number("queue_allocated_bytes", allocatedBytes);
+        QueueThread.Report(_threads, status);
     }
 
     /// <inheritdoc/>
