@@ -47,6 +47,7 @@ internal static partial class Compose
         {
             "user" => UblkCopy.User,
             "buffer" => UblkCopy.Buffer,
+            "direct" => UblkCopy.Direct,
             _ => null,
         };
         UblkOptions options = new(spec.Queues, spec.Ublk.Recover, copy);

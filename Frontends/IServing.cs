@@ -32,6 +32,9 @@ internal interface IServing : IDisposable
     /// </summary>
     void Remove(string name);
 
+    /// <summary>Exports may have grown: tells clients that can be told while they are connected. Any thread.</summary>
+    void Resize();
+
     /// <summary>One line to print about what works, but not as well as it could; or null.</summary>
     string? Warning { get; }
 

@@ -103,6 +103,7 @@ internal sealed class Server : IDisposable
                 KernelStatus = _volume.Volume is IKernelStatus kernel ? kernel.KernelStatus : null,
                 Attach = Attach,
                 Detach = Detach,
+                Ordered = _serving.Resize,
             });
             control.Start();
             return control;

@@ -41,6 +41,8 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         Issue(op);
     }
 
+    public override bool TakesRingBuffers => true;
+
     public override void Close() => _io.RemoveFile(_index);
 
     /// <summary>One ring request of <paramref name="op"/> is done: go on, or complete.</summary>
@@ -81,7 +83,7 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         byte* start = buffer + op->DeviceB;
         uint length = (uint)(op->LengthBytes - op->DeviceB);
         ulong userData = RingContext.UserData(op);
-        int bufferIndex = _io.FindBuffer(start, length);
+        int bufferIndex = op->RingBuffer != 0 ? op->RingBuffer - 1 : _io.FindBuffer(start, length);
         if (bufferIndex >= 0 && isWrite) Sqe.WriteFixed(sqe, _file, start, length, offset, bufferIndex, userData);
         else if (bufferIndex >= 0) Sqe.ReadFixed(sqe, _file, start, length, offset, bufferIndex, userData);
         else if (isWrite) Sqe.Write(sqe, _file, start, length, offset, userData);

@@ -36,13 +36,14 @@ public sealed unsafe partial class RingContext
     public void RemoveCommandHandler(int handler) => _commandHandlers[handler] = null;
 
     /// <summary>
-    /// Gives command <paramref name="operation"/> with 16 bytes of its own to the driver of <paramref name="fd"/>.
+    /// Gives command <paramref name="operation"/> with 16 bytes of its own, and an address or what stands in its place,
+    /// to the driver of <paramref name="fd"/>.
     /// </summary>
-    public void Command(int handler, int tag, int fd, uint operation, ulong low, ulong high)
+    public void Command(int handler, int tag, int fd, uint operation, ulong address, ulong low, ulong high)
     {
         io_uring_sqe* entry = NextEntry();
         ulong userData = CommandMark | (uint)handler << CommandTagBits | (uint)tag;
-        Sqe.Command(entry, new FileRef(fd, false), operation, 0, userData);
+        Sqe.Command(entry, new FileRef(fd, false), operation, address, userData);
         entry->addr3 = low;
         entry->__pad2 = high;
         PublishOp();

@@ -26,6 +26,12 @@ public sealed unsafe partial class RingContext
     private int _bufferCount;
     private Slab? _zeroes;
 
+    /// <summary>The first of the ring's buffers that are drivers' to fill.</summary>
+    public const int DriverBuffersStart = FixedBuffersMax;
+
+    /// <summary>As many as a ring can have (IORING_MAX_REG_BUFFERS), less our own.</summary>
+    public const int DriverBuffersMax = (1 << 14) - FixedBuffersMax;
+
     /// <summary>One line to print once, when memory could not be registered; else null.</summary>
     public string? Warning { get; private set; }
 

@@ -40,13 +40,16 @@ public sealed unsafe partial class RingContext : IoContext
     /// Sets the ring up on the calling thread. Throws <see cref="UserErrorException"/> with one line when the kernel is
     /// too old or io_uring is disabled.
     /// </summary>
-    public RingContext(TimeProvider? time = null)
-        : this(time, s_sizes)
+    /// <param name="time">The clock; the system's without it.</param>
+    /// <param name="driverBuffers">Places that drivers may put buffers in, from
+    /// <see cref="DriverBuffersStart"/> on.</param>
+    public RingContext(TimeProvider? time = null, int driverBuffers = 0)
+        : this(time, s_sizes, driverBuffers)
     {
     }
 
     /// <summary>Takes the first of <paramref name="sizes"/> that the memory-lock limit allows.</summary>
-    internal RingContext(TimeProvider? time, ReadOnlySpan<RingSize> sizes)
+    internal RingContext(TimeProvider? time, ReadOnlySpan<RingSize> sizes, int driverBuffers = 0)
     {
         _time = time ?? TimeProvider.System;
         _ticksPerUs = _time.TimestampFrequency / 1_000_000;
@@ -66,7 +69,7 @@ public sealed unsafe partial class RingContext : IoContext
         _messages = (msghdr*)NativeMemory.AllocZeroed(PoolSize, (nuint)sizeof(msghdr));
         _wakeValue = (ulong*)NativeMemory.AllocZeroed(sizeof(ulong));
         _hasFixedFiles = _ring.RegisterSparse(files: true, FixedFilesMax) >= 0;
-        _hasFixedBuffers = _ring.RegisterSparse(files: false, FixedBuffersMax) >= 0;
+        _hasFixedBuffers = _ring.RegisterSparse(files: false, (uint)(FixedBuffersMax + driverBuffers)) >= 0;
         ArmWake();
     }
 

@@ -57,6 +57,8 @@ public sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) : 
             innerQueue.Submit(op);
         }
 
+        public override bool TakesRingBuffers => innerQueue.TakesRingBuffers;
+
         public override void Close() => innerQueue.Close();
     }
 }

@@ -48,8 +48,13 @@ public unsafe struct IoOp
     public long OffsetBytes;
     /// <summary>Bytes asked for. A multiple of the device's logical block.</summary>
     public long LengthBytes;
-    /// <summary>Memory, or the first iovec.</summary>
+    /// <summary>Memory, or the first iovec; with <see cref="RingBuffer"/> the offset in that.</summary>
     public void* Buffer;
+    /// <summary>
+    /// Of a read: 1 + the number of a buffer that the ring knows and we cannot see; 0 for memory. Only for devices
+    /// that say <see cref="DeviceQueue.TakesRingBuffers"/>.
+    /// </summary>
+    public int RingBuffer;
     /// <summary>Bytes done, or a negative errno (kernel convention). A device never reports a short success.</summary>
     public int Result;
     /// <summary>Free for the handler.</summary>

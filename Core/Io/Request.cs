@@ -61,6 +61,13 @@ public unsafe struct Request
     /// <summary>The request's first byte in memory; null where no data goes along.</summary>
     public byte* Data;
     /// <summary>
+    /// Of a read: 1 + the ring's buffer that is the memory of whoever asked, for bytes that nobody needs to see; 0:
+    /// there is none.
+    /// </summary>
+    public int RingBuffer;
+    /// <summary>Engine: the bytes have gone to <see cref="RingBuffer"/>, not to <see cref="Data"/>.</summary>
+    public bool IsDelivered;
+    /// <summary>
     /// Of a write whose bytes are not in memory yet: brings <c>length</c> of them, from <c>offset</c> bytes into the
     /// request on, to <c>target</c>; it never fails. <see cref="Data"/> is memory for all of them. Null: they are
     /// there.
@@ -93,6 +100,31 @@ public unsafe struct Request
     public int EngineList;
     /// <summary>List link of whoever owns it.</summary>
     public Request* Next;
+
+    /// <summary>
+    /// Lets <paramref name="op"/>, the one read that brings all of its request's bytes to
+    /// <see cref="Data"/> as they are, bring them to whoever asked instead, if <paramref name="device"/> can.
+    /// </summary>
+    public static void GoRound(IoOp* op, DeviceQueue device)
+    {
+        Request* request = op->Request;
+        bool isAll = op->Buffer == request->Data && op->LengthBytes == request->LengthBytes;
+        if (request->RingBuffer == 0 || !isAll || !device.TakesRingBuffers) return;
+        op->RingBuffer = request->RingBuffer;
+        op->Buffer = null;
+        request->IsDelivered = true;
+    }
+
+    /// <summary>What failed on the way round goes through memory when it is tried again.</summary>
+    /// <returns>It had gone round.</returns>
+    public static bool ComeBack(IoOp* op)
+    {
+        if (op->RingBuffer == 0) return false;
+        op->RingBuffer = 0;
+        op->Buffer = op->Request->Data;
+        op->Request->IsDelivered = false;
+        return true;
+    }
 
     /// <summary>For whoever needs a write's bytes at <see cref="Data"/>: they are there when this returns.</summary>
     public static void BringIn(Request* request)

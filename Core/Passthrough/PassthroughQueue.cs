@@ -75,6 +75,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     {
         Request* request = op->Request;
         if (request == null) FinishStop(op);
+        else if (op->Result < 0 && Request.ComeBack(op)) _device.Submit(op);
         else if (op->Result < 0) End(op, request, op->Result);
         else Next(op, request);
     }
@@ -150,6 +151,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         op->OffsetBytes = offset;
         op->LengthBytes = length;
         op->Buffer = request->Data + (offset - request->OffsetBytes);
+        if (request->Kind == RequestKind.Read) Request.GoRound(op, _device);
         _device.Submit(op);
     }
 

@@ -92,8 +92,8 @@ public static class WriteboostTunables
             volume.DropCaches) with { IsDone = () => !volume.IsDropping || volume.Health.State != VolumeState.Healthy },
         Order("flush_current_buffer", "make all that is acknowledged durable", volume.FlushLog),
         Order("commit_super_block", "write the superblock with the mark as it is", volume.CommitSuperblock),
-        Order("grow", "take the room that devices have gained; new connections see it; waits for the cache's",
-            volume.Grow) with
+        Order("grow", "take the room that devices have gained; block devices (Linux 6.16) and new connections show it; "
+            + "waits for the cache's", volume.Grow) with
         {
             IsDone = () => !volume.IsGrowing || volume.Health.State != VolumeState.Healthy,
             Answer = volume.DescribeSizes,

@@ -79,7 +79,7 @@ internal static class ServeCommand
 
         public Option<string> Copy { get; } = new("--ublk-copy")
         {
-            HelpName = "auto|user|buffer",
+            HelpName = "auto|direct|user|buffer",
             Description = "ublk: how data comes and goes; auto takes the best that the kernel has.",
             DefaultValueFactory = _ => "auto",
         };
@@ -103,8 +103,8 @@ internal static class ServeCommand
         {
             if (listen.Length > 0) throw new UserErrorException("--listen is for --frontend nbd", 2);
             string copy = result.GetValue(Copy)!;
-            if (copy is not ("auto" or "user" or "buffer"))
-                throw new UserErrorException($"--ublk-copy {copy}: expected auto, user or buffer", 2);
+            if (copy is not ("auto" or "direct" or "user" or "buffer"))
+                throw new UserErrorException($"--ublk-copy {copy}: expected auto, direct, user or buffer", 2);
             UblkSpec ublk = new(result.GetValue(Recover), copy);
             return new ServingSpec([], result.GetValue(Control), queues, ublk);
         }

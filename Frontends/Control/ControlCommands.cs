@@ -19,6 +19,9 @@ internal sealed class ControlCommands(
     /// <summary>The lines that the kernel's own program would have printed, where there was one.</summary>
     public Func<string>? KernelStatus { get; init; }
 
+    /// <summary>Something was done with the volume: sizes may be others.</summary>
+    public Action Ordered { get; init; } = static () => { };
+
     /// <summary>Attaches a device, written as for <c>--backing</c>; what to say about it.</summary>
     public Func<string, string>? Attach { get; init; }
 
@@ -77,7 +80,10 @@ internal sealed class ControlCommands(
     private string Show(string key, Func<bool> isGone)
     {
         Tunable tunable = Tunable.Find(tunables, key);
-        return tunable.IsOrder ? tunable.Carry(isGone) : $"{tunable.Name} {tunable.Show(tunable.Read())}\n";
+        if (!tunable.IsOrder) return $"{tunable.Name} {tunable.Show(tunable.Read())}\n";
+        string said = tunable.Carry(isGone);
+        Ordered();
+        return said;
     }
 
     private string Set(string key, string value)

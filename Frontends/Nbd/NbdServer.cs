@@ -167,6 +167,12 @@ internal sealed class NbdServer : IServing
         foreach (QueueThread thread in _threads) thread.Post(new QueueMessage(QueueMessageKind.Stop, 0));
     }
 
+    /// <inheritdoc/>
+    public void Resize()
+    {
+        // The protocol's extension for it has no clients: those that connect from now on see the size.
+    }
+
     /// <summary>Waits for the stop to finish. 0, or the negative errno of what could not be made durable.</summary>
     public int Join()
     {

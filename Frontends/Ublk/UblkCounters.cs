@@ -10,12 +10,20 @@ internal sealed unsafe class UblkCounters
     private readonly long[] _requests = new long[(int)RequestKind.WriteZeroes + 1];
     private long _fua;
     private long _errors;
+    private long _direct;
 
     /// <summary>Requests answered with an error.</summary>
     public long Errors
     {
         get => Volatile.Read(ref _errors);
         set => Volatile.Write(ref _errors, value);
+    }
+
+    /// <summary>Reads whose bytes went from the device below to whoever asked.</summary>
+    public long Direct
+    {
+        get => Volatile.Read(ref _direct);
+        set => Volatile.Write(ref _direct, value);
     }
 
     /// <summary>One more request.</summary>
@@ -34,8 +42,10 @@ internal sealed unsafe class UblkCounters
             for (int i = 0; i < sum._requests.Length; i++) sum._requests[i] += Volatile.Read(ref one._requests[i]);
             sum._fua += Volatile.Read(ref one._fua);
             sum._errors += one.Errors;
+            sum._direct += one.Direct;
         }
         status.Number("ublk_reads", sum._requests[(int)RequestKind.Read]);
+        status.Number("ublk_direct_reads", sum._direct);
         status.Number("ublk_writes", sum._requests[(int)RequestKind.Write]);
         status.Number("ublk_flushes", sum._requests[(int)RequestKind.Flush]);
         status.Number("ublk_fua_writes", sum._fua);

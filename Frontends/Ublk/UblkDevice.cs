@@ -6,20 +6,11 @@ using Weir.Native.Ublk;
 
 namespace Weir.Frontends.Ublk;
 
-/// <summary>How the bytes of requests come and go.</summary>
-internal enum UblkCopy
-{
-    /// <summary>By pread and pwrite between the driver's request and our memory (Linux 6.5).</summary>
-    User,
-    /// <summary>Through a buffer for each tag, which the driver copies to and from.</summary>
-    Buffer,
-}
-
 /// <summary>
 /// One block device, <c>/dev/ublkbN</c>, of the program: made, started, stopped and deleted here, each step on a thread
 /// that may wait. Its queues are served by the <see cref="UblkDoor"/>s.
 /// </summary>
-internal sealed class UblkDevice : IDisposable
+internal sealed partial class UblkDevice : IDisposable
 {
     /// <summary>Requests on their way at a time, for each hardware queue.</summary>
     public const int DefaultDepth = 128;
@@ -31,6 +22,9 @@ internal sealed class UblkDevice : IDisposable
     public const string PathPrefix = "/dev/ublkb";
 
     private const ulong Recovery = UblkConst.UBLK_F_USER_RECOVERY | UblkConst.UBLK_F_USER_RECOVERY_REISSUE;
+    // For users without rights the kernel neither keeps a device whose server dies, nor lets them bring the bytes: they
+    // might leave out some, and show what was in that memory before.
+    private const ulong Unprivileged = UblkConst.UBLK_F_UNPRIVILEGED_DEV;
     private const int PatienceMs = 10_000;
     private const int TurnMs = 20;
     private const int SectorShift = 9;
@@ -39,13 +33,14 @@ internal sealed class UblkDevice : IDisposable
     private readonly uint _id;
     private readonly CountdownEvent _queues;
     private readonly bool _isLeft;
+    private long _sizeBytes;
     private bool _isForced;
 
     private UblkDevice(UblkHost host, in ublksrv_ctrl_dev_info info, OpenedExport export, bool isLeft)
     {
         (_host, Export, _id, _isLeft) = (host, export, info.dev_id, isLeft);
         Depth = info.queue_depth;
-        Copy = (info.flags & UblkConst.UBLK_F_USER_COPY) != 0 ? UblkCopy.User : UblkCopy.Buffer;
+        Copy = CopyOf(info.flags);
         IsEncoded = (info.flags & UblkConst.UBLK_F_CMD_IOCTL_ENCODE) != 0;
         CanRecover = (info.flags & Recovery) == Recovery;
         _queues = new CountdownEvent(info.nr_hw_queues);
@@ -81,54 +76,6 @@ internal sealed class UblkDevice : IDisposable
     /// <summary>The path of the block device of a number.</summary>
     public static string PathOf(uint id) => $"{PathPrefix}{id}";
 
-    /// <summary>Makes a device for <paramref name="export"/>; nobody sees it before <see cref="Start"/>.</summary>
-    public static UblkDevice Add(UblkHost host, OpenedExport export, int queues, UblkCopy copy)
-    {
-        ulong wanted = Recovery | UblkConst.UBLK_F_CMD_IOCTL_ENCODE;
-        if (copy == UblkCopy.User) wanted |= UblkConst.UBLK_F_USER_COPY;
-        ublksrv_ctrl_dev_info info = new()
-        {
-            nr_hw_queues = (ushort)queues, queue_depth = DefaultDepth, max_io_buf_bytes = MaxRequestBytes,
-            dev_id = uint.MaxValue, ublksrv_pid = Environment.ProcessId, flags = wanted,
-            ublksrv_flags = UblkNote.NewToken(),
-        };
-        int result = host.Control.Add(ref info);
-        if (result < 0) throw new UserErrorException("ublk: cannot make a device: " + Errno.Text(result));
-        UblkNote.Write(info, export.Part.Name, host.Identity);
-        try
-        {
-            if (info.nr_hw_queues != queues)
-                throw new UserErrorException(
-                    $"ublk: a device here has {info.nr_hw_queues} queues at most: use --queues {info.nr_hw_queues}");
-            return new UblkDevice(host, info, export, isLeft: false);
-        }
-        catch
-        {
-            _ = host.Control.Delete(info.dev_id);
-            UblkNote.Delete(info.dev_id);
-            throw;
-        }
-    }
-
-    /// <summary>Takes over the device of <paramref name="note"/>, whose server died.</summary>
-    public static UblkDevice Recover(UblkHost host, OpenedExport export, UblkNote note, int queues)
-    {
-        if (note.Info.nr_hw_queues != queues)
-            throw new UserErrorException($"{PathOf(note.Info.dev_id)}: has {note.Info.nr_hw_queues} queues: recover it "
-                + $"with --queues {note.Info.nr_hw_queues}");
-        int result = 0;
-        for (int waitedMs = 0; waitedMs < PatienceMs; waitedMs += TurnMs)
-        {
-            result = host.Control.BeginRecovery(note.Info.dev_id);
-            if (result != -Errno.EBUSY) break;
-            Thread.Sleep(TurnMs);
-        }
-        if (result < 0)
-            throw new UserErrorException($"{PathOf(note.Info.dev_id)}: cannot be taken over: {Errno.Text(result)}");
-        UblkNote.Write(note.Info, export.Part.Name, host.Identity);
-        return new UblkDevice(host, note.Info, export, isLeft: true);
-    }
-
     /// <summary>The operation as this driver knows it.</summary>
     public uint Encoded(uint operation) => IsEncoded ? operation : operation & 0xFF;
 
@@ -138,22 +85,35 @@ internal sealed class UblkDevice : IDisposable
     {
         int result = _isLeft ? _host.Control.EndRecovery(_id) : StartNew();
         if (result < 0) throw new UserErrorException($"{Path}: cannot be started: {Errno.Text(result)}");
+        Resize();
     }
 
     /// <summary>
-    /// Ends the block device and waits until its queues have ended. False, and nothing has changed, when somebody has
-    /// it open and <paramref name="force"/> does not say that this does not matter.
+    /// Ends the block device and waits until its queues have ended: 0. Or <c>-errno</c>, and nothing has changed:
+    /// <c>-EBUSY</c> when somebody has it open and <paramref name="force"/> does not say that this does not matter.
     /// </summary>
-    public bool TryStop(bool force)
+    public int TryStop(bool force)
     {
         bool isSafe = (_host.Features & UblkConst.UBLK_F_SAFE_STOP_DEV) != 0;
-        if (!force && !isSafe && UblkUsers.IsOpen(Path)) return false;
+        if (!force && !isSafe && UblkUsers.IsOpen(Path)) return -Errno.EBUSY;
         int result = force || !isSafe ? _host.Control.Stop(_id) : _host.Control.TryStop(_id);
-        if (result == -Errno.EBUSY && !force) return false;
-        Invariant.Check(result >= 0);
+        // Gone already: somebody else has stopped it.
+        if (result < 0 && result != -Errno.ENODEV) return result;
         _isForced = force;
         _queues.Wait();
-        return true;
+        return 0;
+    }
+
+    /// <summary>
+    /// Its export may have grown: whoever has it open learns of it at once, on kernels that can (Linux 6.16).
+    /// </summary>
+    public void Resize()
+    {
+        long sizeBytes = Export.Part.SizeBytes;
+        if (sizeBytes == _sizeBytes || (_host.Features & UblkConst.UBLK_F_UPDATE_SIZE) == 0) return;
+        int result = _host.Control.UpdateSize(_id, sizeBytes >> SectorShift);
+        if (result < 0) throw new UserErrorException($"{Path}: cannot be resized: {Errno.Text(result)}");
+        _sizeBytes = sizeBytes;
     }
 
     /// <summary>One hardware queue serves nobody any more; from its thread.</summary>
@@ -173,6 +133,7 @@ internal sealed class UblkDevice : IDisposable
 
     private int StartNew()
     {
+        _sizeBytes = Export.Part.SizeBytes;
         ublk_params parameters = Parameters();
         int result = _host.Control.SetParameters(_id, ref parameters);
         return result < 0 ? result : _host.Control.Start(_id);
@@ -180,39 +141,16 @@ internal sealed class UblkDevice : IDisposable
 
     private int OpenCharacterDevice()
     {
-        string path = $"/dev/ublkc{_id}";
-        int fd = -Errno.ENOENT;
-        // Where udev makes it, it takes a moment.
-        for (int waitedMs = 0; fd == -Errno.ENOENT && waitedMs < PatienceMs; waitedMs += TurnMs)
+        string path = ControlDevice.CharacterPath(_id);
+        int fd;
+        int waitedMs = 0;
+        // Where udev makes it, or gives it to us, it takes a moment.
+        while ((fd = Libc.Open(path, Const.O_RDWR | Const.O_CLOEXEC)) is -Errno.ENOENT or -Errno.EACCES
+            && waitedMs < PatienceMs)
         {
-            fd = Libc.Open(path, Const.O_RDWR | Const.O_CLOEXEC);
-            if (fd == -Errno.ENOENT) Thread.Sleep(TurnMs);
+            Thread.Sleep(TurnMs);
+            waitedMs += TurnMs;
         }
         return fd >= 0 ? fd : throw new UserErrorException($"{path}: {Errno.Text(fd)}");
-    }
-
-    // A cache that lies about nothing: what is written is volatile until a flush, and FUA is honoured.
-    private ublk_params Parameters()
-    {
-        uint all = (uint)Math.Min(Export.Part.SizeBytes >> SectorShift, uint.MaxValue >> SectorShift);
-        return new ublk_params
-        {
-            types = UblkConst.UBLK_PARAM_TYPE_BASIC | UblkConst.UBLK_PARAM_TYPE_DISCARD,
-            basic = new ublk_param_basic
-            {
-                attrs = UblkConst.UBLK_ATTR_VOLATILE_CACHE | UblkConst.UBLK_ATTR_FUA
-                    | (Export.Volume.ReadOnly ? UblkConst.UBLK_ATTR_READ_ONLY : 0),
-                logical_bs_shift = SectorShift, physical_bs_shift = 12, io_min_shift = 12, io_opt_shift = 12,
-                max_sectors = MaxRequestBytes >> SectorShift,
-                dev_sectors = (ulong)Export.Part.SizeBytes >> SectorShift,
-            },
-            discard = new ublk_param_discard
-            {
-                discard_granularity = 4096,
-                max_discard_sectors = Export.Volume.CanDiscard ? all : 0,
-                max_write_zeroes_sectors = all,
-                max_discard_segments = 1,
-            },
-        };
     }
 }

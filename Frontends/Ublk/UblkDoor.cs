@@ -14,9 +14,9 @@ namespace Weir.Frontends.Ublk;
 /// </summary>
 /// <remarks>
 /// Where the bytes are (<see cref="UblkCopy"/>): with user copy in the driver's request, fetched by pread(2) straight
-/// into the log and delivered by pwrite(2); else in the tag's buffer, which the driver copies to and from. Each tag has
-/// room for a whole request on any sector, and the driver's buffer apart where there is one: engines want theirs
-/// aligned as the offset is.
+/// into the log and delivered by pwrite(2), or by the device below itself; else in the tag's buffer, which the driver
+/// copies to and from. Each tag has room for a whole request on any sector, and the driver's buffer apart where there
+/// is one: engines want theirs aligned as the offset is.
 /// </remarks>
 internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
 {
@@ -51,7 +51,7 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         _descriptors = (ublksrv_io_desc*)map;
         _requests = (Request*)NativeMemory.AllocZeroed((nuint)depth, (nuint)sizeof(Request));
         _arrived = (ushort*)NativeMemory.AllocZeroed((nuint)depth, sizeof(ushort));
-        int buffers = device.Copy == UblkCopy.User ? 1 : 2;
+        int buffers = device.Copy == UblkCopy.Buffer ? 2 : 1;
         _tagBytes = UblkDevice.MaxRequestBytes + (2 * PageBytes);
         // Touched as far as requests need it; registering would pin all of it.
         _memory = new Slab((long)depth * buffers * _tagBytes);
@@ -101,7 +101,8 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
     {
         int tag = (int)(request - _requests);
         int result = request->Result;
-        if (result >= 0 && request->Kind == RequestKind.Read) result = Deliver(request, tag);
+        if (request->IsDelivered) Counters.Direct++;
+        else if (result >= 0 && request->Kind == RequestKind.Read) result = Deliver(request, tag);
         if (result >= 0 && request->Kind is RequestKind.Read or RequestKind.Write) result = (int)request->LengthBytes;
         if (result < 0) Counters.Errors++;
         request->Kind = RequestKind.None;
@@ -129,8 +130,19 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         ublksrv_io_cmd command = new() { q_id = (ushort)_queue, tag = (ushort)tag, result = result };
         if (_device.Copy == UblkCopy.Buffer) command.addr = (ulong)DriversBuffer(tag);
         ulong* words = (ulong*)&command;
-        _io.Command(_handler, tag, _device.Descriptor, _device.Encoded(operation), words[0], words[1]);
+        ulong address = _device.Copy == UblkCopy.Direct ? RegistrationOf(tag) : 0;
+        _io.Command(_handler, tag, _device.Descriptor, _device.Encoded(operation), address, words[0], words[1]);
     }
+
+    // Each tag's place among the ring's buffers; beyond the table's end the driver finds none, and says so.
+    private int RingBuffer(int tag) => RingContext.DriverBuffersStart + (_index * _device.Depth) + tag;
+
+    // struct ublk_auto_buf_reg, as the driver reads it from an address.
+    private ulong RegistrationOf(int tag) =>
+        (ushort)Math.Min(RingBuffer(tag), ushort.MaxValue) | (ulong)UblkConst.UBLK_AUTO_BUF_REG_FALLBACK << 16;
+
+    private bool IsRegistered(ublksrv_io_desc* descriptor) => _device.Copy == UblkCopy.Direct
+        && (descriptor->op_flags & UblkConst.UBLK_IO_F_NEED_REG_BUF) == 0;
 
     private void Take(int tag)
     {
@@ -144,6 +156,7 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         request->OffsetBytes = (long)descriptor->start_sector << 9;
         request->LengthBytes = (long)descriptor->nr_sectors << 9;
         if (request->Kind == RequestKind.Flush) request->OffsetBytes = request->LengthBytes = 0;
+        if (request->Kind == RequestKind.Read && IsRegistered(descriptor)) request->RingBuffer = 1 + RingBuffer(tag);
         Counters.Count(request);
         int refused = Refuse(request);
         if (refused < 0)
@@ -174,8 +187,9 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         request->Data = Memory(tag) + (request->OffsetBytes & (PageBytes - 1));
         if (request->Kind == RequestKind.Read) return;
         request->FrontendA = _device.Descriptor;
-        request->FrontendB = _device.Copy == UblkCopy.User ? PositionOf(tag) : (long)DriversBuffer(tag);
-        request->Fetch = _device.Copy == UblkCopy.User ? &FetchFromDriver : &FetchFromBuffer;
+        bool isBuffered = _device.Copy == UblkCopy.Buffer;
+        request->FrontendB = isBuffered ? (long)DriversBuffer(tag) : PositionOf(tag);
+        request->Fetch = isBuffered ? &FetchFromBuffer : &FetchFromDriver;
     }
 
     private long PositionOf(int tag) => UblkConst.UBLKSRV_IO_BUF_OFFSET

@@ -25,10 +25,6 @@ internal sealed class UblkHost : IDisposable
     /// <summary>What the served volume stands on, so that a device left behind is found again.</summary>
     public string Identity { get; }
 
-    /// <summary>The best way to move bytes that this kernel has.</summary>
-    public UblkCopy BestCopy =>
-        (Features & UblkConst.UBLK_F_USER_COPY) != 0 ? UblkCopy.User : UblkCopy.Buffer;
-
     /// <summary>Opens the driver.</summary>
     public static UblkHost Open(string identity)
     {

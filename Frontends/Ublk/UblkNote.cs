@@ -8,15 +8,17 @@ namespace Weir.Frontends.Ublk;
 
 /// <summary>
 /// What is known of a ublk device of Weir's beside what the driver knows: a small file in memory,
-/// <c>/run/weir/ublkN</c>, that dies with the machine as the device does. It says whose device it is, so that a server
-/// that comes after a dead one finds it; a token that the driver keeps proves that file and device belong together.
+/// <c>/run/weir/ublkN</c> (of users without rights, below XDG_RUNTIME_DIR), that dies with the machine as the device
+/// does. It says whose device it is, so that a server that comes after a dead one finds it; a token that the driver
+/// keeps proves that file and device belong together.
 /// </summary>
 /// <param name="Info">What the driver says.</param>
 /// <param name="Name">Of the export.</param>
 /// <param name="Identity">Of the volume: what it stands on.</param>
 internal sealed record UblkNote(ublksrv_ctrl_dev_info Info, string Name, string Identity)
 {
-    private const string Folder = "/run/weir";
+    // Null: there is no place that is ours and dies with the machine. Then nobody but its server knows the device.
+    private static readonly string? s_folder = FindFolder();
 
     /// <summary>No process serves it.</summary>
     public bool IsLeft => !Directory.Exists($"/proc/{Info.ublksrv_pid}") || Info.state == UblkConst.UBLK_S_DEV_QUIESCED;
@@ -26,7 +28,7 @@ internal sealed record UblkNote(ublksrv_ctrl_dev_info Info, string Name, string 
     {
         (UblkConst.UBLK_S_DEV_LIVE, false) => $"served by process {Info.ublksrv_pid}",
         (UblkConst.UBLK_S_DEV_DEAD, false) => "starting or stopping",
-        (UblkConst.UBLK_S_DEV_DEAD, true) => "never started",
+        (UblkConst.UBLK_S_DEV_DEAD, true) => "served by nobody",
         _ => "left behind: its users wait",
     };
 
@@ -36,21 +38,25 @@ internal sealed record UblkNote(ublksrv_ctrl_dev_info Info, string Name, string 
     /// <summary>Notes whose a device is.</summary>
     public static void Write(in ublksrv_ctrl_dev_info info, string name, string identity)
     {
-        Directory.CreateDirectory(Folder);
+        if (s_folder == null) return;
+        Directory.CreateDirectory(s_folder);
         string token = info.ublksrv_flags.ToString("x", CultureInfo.InvariantCulture);
         File.WriteAllText(PathOf(info.dev_id) + ".new", $"{token}\n{name}\n{identity}\n");
         File.Move(PathOf(info.dev_id) + ".new", PathOf(info.dev_id), overwrite: true);
     }
 
     /// <summary>The device is gone.</summary>
-    public static void Delete(uint id) => File.Delete(PathOf(id));
+    public static void Delete(uint id)
+    {
+        if (s_folder != null) File.Delete(PathOf(id));
+    }
 
     /// <summary>Every device of Weir's that there is.</summary>
     public static List<UblkNote> All(ControlDevice control)
     {
         List<UblkNote> notes = [];
-        if (!Directory.Exists(Folder)) return notes;
-        foreach (string path in Directory.GetFiles(Folder, "ublk*"))
+        if (!Directory.Exists(s_folder)) return notes;
+        foreach (string path in Directory.GetFiles(s_folder, "ublk*"))
         {
             bool isDevice = uint.TryParse(Path.GetFileName(path)[4..], out uint id);
             if (isDevice && Find(control, id) is { } note) notes.Add(note);
@@ -81,5 +87,11 @@ internal sealed record UblkNote(ublksrv_ctrl_dev_info Info, string Name, string 
         }
     }
 
-    private static string PathOf(uint id) => $"{Folder}/ublk{id}";
+    private static string? FindFolder()
+    {
+        if (Environment.IsPrivilegedProcess) return "/run/weir";
+        return Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 } own ? own + "/weir" : null;
+    }
+
+    private static string PathOf(uint id) => $"{s_folder}/ublk{id}";
 }

@@ -114,6 +114,13 @@ internal sealed class UblkServer : IServing
     }
 
     /// <inheritdoc/>
+    public void Resize()
+    {
+        lock (_changing)
+            foreach (UblkDevice device in Devices) device.Resize();
+    }
+
+    /// <inheritdoc/>
     public void Stop(bool force)
     {
         _isForced |= force;
@@ -136,7 +143,7 @@ internal sealed class UblkServer : IServing
     public void Report(IStatusWriter status)
     {
         List<UblkDevice> devices = [.. Devices];
-        status.Text("ublk_copy", devices is [var first, ..] && first.Copy == UblkCopy.Buffer ? "buffer" : "user");
+        status.Text("ublk_copy", string.Join(' ', devices.Select(static d => UblkDevice.NameOf(d.Copy)).Distinct()));
         status.Text("ublk_recoverable", devices.TrueForAll(static device => device.CanRecover) ? "yes" : "no");
         status.Text("ublk_features", $"0x{_host.Features:x}");
         UblkCounters.Report(devices.SelectMany(static device => device.Counters), status);
@@ -178,11 +185,19 @@ internal sealed class UblkServer : IServing
             UblkNote.Delete(left.Info.dev_id);
             left = null;
         }
-        UblkCopy copy = _options.Copy ?? _host.BestCopy;
-        if (left == null) return UblkDevice.Add(_host, export, _options.Queues, copy);
+        if (left == null) return MakeNew(export);
         if (!_options.Recover) throw Left(left);
         _log($"taking over {UblkDevice.PathOf(left.Info.dev_id)}");
         return UblkDevice.Recover(_host, export, left, _options.Queues);
+    }
+
+    private UblkDevice MakeNew(OpenedExport export)
+    {
+        UblkDevice device = UblkDevice.Add(_host, export, _options.Queues, _options.Copy);
+        if (!device.CanRecover)
+            _log($"{device.Path}: goes when this process dies, for this kernel, or a user without CAP_SYS_ADMIN, "
+                + "cannot have others");
+        return device;
     }
 
     // First thing on each thread: what serves the system's own writing back must not wait for it.
@@ -191,7 +206,8 @@ internal sealed class UblkServer : IServing
         if (Libc.BecomeIoFlusher() < 0)
             Warning ??= "no right to be an I/O flusher (CAP_SYS_RESOURCE): under memory pressure, do not swap or write "
                 + "back to this device from this machine";
-        return new RingContext();
+        return new RingContext(
+            driverBuffers: UblkDevice.CopyOf(_host.Features) == UblkCopy.Direct ? RingContext.DriverBuffersMax : 0);
     }
 
     private void LockMemory()
@@ -209,11 +225,15 @@ internal sealed class UblkServer : IServing
 
     private void Close(UblkDevice device, bool force)
     {
-        for (bool said = false; !device.TryStop(force || _isForced); said = true)
+        int result, said = 0;
+        while ((result = device.TryStop(force || _isForced)) < 0)
         {
-            if (!said)
-                _log($"{device.Path} is open or mounted: the stop goes on when it is released, or with "
-                    + "'weir stop --force'");
+            if (result != said)
+                _log(result == -Errno.EBUSY
+                    ? $"{device.Path} is open or mounted: the stop goes on when it is released, or with "
+                        + "'weir stop --force'"
+                    : $"{device.Path} cannot be stopped, and is tried again: {Errno.Text(result)}");
+            said = result;
             Thread.Sleep(StopTurnMs);
         }
         Volatile.Write(ref _devices[Array.IndexOf(_devices, device)], null);

@@ -75,8 +75,28 @@ public struct ublk_param_discard
     public ushort max_discard_segments, reserved0;
 }
 
+[StructLayout(LayoutKind.Sequential)]
+public struct ublk_param_devt
+{
+    public uint char_major, char_minor, disk_major, disk_minor;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct ublk_param_zoned
+{
+    public uint max_open_zones, max_active_zones, max_zone_append_sectors;
+    public fixed byte reserved[20];
+}
+
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct ublk_param_dma_align
+{
+    public uint alignment;
+    public fixed byte pad[4];
+}
+
 /// <summary>
-/// The parameters that every kernel with ublk knows: <c>len</c> says how much of the structure this is.
+/// Parameters: <c>len</c> says how much of the structure this is; kernels that know less of it leave the rest.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 4)]
 public struct ublk_params
@@ -84,6 +104,9 @@ public struct ublk_params
     public uint len, types;
     public ublk_param_basic basic;
     public ublk_param_discard discard;
+    public ublk_param_devt devt;
+    public ublk_param_zoned zoned;
+    public ublk_param_dma_align dma;
 }
 
 /// <summary>Constants of linux/ublk_cmd.h. Opcodes are the ioctl-encoded ones.</summary>
@@ -97,8 +120,10 @@ public static class UblkConst
     public const uint UBLK_U_CMD_SET_PARAMS = 0xC0207508;
     public const uint UBLK_U_CMD_START_USER_RECOVERY = 0xC0207510;
     public const uint UBLK_U_CMD_END_USER_RECOVERY = 0xC0207511;
+    public const uint UBLK_U_CMD_GET_DEV_INFO2 = 0x80207512;
     public const uint UBLK_U_CMD_GET_FEATURES = 0x80207513;
     public const uint UBLK_U_CMD_DEL_DEV_ASYNC = 0x80207514;
+    public const uint UBLK_U_CMD_UPDATE_SIZE = 0xC0207515;
     public const uint UBLK_U_CMD_TRY_STOP_DEV = 0xC0207517;
     public const uint UBLK_U_IO_FETCH_REQ = 0xC0107520;
     public const uint UBLK_U_IO_COMMIT_AND_FETCH_REQ = 0xC0107521;
@@ -108,6 +133,8 @@ public static class UblkConst
     public const ulong UBLK_F_UNPRIVILEGED_DEV = 1 << 5;
     public const ulong UBLK_F_CMD_IOCTL_ENCODE = 1 << 6;
     public const ulong UBLK_F_USER_COPY = 1 << 7;
+    public const ulong UBLK_F_UPDATE_SIZE = 1 << 10;
+    public const ulong UBLK_F_AUTO_BUF_REG = 1 << 11;
     public const ulong UBLK_F_SAFE_STOP_DEV = 1 << 17;
 
     public const int UBLK_S_DEV_DEAD = 0;
@@ -124,12 +151,17 @@ public static class UblkConst
     public const uint UBLK_IO_OP_WRITE_ZEROES = 5;
     public const uint UBLK_IO_F_FUA = 1 << 13;
     public const uint UBLK_IO_F_NOUNMAP = 1 << 15;
+    public const uint UBLK_IO_F_NEED_REG_BUF = 1 << 17;
+
+    /// <summary>Flag of an automatic buffer: what cannot be registered comes all the same, and says so.</summary>
+    public const uint UBLK_AUTO_BUF_REG_FALLBACK = 1 << 0;
 
     public const uint UBLK_ATTR_READ_ONLY = 1 << 0;
     public const uint UBLK_ATTR_VOLATILE_CACHE = 1 << 2;
     public const uint UBLK_ATTR_FUA = 1 << 3;
     public const uint UBLK_PARAM_TYPE_BASIC = 1 << 0;
     public const uint UBLK_PARAM_TYPE_DISCARD = 1 << 1;
+    public const uint UBLK_PARAM_TYPE_DMA_ALIGN = 1 << 4;
 
     public const long UBLKSRV_CMD_BUF_OFFSET = 0;
     public const long UBLKSRV_IO_BUF_OFFSET = 0x80000000;

@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Concurrent;
+using System.Text;
 using Weir.Native.Uring;
 
 namespace Weir.Native.Ublk;
@@ -8,13 +10,19 @@ namespace Weir.Native.Ublk;
 /// for its end and returns 0 or more, or <c>-errno</c>; any thread, for each brings a ring of its own. Kernels before
 /// 6.5 know the commands by their bare numbers only: those are tried when the encoded one is unknown.
 /// </summary>
+/// <remarks>
+/// Devices of users without rights (UBLK_F_UNPRIVILEGED_DEV): who may command one is who may open its character device,
+/// whose path comes before the command's own bytes.
+/// </remarks>
 public sealed unsafe class ControlDevice : IDisposable
 {
     /// <summary>Where it is.</summary>
     public const string Path = "/dev/ublk-control";
 
     private const uint BareNumberMask = 0xFF;
+    private const int PathBytesMax = 32;
 
+    private readonly ConcurrentDictionary<uint, bool> _unprivileged = new();
     private int _fd;
     private volatile bool _isBare;
 
@@ -43,13 +51,23 @@ public sealed unsafe class ControlDevice : IDisposable
     /// <summary>
     /// Makes a device; <paramref name="info"/> then says its number and the flags that it really has.
     /// </summary>
-    public int Add(ref ublksrv_ctrl_dev_info info) => WithInfo(UblkConst.UBLK_U_CMD_ADD_DEV, ref info);
+    public int Add(ref ublksrv_ctrl_dev_info info)
+    {
+        int result = WithInfo(UblkConst.UBLK_U_CMD_ADD_DEV, ref info, hasPath: false);
+        if (result >= 0) Know(info);
+        return result;
+    }
 
     /// <summary>What device <paramref name="id"/> is.</summary>
     public int GetInfo(uint id, out ublksrv_ctrl_dev_info info)
     {
         info = new() { dev_id = id };
-        return WithInfo(UblkConst.UBLK_U_CMD_GET_DEV_INFO, ref info);
+        int result = WithInfo(UblkConst.UBLK_U_CMD_GET_DEV_INFO2, ref info, hasPath: true);
+        // Before 6.3, when nobody without rights had any.
+        if (result == -Errno.EOPNOTSUPP)
+            result = WithInfo(UblkConst.UBLK_U_CMD_GET_DEV_INFO, ref info, hasPath: false);
+        if (result >= 0) Know(info);
+        return result;
     }
 
     /// <summary>Size, block sizes, limits and attributes, before the start.</summary>
@@ -59,6 +77,10 @@ public sealed unsafe class ControlDevice : IDisposable
         fixed (ublk_params* p = &parameters)
             return Command(UblkConst.UBLK_U_CMD_SET_PARAMS, id, p, sizeof(ublk_params));
     }
+
+    /// <summary>Lets the block device have another size (UBLK_F_UPDATE_SIZE).</summary>
+    public int UpdateSize(uint id, long sectors) =>
+        Command(UblkConst.UBLK_U_CMD_UPDATE_SIZE, id, data: (ulong)sectors);
 
     /// <summary>Makes the block device. Its queues must be served: it is read before this returns.</summary>
     public int Start(uint id) => Command(UblkConst.UBLK_U_CMD_START_DEV, id, data: (ulong)Environment.ProcessId);
@@ -96,18 +118,38 @@ public sealed unsafe class ControlDevice : IDisposable
         _fd = -1;
     }
 
-    private int WithInfo(uint operation, ref ublksrv_ctrl_dev_info info)
+    /// <summary>The character device of a number, through which its queues are served.</summary>
+    public static string CharacterPath(uint id) => $"/dev/ublkc{id}";
+
+    private void Know(in ublksrv_ctrl_dev_info info) =>
+        _unprivileged[info.dev_id] = (info.flags & UblkConst.UBLK_F_UNPRIVILEGED_DEV) != 0;
+
+    private int WithInfo(uint operation, ref ublksrv_ctrl_dev_info info, bool hasPath)
     {
         fixed (ublksrv_ctrl_dev_info* p = &info)
-            return Command(operation, info.dev_id, p, sizeof(ublksrv_ctrl_dev_info));
+            return Command(operation, info.dev_id, p, sizeof(ublksrv_ctrl_dev_info), 0, hasPath);
     }
 
-    private int Command(uint operation, uint id, void* buffer = null, int bytes = 0, ulong data = 0)
+    private int Command(uint operation, uint id, void* buffer = null, int bytes = 0, ulong data = 0) =>
+        Command(operation, id, buffer, bytes, data, _unprivileged.TryGetValue(id, out bool has) && has);
+
+    private int Command(uint operation, uint id, void* buffer, int bytes, ulong data, bool hasPath)
     {
+        byte* whole = stackalloc byte[PathBytesMax + bytes];
+        int pathBytes = hasPath ? Encoding.ASCII.GetBytes(CharacterPath(id), new Span<byte>(whole, PathBytesMax)) : 0;
+        new ReadOnlySpan<byte>(buffer, bytes).CopyTo(new Span<byte>(whole + pathBytes, bytes));
         ublksrv_ctrl_cmd command = new()
         {
-            dev_id = id, queue_id = ushort.MaxValue, len = (ushort)bytes, addr = (ulong)buffer, data = data,
+            dev_id = id, queue_id = ushort.MaxValue, len = (ushort)(pathBytes + bytes), addr = (ulong)whole,
+            dev_path_len = (ushort)pathBytes, data = data,
         };
+        int result = RunEitherWay(operation, command);
+        new ReadOnlySpan<byte>(whole + pathBytes, bytes).CopyTo(new Span<byte>(buffer, bytes));
+        return result;
+    }
+
+    private int RunEitherWay(uint operation, in ublksrv_ctrl_cmd command)
+    {
         int result = Run(_isBare ? operation & BareNumberMask : operation, command);
         if (_isBare || result != -Errno.EOPNOTSUPP) return result;
         // Before ioctl encoding: the driver knows nothing but the numbers.

@@ -244,7 +244,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("serve writeboost --cache C --backing B --segment-size big", "is not a size")]
     [InlineData("serve writeboost --cache C --backing B --frontend floppy", "this version has: nbd, ublk")]
     [InlineData("serve passthrough --backing B --frontend ublk --listen tcp:1", "--listen is for --frontend nbd")]
-    [InlineData("serve passthrough --backing B --frontend ublk --ublk-copy x", "expected auto, user or buffer")]
+    [InlineData("serve passthrough --backing B --frontend ublk --ublk-copy x", "expected auto, direct, user or buffer")]
     [InlineData("serve writeboost --cache C --backing B --recover", "--recover is for --frontend ublk")]
     [InlineData("stop", "either --control or --device")]
     [InlineData("stop --device /dev/sda --force", "expected /dev/ublkbN")]

@@ -29,6 +29,7 @@ public sealed class VmTests : IDisposable
     [InlineData("k6", "buffer", 1)]
     [InlineData("k7", "user", 1)]
     [InlineData("k7", "buffer", 2)]
+    [InlineData("k7", "direct", 2)]
     public void BlockDeviceTakesWhatFioGives(string kernel, string copy, int queues)
     {
         string[] disks = [Disk("cache", 64)];
@@ -53,6 +54,12 @@ public sealed class VmTests : IDisposable
     public void BlockDevicesComeAndGo(string kernel) =>
         new VmMachine { Kernel = kernel, Scenario = "devices.sh" }.MustPass();
 
+    [Theory]
+    [InlineData("k6")]
+    [InlineData("k7")]
+    public void UsersWithoutRightsServeDevicesOfTheirOwn(string kernel) =>
+        new VmMachine { Kernel = kernel, Scenario = "unprivileged.sh" }.MustPass();
+
     [Fact]
     public void TheKernelsDmWriteboostTakesOurCacheAndWeTakeIts() =>
         new VmMachine { Kernel = "k6", Scenario = "interop.sh" }.MustPass();
@@ -61,7 +68,11 @@ public sealed class VmTests : IDisposable
     [InlineData("k6")]
     [InlineData("k7")]
     public void MemoryPressureStopsNobody(string kernel) =>
-        new VmMachine { Kernel = kernel, Scenario = "pressure.sh", Memory = "640M" }.MustPass();
+        new VmMachine
+        {
+            Kernel = kernel, Scenario = "pressure.sh", Memory = "640M",
+            Disks = [Disk("cache", 64), Disk("disk", 192), Disk("swap", 768)],
+        }.MustPass();
 
     /// <summary>The machine loses power at random moments; both kernels take turns on one pair of disks.</summary>
     [Fact]
@@ -105,7 +116,11 @@ public sealed class VmTests : IDisposable
         check.Struct<ublksrv_io_cmd>();
         check.Struct<ublk_param_basic>();
         check.Struct<ublk_param_discard>();
+        check.Struct<ublk_param_devt>();
+        check.Struct<ublk_param_zoned>();
+        check.Struct<ublk_param_dma_align>();
         check.Claim("offsetof(struct ublk_params, discard) == 40");
+        check.Claim("offsetof(struct ublk_params, dma) == 108");
         check.Run();
         Assert.Empty(check.Wrong);
         Assert.Empty(check.Unchecked);

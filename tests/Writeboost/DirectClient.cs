@@ -48,6 +48,12 @@ internal sealed unsafe class DirectClient : IDisposable
     /// <summary>The bytes of writes are elsewhere, and fetched by the engine.</summary>
     public bool FetchesWrites { get; set; }
 
+    /// <summary>What reads say of the memory of whoever asked.</summary>
+    public int RingBuffer { get; set; }
+
+    /// <summary>The last request's bytes went there.</summary>
+    public bool IsDelivered { get; private set; }
+
     /// <summary>How often the engine has fetched, in all.</summary>
     public static int Fetches { get; private set; }
 
@@ -109,7 +115,7 @@ internal sealed unsafe class DirectClient : IDisposable
         {
             Kind = kind, Flags = flags, OffsetBytes = offsetBytes, LengthBytes = lengthBytes,
             Data = _memory.Pointer + within,
-            Device = Device,
+            Device = Device, RingBuffer = kind == RequestKind.Read ? RingBuffer : 0,
         };
         if (kind == RequestKind.Write && FetchesWrites)
         {
@@ -122,6 +128,7 @@ internal sealed unsafe class DirectClient : IDisposable
         Request* done;
         while ((done = _queue.TakeCompleted()) == null && _io.NowUs < endUs) Turn();
         Assert.True(done == &request, $"{kind} of {lengthBytes} at {offsetBytes} hangs");
+        IsDelivered = request.IsDelivered;
         return request.Result;
     }
 

@@ -186,7 +186,8 @@ public sealed unsafe partial class WriteboostQueue
         IoOp* op = Start(request, DirectStep, _run.FromCache, _run.OffsetBytes, _run.Target,
             (long)_run.Blocks << Geometry.BlockShift);
         (op->UserA, op->UserInt, op->UserB) = (_run.Segment, _run.Blocks, _run.Sample);
-        SubmitOp(op, _run.FromCache);
+        if (MayGoRound(op)) Request.GoRound(op, DeviceOf(op));
+        SubmitOp(op);
         _run = default;
     }
 
@@ -196,7 +197,7 @@ public sealed unsafe partial class WriteboostQueue
         long offset = Geometry.OffsetOfPhysical(version.Slot);
         IoOp* op = Start(request, BounceStep, true, offset, bounce, Geometry.BlockBytes);
         (op->UserA, op->UserInt) = (SegmentOf(version), 1);
-        SubmitOp(op, true);
+        SubmitOp(op);
     }
 
     private IoOp* Start(Request* request, byte step, bool fromCache, long offset, byte* target, long length)
@@ -212,9 +213,15 @@ public sealed unsafe partial class WriteboostQueue
         return op;
     }
 
-    private void SubmitOp(IoOp* op, bool toCache)
+    private void SubmitOp(IoOp* op) => DeviceOf(op).Submit(op);
+
+    private DeviceQueue DeviceOf(IoOp* op) => op->UserA >= 0 ? _cache : _backings[IdOf(op->Request)];
+
+    // Nobody looks at its bytes, and nothing is laid over them: not to be staged, not to be compared with a checksum.
+    private bool MayGoRound(IoOp* op)
     {
-        if (toCache) _cache.Submit(op); else _backings[IdOf(op->Request)].Submit(op);
+        bool isSeen = op->UserA < 0 ? op->UserB != ChangeTable.Busy : _volume.Index.KeepsChecksums;
+        return !isSeen && op->Request->EngineList == 0 && op->Request->Pending == 1;
     }
 
     /// <inheritdoc/>
@@ -228,7 +235,8 @@ public sealed unsafe partial class WriteboostQueue
         Request* request = op->Request;
         if (op->Result < 0 && ++op->Attempts < LogPort.MaxAttempts)
         {
-            SubmitOp(op, op->UserA >= 0);
+            _ = Request.ComeBack(op);
+            SubmitOp(op);
             return;
         }
         if (op->Result < 0 && TryPassOver(op)) request->EngineInt |= RereadFlag;
@@ -261,6 +269,7 @@ public sealed unsafe partial class WriteboostQueue
             return;
         }
         request->Progress = 0;
+        request->IsDelivered = false;
         _parkedReads.Add(request);
     }
 

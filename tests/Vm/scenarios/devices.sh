@@ -1,4 +1,5 @@
-# devices.sh: several backing devices, each a block device of its own; one comes and goes while another is at work.
+# devices.sh: several backing devices, each a block device of its own; one comes and goes while another is at work, and
+# one grows while it is open: its users see that at once, or on older kernels when it is served again.
 . "$(dirname "$0")/common.sh"
 modprobe ublk_drv
 for name in a b; do truncate -s 64M $name; done
@@ -20,4 +21,14 @@ for round in 1 2 3; do
 done
 wait $load || { cat fio.out; fail "the load"; }
 expect "weir list" "$("$WEIR" list | wc -l)" 1
+exec 5< "$device"
+truncate -s 96M a
+"$WEIR" message --control control grow > grown || fail "grow"
+case $(uname -r) in
+  6.*) size=64 ;;
+  *) size=96 ;;
+esac
+expect "size" "$(blockdev --getsize64 "$device")" $((size << 20))
+expect "the end" "$(dd if="$device" bs=1M skip=$((size - 1)) iflag=direct status=none | wc -c)" $((1 << 20))
+exec 5<&-
 stop

@@ -1,33 +1,44 @@
-# pressure.sh: little memory, a device written through the page cache while processes take what memory there is and
-# many have it open: everything goes on, and what was written is there.
+# pressure.sh: little memory. A file system and the swap space are on devices that are served here: processes take more
+# memory than there is, write through the page cache, and many have a device open. Everything goes on, and what was
+# written is there. Disks: cache, file system, swap space.
 . "$(dirname "$0")/common.sh"
-modprobe -a ublk_drv xfs brd
-modprobe brd rd_nr=2 rd_size=1
-truncate -s 192M disk
-truncate -s 32M cache
-serve writeboost --cache cache --backing disk=disk --frontend ublk --queues 2
-mkfs.ext4 -q -F "$device" || fail "mkfs"
+modprobe -a ublk_drv ext4
+serve writeboost --cache /dev/vda --backing disk=/dev/vdb --backing swap=/dev/vdc --frontend ublk --queues 2
+grep -q 'flusher\|locked' said && fail "the server lacks rights: $(cat said)"
+[ "$(awk '/^VmLck/ { print $2 }' /proc/$server/status)" -gt 0 ] || fail "the server's memory is not locked"
+device=$(awk '$3 == "disk" { print $NF }' ready) swap=$(awk '$3 == "swap" { print $NF }' ready)
+mkfs.ext4 -q -F "$device" && mkswap "$swap" > mkswap.out || fail "mkfs, mkswap"
 mkdir mount
-mount "$device" mount || fail "mount"
+mount "$device" mount && swapon "$swap" || fail "mount, swapon"
 for i in $(seq 200); do sleep 600 < "$device" & sleepers+=($!); done
+
+# available: MiB of memory without the swap space.
+available() { awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo; }
+# Two that take half as much again as there is, touch it all the while, and check it.
 eater() {
-  python3 -c '
-import time
-kept = []
-for _ in range(200):
-    kept.append(bytearray(b"x" * (4 << 20)))
-    if sum(1 for _ in kept) * 4 > int(open("/proc/meminfo").read().split("MemAvailable:")[1].split()[0]) >> 10: break
-time.sleep(20)' || true
+  python3 - "$1" << 'PYTHON' || fail "memory that was swapped out came back different"
+import sys, time
+pieces = [bytearray(bytes([i % 251]) * (1 << 20)) for i in range(int(sys.argv[1]))]
+end = time.time() + 25
+while time.time() < end:
+    for i, piece in enumerate(pieces):
+        if piece[i % (1 << 20)] != i % 251 or piece[-1] != i % 251: sys.exit(1)
+PYTHON
 }
-eater & eaters+=($!)
-written=0
+share=$(($(available) * 3 / 4))
+eater $share & eaters+=($!)
+eater $share & eaters+=($!)
 for i in 1 2 3 4; do
   timeout 120 dd if=/dev/urandom of=mount/$i bs=1M count=24 conv=fsync status=none || fail "a writer hangs, or fails"
 done
 (cd mount && sha256sum 1 2 3 4) > sums
-kill "${eaters[@]}" "${sleepers[@]}" 2> /dev/null
-wait "${eaters[@]}" "${sleepers[@]}" 2> /dev/null
+for eater in "${eaters[@]}"; do wait "$eater" || fail "an eater ended with $?"; done
+swapped=$(awk '$1 == "pswpout" { print $2 }' /proc/vmstat)
+[ "$swapped" -gt 2000 ] || fail "hardly anything was swapped out: $swapped pages"
+kill "${sleepers[@]}"
+wait "${sleepers[@]}" 2> /dev/null
 echo 3 > /proc/sys/vm/drop_caches
 (cd mount && sha256sum --quiet -c ../sums) || fail "contents differ"
+timeout 120 swapoff "$swap" || fail "swapoff"
 umount mount || fail "umount"
 stop

@@ -23,6 +23,9 @@ check --rw=write --bs=1M --size=32M --iodepth=4
 # More than there are tags: every command of a queue is away at once.
 check --rw=randwrite --bs=4k --size=8M --iodepth=256 --iodepth_batch_submit=256
 check --rw=randwrite --bs=512 --size=1M --iodepth=8
+# Reads alone, of what is on the disk or the cache device: nobody looks at them on the way.
+sync "$device"
+[ "$copy" != direct ] || [ "$(figure ublk_direct_reads)" -gt 0 ] || fail "no read went straight from a device"
 
 blkdiscard -o $((4 << 20)) -l $((8 << 20)) "$device" || fail "blkdiscard"
 blkdiscard -z -o $((16 << 20)) -l $((2 << 20)) "$device" || fail "blkdiscard -z"
