@@ -22,5 +22,5 @@ internal sealed record ServingSpec(
 
 /// <summary>How a volume becomes a block device.</summary>
 /// <param name="Recover">Take over the one that a dead server left.</param>
-/// <param name="Copy">How data comes and goes: user, buffer, or auto for the best that the kernel has.</param>
+/// <param name="Copy">How data comes and goes: direct, user, buffer, or auto for the best of them.</param>
 internal sealed record UblkSpec(bool Recover, string Copy);
