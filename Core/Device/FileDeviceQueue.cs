@@ -19,6 +19,11 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
     // A request is interrupted only in odd moments; a thousand in a row is an error to be shown.
     private const long RetriesMax = 1000;
 
+    // A block device's fallocate takes a thread of the kernel, and memory that it shares with whoever writes back: when
+    // memory is short, and all that writes back waits for us, it would wait for them. File systems zero their tables in
+    // pieces like these all the time; more at once, plain writes would be too slow.
+    private const long ZeroesWrittenBytes = 8 << 20;
+
     private readonly RingContext _io;
     private readonly FileDevice _device;
     private readonly FileRef _file;
@@ -29,7 +34,7 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         _io = io;
         _device = device;
         _index = io.AddFile(this, device.Descriptor, out _file);
-        if (!device.CanZeroRange) _ = io.Zeroes;
+        if (!device.CanZeroRange || device.Facts.IsBlockDevice) _ = io.Zeroes;
     }
 
     public override void Submit(IoOp* op)
@@ -128,6 +133,8 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         if (op->DeviceB > 0) return 0;
         if (op->Kind == IoKind.Discard && _device.CanPunchHole)
             return Const.FALLOC_FL_PUNCH_HOLE | Const.FALLOC_FL_KEEP_SIZE;
+        bool isSmall = op->Kind == IoKind.WriteZeroes && op->LengthBytes <= ZeroesWrittenBytes;
+        if (isSmall && _device.Facts.IsBlockDevice) return 0;
         return _device.CanZeroRange ? Const.FALLOC_FL_ZERO_RANGE | Const.FALLOC_FL_KEEP_SIZE : 0;
     }
 

@@ -33,7 +33,8 @@ internal sealed unsafe partial class Connection : IDisposable
 
     private readonly NbdQueue _queue;
     private readonly Handshake _handshake;
-    private readonly Arena _arena = new();
+    // Thirty-two requests of 256 KiB: more than clients keep in flight. No client can take another's.
+    private readonly Arena _arena = new(8 << 20);
     private readonly Slots _slots = new();
     private readonly int _handshakePages;
     private readonly IoOp* _receive;

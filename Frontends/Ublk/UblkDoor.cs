@@ -15,8 +15,8 @@ namespace Weir.Frontends.Ublk;
 /// <remarks>
 /// Where the bytes are (<see cref="UblkCopy"/>): with user copy in the driver's request, fetched by pread(2) straight
 /// into the log and delivered by pwrite(2), or by the device below itself; else in the tag's buffer, which the driver
-/// copies to and from. Each tag has room for a whole request on any sector, and the driver's buffer apart where there
-/// is one: engines want theirs aligned as the offset is.
+/// copies to and from. Requests have memory of their own from the thread's arena all the same: engines want it aligned
+/// as the offset is. When there is none, what has come waits.
 /// </remarks>
 internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
 {
@@ -32,16 +32,16 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
     private readonly nuint _descriptorBytes;
     private readonly Request* _requests;
     private readonly ushort* _arrived;
-    private readonly Slab _memory;
-    private readonly int _tagBytes;
+    private readonly Arena _arena;
+    private readonly Slab? _driversBuffers;
     private int _arrivedCount;
     private int _ended;
 
     /// <summary>Opens hardware queue <paramref name="queue"/> of a device; commands go out with <see cref="Begin"/>.
     /// </summary>
-    public UblkDoor(UblkDevice device, int queue, int index, RingContext io, IVolumeQueue volume)
+    public UblkDoor(UblkDevice device, int queue, int index, RingContext io, IVolumeQueue volume, Arena arena)
     {
-        (_device, _queue, _index, _io, _volume) = (device, queue, index, io, volume);
+        (_device, _queue, _index, _io, _volume, _arena) = (device, queue, index, io, volume, arena);
         int depth = device.Depth;
         _descriptorBytes = (nuint)RoundUp(depth * sizeof(ublksrv_io_desc));
         long offset = UblkConst.UBLKSRV_CMD_BUF_OFFSET
@@ -51,10 +51,8 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         _descriptors = (ublksrv_io_desc*)map;
         _requests = (Request*)NativeMemory.AllocZeroed((nuint)depth, (nuint)sizeof(Request));
         _arrived = (ushort*)NativeMemory.AllocZeroed((nuint)depth, sizeof(ushort));
-        int buffers = device.Copy == UblkCopy.Buffer ? 2 : 1;
-        _tagBytes = UblkDevice.MaxRequestBytes + (2 * PageBytes);
-        // Touched as far as requests need it; registering would pin all of it.
-        _memory = new Slab((long)depth * buffers * _tagBytes);
+        // Touched as far as requests need it.
+        if (device.Copy == UblkCopy.Buffer) _driversBuffers = new Slab((long)depth * UblkDevice.MaxRequestBytes);
         _handler = io.AddCommandHandler(this);
     }
 
@@ -63,6 +61,9 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
 
     /// <summary>Requests have come.</summary>
     public bool HasWork => _arrivedCount > 0;
+
+    /// <summary>They wait for memory.</summary>
+    public bool IsStalled { get; private set; }
 
     /// <summary>
     /// The driver has taken every tag's command back: nothing will come any more, and nothing is on its way.
@@ -91,9 +92,12 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
     /// <summary>Hands on what has come.</summary>
     public void Step()
     {
-        int count = _arrivedCount;
-        _arrivedCount = 0;
-        for (int i = 0; i < count; i++) Take(_arrived[i]);
+        int taken = 0;
+        while (taken < _arrivedCount && TryTake(_arrived[taken])) taken++;
+        _arrivedCount -= taken;
+        IsStalled = _arrivedCount > 0;
+        if (IsStalled && taken > 0)
+            new Span<ushort>(_arrived + taken, _arrivedCount).CopyTo(new Span<ushort>(_arrived, _arrivedCount));
     }
 
     /// <summary>The engine has answered: the reply and the wait for the next request are one command.</summary>
@@ -105,6 +109,7 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         else if (result >= 0 && request->Kind == RequestKind.Read) result = Deliver(request, tag);
         if (result >= 0 && request->Kind is RequestKind.Read or RequestKind.Write) result = (int)request->LengthBytes;
         if (result < 0) Counters.Errors++;
+        if (request->Data != null) _arena.Free((int)request->Cookie, PagesOf(request));
         request->Kind = RequestKind.None;
         Give(tag, UblkConst.UBLK_U_IO_COMMIT_AND_FETCH_REQ, result);
     }
@@ -116,14 +121,17 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         _ = Libc.Unmap(_descriptors, _descriptorBytes);
         NativeMemory.Free(_requests);
         NativeMemory.Free(_arrived);
-        _memory.Dispose();
+        _driversBuffers?.Dispose();
     }
 
     private static int RoundUp(int bytes) => (bytes + PageBytes - 1) & -PageBytes;
 
-    private byte* Memory(int tag) => _memory.Start + ((long)tag * _tagBytes);
+    private byte* DriversBuffer(int tag) => _driversBuffers!.Start + ((long)tag * UblkDevice.MaxRequestBytes);
 
-    private byte* DriversBuffer(int tag) => Memory(_device.Depth + tag);
+    // Whole blocks around what is asked for: engines read so much.
+    private static int PagesOf(Request* request) => RoundUp(SkewOf(request) + (int)request->LengthBytes) / PageBytes;
+
+    private static int SkewOf(Request* request) => (int)(request->OffsetBytes & (PageBytes - 1));
 
     private void Give(int tag, uint operation, int result)
     {
@@ -144,7 +152,7 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
     private bool IsRegistered(ublksrv_io_desc* descriptor) => _device.Copy == UblkCopy.Direct
         && (descriptor->op_flags & UblkConst.UBLK_IO_F_NEED_REG_BUF) == 0;
 
-    private void Take(int tag)
+    private bool TryTake(int tag)
     {
         ublksrv_io_desc* descriptor = &_descriptors[tag];
         Request* request = &_requests[tag];
@@ -157,16 +165,18 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         request->LengthBytes = (long)descriptor->nr_sectors << 9;
         if (request->Kind == RequestKind.Flush) request->OffsetBytes = request->LengthBytes = 0;
         if (request->Kind == RequestKind.Read && IsRegistered(descriptor)) request->RingBuffer = 1 + RingBuffer(tag);
-        Counters.Count(request);
         int refused = Refuse(request);
         if (refused < 0)
         {
+            Counters.Count(request);
             request->Result = refused;
             Complete(request);
-            return;
+            return true;
         }
-        Place(request, tag);
+        if (!TryPlace(request, tag)) return false;
+        Counters.Count(request);
         _volume.Submit(request);
+        return true;
     }
 
     // What the block layer has been told to keep to; it does, but the engine must not depend on it.
@@ -181,15 +191,19 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         return request->OffsetBytes <= size && request->LengthBytes <= size - request->OffsetBytes ? 0 : -Errno.EIO;
     }
 
-    private void Place(Request* request, int tag)
+    private bool TryPlace(Request* request, int tag)
     {
-        if (request->Kind is not (RequestKind.Read or RequestKind.Write)) return;
-        request->Data = Memory(tag) + (request->OffsetBytes & (PageBytes - 1));
-        if (request->Kind == RequestKind.Read) return;
+        if (request->Kind is not (RequestKind.Read or RequestKind.Write)) return true;
+        int page = _arena.Allocate(PagesOf(request));
+        if (page < 0) return false;
+        request->Cookie = (ulong)page;
+        request->Data = _arena.At(page) + SkewOf(request);
+        if (request->Kind == RequestKind.Read) return true;
         request->FrontendA = _device.Descriptor;
         bool isBuffered = _device.Copy == UblkCopy.Buffer;
         request->FrontendB = isBuffered ? (long)DriversBuffer(tag) : PositionOf(tag);
         request->Fetch = isBuffered ? &FetchFromBuffer : &FetchFromDriver;
+        return true;
     }
 
     private long PositionOf(int tag) => UblkConst.UBLKSRV_IO_BUF_OFFSET

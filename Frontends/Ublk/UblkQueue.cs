@@ -9,9 +9,14 @@ namespace Weir.Frontends.Ublk;
 /// </summary>
 internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
 {
+    // Thirty-two requests of the largest size, or thousands of the usual one: more than pay.
+    private const int MemoryBytes = 32 << 20;
+
     private readonly UblkDoor?[] _doors = new UblkDoor?[UblkServer.DevicesMax];
     private QueueThread? _thread;
+    private Arena? _arena;
     private int _doorsEnd;
+    private bool _memoryFreed;
     private bool _stopping;
 
     /// <inheritdoc/>
@@ -20,7 +25,7 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
         get
         {
             for (int i = 0; i < _doorsEnd; i++)
-                if (_doors[i] is { HasWork: true }) return true;
+                if (_doors[i] is { HasWork: true } door && (_memoryFreed || !door.IsStalled)) return true;
             return false;
         }
     }
@@ -32,7 +37,15 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
     public bool IsStopped => _stopping && Array.TrueForAll(_doors, static door => door == null);
 
     /// <inheritdoc/>
-    public void Open(QueueThread thread) => _thread = thread;
+    public void Open(QueueThread thread)
+    {
+        _thread = thread;
+        _arena = new Arena(MemoryBytes);
+        // Here and locked from now on: to fetch a page may mean to write another one back, to the very devices that
+        // this thread serves.
+        new Span<byte>(_arena.Slab.Start, MemoryBytes).Clear();
+        _ = thread.Io.RegisterSlab(_arena.Slab.Start, _arena.Slab.SizeBytes);
+    }
 
     /// <inheritdoc/>
     public void Receive(QueueMessage message)
@@ -40,7 +53,8 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
         if (message.Kind != QueueMessageKind.ExportAdded) return;
         UblkDevice device = server.DeviceAt(message.Value);
         UblkDoor door = new(
-            device, _thread!.Index, message.Value, (RingContext)_thread.Io, _thread.Volume(device.Export.Volume));
+            device, _thread!.Index, message.Value, (RingContext)_thread.Io, _thread.Volume(device.Export.Volume),
+            _arena!);
         _doors[message.Value] = door;
         _doorsEnd = Math.Max(_doorsEnd, message.Value + 1);
         device.Counters[_thread.Index] = door.Counters;
@@ -50,11 +64,16 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
     /// <inheritdoc/>
     public void Step(long nowUs)
     {
+        _memoryFreed = false;
         for (int i = 0; i < _doorsEnd; i++) _doors[i]?.Step();
     }
 
     /// <inheritdoc/>
-    public void Complete(Request* request) => _doors[request->FrontendInt]!.Complete(request);
+    public void Complete(Request* request)
+    {
+        _memoryFreed = true;
+        _doors[request->FrontendInt]!.Complete(request);
+    }
 
     /// <summary>A door that is over closes by itself: its device has been stopped.</summary>
     public void EndTurn(long nowUs)
@@ -75,5 +94,6 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
     public void Dispose()
     {
         foreach (UblkDoor? door in _doors) door?.Dispose();
+        _arena?.Dispose();
     }
 }

@@ -212,7 +212,8 @@ internal sealed class UblkServer : IServing
 
     private void LockMemory()
     {
-        if (Libc.LockAll(Const.MCL_CURRENT | Const.MCL_FUTURE | Const.MCL_ONFAULT) < 0)
+        // What there is, wholly; what comes later as it is touched: at once, where the data path is.
+        if (Libc.LockAll(Const.MCL_CURRENT) < 0 || Libc.LockAll(Const.MCL_FUTURE | Const.MCL_ONFAULT) < 0)
             Warning ??= "memory cannot be locked (CAP_IPC_LOCK): under memory pressure, requests may wait for swap";
     }
 

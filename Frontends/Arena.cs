@@ -3,27 +3,23 @@ using System.Numerics;
 using Weir.Core.Base;
 using Weir.Native;
 
-namespace Weir.Frontends.Nbd;
+namespace Weir.Frontends;
 
 /// <summary>
-/// The data memory of one connection: whole 4 KiB pages of one slab. Its size bounds what a client can have in flight,
-/// and no client can take another's. First fit from the front, so that few pages stay in use and in the caches.
-/// Owned by the queue's thread.
+/// The data memory of requests: whole 4 KiB pages of one slab. Its size bounds what can be in flight. First fit from
+/// the front, so that few pages stay in use and in the caches. Owned by the queue's thread.
 /// </summary>
 internal sealed unsafe class Arena : IDisposable
 {
     /// <summary>Unit of allocation, and the alignment engines ask for.</summary>
     public const int PageBytes = 4096;
 
-    /// <summary>Thirty-two requests of 256 KiB: more than clients keep in flight.</summary>
-    public const int DefaultBytes = 8 << 20;
-
     private readonly Slab _slab;
     private readonly ulong[] _used;
     private readonly int _pages;
 
     /// <summary>Maps the memory.</summary>
-    public Arena(int sizeBytes = DefaultBytes)
+    public Arena(int sizeBytes)
     {
         _slab = new Slab(sizeBytes);
         _pages = sizeBytes / PageBytes;

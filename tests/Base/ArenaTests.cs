@@ -1,9 +1,9 @@
 using System;
 using System.Collections.Generic;
-using Weir.Frontends.Nbd;
+using Weir.Frontends;
 using Xunit;
 
-namespace Weir.Tests.Nbd;
+namespace Weir.Tests.Base;
 
 public sealed class ArenaTests
 {
