@@ -19,5 +19,6 @@ internal static class CommandTree
         DumpCommand.Build(),
         DrainCommand.Build(),
         RepairCommand.Build(),
+        BenchCommand.Build(),
     };
 }

@@ -1,0 +1,197 @@
+using System;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Io;
+
+namespace Weir.Frontends.Bench;
+
+/// <summary>
+/// A frontend without a protocol: asks the engine as a job says, as many requests at a time as it says, and measures
+/// how long each takes. What a queue thread does for it is what it does for any other.
+/// </summary>
+/// <remarks>
+/// Protocol: <c>_job</c> and <c>_phase</c> are written by the main thread, <c>_job</c> first and only while the phase
+/// is Idle; the queue's thread alone sets Idle again, when the last request of the job is back, and then
+/// <c>_finished</c>.
+/// </remarks>
+internal sealed unsafe class BenchQueue : IQueueFrontend
+{
+    private const int PageBytes = 4096;
+
+    private enum Phase
+    {
+        Idle,
+        Running,
+        Measuring,
+        Ending,
+    }
+
+    private readonly OpenedExport _export;
+    private readonly AlignedMemory _memory;
+    private readonly Request* _requests;
+    private readonly int[] _free;
+    private readonly long[] _startedAt;
+    private readonly ManualResetEventSlim _finished = new();
+    private readonly ulong _seed;
+    private QueueThread? _thread;
+    private IVolumeQueue? _volume;
+    private BenchJob? _job;
+    private BlockChooser? _chooser;
+    private volatile Phase _phase;
+    private long _left;
+    private long _issued;
+    private int _freeCount;
+    private bool _measures;
+    private bool _stopping;
+
+    /// <summary>Room for <paramref name="depth"/> requests, whose bytes move through <paramref name="memoryBytes"/>
+    /// of memory: more than the processor's caches hold, and they are cold as a client's are.</summary>
+    public BenchQueue(OpenedExport export, int depth, long memoryBytes, ulong seed)
+    {
+        (_export, _seed) = (export, seed);
+        _memory = new AlignedMemory(memoryBytes);
+        Random random = new((int)seed);
+        random.NextBytes(new Span<byte>(_memory.Pointer, (int)Math.Min(memoryBytes, int.MaxValue)));
+        _requests = (Request*)NativeMemory.AllocZeroed((nuint)depth, (nuint)sizeof(Request));
+        _free = new int[depth];
+        _startedAt = new long[depth];
+    }
+
+    /// <summary>Of what ended while it was measured. The queue thread's until <see cref="Wait"/>.</summary>
+    public LatencyHistogram Latencies { get; } = new();
+
+    /// <summary>Requests that failed.</summary>
+    public long Errors { get; private set; }
+
+    /// <inheritdoc/>
+    public bool HasWork => _freeCount > 0 && _left > 0 && _phase is Phase.Running or Phase.Measuring;
+
+    /// <inheritdoc/>
+    public long DeadlineUs => long.MaxValue;
+
+    /// <inheritdoc/>
+    public bool IsStopped => _stopping && _phase == Phase.Idle;
+
+    /// <summary>Begins a job; the one before has been waited for. From the main thread, as those that follow.</summary>
+    public void Begin(BenchJob job)
+    {
+        Invariant.Check(_phase == Phase.Idle && job.Depth <= _free.Length);
+        _job = job;
+        _finished.Reset();
+        _phase = Phase.Running;
+        _thread!.Io.Wake();
+    }
+
+    /// <summary>From now on what ends is measured.</summary>
+    public void Measure() => _phase = Phase.Measuring;
+
+    /// <summary>No more requests are made.</summary>
+    public void End()
+    {
+        // A job of limited length may have ended by itself.
+        if (_finished.IsSet) return;
+        _phase = Phase.Ending;
+        _thread!.Io.Wake();
+    }
+
+    /// <summary>Waits until the last one is back.</summary>
+    public void Wait() => _finished.Wait();
+
+    /// <inheritdoc/>
+    public void Open(QueueThread thread)
+    {
+        _thread = thread;
+        _volume = thread.Volume(_export.Volume);
+    }
+
+    /// <inheritdoc/>
+    public void Receive(QueueMessage message)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Step(long nowUs)
+    {
+        if (_phase == Phase.Idle) return;
+        if (_chooser == null) Prepare();
+        if (_phase == Phase.Measuring && !_measures)
+        {
+            _measures = true;
+            Latencies.Clear();
+        }
+        while (HasWork) Issue(_free[--_freeCount]);
+    }
+
+    /// <inheritdoc/>
+    public void Complete(Request* request)
+    {
+        int slot = (int)(request - _requests);
+        if (request->Result < 0) Errors++;
+        if (_job!.FlushesEach && request->Kind == RequestKind.Write)
+        {
+            *request = new Request { Kind = RequestKind.Flush, Device = _export.Part.Device };
+            _volume!.Submit(request);
+            return;
+        }
+        if (_measures) Latencies.Add(Nanoseconds(Stopwatch.GetTimestamp() - _startedAt[slot]));
+        _free[_freeCount++] = slot;
+    }
+
+    /// <inheritdoc/>
+    public void EndTurn(long nowUs)
+    {
+        bool isDone = _left == 0 || _phase == Phase.Ending;
+        if (_chooser == null || !isDone || _freeCount < _job!.Depth) return;
+        _chooser = null;
+        _phase = Phase.Idle;
+        _finished.Set();
+    }
+
+    /// <inheritdoc/>
+    public void BeginStop(long nowUs) => _stopping = true;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _memory.Dispose();
+        NativeMemory.Free(_requests);
+        _finished.Dispose();
+    }
+
+    private static long Nanoseconds(long ticks) => ticks * (1_000_000_000 / Stopwatch.Frequency);
+
+    private void Prepare()
+    {
+        _chooser = new BlockChooser(_job!, _seed);
+        _left = _job!.RequestsMax;
+        _measures = false;
+        _freeCount = _job.Depth;
+        for (int i = 0; i < _freeCount; i++) _free[i] = i;
+    }
+
+    private void Issue(int slot)
+    {
+        BenchJob job = _job!;
+        bool isRead = job.ReadPercent == 100
+            || (job.ReadPercent > 0 && (int)(_chooser!.Random() >> 33) % 100 < job.ReadPercent);
+        Request* request = &_requests[slot];
+        *request = new Request
+        {
+            Kind = isRead ? RequestKind.Read : RequestKind.Write,
+            Device = _export.Part.Device,
+            OffsetBytes = _chooser!.Next() * job.BlockBytes,
+            LengthBytes = job.BlockBytes,
+        };
+        long places = _memory.SizeBytes / RoundUp(job.BlockBytes + PageBytes);
+        request->Data = _memory.Pointer + (_issued % places * RoundUp(job.BlockBytes + PageBytes))
+            + (request->OffsetBytes & (PageBytes - 1));
+        _issued++;
+        _left--;
+        _startedAt[slot] = Stopwatch.GetTimestamp();
+        _volume!.Submit(request);
+    }
+
+    private static long RoundUp(long bytes) => (bytes + PageBytes - 1) & -PageBytes;
+}

@@ -1,0 +1,39 @@
+using System;
+using System.Globalization;
+using System.IO;
+
+namespace Weir.Bench.Measuring;
+
+/// <summary>A folder for files that are measured on; gone afterwards.</summary>
+internal sealed class Scratch : IDisposable
+{
+    private readonly string _folder;
+
+    /// <summary>Makes it in <paramref name="parent"/>, on the file system to be measured on.</summary>
+    public Scratch(string parent) => _folder = Directory.CreateDirectory(Path.Combine(
+        parent, "weir-bench-" + Environment.ProcessId.ToString(CultureInfo.InvariantCulture))).FullName;
+
+    /// <summary>A path in it.</summary>
+    public string PathOf(string name) => Path.Combine(_folder, name);
+
+    /// <summary>A new file of zeroes, whose space is allocated but never written.</summary>
+    public string NewFile(string name, long bytes)
+    {
+        string path = PathOf(name);
+        File.Delete(path);
+        Tool.Run("fallocate", ["-l", bytes.ToString(CultureInfo.InvariantCulture), path]);
+        return path;
+    }
+
+    /// <summary>A new file that takes no space yet.</summary>
+    public string NewSparse(string name, long bytes)
+    {
+        string path = PathOf(name);
+        using FileStream file = File.Create(path);
+        file.SetLength(bytes);
+        return path;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+}
