@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The one entry point:
-#   ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench [recovery] | vm [--rounds N]
+#   ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench [PART] | vm [--rounds N]
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -16,7 +16,7 @@ binary_limit_bytes=$((8 * 1024 * 1024))
 say() { printf 'build: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 usage() {
-  say "usage: ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench [recovery] | vm [--rounds N]"
+  say "usage: ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench [PART] | vm [--rounds N]"
   exit 2
 }
 
@@ -127,7 +127,6 @@ action=${1:-build}
 [ $# -eq 0 ] || shift
 case $action in
   test) test_all "$@" ;;
-  bench) [[ $# -eq 0 || "$*" = recovery ]] || usage ;;&
   build | demo) [ $# -eq 0 ] || usage ;;&
   build) publish ;;
   demo)
@@ -136,7 +135,9 @@ case $action in
     exec bench/demo.sh "$PWD/out/weir"
     ;;
   bench)
-    need gcc libc6-dev zlib1g-dev fio
+    # PART: engine, nbd, recovery or kernels; then --rounds N --seconds N --scratch FOLDER. Without: the first three.
+    need gcc libc6-dev zlib1g-dev fio nbdkit qemu-utils qemu-system-x86
+    publish
     exec dotnet run --project bench -c Release -- "$@"
     ;;
   vm) test_all --filter Weir.Tests.Vm.VmTests "$@" ;;

@@ -35,14 +35,30 @@ internal static partial class Compose
             throw new UserErrorException($"{path}: whoever waits for it gets errors, and what was not flushed stays in "
                 + "the cache: take it over with 'weir serve ... --recover', or give it up with --force");
         int result = host.Control.Stop(id);
-        if (result >= 0) result = host.Control.Delete(id, isPatient: false);
+        if (result >= 0) result = host.Control.Delete(id);
         if (result < 0) throw new UserErrorException($"{path}: cannot be deleted: {Errno.Text(result)}");
         UblkNote.Delete(id);
     }
 
-    private static UblkListening ListenUblk(VolumeSpec volume, ServingSpec spec)
+    // What the volume stands on, under whatever name it was given.
+    private static string IdentityOf(VolumeSpec volume)
     {
         string path = Path.GetFullPath(volume.Cache ?? volume.Backings[0].Path);
+        string target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        return $"{volume.Engine} {target}";
+    }
+
+    // The users of a block device that a weir left have written what is in this cache and believe in it: nobody else
+    // may change it.
+    private static void CheckNoneWaits(VolumeSpec volume)
+    {
+        if (volume.ReadOnly || !UblkNote.AnyThere) return;
+        using UblkHost host = UblkHost.Open(IdentityOf(volume));
+        UblkServer.CheckLeft(host, recover: false);
+    }
+
+    private static UblkListening ListenUblk(VolumeSpec volume, ServingSpec spec)
+    {
         UblkCopy? copy = spec.Ublk!.Copy switch
         {
             "user" => UblkCopy.User,
@@ -51,7 +67,7 @@ internal static partial class Compose
             _ => null,
         };
         UblkOptions options = new(spec.Queues, spec.Ublk.Recover, copy);
-        return UblkListening.Open(UblkHost.Open($"{volume.Engine} {path}"), options);
+        return UblkListening.Open(UblkHost.Open(IdentityOf(volume)), options);
     }
 
     private sealed class UblkListening(UblkHost host, UblkOptions options) : IListening
@@ -62,7 +78,10 @@ internal static partial class Compose
         {
             try
             {
-                UblkServer.CheckLeft(host, options);
+                UblkServer.CheckLeft(host, options.Recover);
+                // Whatever this program's threads do must not wait for the devices that it serves; those to come
+                // inherit it, and the queues' own say it where they may not.
+                _ = Libc.BecomeIoFlusher();
                 return new UblkListening(host, options);
             }
             catch

@@ -211,6 +211,7 @@ internal static partial class Compose
     public static IListening Listen(VolumeSpec volume, ServingSpec spec)
     {
         if (spec.Ublk != null) return ListenUblk(volume, spec);
+        CheckNoneWaits(volume);
         List<Listener> listeners = [];
         try
         {

@@ -27,6 +27,12 @@ internal interface IServing : IDisposable
     void Add(OpenedExport export);
 
     /// <summary>
+    /// Throws <c>UserErrorException</c> when clients of the export called <paramref name="name"/> would lose what they
+    /// have not sent yet, were it removed.
+    /// </summary>
+    void CheckRemovable(string name);
+
+    /// <summary>
     /// Serves the export called <paramref name="name"/> no longer: its clients' connections end. Waits until they have,
     /// a few seconds for clients that do not take their replies. Any thread but the queues'.
     /// </summary>

@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Devices;
 using Weir.Core.Io;
 
 namespace Weir.Frontends;
@@ -87,6 +88,31 @@ internal sealed unsafe class QueueThread : IDisposable
     /// <summary>Waits for the end that a <see cref="QueueMessageKind.Stop"/> brings.</summary>
     public void Join() => _thread.Join();
 
+    /// <summary>
+    /// Starts all of them, the first last: it may accept for the others. When one cannot, those that could are stopped
+    /// and its error is thrown.
+    /// </summary>
+    public static void StartAll(QueueThread[] threads)
+    {
+        int last = threads.Length;
+        try
+        {
+            while (last > 0) threads[--last].Start();
+        }
+        catch
+        {
+            StopAll(threads.AsSpan(last + 1));
+            foreach (QueueThread thread in threads.AsSpan(last + 1)) thread.Join();
+            throw;
+        }
+    }
+
+    /// <summary>Tells all of them to stop.</summary>
+    public static void StopAll(ReadOnlySpan<QueueThread> threads)
+    {
+        foreach (QueueThread thread in threads) thread.Post(new QueueMessage(QueueMessageKind.Stop, 0));
+    }
+
     /// <summary>Waits for all of them: 0, or the negative errno of what could not be made durable.</summary>
     public static int JoinAll(QueueThread[] threads)
     {
@@ -97,6 +123,14 @@ internal sealed unsafe class QueueThread : IDisposable
             if (thread.Result != 0) result = thread.Result;
         }
         return result;
+    }
+
+    /// <summary>What the first of them that has something to say says of its ring; null: nothing.</summary>
+    public static string? WarningOf(QueueThread[] threads)
+    {
+        foreach (QueueThread thread in threads)
+            if ((thread.Io as RingContext)?.Warning is { } warning) return warning;
+        return null;
     }
 
     /// <summary>Adds the figures of all of them; any thread.</summary>

@@ -126,7 +126,15 @@ internal sealed class Server : IDisposable
         lock (_changingDevices)
         {
             OpenedExport export = Devices.Attach(text);
-            _serving.Add(export);
+            try
+            {
+                _serving.Add(export);
+            }
+            catch
+            {
+                Devices.Detach(export.Part.Name, static () => false);
+                throw;
+            }
             return $"attached {Describe(export)}\n";
         }
     }
@@ -135,6 +143,7 @@ internal sealed class Server : IDisposable
     {
         lock (_changingDevices)
         {
+            _serving.CheckRemovable(name);
             Devices.Detach(name, isCancelled);
             _serving.Remove(name);
             return $"detached {name}\n";
@@ -175,5 +184,7 @@ internal sealed class Server : IDisposable
     /// <summary>A queue's thread cannot go on: what is in shared memory is better replayed by a new process.</summary>
     private static void Die(Exception e) =>
         Environment.Exit(Program.Complain(
-            $"a queue failed: {e.GetType().Name}: {e.Message}\n{e.StackTrace}", Program.Failed));
+            e is UserErrorException
+                ? e.Message
+                : $"a queue failed: {e.GetType().Name}: {e.Message}\n{e.StackTrace}", Program.Failed));
 }

@@ -23,16 +23,22 @@ internal static class Program
     private static int Main(string[] args)
     {
         string suite = args.Length == 0 ? "all" : args[0];
-        if (suite == "recovery") return RecoveryBench.Run(args.Length > 1 ? args[1] : Path.GetTempPath());
-        if (suite is "all" or "engine" or "nbd") return Measure(suite, args.AsSpan(Math.Min(1, args.Length)));
+        if (suite is not ("all" or "engine" or "nbd" or "recovery" or "kernels"))
+            return Complain($"bench {suite}: expected engine, nbd, recovery or kernels");
+        if (suite != "kernels") return Measure(suite, args.AsSpan(Math.Min(1, args.Length)));
         // In this process: BenchmarkDotNet's other tool-chains want an SDK of exactly the target framework.
         IConfig config = DefaultConfig.Instance
             .AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance))
             .WithArtifactsPath(Folder);
-        string[] rest = suite == "kernels" ? args[1..] : args;
         _ = BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(
-            rest.Length == 0 ? ["--filter", "*"] : rest, config);
+            args.Length == 1 ? ["--filter", "*"] : args[1..], config);
         return 0;
+    }
+
+    private static int Complain(string message)
+    {
+        Console.Error.WriteLine("bench: " + message);
+        return 2;
     }
 
     private static int Measure(string suite, ReadOnlySpan<string> options)
@@ -40,17 +46,24 @@ internal static class Program
         int rounds = 3;
         double seconds = 2;
         string scratch = Path.GetTempPath();
-        for (int i = 0; i + 1 < options.Length; i += 2)
+        for (int i = 0; i < options.Length; i += 2)
         {
-            if (options[i] == "--rounds") rounds = int.Parse(options[i + 1], CultureInfo.InvariantCulture);
-            else if (options[i] == "--seconds") seconds = double.Parse(options[i + 1], CultureInfo.InvariantCulture);
-            else if (options[i] == "--scratch") scratch = options[i + 1];
-            else throw new ArgumentException($"{options[i]}: expected --rounds, --seconds or --scratch");
+            string value = i + 1 < options.Length ? options[i + 1] : "";
+            bool isGood = options[i] switch
+            {
+                "--rounds" => int.TryParse(value, CultureInfo.InvariantCulture, out rounds) && rounds > 0,
+                "--seconds" => double.TryParse(value, CultureInfo.InvariantCulture, out seconds) && seconds > 0,
+                "--scratch" => Directory.Exists(scratch = value),
+                _ => false,
+            };
+            if (!isGood)
+                return Complain($"{options[i]} {value}: expected --rounds N, --seconds N or --scratch FOLDER");
         }
         Report report = new();
         using Setting setting = new(Path.GetFullPath("out/weir"), Folder, scratch, rounds, seconds);
         if (suite is "all" or "engine") new EngineSuite(setting, report).Run();
         if (suite is "all" or "nbd") new NbdSuite(setting, report).Run();
+        if (suite is "all" or "recovery") new RecoverySuite(setting, report).Run();
         report.Write(Folder);
         Console.WriteLine($"bench: {Folder}/report.md, {Folder}/report.html, {Folder}/raw");
         return 0;

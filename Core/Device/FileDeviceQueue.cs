@@ -12,7 +12,7 @@ namespace Weir.Core.Devices;
 /// </summary>
 /// <remarks>
 /// In the operation: <see cref="IoOp.DeviceA"/> counts retries of an interrupted request, <see cref="IoOp.DeviceB"/>
-/// the bytes done.
+/// the bytes done; of a range <see cref="IoOp.VectorCount"/> is the fallocate mode under way, 0 for plain writes.
 /// </remarks>
 internal sealed unsafe class FileDeviceQueue : DeviceQueue
 {
@@ -120,7 +120,7 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         long offset = op->OffsetBytes + op->DeviceB;
         long length = op->LengthBytes - op->DeviceB;
         ulong userData = RingContext.UserData(op);
-        int mode = RangeMode(op);
+        int mode = op->VectorCount = RangeMode(op);
         if (mode != 0) Sqe.Allocate(sqe, _file, mode, offset, length, userData);
         else Sqe.Write(sqe, _file, _io.Zeroes, (uint)Math.Min(RingContext.ZeroesBytes, length), offset, userData);
     }
@@ -140,7 +140,8 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
 
     private void AdvanceRange(IoOp* op, int result)
     {
-        int mode = RangeMode(op);
+        // As it was issued: another one may have learnt meanwhile what the device lacks.
+        int mode = op->VectorCount;
         if (result == -Errno.EOPNOTSUPP && mode != 0)
         {
             _device.Lacks(mode);

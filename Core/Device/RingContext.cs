@@ -19,8 +19,8 @@ internal readonly record struct RingSize(uint Submissions, uint Completions);
 /// </remarks>
 public sealed unsafe partial class RingContext : IoContext
 {
-    // Places for completions: every operation of the pool, the wake-up and cancellations, so that the kernel never has
-    // to keep any aside. It counts the queues as locked memory: where little of that is allowed, smaller ones do too.
+    // Places for completions: every operation of the pool, the wake-up and cancellations, and as a rule the commands of
+    // drivers, so that the kernel hardly ever has to keep any aside. It counts the queues as locked memory: where little of that is allowed, smaller ones do too.
     private static readonly RingSize[] s_sizes = [new(512, 2 * PoolSize), new(64, PoolSize), new(16, 256)];
     private const int BatchSize = 128;
     private const uint WakeMark = uint.MaxValue;

@@ -136,7 +136,7 @@ internal sealed class BenchRun : IDisposable
 
     private void Stop()
     {
-        foreach (QueueThread thread in _threads) thread.Post(new QueueMessage(QueueMessageKind.Stop, 0));
+        QueueThread.StopAll(_threads);
         int result = QueueThread.JoinAll(_threads);
         if (result < 0) throw new UserErrorException($"not everything is durable: {Native.Errno.Text(result)}");
     }

@@ -118,6 +118,12 @@ internal sealed class ControlServer : IDisposable
             connection.Write($"error {e.ExitCode} {e.Message}\n");
             return ControlCommands.IsStop(line);
         }
+        catch (Exception e)
+        {
+            // Whatever it was, clients of the volume are served on, and the stop flushes.
+            connection.Write($"error {Program.Failed} internal error: {e.GetType().Name}: {e.Message}\n");
+            return ControlCommands.IsStop(line);
+        }
         finally
         {
             Interlocked.Decrement(ref _answering);

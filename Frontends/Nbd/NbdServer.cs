@@ -91,15 +91,7 @@ internal sealed class NbdServer : IServing
     public IReadOnlyList<string> Uris => Array.ConvertAll(Listeners, listener => listener.Uri(FirstName));
 
     /// <inheritdoc/>
-    public string? Warning
-    {
-        get
-        {
-            foreach (QueueThread thread in _threads)
-                if ((thread.Io as RingContext)?.Warning is { } warning) return warning;
-            return null;
-        }
-    }
+    public string? Warning => QueueThread.WarningOf(_threads);
 
     /// <summary>
     /// Starts the threads and serves. When one cannot, the others are stopped and its error is thrown.
@@ -107,21 +99,7 @@ internal sealed class NbdServer : IServing
     public static NbdServer Start(NbdServerOptions options)
     {
         NbdServer server = new(options);
-        // The first queue accepts for the others, so it starts last.
-        int last = server._threads.Length;
-        try
-        {
-            while (last > 0) server._threads[--last].Start();
-        }
-        catch
-        {
-            foreach (QueueThread thread in server._threads.AsSpan(last + 1))
-            {
-                thread.Post(new QueueMessage(QueueMessageKind.Stop, 0));
-                thread.Join();
-            }
-            throw;
-        }
+        QueueThread.StartAll(server._threads);
         return server;
     }
 
@@ -164,7 +142,13 @@ internal sealed class NbdServer : IServing
     /// </summary>
     public void Stop(bool force = false)
     {
-        foreach (QueueThread thread in _threads) thread.Post(new QueueMessage(QueueMessageKind.Stop, 0));
+        QueueThread.StopAll(_threads);
+    }
+
+    /// <inheritdoc/>
+    public void CheckRemovable(string name)
+    {
+        // Who is connected is told; what was not sent is the client's.
     }
 
     /// <inheritdoc/>

@@ -39,22 +39,29 @@ internal sealed partial class UblkDevice
             result = host.Control.Add(ref info);
         }
         if (result < 0) throw new UserErrorException("ublk: cannot make a device: " + Errno.Text(result));
-        UblkNote.Write(info, export.Part.Name, host.Identity);
+        UblkDevice? device = null;
         try
         {
             CheckMade(info, queues, copy);
-            return new UblkDevice(host, info, export, isLeft: false);
+            UblkNote.Write(info, export.Part.Name, host.Identity);
+            device = new UblkDevice(host, info, export, isLeft: false);
+            device.Describe();
+            return device;
         }
         catch
         {
-            Abandon(host, info.dev_id);
+            device?.Close();
+            Forget(host, info.dev_id);
             throw;
         }
     }
 
     /// <summary>Takes over the device of <paramref name="note"/>, whose server died.</summary>
-    public static UblkDevice Recover(UblkHost host, OpenedExport export, UblkNote note, int queues)
+    public static UblkDevice Recover(UblkHost host, OpenedExport export, UblkNote note, int queues, UblkCopy? copy)
     {
+        if (copy != null && copy != CopyOf(note.Info.flags))
+            throw new UserErrorException($"{PathOf(note.Info.dev_id)}: was made with --ublk-copy "
+                + $"{NameOf(CopyOf(note.Info.flags))}, which stays");
         if (note.Info.nr_hw_queues != queues)
             throw new UserErrorException($"{PathOf(note.Info.dev_id)}: has {note.Info.nr_hw_queues} queues: recover it "
                 + $"with --queues {note.Info.nr_hw_queues}");
@@ -71,12 +78,28 @@ internal sealed partial class UblkDevice
         return new UblkDevice(host, note.Info, export, isLeft: true);
     }
 
-    private static void Abandon(UblkHost host, uint id)
+    /// <summary>Deletes a device that nobody serves, and what is noted of it. It goes when all who have it open do.
+    /// </summary>
+    public static void Forget(UblkHost host, uint id)
     {
+        int result = 0;
         // Its character device may not be ours yet, where udev gives it to us.
-        for (int waitedMs = 0; host.Control.Delete(id) == -Errno.EACCES && waitedMs < PatienceMs; waitedMs += TurnMs)
+        for (int waitedMs = 0; waitedMs < PatienceMs; waitedMs += TurnMs)
+        {
+            result = host.Control.Delete(id);
+            if (result != -Errno.EACCES) break;
             Thread.Sleep(TurnMs);
-        UblkNote.Delete(id);
+        }
+        // What could not be deleted is shown by 'weir list'.
+        if (result is >= 0 or -Errno.ENODEV) UblkNote.Delete(id);
+    }
+
+    private void Describe()
+    {
+        _sizeBytes = Export.Part.SizeBytes;
+        ublk_params parameters = Parameters();
+        int result = _host.Control.SetParameters(_id, ref parameters);
+        if (result < 0) throw new UserErrorException($"{Path}: cannot be described: {Errno.Text(result)}");
     }
 
     private static ulong FlagsOf(UblkCopy copy) => copy switch

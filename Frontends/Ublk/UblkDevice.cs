@@ -32,13 +32,12 @@ internal sealed partial class UblkDevice : IDisposable
     private readonly UblkHost _host;
     private readonly uint _id;
     private readonly CountdownEvent _queues;
-    private readonly bool _isLeft;
+    private readonly nint[] _descriptors;
     private long _sizeBytes;
-    private bool _isForced;
 
     private UblkDevice(UblkHost host, in ublksrv_ctrl_dev_info info, OpenedExport export, bool isLeft)
     {
-        (_host, Export, _id, _isLeft) = (host, export, info.dev_id, isLeft);
+        (_host, Export, _id, WasLeft) = (host, export, info.dev_id, isLeft);
         Depth = info.queue_depth;
         Copy = CopyOf(info.flags);
         IsEncoded = (info.flags & UblkConst.UBLK_F_CMD_IOCTL_ENCODE) != 0;
@@ -46,8 +45,21 @@ internal sealed partial class UblkDevice : IDisposable
         _queues = new CountdownEvent(info.nr_hw_queues);
         Counters = new UblkCounters[info.nr_hw_queues];
         Array.Fill(Counters, new UblkCounters());
+        _descriptors = new nint[info.nr_hw_queues];
         Descriptor = OpenCharacterDevice();
+        try
+        {
+            for (int queue = 0; queue < _descriptors.Length; queue++) _descriptors[queue] = MapDescriptors(queue);
+        }
+        catch
+        {
+            Close();
+            throw;
+        }
     }
+
+    /// <summary>It was another process's, which died.</summary>
+    public bool WasLeft { get; }
 
     /// <summary>What is served.</summary>
     public OpenedExport Export { get; }
@@ -83,9 +95,8 @@ internal sealed partial class UblkDevice : IDisposable
     /// </summary>
     public void Start()
     {
-        int result = _isLeft ? _host.Control.EndRecovery(_id) : StartNew();
+        int result = WasLeft ? _host.Control.EndRecovery(_id) : _host.Control.Start(_id);
         if (result < 0) throw new UserErrorException($"{Path}: cannot be started: {Errno.Text(result)}");
-        Resize();
     }
 
     /// <summary>
@@ -99,7 +110,6 @@ internal sealed partial class UblkDevice : IDisposable
         int result = force || !isSafe ? _host.Control.Stop(_id) : _host.Control.TryStop(_id);
         // Gone already: somebody else has stopped it.
         if (result < 0 && result != -Errno.ENODEV) return result;
-        _isForced = force;
         _queues.Wait();
         return 0;
     }
@@ -123,20 +133,33 @@ internal sealed partial class UblkDevice : IDisposable
     public void Dispose()
     {
         if (Descriptor < 0) return;
-        _ = Libc.Close(Descriptor);
-        Descriptor = -1;
-        // Whoever still has it open would be waited for.
-        _ = _host.Control.Delete(_id, isPatient: !_isForced);
-        UblkNote.Delete(_id);
+        Close();
+        Forget(_host, _id);
         _queues.Dispose();
     }
 
-    private int StartNew()
+    /// <summary>The requests of a hardware queue, as the driver shows them: one for each tag.</summary>
+    public unsafe ublksrv_io_desc* Descriptors(int queue) => (ublksrv_io_desc*)_descriptors[queue];
+
+    private unsafe int DescriptorBytes =>
+        ((Depth * sizeof(ublksrv_io_desc)) + Environment.SystemPageSize - 1) & -Environment.SystemPageSize;
+
+    // Here and not on the queue's thread: what fails here fails alone.
+    private unsafe nint MapDescriptors(int queue)
     {
-        _sizeBytes = Export.Part.SizeBytes;
-        ublk_params parameters = Parameters();
-        int result = _host.Control.SetParameters(_id, ref parameters);
-        return result < 0 ? result : _host.Control.Start(_id);
+        int apart = UblkConst.UBLK_MAX_QUEUE_DEPTH * sizeof(ublksrv_io_desc);
+        nint map = Libc.Map((nuint)DescriptorBytes, Const.PROT_READ, Const.MAP_SHARED, Descriptor,
+            UblkConst.UBLKSRV_CMD_BUF_OFFSET + ((long)queue * apart));
+        return map >= 0
+            ? map : throw new UserErrorException($"{Path}: cannot map its requests: {Errno.Text((int)map)}");
+    }
+
+    private unsafe void Close()
+    {
+        foreach (nint map in _descriptors)
+            if (map > 0) _ = Libc.Unmap((void*)map, (nuint)DescriptorBytes);
+        _ = Libc.Close(Descriptor);
+        Descriptor = -1;
     }
 
     private int OpenCharacterDevice()

@@ -20,7 +20,8 @@ namespace Weir.Frontends.Ublk;
 /// </remarks>
 internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
 {
-    private const int PageBytes = 4096;
+    private const int PageBytes = Arena.PageBytes;
+    private const int SectorShift = 9;
 
     private readonly UblkDevice _device;
     private readonly RingContext _io;
@@ -29,7 +30,6 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
     private readonly int _index;
     private readonly int _handler;
     private readonly ublksrv_io_desc* _descriptors;
-    private readonly nuint _descriptorBytes;
     private readonly Request* _requests;
     private readonly ushort* _arrived;
     private readonly Arena _arena;
@@ -43,12 +43,7 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
     {
         (_device, _queue, _index, _io, _volume, _arena) = (device, queue, index, io, volume, arena);
         int depth = device.Depth;
-        _descriptorBytes = (nuint)RoundUp(depth * sizeof(ublksrv_io_desc));
-        long offset = UblkConst.UBLKSRV_CMD_BUF_OFFSET
-            + ((long)queue * RoundUp(UblkConst.UBLK_MAX_QUEUE_DEPTH * sizeof(ublksrv_io_desc)));
-        nint map = Libc.Map(_descriptorBytes, Const.PROT_READ, Const.MAP_SHARED, device.Descriptor, offset);
-        if (map < 0) throw new UserErrorException($"{device.Path}: cannot map its requests: {Errno.Text((int)map)}");
-        _descriptors = (ublksrv_io_desc*)map;
+        _descriptors = device.Descriptors(queue);
         _requests = (Request*)NativeMemory.AllocZeroed((nuint)depth, (nuint)sizeof(Request));
         _arrived = (ushort*)NativeMemory.AllocZeroed((nuint)depth, sizeof(ushort));
         // Touched as far as requests need it.
@@ -118,7 +113,6 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
     public void Dispose()
     {
         _io.RemoveCommandHandler(_handler);
-        _ = Libc.Unmap(_descriptors, _descriptorBytes);
         NativeMemory.Free(_requests);
         NativeMemory.Free(_arrived);
         _driversBuffers?.Dispose();
@@ -161,8 +155,8 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         request->Device = _device.Export.Part.Device;
         request->Kind = KindOf(descriptor->op_flags & 0xFF);
         request->Flags = FlagsOf(descriptor->op_flags);
-        request->OffsetBytes = (long)descriptor->start_sector << 9;
-        request->LengthBytes = (long)descriptor->nr_sectors << 9;
+        request->OffsetBytes = (long)descriptor->start_sector << SectorShift;
+        request->LengthBytes = (long)descriptor->nr_sectors << SectorShift;
         if (request->Kind == RequestKind.Flush) request->OffsetBytes = request->LengthBytes = 0;
         if (request->Kind == RequestKind.Read && IsRegistered(descriptor)) request->RingBuffer = 1 + RingBuffer(tag);
         int refused = Refuse(request);
@@ -186,7 +180,7 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         if (_device.Export.Volume.ReadOnly && request->Kind is not (RequestKind.Read or RequestKind.Flush))
             return -Errno.EPERM;
         bool carries = request->Kind is RequestKind.Read or RequestKind.Write;
-        if (carries && request->LengthBytes > UblkDevice.MaxRequestBytes) return -Errno.EINVAL;
+        if (carries && request->LengthBytes is <= 0 or > UblkDevice.MaxRequestBytes) return -Errno.EINVAL;
         long size = _device.Export.Part.SizeBytes;
         return request->OffsetBytes <= size && request->LengthBytes <= size - request->OffsetBytes ? 0 : -Errno.EIO;
     }

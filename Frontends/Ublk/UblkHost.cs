@@ -29,16 +29,8 @@ internal sealed class UblkHost : IDisposable
     public static UblkHost Open(string identity)
     {
         ControlDevice control = ControlDevice.Open(out int error) ?? throw new UserErrorException(Problem(error));
-        try
-        {
-            int result = control.GetFeatures(out ulong features);
-            return new UblkHost(control, result < 0 ? 0 : features, identity);
-        }
-        catch (NativeException e)
-        {
-            control.Dispose();
-            throw new UserErrorException(e.Message);
-        }
+        int result = control.GetFeatures(out ulong features);
+        return new UblkHost(control, result < 0 ? 0 : features, identity);
     }
 
     /// <inheritdoc/>

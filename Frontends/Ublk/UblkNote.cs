@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
+using Weir.Core.Base;
 using Weir.Native.Ublk;
 
 namespace Weir.Frontends.Ublk;
@@ -23,13 +24,20 @@ internal sealed record UblkNote(ublksrv_ctrl_dev_info Info, string Name, string 
     /// <summary>No process serves it.</summary>
     public bool IsLeft => !Directory.Exists($"/proc/{Info.ublksrv_pid}") || Info.state == UblkConst.UBLK_S_DEV_QUIESCED;
 
+    /// <summary>Whoever uses it waits until a server takes it over.</summary>
+    public bool IsWaiting => IsLeft && Info.state != UblkConst.UBLK_S_DEV_DEAD
+        && (Info.flags & UblkConst.UBLK_F_USER_RECOVERY) != 0;
+
+    /// <summary>Nobody serves it, and nobody waits for it: only its number is taken.</summary>
+    public bool IsOver => IsLeft && !IsWaiting;
+
     /// <summary>Its state in words.</summary>
     public string State => (Info.state, IsLeft) switch
     {
         (UblkConst.UBLK_S_DEV_LIVE, false) => $"served by process {Info.ublksrv_pid}",
         (UblkConst.UBLK_S_DEV_DEAD, false) => "starting or stopping",
         (UblkConst.UBLK_S_DEV_DEAD, true) => "served by nobody",
-        _ => "left behind: its users wait",
+        _ => IsWaiting ? "left behind: its users wait" : "going",
     };
 
     /// <summary>What tells one device from a later one of the same number.</summary>
@@ -39,17 +47,36 @@ internal sealed record UblkNote(ublksrv_ctrl_dev_info Info, string Name, string 
     public static void Write(in ublksrv_ctrl_dev_info info, string name, string identity)
     {
         if (s_folder == null) return;
-        Directory.CreateDirectory(s_folder);
         string token = info.ublksrv_flags.ToString("x", CultureInfo.InvariantCulture);
-        File.WriteAllText(PathOf(info.dev_id) + ".new", $"{token}\n{name}\n{identity}\n");
-        File.Move(PathOf(info.dev_id) + ".new", PathOf(info.dev_id), overwrite: true);
+        string temporary = PathOf(info.dev_id) + ".new";
+        try
+        {
+            Directory.CreateDirectory(s_folder);
+            File.WriteAllText(temporary, $"{token}\n{name}\n{identity}\n");
+            File.Move(temporary, PathOf(info.dev_id), overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"ublk: cannot note whose the device is: {e.Message}");
+        }
     }
 
     /// <summary>The device is gone.</summary>
     public static void Delete(uint id)
     {
-        if (s_folder != null) File.Delete(PathOf(id));
+        try
+        {
+            if (s_folder != null) File.Delete(PathOf(id));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A note without its device is nobody's: its token is no device's.
+        }
     }
+
+    /// <summary>There may be devices of Weir's.</summary>
+    public static bool AnyThere => Directory.Exists(s_folder) && Directory.GetFiles(s_folder).Length > 0
+        && File.Exists(ControlDevice.Path);
 
     /// <summary>Every device of Weir's that there is.</summary>
     public static List<UblkNote> All(ControlDevice control)

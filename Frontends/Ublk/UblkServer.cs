@@ -6,7 +6,6 @@ using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Native;
-using Weir.Native.Ublk;
 
 namespace Weir.Frontends.Ublk;
 
@@ -35,6 +34,7 @@ internal sealed class UblkServer : IServing
     private readonly Action<string> _log;
     private Thread? _stopper;
     private volatile bool _isForced;
+    private string? _warning;
 
     private UblkServer(
         UblkHost host, UblkOptions options, IVolume[] volumes, Action<Exception> onFailure, Action<string> log)
@@ -49,7 +49,7 @@ internal sealed class UblkServer : IServing
     public IReadOnlyList<string> Uris => Devices.Select(static device => device.Path).ToList();
 
     /// <inheritdoc/>
-    public string? Warning { get; private set; }
+    public string? Warning => _warning ?? QueueThread.WarningOf(_threads);
 
     private IEnumerable<UblkDevice> Devices => _devices.OfType<UblkDevice>();
 
@@ -60,13 +60,16 @@ internal sealed class UblkServer : IServing
         IVolume[] volumes = [.. volume.Exports.Select(static export => export.Volume).Append(volume.Volume).Distinct()];
         UblkServer server = new(host, options, volumes, onFailure, log);
         server.LockMemory();
-        foreach (QueueThread thread in server._threads) thread.Start();
+        QueueThread.StartAll(server._threads);
         try
         {
+            server.CheckNames(volume.Exports);
             foreach (OpenedExport export in volume.Exports) server.Add(export);
         }
-        catch
+        catch (Exception e)
         {
+            // Whoever waits for a device that was taken over waits on, for the next one to take it: nobody stops it.
+            if (server.Devices.Any(static device => device.WasLeft)) onFailure(e);
             server.Stop(force: true);
             server.Join();
             foreach (QueueThread thread in server._threads) thread.Dispose();
@@ -79,7 +82,7 @@ internal sealed class UblkServer : IServing
     public UblkDevice DeviceAt(int place) => Volatile.Read(ref _devices[place])!;
 
     /// <inheritdoc/>
-    public string UriOf(string export) => Find(export)!.Path;
+    public string UriOf(string export) => Find(export)?.Path ?? "(gone)";
 
     /// <inheritdoc/>
     public void Add(OpenedExport export)
@@ -100,10 +103,18 @@ internal sealed class UblkServer : IServing
             }
             catch
             {
-                Close(device, force: true);
+                if (!device.WasLeft) Close(device, force: true);
                 throw;
             }
+            if (device.WasLeft) ResizeLeft(device);
         }
+    }
+
+    /// <inheritdoc/>
+    public void CheckRemovable(string name)
+    {
+        if (Find(name) is { } device && UblkUsers.IsOpen(device.Path))
+            throw new UserErrorException($"{device.Path} is open or mounted: it can go when it is released");
     }
 
     /// <inheritdoc/>
@@ -123,7 +134,7 @@ internal sealed class UblkServer : IServing
     /// <inheritdoc/>
     public void Stop(bool force)
     {
-        _isForced |= force;
+        if (force) _isForced = true;
         lock (_threads)
         {
             if (_stopper != null) return;
@@ -161,10 +172,10 @@ internal sealed class UblkServer : IServing
         Devices.FirstOrDefault(device => device.Export.Part.Name == export);
 
     /// <summary>Before anything is opened: throws when a dead server has left devices that nobody wants back.</summary>
-    public static void CheckLeft(UblkHost host, UblkOptions options)
+    public static void CheckLeft(UblkHost host, bool recover)
     {
-        UblkNote? left = UblkNote.All(host.Control).Find(note => note.IsLeft && note.Identity == host.Identity);
-        if (left is { Info.state: not UblkConst.UBLK_S_DEV_DEAD } && !options.Recover) throw Left(left);
+        UblkNote? left = UblkNote.All(host.Control).Find(note => note.IsWaiting && note.Identity == host.Identity);
+        if (left != null && !recover) throw Left(left);
     }
 
     private static UserErrorException Left(UblkNote note)
@@ -177,18 +188,17 @@ internal sealed class UblkServer : IServing
     // A device that a dead server left is this export's own: its users wait, and nobody else may serve it.
     private UblkDevice Make(OpenedExport export)
     {
-        UblkNote? left = UblkNote.All(_host.Control).Find(
-            note => note.IsLeft && note.Name == export.Part.Name && note.Identity == _host.Identity);
-        if (left is { Info.state: UblkConst.UBLK_S_DEV_DEAD })
+        UblkNote? left = null;
+        foreach (UblkNote note in UblkNote.All(_host.Control))
         {
-            _ = _host.Control.Delete(left.Info.dev_id);
-            UblkNote.Delete(left.Info.dev_id);
-            left = null;
+            if (note.Name != export.Part.Name || note.Identity != _host.Identity) continue;
+            if (note.IsWaiting) left = note;
+            else if (note.IsOver) UblkDevice.Forget(_host, note.Info.dev_id);
         }
         if (left == null) return MakeNew(export);
         if (!_options.Recover) throw Left(left);
         _log($"taking over {UblkDevice.PathOf(left.Info.dev_id)}");
-        return UblkDevice.Recover(_host, export, left, _options.Queues);
+        return UblkDevice.Recover(_host, export, left, _options.Queues, _options.Copy);
     }
 
     private UblkDevice MakeNew(OpenedExport export)
@@ -200,12 +210,39 @@ internal sealed class UblkServer : IServing
         return device;
     }
 
+    // It has the size it had when it was made; its users are better off with that than with errors.
+    private void ResizeLeft(UblkDevice device)
+    {
+        try
+        {
+            device.Resize();
+        }
+        catch (UserErrorException e)
+        {
+            _log(e.Message);
+        }
+    }
+
+    // A device that waits under another name would wait for ever, beside a new one of the same bytes.
+    private void CheckNames(IReadOnlyList<OpenedExport> exports)
+    {
+        if (exports.Count > DevicesMax)
+            throw new UserErrorException($"{exports.Count} block devices; expected {DevicesMax} at most");
+        foreach (UblkNote note in UblkNote.All(_host.Control))
+        {
+            if (!note.IsWaiting || note.Identity != _host.Identity) continue;
+            if (exports.Any(export => export.Part.Name == note.Name)) continue;
+            throw new UserErrorException($"{UblkDevice.PathOf(note.Info.dev_id)}: was left under the name "
+                + $"'{note.Name}', and its users wait: serve it under that name again");
+        }
+    }
+
     // First thing on each thread: what serves the system's own writing back must not wait for it.
     private RingContext NewContext()
     {
         if (Libc.BecomeIoFlusher() < 0)
-            Warning ??= "no right to be an I/O flusher (CAP_SYS_RESOURCE): under memory pressure, do not swap or write "
-                + "back to this device from this machine";
+            _warning ??= "no right to be an I/O flusher (CAP_SYS_RESOURCE): under memory pressure, do not swap or "
+                + "write back to this device from this machine";
         return new RingContext(
             driverBuffers: UblkDevice.CopyOf(_host.Features) == UblkCopy.Direct ? RingContext.DriverBuffersMax : 0);
     }
@@ -214,14 +251,14 @@ internal sealed class UblkServer : IServing
     {
         // What there is, wholly; what comes later as it is touched: at once, where the data path is.
         if (Libc.LockAll(Const.MCL_CURRENT) < 0 || Libc.LockAll(Const.MCL_FUTURE | Const.MCL_ONFAULT) < 0)
-            Warning ??= "memory cannot be locked (CAP_IPC_LOCK): under memory pressure, requests may wait for swap";
+            _warning ??= "memory cannot be locked (CAP_IPC_LOCK): under memory pressure, requests may wait for swap";
     }
 
     private void CloseAll()
     {
         lock (_changing)
             foreach (UblkDevice device in Devices.ToList()) Close(device, force: false);
-        foreach (QueueThread thread in _threads) thread.Post(new QueueMessage(QueueMessageKind.Stop, 0));
+        QueueThread.StopAll(_threads);
     }
 
     private void Close(UblkDevice device, bool force)

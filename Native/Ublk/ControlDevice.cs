@@ -29,8 +29,7 @@ public sealed unsafe class ControlDevice : IDisposable
     private ControlDevice(int fd) => _fd = fd;
 
     /// <summary>
-    /// Opens it; null with the <c>-errno</c> that open(2) gave. Like every call, throws <see cref="NativeException"/>
-    /// when there is no io_uring for it.
+    /// Opens it; null with the <c>-errno</c> that open(2) gave.
     /// </summary>
     public static ControlDevice? Open(out int error)
     {
@@ -94,13 +93,12 @@ public sealed unsafe class ControlDevice : IDisposable
     public int TryStop(uint id) => Command(UblkConst.UBLK_U_CMD_TRY_STOP_DEV, id);
 
     /// <summary>
-    /// Forgets the device, which has been stopped. Waits for whoever has one of its files open, unless
-    /// <paramref name="isPatient"/> is false: then it goes when they have gone, on kernels that can.
+    /// Forgets the device, which has been stopped; it goes when whoever has one of its files open has closed it. Kernels
+    /// that cannot do that wait for them.
     /// </summary>
-    public int Delete(uint id, bool isPatient = true)
+    public int Delete(uint id)
     {
-        int result = -Errno.EOPNOTSUPP;
-        if (!isPatient) result = Command(UblkConst.UBLK_U_CMD_DEL_DEV_ASYNC, id);
+        int result = Command(UblkConst.UBLK_U_CMD_DEL_DEV_ASYNC, id);
         return result == -Errno.EOPNOTSUPP ? Command(UblkConst.UBLK_U_CMD_DEL_DEV, id) : result;
     }
 
@@ -158,9 +156,24 @@ public sealed unsafe class ControlDevice : IDisposable
         return result;
     }
 
+    private static Ring? OpenRing(out int error)
+    {
+        error = 0;
+        try
+        {
+            return new Ring(4, 8, UringConst.IORING_SETUP_SQE128);
+        }
+        catch (NativeException e)
+        {
+            error = -e.Errno;
+            return null;
+        }
+    }
+
     private int Run(uint operation, in ublksrv_ctrl_cmd command)
     {
-        using Ring ring = new(4, 8, UringConst.IORING_SETUP_SQE128);
+        using Ring? ring = OpenRing(out int error);
+        if (ring == null) return error;
         io_uring_sqe* entry = ring.Submission.TryReserve();
         Sqe.Command(entry, new FileRef(_fd, false), operation, 0, 1);
         // A long entry: the command is the second half and the 16 bytes before it.

@@ -20,7 +20,8 @@ internal static class Page
         StringBuilder page = new("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>");
         page.Append(Escape(title)).Append("</title><style>body{font:15px/1.45 sans-serif;max-width:60em;margin:2em ")
             .Append("auto;padding:0 1em;color:#222}table{border-collapse:collapse;margin:1em 0;font-size:13px}td,th{")
-            .Append("border:1px solid #ccc;padding:3px 8px;text-align:right}td:first-child,th:first-child{text-align:left}")
+            .Append("border:1px solid #ccc;padding:3px 8px;text-align:right}td:first-child,")
+            .Append("th:first-child{text-align:left}")
             .Append("pre,code{font-size:12px;white-space:pre-wrap}text{font:12px sans-serif}</style><h1>")
             .Append(Escape(title)).Append("</h1><p>").Append(Escape(machine)).Append("</p>");
         foreach (Chart chart in charts) Append(page, chart);

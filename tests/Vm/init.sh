@@ -41,5 +41,6 @@ $b mount --bind "/new$($b cat /modules)" "/new/lib/modules/$version"
 $b cp /command /new/run/command
 # The whole machine turns: what the kernel asks for by itself, a module say, is found too.
 echo /sbin/modprobe > /new/proc/sys/kernel/modprobe
+echo up > "$status"
 $b chroot /new /bin/bash /run/command < /dev/null > /new/dev/hvc0 2>&1
 end $?

@@ -20,9 +20,10 @@ tree=$assets/$kernel qemu=$assets/qemu/usr
 memory=${WEIR_VM_MEMORY:-2G}
 
 work=$(mktemp -d)
-files= cutter=
+files= cutter= machine=
 # Whatever ends this script ends the machine.
 end() {
+  [ -z "$machine" ] || kill -9 "$(cat "$work/pid")" 2> /dev/null || true
   [ -z "$files$cutter" ] || kill $files $cutter 2> /dev/null || true
   rm -rf "$work"
 }
@@ -43,11 +44,6 @@ echo "${modules[0]}" > "$work/first/modules"
 } > "$work/first/command"
 (cd "$work/first" && find . | busybox cpio -o -H newc 2> /dev/null) > "$work/initrd"
 
-/usr/lib/qemu/virtiofsd --socket-path="$work/files" -o source=/ -o cache=always -o sandbox=chroot -o xattr -f \
-  > "$work/files.log" 2>&1 &
-files=$!
-for _ in $(seq 100); do [ -S "$work/files" ] && break; sleep 0.05; done
-
 disks=()
 for disk in ${WEIR_VM_DISKS:-}; do
   disks+=(-drive "if=none,id=d${#disks[@]},file=$disk,format=raw,cache=writeback"
@@ -66,16 +62,50 @@ if [ -n "${WEIR_VM_CUT:-}" ]; then
   cutter=$!
 fi
 
-timeout -k 2 "${WEIR_VM_SECONDS:-300}" "$qemu/bin/qemu-system-x86_64" -L "$qemu/share/qemu" -L "$qemu/share/seabios" \
-  -M q35 -accel tcg,thread=multi -cpu max -smp "${WEIR_VM_CPUS:-2}" -m "$memory" \
-  -object "memory-backend-memfd,id=memory,size=$memory,share=on" -numa node,memdev=memory \
-  -pidfile "$work/pid" -nodefaults -no-user-config -display none -no-reboot -nic none -device virtio-rng-pci \
-  -device virtio-serial-pci -chardev stdio,id=console,signal=off -device virtconsole,chardev=console \
-  -chardev "file,id=status,path=$work/status" -device virtserialport,chardev=status,name=status \
-  -chardev "socket,id=files,path=$work/files" -device vhost-user-fs-pci,chardev=files,tag=host,queue-size=1024 \
-  "${disks[@]}" -kernel "$tree/vmlinuz" -initrd "$work/initrd" -append "console=hvc0 $say panic=-1 oops=panic \
-    mitigations=off nokaslr tsc=reliable no_timer_check random.trust_cpu=on cryptomgr.notests audit=0 \
-    transparent_hugepage=never" \
-  < /dev/null 2> "$work/errors" | sed -u 's/\r$//; /sysrq: Power Off$/d' | tee "$work/console" || cat "$work/errors" >&2
-status=$(cat "$work/status" 2> /dev/null || true)
+# boot: runs the machine to its end.
+boot() {
+  : > "$work/status"
+  : > "$work/console"
+  timeout -k 2 "${WEIR_VM_SECONDS:-300}" "$qemu/bin/qemu-system-x86_64" -L "$qemu/share/qemu" \
+    -L "$qemu/share/seabios" -M q35 -accel tcg,thread=multi -cpu max -smp "${WEIR_VM_CPUS:-2}" -m "$memory" \
+    -object "memory-backend-memfd,id=memory,size=$memory,share=on" -numa node,memdev=memory \
+    -pidfile "$work/pid" -nodefaults -no-user-config -display none -no-reboot -nic none -device virtio-rng-pci \
+    -device virtio-serial-pci -chardev stdio,id=console,signal=off -device virtconsole,chardev=console \
+    -chardev "file,id=status,path=$work/status" -device virtserialport,chardev=status,name=status \
+    -chardev "socket,id=files,path=$work/files" -device vhost-user-fs-pci,chardev=files,tag=host,queue-size=1024 \
+    "${disks[@]}" -kernel "$tree/vmlinuz" -initrd "$work/initrd" -append "console=hvc0 $say panic=-1 oops=panic \
+      mitigations=off nokaslr tsc=reliable no_timer_check random.trust_cpu=on cryptomgr.notests audit=0 \
+      transparent_hugepage=never" \
+    < /dev/null 2> "$work/errors" > >(sed -u 's/\r$//; /sysrq: Power Off$/d' | tee "$work/console") &
+  machine=$!
+  # Under emulation a kernel hangs now and then before it has begun: then it begins anew, once.
+  for ((waited = 0; waited < 600; waited++)); do
+    grep -q up "$work/status" && break
+    kill -0 $machine 2> /dev/null || break
+    sleep 0.1
+  done
+  if ! grep -q up "$work/status" && kill -0 $machine 2> /dev/null; then
+    kill "$(cat "$work/pid")" 2> /dev/null
+    wait $machine
+    return 1
+  fi
+  wait $machine || cat "$work/errors" >&2
+  machine=
+}
+
+share_files() {
+  rm -f "$work/files"
+  /usr/lib/qemu/virtiofsd --socket-path="$work/files" -o source=/ -o cache=always -o sandbox=chroot -o xattr -f \
+    > "$work/files.log" 2>&1 &
+  files=$!
+  for _ in $(seq 100); do [ -S "$work/files" ] && break; sleep 0.05; done
+}
+
+share_files
+if ! boot; then
+  # It has ended with the machine.
+  share_files
+  boot || echo "run.sh: $kernel does not come up" >&2
+fi
+status=$(sed '/^up/d' "$work/status" 2> /dev/null || true)
 exit "${status:-124}"

@@ -51,7 +51,8 @@ public sealed unsafe partial class WriteboostQueue
         return done;
     }
 
-    // All bytes are in memory before a slot is taken (R3), so every slot that is taken is filled.
+    // All bytes are in memory before a slot is taken, or in a driver's request that gives them without fail (R3): every
+    // slot that is taken is filled.
     private bool AppendTo(Request* request, int slots)
     {
         if (!TryAdmit(request, slots) || !_volume.Log.TryReserve(slots, _port, out Reservation taken)) return false;

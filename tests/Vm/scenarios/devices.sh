@@ -5,7 +5,7 @@ modprobe ublk_drv
 for name in a b; do truncate -s 64M $name; done
 truncate -s 32M cache
 serve writeboost --cache cache --backing a=a --frontend ublk --queues 2
-fio --name=load --filename="$device" --ioengine=psync --rw=randwrite --bs=4k --size=16M --time_based --runtime=6 \
+fio --name=load --filename="$device" --ioengine=psync --rw=randwrite --bs=4k --size=16M --time_based --runtime=12 \
   > fio.out 2>&1 &
 load=$!
 for round in 1 2 3; do
@@ -15,10 +15,15 @@ for round in 1 2 3; do
   dd if=/dev/urandom of=block bs=64k count=4 status=none
   dd if=block of="$other" bs=64k seek=$round oflag=direct status=none || fail "writing to $other"
   dd if="$other" bs=64k skip=$round count=4 iflag=direct status=none | cmp - block || fail "$other differs"
+  exec 6< "$other"
+  "$WEIR" message --control control detach b > refused 2>&1 && fail "detached while it was open"
+  grep -q 'open or mounted' refused || fail "the refusal says: $(cat refused)"
+  exec 6<&-
   "$WEIR" message --control control detach b > detached || fail "detach"
   [ ! -e "$other" ] || fail "$other is still there"
   dd if=b bs=64k skip=$round count=4 status=none | cmp - block || fail "what was detached is not on its device"
 done
+kill -0 $load 2> /dev/null || fail "the load ended before the devices had come and gone"
 wait $load || { cat fio.out; fail "the load"; }
 expect "weir list" "$("$WEIR" list | wc -l)" 1
 exec 5< "$device"

@@ -1,7 +1,7 @@
 # filesystems.sh ROUNDS: ext4, xfs and btrfs on the device; in each round files are written, the server dies in the
 # middle, a new one takes the device over, and nobody but the file system waited: everything is there, checked clean.
 . "$(dirname "$0")/common.sh"
-rounds=$1
+rounds=$1 middles=0
 modprobe -a ublk_drv xfs btrfs
 truncate -s 320M disk
 truncate -s 48M cache
@@ -35,6 +35,7 @@ for round in $(seq "$rounds"); do
   dd if=/dev/urandom of=mount/late bs=64k count=150 conv=fsync status=none 2> dd.out &
   writer=$!
   sleep 0.$((RANDOM % 10))
+  kill -0 $writer 2> /dev/null && middles=$((middles + 1))
   kill_server
   case $("$WEIR" list) in
     "$device disk: left behind"*) ;;
@@ -49,6 +50,8 @@ for round in $(seq "$rounds"); do
   umount mount || fail "umount"
   check "$kind"
 done
+
+[ $((2 * middles)) -ge "$rounds" ] || fail "the writer was at work in $middles of $rounds deaths only"
 
 # Mounted: the stop waits for the release.
 mount -t "$kind" "$device" mount
@@ -67,8 +70,14 @@ kill_server
 grep -q -- '--recover' refused || fail "the refusal does not say what helps: $(cat refused)"
 "$WEIR" stop --device "$device" > refused 2>&1 && fail "given up without --force"
 "$WEIR" stop --device "$device" --force || fail "giving up"
-expect "weir list" "$("$WEIR" list)" ""
+list=$("$WEIR" list) || fail "weir list"
+expect "weir list" "$list" ""
+[ ! -e "$device" ] || fail "$device is still there"
 serve "${arguments[@]}"
 exec 5< "$device"
 "$WEIR" stop --control control --force || fail "forced stop"
 wait $server || fail "the server ended with $? when forced"
+[ ! -e "$device" ] || fail "$device is still there after a forced stop"
+dd of=/dev/null bs=4k count=1 iflag=direct <&5 2> dd.out && fail "who had it open reads on"
+exec 5<&-
+[ -z "$(ls /run/weir)" ] || fail "left in /run/weir: $(ls /run/weir)"

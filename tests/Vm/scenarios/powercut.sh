@@ -5,8 +5,10 @@
 modprobe ublk_drv
 serve writeboost --cache /dev/vda --backing disk=/dev/vdb --frontend ublk --queues 2 --option writeback_threshold=20
 mkdir mount
-if [ ! -s "$1" ]; then
+if [ "$(blkid -p -o value -s TYPE "$device")" != ext4 ]; then
+  [ ! -s "$1" ] || fail "the file system is gone"
   mkfs.ext4 -q -F "$device" || fail "mkfs"
+  sync "$device"
 fi
 mount "$device" mount || fail "mount after a power cut"
 count=0
