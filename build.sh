@@ -42,6 +42,7 @@ has() {
     xfsprogs) command -v mkfs.xfs > /dev/null ;;
     btrfs-progs) command -v mkfs.btrfs > /dev/null ;;
     nbd-client) command -v nbd-client > /dev/null ;;
+    bcache-tools) command -v make-bcache > /dev/null ;;
     qemu-system-x86) [ -x /usr/bin/qemu-system-x86_64 ] && [ -x /usr/lib/qemu/virtiofsd ] ;;
     python3) python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2> /dev/null ;;
     *) die "unknown package $1" ;;
@@ -135,9 +136,14 @@ case $action in
     exec bench/demo.sh "$PWD/out/weir"
     ;;
   bench)
-    # PART: engine, nbd, recovery or kernels; then --rounds N --seconds N --scratch FOLDER. Without: the first three.
+    # PART: engine, nbd, recovery (these three without it), kernel-caches, kernels; then --rounds N --seconds N
+    # --scratch FOLDER.
     need gcc libc6-dev zlib1g-dev fio nbdkit qemu-utils qemu-system-x86
     publish
+    if [ "${1:-}" = kernel-caches ]; then
+      need bcache-tools
+      prepare_vm
+    fi
     exec dotnet run --project bench -c Release -- "$@"
     ;;
   vm) test_all --filter Weir.Tests.Vm.VmTests "$@" ;;

@@ -1,7 +1,6 @@
 using System;
 using System.Threading;
 using Weir.Core.Base;
-using Weir.Core.Devices;
 using Weir.Core.Io;
 
 namespace Weir.Frontends;
@@ -129,7 +128,7 @@ internal sealed unsafe class QueueThread : IDisposable
     public static string? WarningOf(QueueThread[] threads)
     {
         foreach (QueueThread thread in threads)
-            if ((thread.Io as RingContext)?.Warning is { } warning) return warning;
+            if (thread.Io.Warning is { } warning) return warning;
         return null;
     }
 

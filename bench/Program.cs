@@ -23,8 +23,8 @@ internal static class Program
     private static int Main(string[] args)
     {
         string suite = args.Length == 0 ? "all" : args[0];
-        if (suite is not ("all" or "engine" or "nbd" or "recovery" or "kernels"))
-            return Complain($"bench {suite}: expected engine, nbd, recovery or kernels");
+        if (suite is not ("all" or "engine" or "nbd" or "recovery" or "kernel-caches" or "kernels"))
+            return Complain($"bench {suite}: expected engine, nbd, recovery, kernel-caches or kernels");
         if (suite != "kernels") return Measure(suite, args.AsSpan(Math.Min(1, args.Length)));
         // In this process: BenchmarkDotNet's other tool-chains want an SDK of exactly the target framework.
         IConfig config = DefaultConfig.Instance
@@ -64,6 +64,7 @@ internal static class Program
         if (suite is "all" or "engine") new EngineSuite(setting, report).Run();
         if (suite is "all" or "nbd") new NbdSuite(setting, report).Run();
         if (suite is "all" or "recovery") new RecoverySuite(setting, report).Run();
+        if (suite == "kernel-caches") new KernelSuite(setting, report).Run();
         report.Write(Folder);
         Console.WriteLine($"bench: {Folder}/report.md, {Folder}/report.html, {Folder}/raw");
         return 0;

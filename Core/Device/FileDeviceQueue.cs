@@ -79,6 +79,7 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
             default: IssueRange(sqe, op); break;
         }
         _io.PublishOp();
+        if (op->Kind == IoKind.Read) _io.SubmitSome();
     }
 
     private void IssueData(io_uring_sqe* sqe, IoOp* op, bool isWrite, byte* buffer)

@@ -25,6 +25,7 @@ public sealed unsafe partial class RingContext
     private readonly long[] _bufferBytes = new long[FixedBuffersMax];
     private int _bufferCount;
     private Slab? _zeroes;
+    private string? _warning;
 
     /// <summary>The first of the ring's buffers that are drivers' to fill.</summary>
     public const int DriverBuffersStart = FixedBuffersMax;
@@ -32,8 +33,8 @@ public sealed unsafe partial class RingContext
     /// <summary>As many as a ring can have (IORING_MAX_REG_BUFFERS), less our own.</summary>
     public const int DriverBuffersMax = (1 << 14) - FixedBuffersMax;
 
-    /// <summary>One line to print once, when memory could not be registered; else null.</summary>
-    public string? Warning { get; private set; }
+    /// <inheritdoc/>
+    public override string? Warning => _warning;
 
     /// <inheritdoc/>
     public override bool RegisterSlab(byte* start, long sizeBytes)
@@ -78,7 +79,7 @@ public sealed unsafe partial class RingContext
     }
 
     /// <summary>Keeps the first: they have one cause.</summary>
-    private void Warn(string what) => Warning ??= $"the memory-lock limit of {MemoryLock.LimitBytes >> 10} KiB "
+    private void Warn(string what) => _warning ??= $"the memory-lock limit of {MemoryLock.LimitBytes >> 10} KiB "
         + $"(ulimit -l) is too low for fast I/O: going on with {what}, a little slower";
 
     private bool RegisterBuffer(byte* start, long sizeBytes)
@@ -92,7 +93,7 @@ public sealed unsafe partial class RingContext
             return true;
         }
         if (result == -Errno.ENOMEM) Warn("unregistered buffers");
-        else Warning ??= $"io_uring does not register our buffers: {Errno.Text(result)}; going on without";
+        else _warning ??= $"io_uring does not register our buffers: {Errno.Text(result)}; going on without";
         return false;
     }
 

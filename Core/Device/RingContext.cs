@@ -19,10 +19,12 @@ internal readonly record struct RingSize(uint Submissions, uint Completions);
 /// </remarks>
 public sealed unsafe partial class RingContext : IoContext
 {
-    // Places for completions: every operation of the pool, the wake-up and cancellations, and as a rule the commands of
-    // drivers, so that the kernel hardly ever has to keep any aside. It counts the queues as locked memory: where little of that is allowed, smaller ones do too.
+    // Places for completions: every operation of the pool, the wake-up and cancellations, as a rule the commands of
+    // drivers too, so that the kernel hardly ever has to keep any aside. It counts the queues as locked memory: where
+    // little of that is allowed, smaller ones do too.
     private static readonly RingSize[] s_sizes = [new(512, 2 * PoolSize), new(64, PoolSize), new(16, 256)];
     private const int BatchSize = 128;
+    private static readonly uint EarlyEntries = uint.Parse(Environment.GetEnvironmentVariable("WEIR_EARLY") ?? "4");
     private const uint WakeMark = uint.MaxValue;
     private const uint IgnoreMark = uint.MaxValue - 1;
     private const int DisposePatienceMs = 30_000;
@@ -122,6 +124,15 @@ public sealed unsafe partial class RingContext : IoContext
     {
         _ring.Submission.Publish();
         _inFlight++;
+    }
+
+    /// <summary>
+    /// Lets the kernel have what is prepared when it is more than a few: a device that waits for the rest of a batch
+    /// has less to do than it was given.
+    /// </summary>
+    internal void SubmitSome()
+    {
+        if (_ring.Submission.Pending >= EarlyEntries) CheckEntered(_ring.Submit(_ring.Submission.Pending));
     }
 
     /// <summary>What tells <paramref name="op"/> in a completion.</summary>

@@ -66,6 +66,9 @@ public abstract unsafe class IoContext : IDisposable
     /// </summary>
     public virtual bool RegisterSlab(byte* start, long sizeBytes) => false;
 
+    /// <summary>One line to print once, about what works, but not as well as it could; or null.</summary>
+    public virtual string? Warning => null;
+
     /// <summary>Registers a receiver of completions; control path.</summary>
     public byte AddHandler(IIoHandler handler)
     {

@@ -6,7 +6,8 @@ namespace Weir.Frontends.Bench;
 /// <remarks>
 /// Zipf by rejection-inversion: W. Hörmann, G. Derflinger, "Rejection-inversion to generate variates from monotone
 /// discrete distributions", ACM TOMACS 6 (1996); constant memory and time for any number of blocks. Ranks are spread
-/// over the span by an odd multiplier, so that what is often wanted does not lie together.
+/// over the span by a multiplier that shares no factor with their number, so that what is often wanted does not lie
+/// together.
 /// </remarks>
 internal sealed class BlockChooser(BenchJob job, ulong seed)
 {
@@ -16,6 +17,7 @@ internal sealed class BlockChooser(BenchJob job, ulong seed)
     private readonly double _low = H(1.5, job.Theta) - 1;
     private readonly double _high = H(job.Blocks + 0.5, job.Theta);
     private readonly double _sure = 2 - InverseH(H(2.5, job.Theta) - Math.Pow(2, -job.Theta), job.Theta);
+    private readonly ulong _spread = SpreadOver((ulong)job.Blocks);
     private ulong _state = (seed * SpreadFactor) | 1;
     private long _next;
 
@@ -33,8 +35,22 @@ internal sealed class BlockChooser(BenchJob job, ulong seed)
     {
         BenchPattern.Sequential => _next++ % _blocks,
         BenchPattern.Random => (long)Math.BigMul(Random(), (ulong)_blocks, out _),
-        _ => (long)((ulong)NextRank() * (SpreadFactor | 1) % (ulong)_blocks),
+        _ => (long)((ulong)NextRank() * _spread % (ulong)_blocks),
     };
+
+    // Below 31 bits, so that ranks of up to 33 bits can be multiplied with it.
+    private static ulong SpreadOver(ulong blocks)
+    {
+        ulong spread = Math.Min(blocks / 2, SpreadFactor >> 33) | 1;
+        while (GreatestCommonDivisor(spread, blocks) != 1) spread += 2;
+        return spread;
+    }
+
+    private static ulong GreatestCommonDivisor(ulong a, ulong b)
+    {
+        while (b != 0) (a, b) = (b, a % b);
+        return a;
+    }
 
     // Of 1 to the number of blocks.
     private long NextRank()

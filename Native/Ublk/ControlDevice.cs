@@ -93,13 +93,15 @@ public sealed unsafe class ControlDevice : IDisposable
     public int TryStop(uint id) => Command(UblkConst.UBLK_U_CMD_TRY_STOP_DEV, id);
 
     /// <summary>
-    /// Forgets the device, which has been stopped; it goes when whoever has one of its files open has closed it. Kernels
-    /// that cannot do that wait for them.
+    /// Forgets the device, which has been stopped; it goes when whoever has one of its files open has closed it.
+    /// Kernels that cannot do that wait for them.
     /// </summary>
     public int Delete(uint id)
     {
         int result = Command(UblkConst.UBLK_U_CMD_DEL_DEV_ASYNC, id);
-        return result == -Errno.EOPNOTSUPP ? Command(UblkConst.UBLK_U_CMD_DEL_DEV, id) : result;
+        // To users without rights the newer command is an invalid one.
+        bool isUnknown = result is -Errno.EOPNOTSUPP or -Errno.EINVAL;
+        return isUnknown ? Command(UblkConst.UBLK_U_CMD_DEL_DEV, id) : result;
     }
 
     /// <summary>Begins to take over a device whose server died; <c>-EBUSY</c> while the driver still notices.</summary>

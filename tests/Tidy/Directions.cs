@@ -65,7 +65,7 @@ internal static partial class Directions
 
     /// <summary>A frontend speaks to the ring itself: its sockets and the devices share it.</summary>
     private static bool IsFrontendsRing(string path, string name) =>
-        name == "Weir.Core.Devices" && path.Split('/').Length > 2 && path.Split('/')[1] is "Nbd" or "Ublk";
+        name == "Weir.Core.Devices" && path.Split('/').Length > 2 && path.Split('/')[1] is "Nbd" or "Ublk" or "Bench";
 
     /// <summary>One frontend's classes are named by itself and by Compose only.</summary>
     private static bool KnowsFrontend(string[] folders, string[] names, string module) =>

@@ -4,7 +4,7 @@ using Weir.Core.Base;
 using Weir.Core.Writeboost.Format;
 using Weir.Native;
 
-namespace Weir.Bench;
+namespace Weir.Bench.Kernels;
 
 /// <summary>Checksums of one block: in cache, and streamed through memory that is far larger than any cache.</summary>
 public unsafe class Crc32CBench

@@ -5,7 +5,7 @@ using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Native;
 
-namespace Weir.Bench;
+namespace Weir.Bench.Kernels;
 
 /// <summary>
 /// What one random 4 KiB operation costs a queue thread, 64 at a time: RAM, tmpfs, the disk under /tmp.
