@@ -47,6 +47,7 @@ internal static partial class Compose
     /// <summary>Repairs, or says what it would do; false when more must be decided first.</summary>
     public static bool Repair(VolumeSpec spec, RepairSpec repair, IItemWriter items, Action<string> log)
     {
+        if (repair.Write) CheckNoneWaits(spec);
         using Device device = OpenDevice(spec.Cache!, readOnly: !repair.Write, log);
         using RingContext io = new();
         RepairOptions options = new() { Write = repair.Write, DropAfter = repair.DropAfter, CacheId = repair.CacheId };
@@ -72,6 +73,7 @@ internal static partial class Compose
     /// </summary>
     public static int Drain(VolumeSpec spec, Func<bool> stopAsked, Action<long, long> progress, Action<string> log)
     {
+        CheckNoneWaits(spec);
         using OpenedVolume opened = Open(spec, log);
         using RingContext io = new();
         WriteboostVolume volume = (WriteboostVolume)opened.Volume;

@@ -1,7 +1,8 @@
 using System;
 using System.Collections.Generic;
-using System.IO;
+using System.Linq;
 using Weir.Core.Base;
+using Weir.Core.Devices;
 using Weir.Frontends.Commands;
 using Weir.Frontends.Ublk;
 using Weir.Native;
@@ -16,7 +17,7 @@ internal static partial class Compose
     {
         using UblkHost host = UblkHost.Open("");
         return UblkNote.All(host.Control).ConvertAll(static note =>
-            $"{UblkDevice.PathOf(note.Info.dev_id)} {note.Name}: {note.State} ({note.Identity})");
+            $"{UblkDevice.PathOf(note.Info.dev_id)} {note.Name}: {note.State} ({note.StandsOn})");
     }
 
     /// <summary>Deletes a block device that a weir left when it died; <paramref name="force"/> says that its users may
@@ -40,17 +41,19 @@ internal static partial class Compose
         UblkNote.Delete(id);
     }
 
-    // What the volume stands on, under whatever name it was given.
+    // What the volume stands on.
     private static string IdentityOf(VolumeSpec volume)
     {
-        string path = Path.GetFullPath(volume.Cache ?? volume.Backings[0].Path);
-        string target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
-        return $"{volume.Engine} {target}";
+        IEnumerable<string> devices = volume.Backings.Select(static backing => backing.Path);
+        if (volume.Cache != null) devices = devices.Prepend(volume.Cache);
+        return UblkNote.IdentityOf(devices.Select(DeviceOpener.FileOf));
     }
 
-    // The users of a block device that a weir left have written what is in this cache and believe in it: nobody else
-    // may change it.
-    private static void CheckNoneWaits(VolumeSpec volume)
+    /// <summary>
+    /// Throws when users of a block device that a weir left wait for this volume: they have written what is in it and
+    /// believe in it, so nobody else may change it.
+    /// </summary>
+    public static void CheckNoneWaits(VolumeSpec volume)
     {
         if (volume.ReadOnly || !UblkNote.AnyThere) return;
         using UblkHost host = UblkHost.Open(IdentityOf(volume));

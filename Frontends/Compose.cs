@@ -35,6 +35,7 @@ internal static partial class Compose
     /// <summary>Makes an empty cache; one line that says what was made.</summary>
     public static string Format(VolumeSpec spec, Action<string> log)
     {
+        CheckNoneWaits(spec);
         using Device cache = OpenDevice(spec.Cache!, readOnly: false, log);
         using RingContext io = new();
         Layout layout = Layout.Find(spec.Layout ?? Layout.Native.Name);

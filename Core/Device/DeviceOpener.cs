@@ -54,7 +54,7 @@ public static class DeviceOpener
     }
 
     /// <summary>The path inside a description.</summary>
-    private static string FileOf(string text)
+    public static string FileOf(string text)
     {
         if (!text.StartsWith(SlowPrefix, StringComparison.Ordinal)) return text;
         int question = text.LastIndexOf('?');

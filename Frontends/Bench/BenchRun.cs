@@ -52,6 +52,7 @@ internal sealed class BenchRun : IDisposable
     /// <summary>Runs it; the figures as one JSON object.</summary>
     public static string Run(VolumeSpec volumeSpec, BenchSpec spec)
     {
+        Compose.CheckNoneWaits(volumeSpec);
         using OpenedVolume volume = Compose.Open(volumeSpec, Program.Log);
         using BenchRun run = new(volume, spec);
         using JsonStatus figures = new();

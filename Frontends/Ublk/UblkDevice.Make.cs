@@ -51,7 +51,7 @@ internal sealed partial class UblkDevice
         catch
         {
             device?.Close();
-            Forget(host, info.dev_id);
+            Forget(host, info);
             throw;
         }
     }
@@ -65,6 +65,8 @@ internal sealed partial class UblkDevice
         if (note.Info.nr_hw_queues != queues)
             throw new UserErrorException($"{PathOf(note.Info.dev_id)}: has {note.Info.nr_hw_queues} queues: recover it "
                 + $"with --queues {note.Info.nr_hw_queues}");
+        // First: what comes after it cannot be begun again everywhere.
+        UblkNote.Write(note.Info, export.Part.Name, host.Identity);
         int result = 0;
         for (int waitedMs = 0; waitedMs < PatienceMs; waitedMs += TurnMs)
         {
@@ -72,17 +74,21 @@ internal sealed partial class UblkDevice
             if (result != -Errno.EBUSY) break;
             Thread.Sleep(TurnMs);
         }
-        if (result < 0)
+        // Linux 6.12 has this for a device whose taking over was begun, and not ended: there it goes on from here.
+        bool isBegun = result == -Errno.EINVAL && note.Info.state == UblkConst.UBLK_S_DEV_QUIESCED;
+        if (result < 0 && !isBegun)
             throw new UserErrorException($"{PathOf(note.Info.dev_id)}: cannot be taken over: {Errno.Text(result)}");
-        UblkNote.Write(note.Info, export.Part.Name, host.Identity);
         return new UblkDevice(host, note.Info, export, isLeft: true);
     }
 
     /// <summary>Deletes a device that nobody serves, and what is noted of it. It goes when all who have it open do.
     /// </summary>
-    public static void Forget(UblkHost host, uint id)
+    public static void Forget(UblkHost host, in ublksrv_ctrl_dev_info info)
     {
-        int result = 0;
+        uint id = info.dev_id;
+        int result = host.Control.GetInfo(id, out ublksrv_ctrl_dev_info now);
+        // Another one's by now, under the same number.
+        if (result >= 0 && now.ublksrv_flags != info.ublksrv_flags) return;
         // Its character device may not be ours yet, where udev gives it to us.
         for (int waitedMs = 0; waitedMs < PatienceMs; waitedMs += TurnMs)
         {
@@ -91,7 +97,7 @@ internal sealed partial class UblkDevice
             Thread.Sleep(TurnMs);
         }
         // What could not be deleted is shown by 'weir list'.
-        if (result is >= 0 or -Errno.ENODEV) UblkNote.Delete(id);
+        if (result is >= 0 or -Errno.ENODEV or -Errno.ENOENT) UblkNote.Delete(id);
     }
 
     private void Describe()

@@ -27,17 +27,19 @@ internal sealed partial class UblkDevice : IDisposable
     private const ulong Unprivileged = UblkConst.UBLK_F_UNPRIVILEGED_DEV;
     private const int PatienceMs = 10_000;
     private const int TurnMs = 20;
+    private const int StopTurnMs = 1000;
     private const int SectorShift = 9;
 
     private readonly UblkHost _host;
     private readonly uint _id;
+    private readonly ublksrv_ctrl_dev_info _info;
     private readonly CountdownEvent _queues;
     private readonly nint[] _descriptors;
     private long _sizeBytes;
 
     private UblkDevice(UblkHost host, in ublksrv_ctrl_dev_info info, OpenedExport export, bool isLeft)
     {
-        (_host, Export, _id, WasLeft) = (host, export, info.dev_id, isLeft);
+        (_host, Export, _id, _info, WasLeft) = (host, export, info.dev_id, info, isLeft);
         Depth = info.queue_depth;
         Copy = CopyOf(info.flags);
         IsEncoded = (info.flags & UblkConst.UBLK_F_CMD_IOCTL_ENCODE) != 0;
@@ -109,8 +111,10 @@ internal sealed partial class UblkDevice : IDisposable
         if (!force && !isSafe && UblkUsers.IsOpen(Path)) return -Errno.EBUSY;
         int result = force || !isSafe ? _host.Control.Stop(_id) : _host.Control.TryStop(_id);
         // Gone already: somebody else has stopped it.
-        if (result < 0 && result != -Errno.ENODEV) return result;
-        _queues.Wait();
+        bool isGone = result is -Errno.ENODEV or -Errno.ENOENT || _queues.IsSet;
+        if (result < 0 && !isGone) return result;
+        // A command that came to a queue only after the stop is taken back by the next one.
+        while (!_queues.Wait(StopTurnMs)) _ = _host.Control.Stop(_id);
         return 0;
     }
 
@@ -120,7 +124,7 @@ internal sealed partial class UblkDevice : IDisposable
     public void Resize()
     {
         long sizeBytes = Export.Part.SizeBytes;
-        if (sizeBytes == _sizeBytes || (_host.Features & UblkConst.UBLK_F_UPDATE_SIZE) == 0) return;
+        if (sizeBytes == _sizeBytes || _queues.IsSet || (_host.Features & UblkConst.UBLK_F_UPDATE_SIZE) == 0) return;
         int result = _host.Control.UpdateSize(_id, sizeBytes >> SectorShift);
         if (result < 0) throw new UserErrorException($"{Path}: cannot be resized: {Errno.Text(result)}");
         _sizeBytes = sizeBytes;
@@ -134,7 +138,7 @@ internal sealed partial class UblkDevice : IDisposable
     {
         if (Descriptor < 0) return;
         Close();
-        Forget(_host, _id);
+        Forget(_host, _info);
         _queues.Dispose();
     }
 

@@ -2,7 +2,10 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
+using System.Linq;
 using Weir.Core.Base;
+using Weir.Core.Devices;
+using Weir.Native;
 using Weir.Native.Ublk;
 
 namespace Weir.Frontends.Ublk;
@@ -15,11 +18,25 @@ namespace Weir.Frontends.Ublk;
 /// </summary>
 /// <param name="Info">What the driver says.</param>
 /// <param name="Name">Of the export.</param>
-/// <param name="Identity">Of the volume: what it stands on.</param>
+/// <param name="Identity">Of the volume, as <see cref="IdentityOf"/> says it.</param>
 internal sealed record UblkNote(ublksrv_ctrl_dev_info Info, string Name, string Identity)
 {
     // Null: there is no place that is ours and dies with the machine. Then nobody but its server knows the device.
     private static readonly string? s_folder = FindFolder();
+
+    private const char Separator = '\t';
+
+    /// <summary>The paths of what a volume stands on, in one line; memory has none.</summary>
+    public static string IdentityOf(IEnumerable<string> paths) =>
+        string.Join(Separator, paths.Where(static path => !path.StartsWith("ram:", StringComparison.Ordinal))
+            .Select(Path.GetFullPath));
+
+    /// <summary>What the volume stands on, for people.</summary>
+    public string StandsOn => Identity.Replace(Separator.ToString(), ", ", StringComparison.Ordinal);
+
+    /// <summary>Both volumes stand on one and the same file or device, under whatever names.</summary>
+    public bool Shares(string identity) => identity.Split(Separator).Any(
+        path => Identity.Split(Separator).Any(own => DeviceOpener.IsSame(own, path)));
 
     /// <summary>No process serves it.</summary>
     public bool IsLeft => !Directory.Exists($"/proc/{Info.ublksrv_pid}") || Info.state == UblkConst.UBLK_S_DEV_QUIESCED;
@@ -95,7 +112,11 @@ internal sealed record UblkNote(ublksrv_ctrl_dev_info Info, string Name, string 
     /// <summary>The device of this number, or null when there is none, or it is not Weir's.</summary>
     public static UblkNote? Find(ControlDevice control, uint id)
     {
-        if (control.GetInfo(id, out ublksrv_ctrl_dev_info info) < 0) return null;
+        int result = control.GetInfo(id, out ublksrv_ctrl_dev_info info);
+        if (result == -Errno.ENODEV) return null;
+        // Not to know is not to be sure that nobody waits.
+        if (result < 0)
+            throw new UserErrorException($"{UblkDevice.PathOf(id)}: cannot be asked for: {Errno.Text(result)}");
         string[] lines = Lines(id);
         if (lines is not [var token, var name, var identity, ..]) return null;
         if (token != info.ublksrv_flags.ToString("x", CultureInfo.InvariantCulture)) return null;
@@ -108,9 +129,13 @@ internal sealed record UblkNote(ublksrv_ctrl_dev_info Info, string Name, string 
         {
             return File.ReadAllLines(PathOf(id));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             return [];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"{PathOf(id)}: cannot be read: {e.Message}");
         }
     }
 

@@ -16,6 +16,7 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
     private QueueThread? _thread;
     private Arena? _arena;
     private int _doorsEnd;
+    private int _first;
     private bool _memoryFreed;
     private bool _stopping;
 
@@ -65,7 +66,10 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
     public void Step(long nowUs)
     {
         _memoryFreed = false;
-        for (int i = 0; i < _doorsEnd; i++) _doors[i]?.Step();
+        // Each first in its turn, so that none takes all the memory before another comes.
+        if (++_first >= _doorsEnd) _first = 0;
+        for (int i = _first; i < _doorsEnd; i++) _doors[i]?.Step();
+        for (int i = 0; i < _first; i++) _doors[i]?.Step();
     }
 
     /// <inheritdoc/>

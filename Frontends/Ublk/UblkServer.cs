@@ -127,8 +127,22 @@ internal sealed class UblkServer : IServing
     /// <inheritdoc/>
     public void Resize()
     {
+        UserErrorException? failure = null;
         lock (_changing)
-            foreach (UblkDevice device in Devices) device.Resize();
+        {
+            foreach (UblkDevice device in Devices)
+            {
+                try
+                {
+                    device.Resize();
+                }
+                catch (UserErrorException e)
+                {
+                    failure = e;
+                }
+            }
+        }
+        if (failure != null) throw failure;
     }
 
     /// <inheritdoc/>
@@ -174,7 +188,7 @@ internal sealed class UblkServer : IServing
     /// <summary>Before anything is opened: throws when a dead server has left devices that nobody wants back.</summary>
     public static void CheckLeft(UblkHost host, bool recover)
     {
-        UblkNote? left = UblkNote.All(host.Control).Find(note => note.IsWaiting && note.Identity == host.Identity);
+        UblkNote? left = UblkNote.All(host.Control).Find(note => note.IsWaiting && note.Shares(host.Identity));
         if (left != null && !recover) throw Left(left);
     }
 
@@ -191,9 +205,9 @@ internal sealed class UblkServer : IServing
         UblkNote? left = null;
         foreach (UblkNote note in UblkNote.All(_host.Control))
         {
-            if (note.Name != export.Part.Name || note.Identity != _host.Identity) continue;
+            if (note.Name != export.Part.Name || !note.Shares(_host.Identity)) continue;
             if (note.IsWaiting) left = note;
-            else if (note.IsOver) UblkDevice.Forget(_host, note.Info.dev_id);
+            else if (note.IsOver) UblkDevice.Forget(_host, note.Info);
         }
         if (left == null) return MakeNew(export);
         if (!_options.Recover) throw Left(left);
@@ -230,7 +244,7 @@ internal sealed class UblkServer : IServing
             throw new UserErrorException($"{exports.Count} block devices; expected {DevicesMax} at most");
         foreach (UblkNote note in UblkNote.All(_host.Control))
         {
-            if (!note.IsWaiting || note.Identity != _host.Identity) continue;
+            if (!note.IsWaiting || !note.Shares(_host.Identity)) continue;
             if (exports.Any(export => export.Part.Name == note.Name)) continue;
             throw new UserErrorException($"{UblkDevice.PathOf(note.Info.dev_id)}: was left under the name "
                 + $"'{note.Name}', and its users wait: serve it under that name again");

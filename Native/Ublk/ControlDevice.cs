@@ -7,8 +7,8 @@ namespace Weir.Native.Ublk;
 
 /// <summary>
 /// <c>/dev/ublk-control</c>: makes, starts, stops and deletes block devices that this process serves. Every call waits
-/// for its end and returns 0 or more, or <c>-errno</c>; any thread, for each brings a ring of its own. Kernels before
-/// 6.5 know the commands by their bare numbers only: those are tried when the encoded one is unknown.
+/// for its end and returns 0 or more, or <c>-errno</c>; any thread, for each brings a ring of its own. Ask for the
+/// features first: that tells how the driver wants its commands.
 /// </summary>
 /// <remarks>
 /// Devices of users without rights (UBLK_F_UNPRIVILEGED_DEV): who may command one is who may open its character device,
@@ -38,12 +38,16 @@ public sealed unsafe class ControlDevice : IDisposable
         return fd < 0 ? null : new ControlDevice(fd);
     }
 
-    /// <summary>UBLK_F_ bits of the driver. Kernels before 6.5 cannot be asked: <c>-EOPNOTSUPP</c>.</summary>
+    /// <summary>
+    /// UBLK_F_ bits of the driver. Kernels before 6.5 cannot be asked, and say so in several ways: they know commands
+    /// by their bare numbers, which are used from then on.
+    /// </summary>
     public int GetFeatures(out ulong features)
     {
         ulong bits = 0;
         int result = Command(UblkConst.UBLK_U_CMD_GET_FEATURES, uint.MaxValue, &bits, sizeof(ulong));
         features = bits;
+        _isBare = result < 0;
         return result;
     }
 
@@ -61,10 +65,10 @@ public sealed unsafe class ControlDevice : IDisposable
     public int GetInfo(uint id, out ublksrv_ctrl_dev_info info)
     {
         info = new() { dev_id = id };
-        int result = WithInfo(UblkConst.UBLK_U_CMD_GET_DEV_INFO2, ref info, hasPath: true);
-        // Before 6.3, when nobody without rights had any.
-        if (result == -Errno.EOPNOTSUPP)
-            result = WithInfo(UblkConst.UBLK_U_CMD_GET_DEV_INFO, ref info, hasPath: false);
+        int result = WithInfo(UblkConst.UBLK_U_CMD_GET_DEV_INFO, ref info, hasPath: false);
+        // That of a user without rights, or asked for by one.
+        if (result is -Errno.EINVAL or -Errno.EPERM or -Errno.EACCES)
+            result = WithInfo(UblkConst.UBLK_U_CMD_GET_DEV_INFO2, ref info, hasPath: true);
         if (result >= 0) Know(info);
         return result;
     }
@@ -98,7 +102,7 @@ public sealed unsafe class ControlDevice : IDisposable
     /// </summary>
     public int Delete(uint id)
     {
-        int result = Command(UblkConst.UBLK_U_CMD_DEL_DEV_ASYNC, id);
+        int result = _isBare ? -Errno.EOPNOTSUPP : Command(UblkConst.UBLK_U_CMD_DEL_DEV_ASYNC, id);
         // To users without rights the newer command is an invalid one.
         bool isUnknown = result is -Errno.EOPNOTSUPP or -Errno.EINVAL;
         return isUnknown ? Command(UblkConst.UBLK_U_CMD_DEL_DEV, id) : result;
@@ -143,18 +147,8 @@ public sealed unsafe class ControlDevice : IDisposable
             dev_id = id, queue_id = ushort.MaxValue, len = (ushort)(pathBytes + bytes), addr = (ulong)whole,
             dev_path_len = (ushort)pathBytes, data = data,
         };
-        int result = RunEitherWay(operation, command);
-        new ReadOnlySpan<byte>(whole + pathBytes, bytes).CopyTo(new Span<byte>(buffer, bytes));
-        return result;
-    }
-
-    private int RunEitherWay(uint operation, in ublksrv_ctrl_cmd command)
-    {
         int result = Run(_isBare ? operation & BareNumberMask : operation, command);
-        if (_isBare || result != -Errno.EOPNOTSUPP) return result;
-        // Before ioctl encoding: the driver knows nothing but the numbers.
-        result = Run(operation & BareNumberMask, command);
-        _isBare = result >= 0;
+        new ReadOnlySpan<byte>(whole + pathBytes, bytes).CopyTo(new Span<byte>(buffer, bytes));
         return result;
     }
 

@@ -32,7 +32,7 @@ for round in $(seq "$rounds"); do
   sync
   (cd mount && sha256sum 1 2 3 4) > sums
   # These are on their way when it dies; fsync makes them wait for the one that takes over.
-  dd if=/dev/urandom of=mount/late bs=64k count=150 conv=fsync status=none 2> dd.out &
+  dd if=/dev/urandom of=mount/late bs=64k count=500 conv=fsync status=none 2> dd.out &
   writer=$!
   sleep 0.$((RANDOM % 10))
   kill -0 $writer 2> /dev/null && middles=$((middles + 1))
@@ -68,6 +68,24 @@ serve "${arguments[@]}"
 kill_server
 "$WEIR" serve "${arguments[@]}" > refused 2>&1 && fail "a device that was left is not refused"
 grep -q -- '--recover' refused || fail "the refusal does not say what helps: $(cat refused)"
+# Nor is it changed in another way, or under another name; its users believe in it.
+ln -s "$PWD" link
+for command in "serve writeboost --cache link/cache --backing disk=link/disk --listen unix:socket" \
+  "drain writeboost --cache link/cache --backing disk=link/disk" "format writeboost --cache link/cache --force" \
+  "serve passthrough --backing link/disk --listen unix:socket"; do
+  "$WEIR" $command > refused 2>&1 && fail "weir $command is not refused"
+  grep -q 'its users wait' refused || fail "weir $command says: $(cat refused)"
+done
+# Servers that die while they take it over: the next one does.
+for _ in $(seq 6); do
+  "$WEIR" serve "${arguments[@]}" --recover > taken 2>&1 &
+  server=$!
+  sleep 0.$((RANDOM % 5))$((RANDOM % 10))
+  kill_server
+done
+serve "${arguments[@]}" --recover
+mount -t "$kind" "$device" mount && umount mount || fail "mount after many deaths"
+kill_server
 "$WEIR" stop --device "$device" > refused 2>&1 && fail "given up without --force"
 "$WEIR" stop --device "$device" --force || fail "giving up"
 list=$("$WEIR" list) || fail "weir list"
@@ -78,6 +96,7 @@ exec 5< "$device"
 "$WEIR" stop --control control --force || fail "forced stop"
 wait $server || fail "the server ended with $? when forced"
 [ ! -e "$device" ] || fail "$device is still there after a forced stop"
-dd of=/dev/null bs=4k count=1 iflag=direct <&5 2> dd.out && fail "who had it open reads on"
+# An error or the end: the kernel has taken its size away.
+expect "what is read" "$(dd bs=4k count=1 iflag=direct <&5 2> dd.out | wc -c)" 0
 exec 5<&-
 [ -z "$(ls /run/weir)" ] || fail "left in /run/weir: $(ls /run/weir)"
