@@ -55,6 +55,8 @@ public sealed unsafe partial class WriteboostQueue
     // slot that is taken is filled.
     private bool AppendTo(Request* request, int slots)
     {
+        // Its bucket is on its way into the caches while a slot is taken, the block's versions while it is copied.
+        _volume.Index.Prefetch(KeyOf(request, request->OffsetBytes + request->Progress));
         if (!TryAdmit(request, slots) || !_volume.Log.TryReserve(slots, _port, out Reservation taken)) return false;
         request->Ticket = 0;
         // A new segment: time to look how many are left.
@@ -103,6 +105,9 @@ public sealed unsafe partial class WriteboostQueue
         int within = (int)(offset & (Geometry.BlockBytes - 1));
         int length = (int)Math.Min(Geometry.BlockBytes - within, request->LengthBytes - request->Progress);
         byte* data = _volume.Log.Ram.Data(ram, slot);
+        ulong key = KeyOf(request, offset);
+        _volume.Index.PrefetchChain(key);
+        if (request->LengthBytes - request->Progress > length) _volume.Index.Prefetch(key + 1);
         uint checksum;
         if (length == Geometry.BlockBytes && request->Fetch == null)
         {
@@ -115,7 +120,7 @@ public sealed unsafe partial class WriteboostQueue
             checksum = BlockSum.Compute(data);
         }
         request->Progress += length;
-        Publish(ram, segment, slot, LogEntry.ForData(KeyOf(request, offset), SectorMask.Of(within, length), checksum));
+        Publish(ram, segment, slot, LogEntry.ForData(key, SectorMask.Of(within, length), checksum));
     }
 
     // Slots of one reservation lie side by side in memory, up to the next that is kept for a header: one call for all.
