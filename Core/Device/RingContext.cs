@@ -24,7 +24,7 @@ public sealed unsafe partial class RingContext : IoContext
     // little of that is allowed, smaller ones do too.
     private static readonly RingSize[] s_sizes = [new(512, 2 * PoolSize), new(64, PoolSize), new(16, 256)];
     private const int BatchSize = 128;
-    private static readonly uint EarlyEntries = uint.Parse(Environment.GetEnvironmentVariable("WEIR_EARLY") ?? "4");
+    private const uint EarlyEntries = 4;
     private const uint WakeMark = uint.MaxValue;
     private const uint IgnoreMark = uint.MaxValue - 1;
     private const int DisposePatienceMs = 30_000;
