@@ -63,8 +63,9 @@ internal sealed class UblkServer : IServing
         QueueThread.StartAll(server._threads);
         try
         {
-            server.CheckNames(volume.Exports);
-            foreach (OpenedExport export in volume.Exports) server.Add(export);
+            List<UblkNote> notes = UblkNote.All(host.Control);
+            server.CheckNames(volume.Exports, notes);
+            foreach (OpenedExport export in volume.Exports) server.Add(export, notes);
         }
         catch (Exception e)
         {
@@ -91,22 +92,7 @@ internal sealed class UblkServer : IServing
         {
             // The stop has closed every device, or waits for this lock to do so.
             if (_stopper != null) throw new UserErrorException("stopping");
-            int place = Array.IndexOf(_devices, null);
-            Invariant.Check(place >= 0);
-            UblkDevice device = Make(export);
-            Volatile.Write(ref _devices[place], device);
-            foreach (QueueThread thread in _threads)
-                Invariant.Check(thread.Post(new QueueMessage(QueueMessageKind.ExportAdded, place)));
-            try
-            {
-                device.Start();
-            }
-            catch
-            {
-                if (!device.WasLeft) Close(device, force: true);
-                throw;
-            }
-            if (device.WasLeft) ResizeLeft(device);
+            Add(export, UblkNote.All(_host.Control));
         }
     }
 
@@ -199,11 +185,32 @@ internal sealed class UblkServer : IServing
             + $"--recover, or give it up with 'weir stop --device {path} --force'");
     }
 
+    // Under the lock of changes, or before anybody else knows the server.
+    private void Add(OpenedExport export, List<UblkNote> notes)
+    {
+        int place = Array.IndexOf(_devices, null);
+        Invariant.Check(place >= 0);
+        UblkDevice device = Make(export, notes);
+        Volatile.Write(ref _devices[place], device);
+        foreach (QueueThread thread in _threads)
+            Invariant.Check(thread.Post(new QueueMessage(QueueMessageKind.ExportAdded, place)));
+        try
+        {
+            device.Start();
+        }
+        catch
+        {
+            if (!device.WasLeft) Close(device, force: true);
+            throw;
+        }
+        if (device.WasLeft) ResizeLeft(device);
+    }
+
     // A device that a dead server left is this export's own: its users wait, and nobody else may serve it.
-    private UblkDevice Make(OpenedExport export)
+    private UblkDevice Make(OpenedExport export, List<UblkNote> notes)
     {
         UblkNote? left = null;
-        foreach (UblkNote note in UblkNote.All(_host.Control))
+        foreach (UblkNote note in notes)
         {
             if (note.Name != export.Part.Name || !note.Shares(_host.Identity)) continue;
             if (note.IsWaiting) left = note;
@@ -238,11 +245,11 @@ internal sealed class UblkServer : IServing
     }
 
     // A device that waits under another name would wait for ever, beside a new one of the same bytes.
-    private void CheckNames(IReadOnlyList<OpenedExport> exports)
+    private void CheckNames(IReadOnlyList<OpenedExport> exports, List<UblkNote> notes)
     {
         if (exports.Count > DevicesMax)
             throw new UserErrorException($"{exports.Count} block devices; expected {DevicesMax} at most");
-        foreach (UblkNote note in UblkNote.All(_host.Control))
+        foreach (UblkNote note in notes)
         {
             if (!note.IsWaiting || !note.Shares(_host.Identity)) continue;
             if (exports.Any(export => export.Part.Name == note.Name)) continue;
