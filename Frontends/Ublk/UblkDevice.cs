@@ -119,15 +119,17 @@ internal sealed partial class UblkDevice : IDisposable
     }
 
     /// <summary>
-    /// Its export may have grown: whoever has it open learns of it at once, on kernels that can (Linux 6.16).
+    /// Its export may have grown: whoever has it open learns of it at once, on kernels that can (Linux 6.16). 0, or
+    /// <c>-errno</c>, and it has the size it had.
     /// </summary>
-    public void Resize()
+    public int Resize()
     {
         long sizeBytes = Export.Part.SizeBytes;
-        if (sizeBytes == _sizeBytes || _queues.IsSet || (_host.Features & UblkConst.UBLK_F_UPDATE_SIZE) == 0) return;
+        if (sizeBytes == _sizeBytes || _queues.IsSet || (_host.Features & UblkConst.UBLK_F_UPDATE_SIZE) == 0) return 0;
         int result = _host.Control.UpdateSize(_id, sizeBytes >> SectorShift);
-        if (result < 0) throw new UserErrorException($"{Path}: cannot be resized: {Errno.Text(result)}");
+        if (result < 0) return result;
         _sizeBytes = sizeBytes;
+        return 0;
     }
 
     /// <summary>One hardware queue serves nobody any more; from its thread.</summary>

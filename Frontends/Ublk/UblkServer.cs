@@ -113,22 +113,16 @@ internal sealed class UblkServer : IServing
     /// <inheritdoc/>
     public void Resize()
     {
-        UserErrorException? failure = null;
+        string? failure = null;
         lock (_changing)
         {
             foreach (UblkDevice device in Devices)
             {
-                try
-                {
-                    device.Resize();
-                }
-                catch (UserErrorException e)
-                {
-                    failure = e;
-                }
+                int result = device.Resize();
+                if (result < 0) failure = CannotResize(device, result);
             }
         }
-        if (failure != null) throw failure;
+        if (failure != null) throw new UserErrorException(failure);
     }
 
     /// <inheritdoc/>
@@ -185,6 +179,9 @@ internal sealed class UblkServer : IServing
             + $"--recover, or give it up with 'weir stop --device {path} --force'");
     }
 
+    private static string CannotResize(UblkDevice device, int error) =>
+        $"{device.Path}: cannot be resized: {Errno.Text(error)}";
+
     // Under the lock of changes, or before anybody else knows the server.
     private void Add(OpenedExport export, List<UblkNote> notes)
     {
@@ -234,14 +231,8 @@ internal sealed class UblkServer : IServing
     // It has the size it had when it was made; its users are better off with that than with errors.
     private void ResizeLeft(UblkDevice device)
     {
-        try
-        {
-            device.Resize();
-        }
-        catch (UserErrorException e)
-        {
-            _log(e.Message);
-        }
+        int result = device.Resize();
+        if (result < 0) _log(CannotResize(device, result));
     }
 
     // A device that waits under another name would wait for ever, beside a new one of the same bytes.
