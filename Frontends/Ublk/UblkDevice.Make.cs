@@ -104,7 +104,7 @@ internal sealed partial class UblkDevice
     {
         _sizeBytes = Export.Part.SizeBytes;
         ublk_params parameters = Parameters();
-        int result = _host.Control.SetParameters(_id, ref parameters);
+        int result = _host.Control.SetParameters(Id, ref parameters);
         if (result < 0) throw new UserErrorException($"{Path}: cannot be described: {Errno.Text(result)}");
     }
 

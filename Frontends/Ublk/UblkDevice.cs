@@ -18,6 +18,9 @@ internal sealed partial class UblkDevice : IDisposable
     /// <summary>The largest request with data; the kernel splits what is larger.</summary>
     public const int MaxRequestBytes = 1 << 20;
 
+    /// <summary>The driver counts in sectors of 512 bytes, whatever the device's own are.</summary>
+    public const int SectorShift = 9;
+
     /// <summary>What the paths of block devices begin with.</summary>
     public const string PathPrefix = "/dev/ublkb";
 
@@ -28,10 +31,8 @@ internal sealed partial class UblkDevice : IDisposable
     private const int PatienceMs = 10_000;
     private const int TurnMs = 20;
     private const int StopTurnMs = 1000;
-    private const int SectorShift = 9;
 
     private readonly UblkHost _host;
-    private readonly uint _id;
     private readonly ublksrv_ctrl_dev_info _info;
     private readonly CountdownEvent _queues;
     private readonly nint[] _descriptors;
@@ -39,7 +40,7 @@ internal sealed partial class UblkDevice : IDisposable
 
     private UblkDevice(UblkHost host, in ublksrv_ctrl_dev_info info, OpenedExport export, bool isLeft)
     {
-        (_host, Export, _id, _info, WasLeft) = (host, export, info.dev_id, info, isLeft);
+        (_host, Export, _info, WasLeft) = (host, export, info, isLeft);
         Depth = info.queue_depth;
         Copy = CopyOf(info.flags);
         IsEncoded = (info.flags & UblkConst.UBLK_F_CMD_IOCTL_ENCODE) != 0;
@@ -67,7 +68,7 @@ internal sealed partial class UblkDevice : IDisposable
     public OpenedExport Export { get; }
 
     /// <summary>What clients open.</summary>
-    public string Path => PathOf(_id);
+    public string Path => PathOf(Id);
 
     /// <summary>The character device, through which the queues are served.</summary>
     public int Descriptor { get; private set; }
@@ -97,7 +98,7 @@ internal sealed partial class UblkDevice : IDisposable
     /// </summary>
     public void Start()
     {
-        int result = WasLeft ? _host.Control.EndRecovery(_id) : _host.Control.Start(_id);
+        int result = WasLeft ? _host.Control.EndRecovery(Id) : _host.Control.Start(Id);
         if (result < 0) throw new UserErrorException($"{Path}: cannot be started: {Errno.Text(result)}");
     }
 
@@ -109,12 +110,12 @@ internal sealed partial class UblkDevice : IDisposable
     {
         bool isSafe = (_host.Features & UblkConst.UBLK_F_SAFE_STOP_DEV) != 0;
         if (!force && !isSafe && UblkUsers.IsOpen(Path)) return -Errno.EBUSY;
-        int result = force || !isSafe ? _host.Control.Stop(_id) : _host.Control.TryStop(_id);
+        int result = force || !isSafe ? _host.Control.Stop(Id) : _host.Control.TryStop(Id);
         // Gone already: somebody else has stopped it.
         bool isGone = result is -Errno.ENODEV or -Errno.ENOENT || _queues.IsSet;
         if (result < 0 && !isGone) return result;
         // A command that came to a queue only after the stop is taken back by the next one.
-        while (!_queues.Wait(StopTurnMs)) _ = _host.Control.Stop(_id);
+        while (!_queues.Wait(StopTurnMs)) _ = _host.Control.Stop(Id);
         return 0;
     }
 
@@ -126,7 +127,7 @@ internal sealed partial class UblkDevice : IDisposable
     {
         long sizeBytes = Export.Part.SizeBytes;
         if (sizeBytes == _sizeBytes || _queues.IsSet || (_host.Features & UblkConst.UBLK_F_UPDATE_SIZE) == 0) return 0;
-        int result = _host.Control.UpdateSize(_id, sizeBytes >> SectorShift);
+        int result = _host.Control.UpdateSize(Id, sizeBytes >> SectorShift);
         if (result < 0) return result;
         _sizeBytes = sizeBytes;
         return 0;
@@ -146,6 +147,8 @@ internal sealed partial class UblkDevice : IDisposable
 
     /// <summary>The requests of a hardware queue, as the driver shows them: one for each tag.</summary>
     public unsafe ublksrv_io_desc* Descriptors(int queue) => (ublksrv_io_desc*)_descriptors[queue];
+
+    private uint Id => _info.dev_id;
 
     private unsafe int DescriptorBytes =>
         ((Depth * sizeof(ublksrv_io_desc)) + Environment.SystemPageSize - 1) & -Environment.SystemPageSize;
@@ -170,7 +173,7 @@ internal sealed partial class UblkDevice : IDisposable
 
     private int OpenCharacterDevice()
     {
-        string path = ControlDevice.CharacterPath(_id);
+        string path = ControlDevice.CharacterPath(Id);
         int fd;
         int waitedMs = 0;
         // Where udev makes it, or gives it to us, it takes a moment.

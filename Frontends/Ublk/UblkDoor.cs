@@ -21,7 +21,6 @@ namespace Weir.Frontends.Ublk;
 internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
 {
     private const int PageBytes = Arena.PageBytes;
-    private const int SectorShift = 9;
 
     private readonly UblkDevice _device;
     private readonly RingContext _io;
@@ -155,8 +154,8 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         request->Device = _device.Export.Part.Device;
         request->Kind = KindOf(descriptor->op_flags & 0xFF);
         request->Flags = FlagsOf(descriptor->op_flags);
-        request->OffsetBytes = (long)descriptor->start_sector << SectorShift;
-        request->LengthBytes = (long)descriptor->nr_sectors << SectorShift;
+        request->OffsetBytes = (long)descriptor->start_sector << UblkDevice.SectorShift;
+        request->LengthBytes = (long)descriptor->nr_sectors << UblkDevice.SectorShift;
         if (request->Kind == RequestKind.Flush) request->OffsetBytes = request->LengthBytes = 0;
         if (request->Kind == RequestKind.Read && IsRegistered(descriptor)) request->RingBuffer = 1 + RingBuffer(tag);
         int refused = Refuse(request);
