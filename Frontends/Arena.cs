@@ -36,6 +36,16 @@ internal sealed unsafe class Arena : IDisposable
     /// <summary>No page is free.</summary>
     public bool IsFull => UsedPages == _pages;
 
+    /// <summary>Bytes between the start of the page that <paramref name="offset"/> is in, and it.</summary>
+    public static int SkewOf(long offset) => (int)(offset & (PageBytes - 1));
+
+    /// <summary>
+    /// Pages touched by <paramref name="length"/> bytes whose first is at <paramref name="offset"/>: whole blocks
+    /// around what is asked for, since engines read so much.
+    /// </summary>
+    public static int PagesAround(long offset, long length) =>
+        (int)((SkewOf(offset) + length + PageBytes - 1) / PageBytes);
+
     /// <summary>Address of a page.</summary>
     public byte* At(int page) => _slab.Start + (long)page * PageBytes;
 

@@ -17,8 +17,6 @@ namespace Weir.Frontends.Bench;
 /// </remarks>
 internal sealed unsafe class BenchQueue : IQueueFrontend
 {
-    private const int PageBytes = 4096;
-
     private enum Phase
     {
         Idle,
@@ -184,14 +182,13 @@ internal sealed unsafe class BenchQueue : IQueueFrontend
             OffsetBytes = _chooser!.Next() * job.BlockBytes,
             LengthBytes = job.BlockBytes,
         };
-        long places = _memory.SizeBytes / RoundUp(job.BlockBytes + PageBytes);
-        request->Data = _memory.Pointer + (_issued % places * RoundUp(job.BlockBytes + PageBytes))
-            + (request->OffsetBytes & (PageBytes - 1));
+        // Room for a block wherever in a page it begins.
+        long placeBytes = (long)Arena.PagesAround(0, job.BlockBytes + Arena.PageBytes) * Arena.PageBytes;
+        long places = _memory.SizeBytes / placeBytes;
+        request->Data = _memory.Pointer + (_issued % places * placeBytes) + Arena.SkewOf(request->OffsetBytes);
         _issued++;
         _left--;
         _startedAt[slot] = Stopwatch.GetTimestamp();
         _volume!.Submit(request);
     }
-
-    private static long RoundUp(long bytes) => (bytes + PageBytes - 1) & -PageBytes;
 }

@@ -182,10 +182,10 @@ internal sealed unsafe partial class Connection
     private Part* NewPart(Command* command, RequestKind kind)
     {
         long offset = command->OffsetBytes + command->IssuedBytes;
-        int skew = (int)(offset & (Arena.PageBytes - 1));
+        int skew = Arena.SkewOf(offset);
         long rest = command->LengthBytes - command->IssuedBytes;
         int length = (int)(rest <= Protocol.ChunkBytes ? rest : Protocol.ChunkBytes - skew);
-        int pages = (skew + length + Arena.PageBytes - 1) / Arena.PageBytes;
+        int pages = Arena.PagesAround(offset, length);
         Part* part = _slots.AcquirePart(command);
         int page = part == null ? -1 : _arena.Allocate(pages);
         if (page < 0)

@@ -55,7 +55,7 @@ internal sealed unsafe partial class Connection : IDisposable
         _send = send;
         Index = index;
         _handshake = new Handshake();
-        _handshakePages = (Handshake.OutputBytes(queue.Exports) + Arena.PageBytes - 1) / Arena.PageBytes;
+        _handshakePages = Arena.PagesAround(0, Handshake.OutputBytes(queue.Exports));
         _stream = (byte*)NativeMemory.AlignedAlloc(StreamBytes, Arena.PageBytes);
         _vectors = (iovec*)NativeMemory.AllocZeroed(MaxVectors, (nuint)sizeof(iovec));
     }

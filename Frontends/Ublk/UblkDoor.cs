@@ -20,8 +20,6 @@ namespace Weir.Frontends.Ublk;
 /// </remarks>
 internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
 {
-    private const int PageBytes = Arena.PageBytes;
-
     private readonly UblkDevice _device;
     private readonly RingContext _io;
     private readonly IVolumeQueue _volume;
@@ -117,14 +115,9 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         _driversBuffers?.Dispose();
     }
 
-    private static int RoundUp(int bytes) => (bytes + PageBytes - 1) & -PageBytes;
-
     private byte* DriversBuffer(int tag) => _driversBuffers!.Start + ((long)tag * UblkDevice.MaxRequestBytes);
 
-    // Whole blocks around what is asked for: engines read so much.
-    private static int PagesOf(Request* request) => RoundUp(SkewOf(request) + (int)request->LengthBytes) / PageBytes;
-
-    private static int SkewOf(Request* request) => (int)(request->OffsetBytes & (PageBytes - 1));
+    private static int PagesOf(Request* request) => Arena.PagesAround(request->OffsetBytes, request->LengthBytes);
 
     private void Give(int tag, uint operation, int result)
     {
@@ -190,7 +183,7 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         int page = _arena.Allocate(PagesOf(request));
         if (page < 0) return false;
         request->Cookie = (ulong)page;
-        request->Data = _arena.At(page) + SkewOf(request);
+        request->Data = _arena.At(page) + Arena.SkewOf(request->OffsetBytes);
         if (request->Kind == RequestKind.Read) return true;
         request->FrontendA = _device.Descriptor;
         bool isBuffered = _device.Copy == UblkCopy.Buffer;

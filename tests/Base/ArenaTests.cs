@@ -30,6 +30,21 @@ public sealed class ArenaTests
         Assert.True(arena.IsFull);
     }
 
+    [Theory]
+    [InlineData(0, 0, 0, 0)]
+    [InlineData(0, 1, 0, 1)]
+    [InlineData(0, 4096, 0, 1)]
+    [InlineData(0, 4097, 0, 2)]
+    [InlineData(512, 3584, 512, 1)]
+    [InlineData(512, 3585, 512, 2)]
+    [InlineData(4095, 2, 4095, 2)]
+    [InlineData((1L << 40) + 4608, 1 << 20, 512, 257)]
+    public void PagesAroundARequestHoldAllOfIt(long offset, long length, int skew, int pages)
+    {
+        Assert.Equal(skew, Arena.SkewOf(offset));
+        Assert.Equal(pages, Arena.PagesAround(offset, length));
+    }
+
     private static void Take(Arena arena, bool[] used, List<(int First, int Count)> held, int count)
     {
         int first = arena.Allocate(count);
