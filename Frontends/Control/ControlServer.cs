@@ -113,15 +113,12 @@ internal sealed class ControlServer : IDisposable
             connection.Write("ok\n" + _commands.Run(line, connection.IsGone));
             return ControlCommands.IsStop(line);
         }
-        catch (UserErrorException e)
-        {
-            connection.Write($"error {e.ExitCode} {e.Message}\n");
-            return ControlCommands.IsStop(line);
-        }
         catch (Exception e)
         {
             // Whatever it was, clients of the volume are served on, and the stop flushes.
-            connection.Write($"error {Program.Failed} internal error: {e.GetType().Name}: {e.Message}\n");
+            connection.Write(e is UserErrorException mendable
+                ? $"error {mendable.ExitCode} {mendable.Message}\n"
+                : $"error {Program.Failed} internal error: {e.GetType().Name}: {e.Message}\n");
             return ControlCommands.IsStop(line);
         }
         finally
