@@ -16,7 +16,7 @@ namespace Weir.Frontends.Bench;
 /// <param name="Queues">Threads, each with the whole job.</param>
 /// <param name="Seconds">For how long it is measured.</param>
 /// <param name="WarmUpSeconds">For how long it runs before that.</param>
-/// <param name="Fills">The span is written once before, and drained to where it belongs.</param>
+/// <param name="Fills">The span is written once before, and the log flushed to the cache device, not drained.</param>
 /// <param name="MemoryBytes">Of each queue, through which the bytes of requests move.</param>
 internal sealed record BenchSpec(
     BenchJob Job, int Queues, double Seconds, double WarmUpSeconds, bool Fills, long MemoryBytes);
@@ -77,7 +77,8 @@ internal sealed class BenchRun : IDisposable
     private static void Die(Exception e) =>
         Environment.Exit(Program.Complain($"a queue failed: {e.Message}\n{e.StackTrace}", Program.Failed));
 
-    // By the first queue alone, in large pieces; then on the devices, where reads of the job shall find it.
+    // By the first queue alone, in large pieces; then the log is flushed to the cache device, so that reads of the job
+    // find there what the cache holds. It is not drained: what is dirty stays so.
     private void Fill()
     {
         const int block = 256 << 10;
