@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../../tests/Vm/scenarios/common.sh"
 seconds=$1 seed=$2
 export DM_DISABLE_UDEV=1
-modprobe -a ublk_drv brd dm-mod dm-delay dm-writecache dm-cache dm-cache-smq dm-writeboost bcache
+modprobe -a ublk_drv dm-mod dm-delay dm-writecache dm-cache dm-cache-smq dm-writeboost bcache
 modprobe brd rd_nr=2 rd_size=$((2 << 20))
 sectors=$((2 << 21))
 echo "0 $sectors delay /dev/ram0 0 5" | dmsetup create slow || fail "dm-delay"
