@@ -1,5 +1,6 @@
-# devices.sh: several backing devices, each a block device of its own; one comes and goes while another is at work, and
-# one grows while it is open: its users see that at once, or on older kernels when it is served again.
+# devices.sh: several backing devices, each a block device of its own; one comes and goes while another is at work, one
+# is refused and leaves nothing behind, and one grows while it is open: its users see that at once, or on older kernels
+# when it is served again.
 . "$(dirname "$0")/common.sh"
 modprobe ublk_drv
 for name in a b; do truncate -s 64M $name; done
@@ -26,6 +27,17 @@ done
 kill -0 $load 2> /dev/null || fail "the load ended before the devices had come and gone"
 wait $load || { cat fio.out; fail "the load"; }
 expect "weir list" "$("$WEIR" list | wc -l)" 1
+
+# A device that cannot be noted is taken back: nothing of it stays, and it can come later.
+before=$(ls /dev/ublkc*)
+mount -t tmpfs -o ro none /run/weir || fail "mounting over the notes"
+"$WEIR" message --control control attach b=b > refused 2>&1 && fail "attached without a note"
+grep -q 'cannot note' refused || fail "the refusal says: $(cat refused)"
+expect "devices after a refusal" "$(ls /dev/ublkc*)" "$before"
+umount /run/weir || fail "unmounting"
+"$WEIR" message --control control attach b=b > attached || fail "attach after a refusal"
+"$WEIR" message --control control detach b > detached || fail "detach after a refusal"
+
 exec 5< "$device"
 truncate -s 96M a
 "$WEIR" message --control control grow > grown || fail "grow"
