@@ -8,6 +8,9 @@ namespace Weir.Core.Writeboost.Log;
 /// <content>Opening segments, giving RAM segments back, freeing what was written back.</content>
 public sealed unsafe partial class SegmentLog
 {
+    // A flush for want of RAM shall free an eighth of it: fewer would let flushes follow each other for little.
+    private const int RamReliefShare = 8;
+
     private readonly ReaderGate _gate;
     private readonly int[] _free;
     private SpinLatch _open;
@@ -43,8 +46,16 @@ public sealed unsafe partial class SegmentLog
         bool starves = !opened && !ramShort && _planned == null && Interlocked.Exchange(ref _starved, 1) == 0;
         _open.Exit();
         if (starves) _wakeQueues();
-        if (ramShort) RequestDurable(port, Geometry.Position(segment, 0));
+        if (ramShort) RequestDurable(port, RamRelief());
         return opened;
+    }
+
+    // What is written already, if that frees enough to be worth a flush: segments on their way are not waited for, they
+    // come with the next one.
+    private long RamRelief()
+    {
+        long enough = Geometry.Position(FirstSegmentInRam + Math.Max(1, Ram.Count / RamReliefShare), 0);
+        return Math.Min(Math.Max(Written, enough), Geometry.Position(HeadSegment, 0));
     }
 
     /// <summary>
