@@ -42,6 +42,8 @@ public sealed unsafe class GrowingSlab : IDisposable
         nuint bytes = (nuint)RoundUp(sizeBytes);
         if (bytes > _reservedBytes) return false;
         if (Libc.Protect(Start, bytes, Const.PROT_READ | Const.PROT_WRITE) < 0) return false;
+        // Advice only: tables are looked into at random, and a miss of the TLB costs as much as one of the cache.
+        if (bytes >= Slab.HugePageBytes) _ = Libc.Advise(Start, bytes, Const.MADV_HUGEPAGE);
         SizeBytes = (long)bytes;
         return true;
     }

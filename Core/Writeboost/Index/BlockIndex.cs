@@ -6,6 +6,7 @@ using Weir.Core.Base;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 using GrowingSlab = Weir.Native.GrowingSlab;
+using Slab = Weir.Native.Slab;
 
 namespace Weir.Core.Writeboost.Index;
 
@@ -64,6 +65,7 @@ public sealed unsafe partial class BlockIndex : IDisposable
     private const long MostSlots = None;
     private const byte LinkedFlag = 1, RottenFlag = 2, CleanFlag = 4, PoisonFlag = 8;
     private readonly GrowingSlab _nodeMemory;
+    private readonly Slab _headMemory;
     private readonly GrowingSlab? _checksumMemory;
     private readonly Node* _nodes;
     private readonly uint* _heads;
@@ -94,7 +96,8 @@ public sealed unsafe partial class BlockIndex : IDisposable
         }
         _nodeMemory = new GrowingSlab(geometry.SlotCount * sizeof(Node), MostSlots * sizeof(Node));
         _nodes = (Node*)_nodeMemory.Start;
-        _heads = (uint*)NativeMemory.Alloc(_headCount, sizeof(uint));
+        _headMemory = new Slab(HeadBytes);
+        _heads = (uint*)_headMemory.Start;
         new Span<uint>(_heads, (int)_headCount).Fill(None);
     }
 
@@ -373,7 +376,7 @@ public sealed unsafe partial class BlockIndex : IDisposable
     public void Dispose()
     {
         _nodeMemory.Dispose();
-        NativeMemory.Free(_heads);
+        _headMemory.Dispose();
         _checksumMemory?.Dispose();
     }
 
