@@ -112,6 +112,7 @@ public static class Const
     public const int MAP_POPULATE = 0x8000;
     public const int MADV_HUGEPAGE = 14;
     public const int MADV_DONTFORK = 10;
+    public const int MADV_POPULATE_WRITE = 23;
 
     public const int RLIMIT_MEMLOCK = 8;
     public const int EFD_CLOEXEC = 0x80000;

@@ -52,6 +52,9 @@ public sealed unsafe class RamDevice : Device
     public override DeviceQueue OpenQueue(IoContext io) => new Queue(io, this);
 
     /// <inheritdoc/>
+    public override int Preallocate() => _slab.Populate();
+
+    /// <inheritdoc/>
     public override void Dispose() => _slab.Dispose();
 
     private sealed class Queue(IoContext io, RamDevice device) : DeviceQueue
