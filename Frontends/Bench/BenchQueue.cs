@@ -133,7 +133,8 @@ internal sealed unsafe class BenchQueue : IQueueFrontend
             _volume!.Submit(request);
             return;
         }
-        if (_measures) Latencies.Add(Nanoseconds(Stopwatch.GetTimestamp() - _startedAt[slot]));
+        if (_measures && _phase == Phase.Measuring)
+            Latencies.Add(Nanoseconds(Stopwatch.GetTimestamp() - _startedAt[slot]));
         _free[_freeCount++] = slot;
     }
 

@@ -118,7 +118,7 @@ internal sealed class BenchRun : IDisposable
         }
     }
 
-    // Latencies go on until the last request is back, a little longer than the time: rates are of all of them.
+    // Only what ended within the time counts: a deep queue of large requests would add to it what it still held.
     private void Report(
         JsonStatus figures, LatencyHistogram latencies, TimeSpan elapsed, TimeSpan user, TimeSpan system)
     {
