@@ -55,7 +55,7 @@ public sealed unsafe partial class WriteboostQueue
     // slot that is taken is filled.
     private bool AppendTo(Request* request, int slots)
     {
-        // Its bucket is on its way into the caches while a slot is taken, the block's versions while it is copied.
+        // Its bucket is on its way into the caches while the block is copied, its versions while it is summed.
         _volume.Index.Prefetch(KeyOf(request, request->OffsetBytes + request->Progress));
         if (!TryAdmit(request, slots) || !_volume.Log.TryReserve(slots, _port, out Reservation taken)) return false;
         request->Ticket = 0;
@@ -106,19 +106,13 @@ public sealed unsafe partial class WriteboostQueue
         int length = (int)Math.Min(Geometry.BlockBytes - within, request->LengthBytes - request->Progress);
         byte* data = _volume.Log.Ram.Data(ram, slot);
         ulong key = KeyOf(request, offset);
+        byte* source = data;
+        if (length < Geometry.BlockBytes) CopyPart(request, data, within, length);
+        else if (request->Fetch != null) FetchRun(request, data, slot);
+        else BlockSum.Copy(data, source = request->Data + request->Progress);
         _volume.Index.PrefetchChain(key);
         if (request->LengthBytes - request->Progress > length) _volume.Index.Prefetch(key + 1);
-        uint checksum;
-        if (length == Geometry.BlockBytes && request->Fetch == null)
-        {
-            checksum = BlockSum.CopyAndCompute(data, request->Data + request->Progress);
-        }
-        else
-        {
-            if (length == Geometry.BlockBytes) FetchRun(request, data, slot);
-            else CopyPart(request, data, within, length);
-            checksum = BlockSum.Compute(data);
-        }
+        uint checksum = BlockSum.Compute(source);
         request->Progress += length;
         Publish(ram, segment, slot, LogEntry.ForData(key, SectorMask.Of(within, length), checksum));
     }
