@@ -49,6 +49,10 @@ public sealed unsafe partial class SegmentLog
     /// <summary>Device flushes of the log in this life.</summary>
     public long FlushCount => Volatile.Read(ref _flushNumber);
 
+    /// <summary>No record is on its way and no flush: only a hint, taken without the latch.</summary>
+    public bool IsIdle =>
+        !Volatile.Read(ref _committing) && Volatile.Read(ref _trackHead) == Volatile.Read(ref _trackTail);
+
     /// <summary>
     /// Wants everything below <paramref name="position"/> durable, soon; the queues are woken when it is.
     /// </summary>

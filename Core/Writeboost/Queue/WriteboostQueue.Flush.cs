@@ -1,15 +1,41 @@
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Queue;
 
 /// <content>Flush and FUA: wait until D has passed a position, and what went round the log is durable (R6).</content>
 public sealed unsafe partial class WriteboostQueue
 {
+    private FlushForesight _foresight;
+    private bool _flushIsForeseen;
+    private bool _answerIsOut;
+
     private void SubmitFlush(Request* request)
     {
+        _foresight.NoteFlush();
         if (!Base.Mutant.Is(Base.MutantId.R6AroundNotFlushed)) request->WaitAround = _volume.Around.Written;
         WaitFor(request, _volume.Log.ReservedEnd);
+    }
+
+    private void NoteForesight()
+    {
+        if (!_foresight.NoteChange()) return;
+        (_flushIsForeseen, _answerIsOut) = (true, false);
+    }
+
+    // In the turn after the change: its answer goes out with the end of this one, and its client is on the way to the
+    // flush while the log goes to the device. While the log has nothing else to do, and only where a record may end
+    // early: a layout with one record for each segment would pay with the rest of the segment.
+    private void StartForeseenFlush()
+    {
+        if (_flushIsForeseen && _answerIsOut)
+        {
+            _flushIsForeseen = false;
+            SegmentLog log = _volume.Log;
+            if (log.IsIdle && _volume.Options.Layout.HasManyRecords) log.RequestDurable(_port, log.ReservedEnd);
+        }
+        _answerIsOut = true;
     }
 
     private void WaitFor(Request* request, long position)

@@ -54,7 +54,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     }
 
     /// <inheritdoc/>
-    public long DeadlineUs => Volatile.Read(ref _wake) != 0
+    public long DeadlineUs => _flushIsForeseen || Volatile.Read(ref _wake) != 0
         ? 0
         : Math.Min(_caretaker?.DeadlineUs ?? long.MaxValue, FallbackDeadlineUs());
 
@@ -98,6 +98,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         // A flush of this thread may still be under way on a device that goes.
         bool change = _flusher.IsQuiet && _backings.Update();
         _port.Poll();
+        StartForeseenFlush();
         RetryParked();
         RetryReads();
         CheckWaiting();
@@ -195,10 +196,16 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         else if (!_parked.IsEmpty) _parked.Add(request);
         else if (!TryGoAround(request))
         {
-            if (TryFill(request)) FinishChange(request);
+            if (TryFill(request)) FinishAtOnce(request);
             else _parked.Add(request);
         }
         NoteChange();
+    }
+
+    private void FinishAtOnce(Request* request)
+    {
+        FinishChange(request);
+        NoteForesight();
     }
 
     // A writer that has to wait for its turn: write-back, on the first queue's thread, shall hear of it.
