@@ -102,10 +102,9 @@ internal sealed unsafe class RecoverySuite(Setting setting, Report report)
             scan.Run();
             Seconds = Stopwatch.GetElapsedTime(startedAt).TotalSeconds;
             Entries = replay.EntryCount;
-            long expected = cache.SizeBytes / Geometry.SegmentBytes;
-            if (scan.NextSequence != expected + 1)
-                throw new InvalidOperationException(
-                    $"the scan ended at record {scan.NextSequence}, not {expected + 1}");
+            long expected = Geometry.SegmentCount + 1L;
+            if (scan.NextSequence != expected)
+                throw new InvalidOperationException($"the scan ended at record {scan.NextSequence}, not {expected}");
         }
 
         public Geometry Geometry { get; }
