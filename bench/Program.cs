@@ -1,6 +1,7 @@
 using System;
-using System.Globalization;
+using System.Collections.Generic;
 using System.IO;
+using System.Linq;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
@@ -11,62 +12,94 @@ using Weir.Bench.Suites;
 namespace Weir.Bench;
 
 /// <summary>
-/// Everything that is measured: <c>all</c>, or one of <c>engine</c>, <c>nbd</c>, <c>recovery</c>; then
-/// <c>--rounds N</c> and <c>--seconds N</c>, <c>--scratch FOLDER</c> for the file system to measure on. Results go to
-/// <c>out/bench</c>. Other arguments are BenchmarkDotNet's, such as <c>kernels --filter *Crc*</c>: short jobs in this
-/// process.
+/// Everything that is measured: <c>all</c>, or one part by its name; then <c>--rounds N</c> and <c>--seconds N</c>,
+/// <c>--scratch FOLDER</c> for the file system to measure on. Results go to <c>out/bench</c>. <c>kernels</c> takes
+/// BenchmarkDotNet's arguments instead, such as <c>--filter *Crc*</c>. Exit code 1: a part failed; the report says
+/// which, and has what the others found.
 /// </summary>
 internal static class Program
 {
-    private const string Folder = "out/bench";
+    private const string Folder = "out/bench", Raw = Folder + "/raw";
+
+    private static readonly Part[] s_parts =
+    [
+        new("engine", static (setting, report) => new EngineSuite(setting, report).Run()),
+        new("nbd", static (setting, report) => new NbdSuite(setting, report).Run()),
+        new("recovery", static (setting, report) => new RecoverySuite(setting, report).Run()),
+        new("kernel-caches", static (setting, report) => new KernelSuite(setting, report).Run(), IsInAll: false),
+    ];
+
+    // Of what is measured; needs nothing of the others.
+    private sealed record Part(string Name, Action<Setting, Report> Run, bool IsInAll = true);
 
     private static int Main(string[] args)
     {
-        string suite = args.Length == 0 ? "all" : args[0];
-        if (suite is not ("all" or "engine" or "nbd" or "recovery" or "kernel-caches" or "kernels"))
-            return Complain($"bench {suite}: expected engine, nbd, recovery, kernel-caches or kernels");
-        if (suite != "kernels") return Measure(suite, args.AsSpan(Math.Min(1, args.Length)));
+        string name = args.Length == 0 ? "all" : args[0];
+        if (name == "kernels") return RunKernels(args[1..]);
+        Part[] parts = [.. s_parts.Where(part => part.Name == name || (name == "all" && part.IsInAll))];
+        if (parts.Length == 0)
+            return Complain($"{name}: expected all, {string.Join(", ", s_parts.Select(static part => part.Name))}, kernels", 2);
+        Options? options = Options.Parse(args.AsSpan(Math.Min(1, args.Length)), out string complaint);
+        if (options == null) return Complain(complaint, 2);
+        try
+        {
+            return Measure(parts, options);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return Complain(e.Message, 1);
+        }
+    }
+
+    private static int RunKernels(string[] arguments)
+    {
         // In this process: BenchmarkDotNet's other tool-chains want an SDK of exactly the target framework.
         IConfig config = DefaultConfig.Instance
             .AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance))
             .WithArtifactsPath(Folder);
         _ = BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(
-            args.Length == 1 ? ["--filter", "*"] : args[1..], config);
+            arguments.Length == 0 ? ["--filter", "*"] : arguments, config);
         return 0;
     }
 
-    private static int Complain(string message)
+    private static int Measure(IReadOnlyList<Part> parts, Options options)
+    {
+        Report report = new();
+        using Setting setting = new(
+            Path.GetFullPath("out/weir"), Folder, options.Scratch, options.Rounds, options.Seconds);
+        bool isWhole = true;
+        foreach (Part part in parts)
+        {
+            isWhole &= TryRun(part, setting, report);
+            // Again after each: whoever stops it has what there is.
+            report.Write(Folder);
+        }
+        Console.WriteLine($"bench: {Folder}/report.md, {Folder}/report.html, {Raw}");
+        return isWhole ? 0 : 1;
+    }
+
+    // Whatever goes wrong in a part, the others run.
+    private static bool TryRun(Part part, Setting setting, Report report)
+    {
+        try
+        {
+            part.Run(setting, report);
+            return true;
+        }
+        catch (Exception e)
+        {
+            string why = string.Join(' ', e.GetBaseException().Message.Split((char[]?)null,
+                StringSplitOptions.RemoveEmptyEntries));
+            Complain($"{part.Name}: {why}", 1);
+            report.Miss(part.Name, why);
+            File.WriteAllText(Path.Combine(Raw, part.Name + "-error.txt"), e.ToString());
+            return false;
+        }
+    }
+
+    private static int Complain(string message, int exitCode)
     {
         Console.Error.WriteLine("bench: " + message);
-        return 2;
-    }
-
-    private static int Measure(string suite, ReadOnlySpan<string> options)
-    {
-        int rounds = 3;
-        double seconds = 2;
-        string scratch = Path.GetTempPath();
-        for (int i = 0; i < options.Length; i += 2)
-        {
-            string value = i + 1 < options.Length ? options[i + 1] : "";
-            bool isGood = options[i] switch
-            {
-                "--rounds" => int.TryParse(value, CultureInfo.InvariantCulture, out rounds) && rounds > 0,
-                "--seconds" => double.TryParse(value, CultureInfo.InvariantCulture, out seconds) && seconds > 0,
-                "--scratch" => Directory.Exists(scratch = value),
-                _ => false,
-            };
-            if (!isGood)
-                return Complain($"{options[i]} {value}: expected --rounds N, --seconds N or --scratch FOLDER");
-        }
-        Report report = new();
-        using Setting setting = new(Path.GetFullPath("out/weir"), Folder, scratch, rounds, seconds);
-        if (suite is "all" or "engine") new EngineSuite(setting, report).Run();
-        if (suite is "all" or "nbd") new NbdSuite(setting, report).Run();
-        if (suite is "all" or "recovery") new RecoverySuite(setting, report).Run();
-        if (suite == "kernel-caches") new KernelSuite(setting, report).Run();
-        report.Write(Folder);
-        Console.WriteLine($"bench: {Folder}/report.md, {Folder}/report.html, {Folder}/raw");
-        return 0;
+        return exitCode;
     }
 }

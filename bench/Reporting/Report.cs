@@ -32,6 +32,8 @@ internal sealed class Report
     private readonly List<Table> _tables = [];
     private readonly List<Target> _targets = [];
     private readonly List<Chart> _charts = [];
+    private readonly Table _missing = new("Missing", "Parts that failed: what they had found until then is below.",
+        ["part", "why"], []);
     private readonly DateTime _date = DateTime.UtcNow;
 
     /// <summary>Adds a table, which is filled later.</summary>
@@ -44,6 +46,9 @@ internal sealed class Report
 
     /// <summary>Adds a chart.</summary>
     public void Add(Chart chart) => _charts.Add(chart);
+
+    /// <summary>Notes that a part failed, and why.</summary>
+    public void Miss(string part, string why) => _missing.Rows.Add([part, why]);
 
     /// <summary>Adds a target: a ratio that shall be at least, or at most, a limit. Prints it too.</summary>
     public void Judge(string name, string measure, double value, double limit, bool atLeast = true)
@@ -93,7 +98,7 @@ internal sealed class Report
         Table targets = new("Targets", "", ["#", "measure", "target", "got", "met"], []);
         foreach (Target target in _targets)
             targets.Rows.Add([target.Name, target.Measure, target.Wanted, target.Got, target.IsMet ? "yes" : "no"]);
-        return _targets.Count > 0 ? _tables.Prepend(targets) : _tables;
+        return new[] { _missing, targets }.Where(static table => table.Rows.Count > 0).Concat(_tables);
     }
 
     private string Markdown()
@@ -105,7 +110,9 @@ internal sealed class Report
             if (table.Note.Length > 0) text.Append(table.Note).Append("\n\n");
             text.Append("| ").AppendJoin(" | ", table.Columns).Append(" |\n|");
             foreach (string _ in table.Columns) text.Append("---|");
-            foreach (string[] row in table.Rows) text.Append("\n| ").AppendJoin(" | ", row).Append(" |");
+            foreach (string[] row in table.Rows) text.Append("\n| ")
+                    .AppendJoin(" | ", row.Select(static cell => cell.Replace("|", "\\|", StringComparison.Ordinal)))
+                    .Append(" |");
             text.Append('\n');
         }
         return text.ToString();
