@@ -26,6 +26,7 @@ internal static class Program
         new("engine", static (setting, report) => new EngineSuite(setting, report).Run()),
         new("nbd", static (setting, report) => new NbdSuite(setting, report).Run()),
         new("recovery", static (setting, report) => new RecoverySuite(setting, report).Run()),
+        new("growth", static (setting, report) => new GrowthSuite(setting, report).Run()),
         new("kernel-caches", static (setting, report) => new KernelSuite(setting, report).Run(), IsInAll: false),
     ];
 

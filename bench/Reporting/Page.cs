@@ -1,6 +1,5 @@
 using System.Collections.Generic;
 using System.Globalization;
-using System.Linq;
 using System.Net;
 using System.Text;
 
@@ -62,7 +61,7 @@ internal static class Page
     {
         page.Append(CultureInfo.InvariantCulture,
             $"<text x=\"0\" y=\"{top + BarHeight}\">{Escape(chart.Places[place])}</text>");
-        double most = chart.Series.Max(series => double.IsNaN(series.Values[place]) ? 0 : series.Values[place]);
+        double most = chart.FullWidth(place);
         for (int s = 0; s < chart.Series.Count; s++)
         {
             double value = chart.Series[s].Values[place];
