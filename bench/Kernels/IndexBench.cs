@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Collections.Generic;
 using BenchmarkDotNet.Attributes;
+using Weir.Core.Base;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
@@ -7,72 +9,119 @@ using Weir.Core.Writeboost.Log;
 namespace Weir.Bench.Kernels;
 
 /// <summary>
-/// The index of a full cache of 4 GiB, a million blocks: what a look-up and an insertion cost at random, beside the
-/// framework's dictionary, which knows neither versions nor threads.
+/// The index of a full cache of 4 GiB and a million blocks at random, of which it has nearly two thirds: a look-up,
+/// and an insertion that takes the place of what its slot held and what the block had. Beside it a twin that guards
+/// nothing, and the library's dictionaries, of which only the second may be used by several threads.
 /// </summary>
 public unsafe class IndexBench
 {
-    private const int SegmentBytes = 1 << 20, Segments = 4096;
+    private const int SegmentBytes = 1 << 20, Segments = 4096, Slots = Segments * 256;
 
     private readonly Geometry _geometry = new(SegmentBytes, Segments);
-    private readonly Dictionary<ulong, uint> _dictionary = [];
-    private SegmentTable _table = null!;
-    private BlockIndex _index = null!;
-    private ulong _random = 1;
+    private SegmentTable? _table;
+    private BlockIndex? _index;
+    private PlainIndex _plain = null!;
+    private Dictionary<ulong, uint> _dictionary = null!;
+    private ConcurrentDictionary<ulong, uint> _concurrent = null!;
+    private ulong[] _held = [];
+    private Prng _random = new(1);
     private uint _slot;
 
-    /// <summary>Fills both.</summary>
-    [GlobalSetup]
-    public void Fill()
+    /// <summary>Fills ours.</summary>
+    [GlobalSetup(Targets = [nameof(KernelLookup), nameof(KernelInsert)])]
+    public void FillIndex()
     {
         _table = new SegmentTable(_geometry);
         _index = new BlockIndex(_geometry, _table, keepChecksums: false);
-        for (long i = 0; i < _geometry.SlotCount; i++) _ = Insert();
-        _random = 1;
-        for (long i = 0; i < _geometry.SlotCount; i++) _ = DictionaryInsert();
+        for (int i = 0; i < Slots; i++) _ = KernelInsert();
+    }
+
+    /// <summary>Fills the twin.</summary>
+    [GlobalSetup(Targets = [nameof(ScalarLookup), nameof(ScalarInsert)])]
+    public void FillPlain()
+    {
+        _plain = new PlainIndex(Slots);
+        for (int i = 0; i < Slots; i++) ScalarInsert();
+    }
+
+    /// <summary>Fills the dictionary.</summary>
+    [GlobalSetup(Targets = [nameof(LibraryDictionaryLookup), nameof(LibraryDictionaryInsert)])]
+    public void FillDictionary()
+    {
+        (_dictionary, _held) = (new Dictionary<ulong, uint>(Slots), new ulong[Slots]);
+        for (int i = 0; i < Slots; i++) LibraryDictionaryInsert();
+    }
+
+    /// <summary>Fills the dictionary of several threads.</summary>
+    [GlobalSetup(Targets = [nameof(LibraryConcurrentLookup), nameof(LibraryConcurrentInsert)])]
+    public void FillConcurrent()
+    {
+        (_concurrent, _held) = (new ConcurrentDictionary<ulong, uint>(2, Slots), new ulong[Slots]);
+        for (int i = 0; i < Slots; i++) LibraryConcurrentInsert();
     }
 
     /// <summary>Frees them.</summary>
     [GlobalCleanup]
     public void Dispose()
     {
-        _index.Dispose();
-        _table.Dispose();
+        _index?.Dispose();
+        _table?.Dispose();
+        (_index, _table, _plain, _dictionary, _concurrent, _held) = (null, null, null!, null!, null!, []);
     }
 
-    /// <summary>Of a block that is there with one chance in sixteen, as all are drawn from 16 million.</summary>
-    [Benchmark]
-    public int Lookup()
+    /// <summary>Ours; what it finds is pinned against reuse, and unpinned.</summary>
+    [Benchmark, BenchmarkCategory("Lookup")]
+    public int KernelLookup()
     {
         BlockVersion* versions = stackalloc BlockVersion[BlockIndex.MaxVersions];
-        int found = _index.Lookup(NextKey(), versions);
+        int found = _index!.Lookup(NextKey(), versions);
         for (int i = 0; i < found; i++)
-            if (versions[i].Ram < 0) _table.Unpin((int)(versions[i].Slot >> _geometry.SlotShift), 1);
+            if (versions[i].Ram < 0) _table!.Unpin((int)(versions[i].Slot >> _geometry.SlotShift), 1);
         return found;
     }
 
-    /// <summary>The same of the dictionary.</summary>
-    [Benchmark(Baseline = true)]
-    public bool DictionaryLookup() => _dictionary.TryGetValue(NextKey(), out uint _);
+    /// <summary>The twin's.</summary>
+    [Benchmark(Baseline = true), BenchmarkCategory("Lookup")]
+    public int ScalarLookup() => _plain.Find(NextKey());
 
-    /// <summary>A block's new version takes the place of whatever its slot held.</summary>
-    [Benchmark]
-    public FoundIn Insert()
+    /// <summary>The dictionary's.</summary>
+    [Benchmark, BenchmarkCategory("Lookup")]
+    public bool LibraryDictionaryLookup() => _dictionary.TryGetValue(NextKey(), out uint _);
+
+    /// <summary>The same of several threads.</summary>
+    [Benchmark, BenchmarkCategory("Lookup")]
+    public bool LibraryConcurrentLookup() => _concurrent.TryGetValue(NextKey(), out uint _);
+
+    /// <summary>Ours.</summary>
+    [Benchmark, BenchmarkCategory("Insert")]
+    public FoundIn KernelInsert()
     {
-        uint slot = _slot++ % (uint)_geometry.SlotCount;
-        if (_index.IsLinked(slot)) _index.Remove(slot);
+        uint slot = _slot++ % Slots;
+        if (_index!.IsLinked(slot)) _index.Remove(slot);
         return _index.Insert(NextKey(), slot, SectorMask.Full, 0);
     }
 
-    /// <summary>The same of the dictionary.</summary>
-    [Benchmark]
-    public uint DictionaryInsert() => _dictionary[NextKey()] = _slot++;
+    /// <summary>The twin's.</summary>
+    [Benchmark(Baseline = true), BenchmarkCategory("Insert")]
+    public void ScalarInsert() => _plain.Insert(NextKey(), (int)(_slot++ % Slots));
 
-    private ulong NextKey()
+    /// <summary>The dictionary's.</summary>
+    [Benchmark, BenchmarkCategory("Insert")]
+    public void LibraryDictionaryInsert()
     {
-        _random ^= _random >> 12;
-        _random ^= _random << 25;
-        _random ^= _random >> 27;
-        return (1UL << 40) | ((_random * 2685821657736338717) >> 40);
+        uint slot = _slot++ % Slots;
+        if (_dictionary.TryGetValue(_held[slot], out uint at) && at == slot) _dictionary.Remove(_held[slot]);
+        _dictionary[_held[slot] = NextKey()] = slot;
     }
+
+    /// <summary>The same of several threads.</summary>
+    [Benchmark, BenchmarkCategory("Insert")]
+    public void LibraryConcurrentInsert()
+    {
+        uint slot = _slot++ % Slots;
+        _ = _concurrent.TryRemove(new KeyValuePair<ulong, uint>(_held[slot], slot));
+        _concurrent[_held[slot] = NextKey()] = slot;
+    }
+
+    private ulong NextKey() => (1UL << 40) | (uint)_random.Below(Slots);
 }
