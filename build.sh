@@ -136,8 +136,8 @@ case $action in
     exec bench/demo.sh "$PWD/out/weir"
     ;;
   bench)
-    # PART: engine, nbd, recovery (these three without it), kernel-caches, kernels; then --rounds N --seconds N
-    # --scratch FOLDER.
+    # PART: engine, nbd, recovery, growth, kernels (these without it), or kernel-caches; then --rounds N --seconds N
+    # --scratch FOLDER; after kernels BenchmarkDotNet's.
     need gcc libc6-dev zlib1g-dev fio nbdkit qemu-utils qemu-system-x86
     publish
     if [ "${1:-}" = kernel-caches ]; then

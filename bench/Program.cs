@@ -2,10 +2,8 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
-using BenchmarkDotNet.Configs;
-using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
-using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using Weir.Bench.Kernels;
 using Weir.Bench.Reporting;
 using Weir.Bench.Suites;
 
@@ -13,8 +11,8 @@ namespace Weir.Bench;
 
 /// <summary>
 /// Everything that is measured: <c>all</c>, or one part by its name; then <c>--rounds N</c> and <c>--seconds N</c>,
-/// <c>--scratch FOLDER</c> for the file system to measure on. Results go to <c>out/bench</c>. <c>kernels</c> takes
-/// BenchmarkDotNet's arguments instead, such as <c>--filter *Crc*</c>. Exit code 1: a part failed; the report says
+/// <c>--scratch FOLDER</c> for the file system to measure on. Results go to <c>out/bench</c>. What follows
+/// <c>kernels</c> is BenchmarkDotNet's, such as <c>--filter *Device*</c>. Exit code 1: a part failed; the report says
 /// which, and has what the others found.
 /// </summary>
 internal static class Program
@@ -27,6 +25,7 @@ internal static class Program
         new("nbd", static (setting, report) => new NbdSuite(setting, report).Run()),
         new("recovery", static (setting, report) => new RecoverySuite(setting, report).Run()),
         new("growth", static (setting, report) => new GrowthSuite(setting, report).Run()),
+        new("kernels", static (_, report) => new MicroSuite(report, Folder).Run()),
         new("kernel-caches", static (setting, report) => new KernelSuite(setting, report).Run(), IsInAll: false),
     ];
 
@@ -36,10 +35,10 @@ internal static class Program
     private static int Main(string[] args)
     {
         string name = args.Length == 0 ? "all" : args[0];
-        if (name == "kernels") return RunKernels(args[1..]);
         Part[] parts = [.. s_parts.Where(part => part.Name == name || (name == "all" && part.IsInAll))];
         if (parts.Length == 0)
-            return Complain($"{name}: expected all, {string.Join(", ", s_parts.Select(static part => part.Name))}, kernels", 2);
+            return Complain($"{name}: expected all, {string.Join(", ", s_parts.Select(static part => part.Name))}", 2);
+        if (name == "kernels" && args.Length > 1) return RunKernels(args[1..]);
         Options? options = Options.Parse(args.AsSpan(Math.Min(1, args.Length)), out string complaint);
         if (options == null) return Complain(complaint, 2);
         try
@@ -54,12 +53,7 @@ internal static class Program
 
     private static int RunKernels(string[] arguments)
     {
-        // In this process: BenchmarkDotNet's other tool-chains want an SDK of exactly the target framework.
-        IConfig config = DefaultConfig.Instance
-            .AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance))
-            .WithArtifactsPath(Folder);
-        _ = BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(
-            arguments.Length == 0 ? ["--filter", "*"] : arguments, config);
+        _ = BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(arguments, KernelConfig.Verbose(Folder));
         return 0;
     }
 
