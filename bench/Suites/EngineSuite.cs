@@ -1,10 +1,7 @@
-using System;
 using System.Collections.Generic;
-using System.Diagnostics;
 using System.Threading.Tasks;
 using Weir.Bench.Measuring;
 using Weir.Bench.Reporting;
-using Weir.Core.Base;
 
 namespace Weir.Bench.Suites;
 
@@ -12,7 +9,7 @@ namespace Weir.Bench.Suites;
 /// The engine in the process of the native binary (<c>weir bench</c>), beside fio on the same files: what a cache that
 /// adds nothing would do.
 /// </summary>
-internal sealed unsafe class EngineSuite(Setting setting, Report report)
+internal sealed class EngineSuite(Setting setting, Report report)
 {
     private const long CacheBytes = 2L << 30, BackingBytes = 4L << 30;
     private const string Throttle = "?seek=0ms&bandwidth=266M";
@@ -25,29 +22,31 @@ internal sealed unsafe class EngineSuite(Setting setting, Report report)
         ReadHits();
         Syncs();
         TwoThreads();
+        new EngineMatrix(setting, report).Run();
     }
 
     private double Seconds => setting.Seconds;
 
-    private string Time => Seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
-
     // Write-back is held: what is measured is the log.
     private string[] Job(string cache, string backing, params string[] job) =>
         ["writeboost", "--cache", cache, "--backing", "b=" + backing, "--option", "allow_writeback=0",
-            "--seconds", Time, .. job];
+            "--seconds", setting.Time, .. job];
+
+    // Every run begins with a blank cache, and a backing device whose blocks nobody has touched.
+    private (string Cache, string Backing) Fresh(long cacheBytes = CacheBytes) =>
+        (setting.Scratch.NewFile("cache", cacheBytes), setting.Scratch.NewSparse("backing", BackingBytes));
 
     private void ThrottledWrites()
     {
         Samples client = new(), device = new(), ratio = new(), perByte = new();
         for (int round = 0; round < setting.Rounds; round++)
         {
-            string cache = setting.Scratch.NewFile("cache", CacheBytes);
-            string backing = setting.Scratch.NewSparse("backing", BackingBytes);
+            (string cache, string backing) = Fresh();
             Dictionary<string, double> through = setting.Weir.Run(
                 Job($"slow:{cache}{Throttle}", backing, "--job", "randwrite", "--size", "1G"));
             string plain = setting.Scratch.NewFile("plain", CacheBytes);
             Dictionary<string, double> alone = setting.Weir.Run("passthrough", "--backing", $"slow:{plain}{Throttle}",
-                "--job", "write", "--block", "1M", "--depth", "8", "--size", "2G", "--seconds", Time);
+                "--job", "write", "--block", "1M", "--depth", "8", "--size", "2G", "--seconds", setting.Time);
             client.Add(through["bytes_per_second"] / 1e6);
             device.Add(alone["bytes_per_second"] / 1e6);
             ratio.Add(through["bytes_per_second"] / alone["bytes_per_second"]);
@@ -68,8 +67,7 @@ internal sealed unsafe class EngineSuite(Setting setting, Report report)
         Samples client = new(), device = new(), ratio = new(), user = new(), system = new(), copy = new(), cpu = new();
         for (int round = 0; round < setting.Rounds; round++)
         {
-            string cache = setting.Scratch.NewFile("cache", CacheBytes * 2);
-            string backing = setting.Scratch.NewSparse("backing", BackingBytes);
+            (string cache, string backing) = Fresh(CacheBytes * 2);
             Dictionary<string, double> through = setting.Weir.Run(Job(cache, backing, "--job", "randwrite",
                 "--size", "1G", "--memory", "256M"));
             string plain = setting.Scratch.NewFile("plain", CacheBytes * 2);
@@ -81,8 +79,9 @@ internal sealed unsafe class EngineSuite(Setting setting, Report report)
             ratio.Add(through["bytes_per_second"] / alone);
             user.Add(through["user_ns_per_request"]);
             system.Add(through["system_ns_per_request"]);
-            copy.Add(CopyAndChecksumNs());
-            cpu.Add(through["user_ns_per_request"] / CopyAndChecksumNs());
+            double least = LeastWork.Nanoseconds();
+            copy.Add(least);
+            cpu.Add(through["user_ns_per_request"] / least);
         }
         Table table = report.Add("Random writes on a file as fast as it is",
             "`weir bench writeboost --job randwrite --memory 256M`, depth 32, beside fio `--rw=write --bs=1M "
@@ -104,8 +103,7 @@ internal sealed unsafe class EngineSuite(Setting setting, Report report)
         Samples hits = new(), device = new(), ratio = new();
         for (int round = 0; round < setting.Rounds; round++)
         {
-            string cache = setting.Scratch.NewFile("cache", CacheBytes);
-            string backing = setting.Scratch.NewSparse("backing", BackingBytes);
+            (string cache, string backing) = Fresh();
             double through = setting.Weir.Run(
                 Job(cache, backing, "--job", "randread", "--size", "1G", "--fill"))["iops"];
             double alone = setting.Fio.OnFile(FioJob.Find("randread 4k QD32"), cache, "1G", Seconds, round).Iops;
@@ -127,8 +125,7 @@ internal sealed unsafe class EngineSuite(Setting setting, Report report)
         FioJob loop = new("pwrite and fdatasync", "--rw=randwrite", "--bs=4k", "--iodepth=1", "--fdatasync=1");
         for (int round = 0; round < setting.Rounds; round++)
         {
-            string cache = setting.Scratch.NewFile("cache", CacheBytes);
-            string backing = setting.Scratch.NewSparse("backing", BackingBytes);
+            (string cache, string backing) = Fresh();
             Dictionary<string, double> single = setting.Weir.Run(
                 Job(cache, backing, "--job", "randwrite", "--sync", "--depth", "1"));
             Dictionary<string, double> group = setting.Weir.Run(
@@ -151,41 +148,29 @@ internal sealed unsafe class EngineSuite(Setting setting, Report report)
         report.Judge("P13", "log bytes for each byte written, 4 KiB and a flush", perByte.Median, 2.13, atLeast: false);
     }
 
+    private static string[] ShortJob(string cache, string queues) =>
+        ["writeboost", "--cache", cache, "--backing", "b=ram:1G", "--option", "allow_writeback=0", "--job", "randwrite",
+            "--size", "1G", "--queues", queues, "--warm-up", "0.1", "--seconds", "0.7"];
+
     private void TwoThreads()
     {
+        // The log must not be full before the time is over: twice the room for twice the writes.
+        string[] one = ShortJob("ram:5G", "1"), both = ShortJob("ram:10G", "2");
         Samples shared = new(), apart = new(), ratio = new();
-        string[] job = Job("ram:6G", "ram:2G", "--job", "randwrite", "--size", "1G");
         for (int round = 0; round < setting.Rounds; round++)
         {
-            double together = setting.Weir.Run([.. job, "--queues", "2"])["iops"];
-            Task<double> other = Task.Run(() => setting.OtherWeir.Run(job)["iops"]);
-            double alone = setting.Weir.Run(job)["iops"] + other.Result;
+            double together = setting.Weir.Run(both)["iops"];
+            Task<double> other = Task.Run(() => setting.OtherWeir.Run(one)["iops"]);
+            double alone = setting.Weir.Run(one)["iops"] + other.Result;
             shared.Add(together);
             apart.Add(alone);
             ratio.Add(together / alone);
         }
         Table table = report.Add("Two threads on one engine",
-            "`weir bench writeboost --cache ram:6G --backing ram:2G --job randwrite`, with `--queues 2`, beside two "
-            + "such processes with one queue each.", "", "IOPS", "±");
+            "`weir bench writeboost --cache ram:10G --backing ram:1G --job randwrite --queues 2`, beside two such "
+            + "processes with `--queues 1` and `--cache ram:5G`.", "", "IOPS", "±");
         setting.Row(table, "one engine, two queues", shared);
         setting.Row(table, "two engines", apart);
         report.Judge("P11", "two queues on one engine / two engines", ratio.Median, 0.9);
-    }
-
-    // What a write cannot do without: its bytes moved once, and one checksum over them.
-    private static double CopyAndChecksumNs()
-    {
-        const int block = 4096, count = (256 << 20) / block, targets = 256;
-        using AlignedMemory from = new((long)block * count), to = new(block * targets);
-        uint sum = 0;
-        long startedAt = Stopwatch.GetTimestamp();
-        for (int i = 0; i < count; i++)
-        {
-            byte* target = to.Pointer + (i % targets * block);
-            Buffer.MemoryCopy(from.Pointer + ((long)i * block), target, block, block);
-            sum ^= Crc32C.Compute(new ReadOnlySpan<byte>(target, block));
-        }
-        GC.KeepAlive(sum);
-        return Stopwatch.GetElapsedTime(startedAt).TotalNanoseconds / count;
     }
 }

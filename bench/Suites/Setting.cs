@@ -1,4 +1,5 @@
 using System;
+using System.Globalization;
 using System.IO;
 using Weir.Bench.Measuring;
 using Weir.Bench.Reporting;
@@ -26,6 +27,9 @@ internal sealed class Setting : IDisposable
 
     /// <summary>Of each measurement.</summary>
     public double Seconds { get; }
+
+    /// <summary><see cref="Seconds"/> as an option's value.</summary>
+    public string Time => Seconds.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The client.</summary>
     public Fio Fio { get; }

@@ -1,0 +1,42 @@
+using System;
+using System.Diagnostics;
+using Weir.Core.Base;
+using Weir.Core.Writeboost;
+
+namespace Weir.Bench.Measuring;
+
+/// <summary>
+/// What a 4 KiB write cannot do without: its bytes moved once, into memory as large and as cold as the RAM segments, and
+/// one checksum over them.
+/// </summary>
+internal static unsafe class LeastWork
+{
+    private const int BlockBytes = 4096, Blocks = (256 << 20) / BlockBytes, Passes = 5;
+
+    /// <summary>Nanoseconds for each block: of the best of some passes, whose first ones also compile the code.</summary>
+    public static double Nanoseconds()
+    {
+        int targets = new WriteboostOptions().RamSegments * (1 << 20) / BlockBytes;
+        using AlignedMemory from = new((long)BlockBytes * Blocks), to = new((long)BlockBytes * targets);
+        // Pages that nobody has written are one and the same, and never cold.
+        new Span<byte>(from.Pointer, BlockBytes * Blocks).Fill(1);
+        new Span<byte>(to.Pointer, BlockBytes * targets).Fill(1);
+        double best = double.MaxValue;
+        for (int pass = 0; pass < Passes; pass++) best = Math.Min(best, Pass(from.Pointer, to.Pointer, targets));
+        return best;
+    }
+
+    private static double Pass(byte* from, byte* to, int targets)
+    {
+        uint sum = 0;
+        long startedAt = Stopwatch.GetTimestamp();
+        for (int i = 0; i < Blocks; i++)
+        {
+            byte* target = to + ((long)(i % targets) * BlockBytes);
+            Buffer.MemoryCopy(from + ((long)i * BlockBytes), target, BlockBytes, BlockBytes);
+            sum ^= Crc32C.Compute(target, BlockBytes);
+        }
+        GC.KeepAlive(sum);
+        return Stopwatch.GetElapsedTime(startedAt).TotalNanoseconds / Blocks;
+    }
+}
