@@ -67,6 +67,7 @@ public sealed unsafe class LogPort : IIoHandler
         op->LengthBytes = lengthBytes;
         op->UserA = track;
         _inFlight++;
+        _log.CountInFlight(lengthBytes);
         _cache.Submit(op);
     }
 
@@ -106,9 +107,11 @@ public sealed unsafe class LogPort : IIoHandler
         {
             (int result, long track, bool header) = (op->Result, op->UserA, op->Step == HeaderStep);
             _inFlight--;
+            _log.CountInFlight(-op->LengthBytes);
             Io.Release(op);
             if (header) _log.HeaderDone(this, result);
             else _log.WriteDone(this, track, result);
+            _log.Seal(this);
         }
     }
 }

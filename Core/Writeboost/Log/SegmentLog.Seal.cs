@@ -6,8 +6,9 @@ namespace Weir.Core.Writeboost.Log;
 
 /// <content>
 /// Completed records get their header, in log order because each carries the checksum of the one before, and are
-/// written. Fields here belong to the holder of the seal latch. A thread that finds the latch taken leaves: the holder
-/// looks again after it has let go.
+/// written. A quarter of the RAM segments is on the way to the device at a time: more would not make it faster, and a
+/// flush has to wait for all of it while the writers fill the rest. Fields here belong to the holder of the seal latch.
+/// A thread that finds the latch taken leaves: the holder looks again after it has let go.
 /// </content>
 public sealed unsafe partial class SegmentLog
 {
@@ -17,6 +18,8 @@ public sealed unsafe partial class SegmentLog
     private long _nextSequence;
     private uint _previousChecksum;
     private long _sealedRecord;
+    private long _bytesInFlight;   // of record writes; atomic adds by all
+    private readonly long _mostBytesInFlight;
 
     /// <summary>Records sealed so far in this life.</summary>
     public long RecordsWritten { get; private set; }
@@ -32,14 +35,21 @@ public sealed unsafe partial class SegmentLog
     {
         do
         {
-            if (!port.HasRoom() || !_seal.TryEnter()) return;
+            if (!CanWrite(port) || !_seal.TryEnter()) return;
             Interleaving.Step();
-            while (port.HasRoom() && SealNext(port)) { }
+            while (CanWrite(port) && SealNext(port)) { }
             Interleaving.Step();
             _seal.Exit();
         }
         while (IsNextReady() && !Mutant.Is(MutantId.R6SealNotRechecked));
     }
+
+    // Whoever finds the way full leaves: the end of a write lowers the count and then seals. Both sides change what the
+    // other looks at by a full fence first.
+    private bool CanWrite(LogPort port) => Volatile.Read(ref _bytesInFlight) < _mostBytesInFlight && port.HasRoom();
+
+    /// <summary>A record write begins (positive) or has ended (negative); by the port.</summary>
+    public void CountInFlight(long bytes) => Interlocked.Add(ref _bytesInFlight, bytes);
 
     private bool IsNextReady()
     {
