@@ -30,9 +30,15 @@ internal sealed class Fio(string folder)
     public FioResult OnFile(FioJob job, string path, string size, double seconds, int seed) => Run(
         job, size, seconds, seed, "--ioengine=io_uring", "--direct=1", "--filename=" + path);
 
+    /// <summary>
+    /// A path that starts with <paramref name="name"/> for fio's own logs, beside the JSON of the run that comes next.
+    /// </summary>
+    public string LogPath(string name) => Path.Combine(Path.GetFullPath(folder), $"{_number + 1:d4}-{name}");
+
     private FioResult Run(FioJob job, string size, double seconds, int seed, params string[] target)
     {
-        string time = seconds.ToString(CultureInfo.InvariantCulture);
+        // Whole milliseconds: fio takes no decimals.
+        string time = string.Create(CultureInfo.InvariantCulture, $"{seconds * 1000:0}ms");
         string output = Tool.Run("fio", [
             "--name=job", .. target, .. job.Arguments, "--size=" + size,
             .. seconds > 0 ? ["--time_based", "--runtime=" + time] : Array.Empty<string>(), "--randrepeat=0",

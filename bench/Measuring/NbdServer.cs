@@ -19,20 +19,24 @@ internal sealed class NbdServer : IDisposable
     private readonly Process _process;
     private readonly string _socket;
 
-    private NbdServer(Process process, string socket, string export)
+    private NbdServer(Process process, string socket, string export, MemoryGroup? group)
     {
-        (_process, _socket) = (process, socket);
+        (_process, _socket, Group) = (process, socket, group);
         Uri = $"nbd+unix:///{export}?socket={socket}";
     }
 
     /// <summary>Where clients go.</summary>
     public string Uri { get; }
 
-    /// <summary>Seconds of processor time so far, the kernel's on its behalf included.</summary>
+    /// <summary>What limits its memory; null: nothing does.</summary>
+    public MemoryGroup? Group { get; }
+
+    /// <summary>Seconds of processor time so far, the kernel's on its behalf included; NaN when it has died.</summary>
     public double CpuSeconds
     {
         get
         {
+            if (_process.HasExited) return double.NaN;
             string text = File.ReadAllText($"/proc/{_process.Id}/stat");
             string[] fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
             return (long.Parse(fields[11], CultureInfo.InvariantCulture)
@@ -40,15 +44,22 @@ internal sealed class NbdServer : IDisposable
         }
     }
 
-    /// <summary>Starts it; returns when its socket is there.</summary>
-    public static NbdServer Start(string socket, string export, string program, IEnumerable<string> arguments)
+    /// <summary>
+    /// Starts it; returns when its socket is there. It is in <paramref name="group"/>, which becomes this server's,
+    /// before it allocates anything. Its temporary files lie beside the socket.
+    /// </summary>
+    public static NbdServer Start(
+        string socket, string export, string program, IEnumerable<string> arguments, MemoryGroup? group = null)
     {
         File.Delete(socket);
-        ProcessStartInfo start = new(program, arguments)
-        {
-            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
-        };
+        // The shell joins the group and becomes the program: the same process, so the same number.
+        ProcessStartInfo start = group == null
+            ? new(program, arguments)
+            : new("sh", ["-c", "echo $$ > \"$0\" && exec \"$@\"", group.Members, program, .. arguments]);
+        start.RedirectStandardOutput = start.RedirectStandardError = start.RedirectStandardInput = true;
+        start.Environment["TMPDIR"] = Path.GetDirectoryName(socket);
         Process process = Process.Start(start)!;
+        NbdServer server = new(process, socket, export, group);
         string said = "";
         process.ErrorDataReceived += (_, line) => said += line.Data + " ";
         process.BeginErrorReadLine();
@@ -56,10 +67,13 @@ internal sealed class NbdServer : IDisposable
         for (int waitedMs = 0; !File.Exists(socket); waitedMs += 5)
         {
             if (process.HasExited || waitedMs > PatienceMs)
+            {
+                server.Dispose();
                 throw new InvalidOperationException($"{program} does not serve: {said}");
+            }
             Thread.Sleep(5);
         }
-        return new NbdServer(process, socket, export);
+        return server;
     }
 
     /// <summary>Ends it in order, and waits.</summary>
@@ -70,5 +84,6 @@ internal sealed class NbdServer : IDisposable
         _process.WaitForExit();
         _process.Dispose();
         File.Delete(_socket);
+        Group?.Dispose();
     }
 }

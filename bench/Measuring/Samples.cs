@@ -24,6 +24,12 @@ internal sealed class Samples
         }
     }
 
+    /// <summary>The smallest.</summary>
+    public double Min => _values.Count == 0 ? double.NaN : _values.Min();
+
+    /// <summary>Of the last round.</summary>
+    public double Last => _values[^1];
+
     /// <summary>From the smallest to the largest, as a share of the median.</summary>
     public double Spread => _values.Count == 0 ? double.NaN : (_values.Max() - _values.Min()) / Math.Abs(Median);
 

@@ -7,6 +7,8 @@ namespace Weir.Bench.Measuring;
 /// <summary>A folder for files that are measured on; gone afterwards.</summary>
 internal sealed class Scratch : IDisposable
 {
+    private const int BlockBytes = 4 << 20;
+
     private readonly string _folder;
 
     /// <summary>Makes it in <paramref name="parent"/>, on the file system to be measured on.</summary>
@@ -31,6 +33,20 @@ internal sealed class Scratch : IDisposable
         string path = PathOf(name);
         using FileStream file = File.Create(path);
         file.SetLength(bytes);
+        return path;
+    }
+
+    /// <summary>
+    /// A new file of zeroes that has been written once, past the page cache: as a device it is, whose blocks have their
+    /// places. The first write to a place that is only allocated costs a file system several times as much.
+    /// </summary>
+    public string NewWritten(string name, long bytes)
+    {
+        string path = PathOf(name);
+        File.Delete(path);
+        string blocks = (bytes / BlockBytes).ToString(CultureInfo.InvariantCulture);
+        Tool.Run("dd", ["if=/dev/zero", "of=" + path, "bs=" + BlockBytes.ToString(CultureInfo.InvariantCulture),
+            "count=" + blocks, "oflag=direct"]);
         return path;
     }
 

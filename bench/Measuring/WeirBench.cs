@@ -20,11 +20,21 @@ internal sealed class WeirBench(string binary, string folder)
     {
         string output = Tool.Run(binary, ["bench", .. arguments]);
         File.WriteAllText(Path.Combine(folder, $"weir-{++_number:d4}.json"), output);
-        using JsonDocument document = JsonDocument.Parse(output);
-        Dictionary<string, double> figures = [];
-        foreach (JsonProperty property in document.RootElement.EnumerateObject())
-            if (property.Value.ValueKind == JsonValueKind.Number) figures[property.Name] = property.Value.GetDouble();
+        Dictionary<string, double> figures = Numbers(output);
         if (figures["errors"] != 0) throw new InvalidOperationException("weir bench: requests failed: " + output);
         return figures;
+    }
+
+    /// <summary>What <c>weir status</c> says of the volume with this control socket, numbers by name.</summary>
+    public Dictionary<string, double> Status(string control) =>
+        Numbers(Tool.Run(binary, ["status", "--control", control, "--json"]));
+
+    private static Dictionary<string, double> Numbers(string json)
+    {
+        using JsonDocument document = JsonDocument.Parse(json);
+        Dictionary<string, double> numbers = [];
+        foreach (JsonProperty property in document.RootElement.EnumerateObject())
+            if (property.Value.ValueKind == JsonValueKind.Number) numbers[property.Name] = property.Value.GetDouble();
+        return numbers;
     }
 }
