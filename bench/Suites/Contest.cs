@@ -8,25 +8,19 @@ namespace Weir.Bench.Suites;
 /// <summary>Peers in turns, each with its jobs.</summary>
 /// <param name="setting">With fio.</param>
 /// <param name="peers">In their order.</param>
-/// <param name="stages">
-/// Jobs of a stage follow each other on one server that has been filled; some peers have a fresh one for each stage.
-/// </param>
+/// <param name="jobs">They follow each other on one server, which has been filled.</param>
 /// <param name="span">What is filled, and read and written, as fio says it.</param>
 internal sealed class Contest(
-    Setting setting, IReadOnlyList<Peer> peers, IReadOnlyList<string[]> stages, string span)
+    Setting setting, IReadOnlyList<Peer> peers, IReadOnlyList<string> jobs, string span)
 {
     private const int SeedStep = 100;
 
-    private readonly string[] _jobs = [.. stages.SelectMany(static stage => stage)];
     private int _seed;
 
     /// <summary>What has been measured.</summary>
-    public Outcomes Outcomes { get; } = new([.. stages.SelectMany(static stage => stage)], peers);
+    public Outcomes Outcomes { get; } = new(jobs, peers);
 
-    /// <summary>In order.</summary>
-    public IReadOnlyList<string> Jobs => _jobs;
-
-    /// <summary>Called when a peer has done a stage and still serves.</summary>
+    /// <summary>Called when a peer has done its jobs and still serves.</summary>
     public Action<Peer> Done { get; init; } = static _ => { };
 
     /// <summary>One round: the first has everyone, further ones have those that are judged.</summary>
@@ -36,13 +30,12 @@ internal sealed class Contest(
         {
             // The same for all peers, another for each job: none reads what the one before has just read, in its order.
             _seed = round * SeedStep;
-            foreach (string[] stage in peer.StartsAfresh ? stages : [_jobs])
-                RunStage(peer, [.. stage.Where(job => peer.Jobs?.Contains(job) ?? true)]);
+            Run(peer);
             Console.WriteLine($"bench: round {round + 1}: {peer.Name}");
         }
     }
 
-    private void RunStage(Peer peer, string[] jobs)
+    private void Run(Peer peer)
     {
         try
         {
@@ -51,7 +44,7 @@ internal sealed class Contest(
             try
             {
                 setting.Fio.OnNbd(FioJob.Fill, server.Uri, span, 0, 0);
-                foreach (string job in jobs) Measure(peer, server, job);
+                foreach (string job in jobs.Where(job => peer.Jobs?.Contains(job) ?? true)) Measure(peer, server, job);
                 Done(peer);
             }
             finally

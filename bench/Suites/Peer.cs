@@ -16,9 +16,6 @@ internal sealed record Peer(string Name, Func<NbdServer> Start, IReadOnlyList<st
     /// <summary>A target depends on it: it is measured in every round, others in the first.</summary>
     public bool IsJudged { get; init; }
 
-    /// <summary>What it did in one job is in its way in the next: it starts afresh for each stage.</summary>
-    public bool StartsAfresh { get; init; }
-
     /// <summary>Starts the disk that it needs beside it; null: it needs none.</summary>
     public Func<NbdServer>? StartDisk { get; init; }
 }

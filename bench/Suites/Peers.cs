@@ -30,20 +30,23 @@ internal sealed class Peers(Setting setting, long memoryBytes = 0)
     public IReadOnlyList<Peer> OnFile(long bytes, long cacheBytes) =>
     [
         Writeboost(() => Backing(bytes), () => setting.Scratch.NewWritten("cache", cacheBytes)),
-        Nbdkit(Null, () => ["null", $"size={bytes}"], s_limits) with { IsJudged = true },
+        OnlyNull(bytes),
         OnlyMemory(bytes),
         Uncached(() => Backing(bytes), s_few),
         Nbdkit("nbdkit file", () => ["file", Backing(bytes)]),
-        Nbdkit("nbdkit cache", () => ["--filter=cache", "file", Backing(bytes)]),
+        Nbdkit("nbdkit cache", () => ["--filter=cache", "file", Backing(bytes)], s_few),
         Nbdkit("nbdkit cow", () => ["--filter=cow", "file", Backing(bytes)], s_few),
         Qemu("qemu-nbd writeback", "writeback", () => Backing(bytes)),
-        Qemu("qemu-nbd none", "none", () => Backing(bytes), s_few),
+        Qemu("qemu-nbd none", "none", () => Backing(bytes)),
         new("qemu-storage-daemon", () => StorageDaemon(Backing(bytes)), s_few),
     ];
 
-    /// <summary>Weir and memory alone.</summary>
-    public IReadOnlyList<Peer> OfMemory(long bytes, long cacheBytes) =>
-        [Writeboost(() => Backing(bytes), () => setting.Scratch.NewFile("cache", cacheBytes)), OnlyMemory(bytes)];
+    /// <summary>Weir with write-back held, and a server that does nothing.</summary>
+    public IReadOnlyList<Peer> AgainstNull(long bytes, long cacheBytes) => [Held(bytes, cacheBytes), OnlyNull(bytes)];
+
+    /// <summary>Weir with write-back held, and a server that has nothing but memory.</summary>
+    public IReadOnlyList<Peer> AgainstMemory(long bytes, long cacheBytes) =>
+        [Held(bytes, cacheBytes), OnlyMemory(bytes)];
 
     /// <summary>
     /// Those that cache what is slow, before a modelled disk; Weir has the model to itself, the same one. nbdkit's
@@ -58,7 +61,7 @@ internal sealed class Peers(Setting setting, long memoryBytes = 0)
             Cached(model, cacheBytes),
             Nbdkit("nbdkit cache nbd", () => ["--filter=cache", "nbd", disk, export]) with
             {
-                IsRival = true, IsJudged = true, StartsAfresh = true, StartDisk = exported,
+                IsRival = true, IsJudged = true, StartDisk = exported,
             },
             Uncached(model),
             Nbdkit("nbdkit nbd", () => ["nbd", disk, export], s_few) with { StartDisk = exported },
@@ -72,10 +75,10 @@ internal sealed class Peers(Setting setting, long memoryBytes = 0)
 
     /// <summary>Weir with a cache before <paramref name="model"/>.</summary>
     public Peer Cached(string model, long cacheBytes) =>
-        Writeboost(() => model, () => setting.Scratch.NewFile("cache", cacheBytes));
+        Writeboost(() => model, () => setting.Scratch.NewWritten("cache", cacheBytes));
 
     /// <summary>Weir without a cache.</summary>
-    public Peer Uncached(string model) => Uncached(() => model, null);
+    public Peer Uncached(string model) => Uncached(() => model, [.. s_few, "randread miss 4k QD32"]);
 
     /// <summary>Figures of the Weir that is served, by name.</summary>
     public Dictionary<string, double> Status() => setting.Weir.Status(Control);
@@ -98,14 +101,17 @@ internal sealed class Peers(Setting setting, long memoryBytes = 0)
     private NbdServer ExportDisk(string model) => NbdServer.Start(DiskSocket, Export, setting.Weir.Binary, [
         "serve", "passthrough", "--backing", $"{Export}={model}", "--listen", "unix:" + DiskSocket]);
 
-    private Peer Writeboost(Func<string> backing, Func<string> cache) => new(Weir, () => Serve(
-        "writeboost", "--cache", cache(), "--backing", $"{Export}={backing()}"))
-    {
-        IsJudged = true, StartsAfresh = true,
-    };
+    private Peer Writeboost(Func<string> backing, Func<string> cache, params string[] more) => new(Weir, () => Serve(
+        ["writeboost", "--cache", cache(), "--backing", $"{Export}={backing()}", .. more])) { IsJudged = true };
 
-    private Peer Uncached(Func<string> backing, IReadOnlyList<string>? jobs) => new(
+    private Peer Held(long bytes, long cacheBytes) => Writeboost(() => setting.Scratch.NewFile("backing", bytes),
+        () => setting.Scratch.NewWritten("cache", cacheBytes), "--option", "allow_writeback=0");
+
+    private Peer Uncached(Func<string> backing, IReadOnlyList<string> jobs) => new(
         Passthrough, () => Serve("passthrough", "--backing", $"{Export}={backing()}"), jobs);
+
+    private Peer OnlyNull(long bytes) =>
+        Nbdkit(Null, () => ["null", $"size={bytes}"], s_limits) with { IsJudged = true };
 
     private Peer OnlyMemory(long bytes) =>
         Nbdkit(Memory, () => ["memory", $"size={bytes}"], s_limits) with { IsJudged = true };
@@ -113,9 +119,9 @@ internal sealed class Peers(Setting setting, long memoryBytes = 0)
     private Peer Nbdkit(string name, Func<IEnumerable<string>> plugin, IReadOnlyList<string>? jobs = null) => new(name,
         () => Start("nbdkit", ["--foreground", "--unix=" + Socket, "--exportname=" + Export, .. plugin()]), jobs);
 
-    private Peer Qemu(string name, string cache, Func<string> file, IReadOnlyList<string>? jobs = null) => new(name,
-        () => Start("qemu-nbd", "--socket=" + Socket, "--persistent", "--shared=8", "--format=raw",
-            "--cache=" + cache, "--aio=io_uring", "--export-name=" + Export, file()), jobs);
+    private Peer Qemu(string name, string cache, Func<string> file) => new(name, () => Start("qemu-nbd",
+        "--socket=" + Socket, "--persistent", "--shared=8", "--format=raw", "--cache=" + cache, "--aio=io_uring",
+        "--export-name=" + Export, file()), s_few);
 
     private NbdServer StorageDaemon(string file) => Start("qemu-storage-daemon",
         "--blockdev", $"driver=file,filename={file},node-name=f,cache.direct=on,aio=io_uring",

@@ -4,23 +4,23 @@ using Weir.Bench.Reporting;
 
 namespace Weir.Bench.Suites;
 
-/// <summary>Servers before a plain file: what the transport and the server itself cost (P5, P6, P7).</summary>
+/// <summary>Servers before a plain file: what the transport and the server itself cost (P6, P7).</summary>
 internal sealed class PlainFilePart(Setting setting, Report report)
 {
-    private const string Write = "randwrite 4k QD32", Read = "randread 4k QD32", Sync = "randwrite 4k + fsync";
+    private const string Read = "randread 4k QD32", Sync = "randwrite 4k + fsync";
     private const long FileBytes = 1L << 30, CacheBytes = 2L << 30, RawBytes = 512L << 20;
 
     private static readonly string[] s_jobs =
     [
         Sync, "randread 4k QD1", Read, "randread 4k QD32 x2", "randread miss 4k QD32", "zipf 1.2 read 4k QD32",
-        "read 256k QD8", "read 1M QD4", "randwrite 4k QD1", Write, "randwrite 4k QD32 x2", "randrw 70/30 4k QD32",
-        "write 256k QD8", "write 1M QD4",
+        "read 256k QD8", "read 1M QD4", "randwrite 4k QD1", "randwrite 4k QD32",
+        "randwrite 4k QD32 x2", "randrw 70/30 4k QD32", "write 256k QD8", "write 1M QD4",
     ];
 
     /// <summary>All of it.</summary>
     public void Run()
     {
-        Contest contest = new(setting, new Peers(setting).OnFile(FileBytes, CacheBytes), [s_jobs], NbdSuite.Span);
+        Contest contest = new(setting, new Peers(setting).OnFile(FileBytes, CacheBytes), s_jobs, NbdSuite.Span);
         Samples reads = new(), syncs = new();
         for (int round = 0; round < setting.Rounds; round++)
         {
@@ -52,10 +52,6 @@ internal sealed class PlainFilePart(Setting setting, Report report)
 
     private void Judge(Outcomes outcomes, double reads, double syncs)
     {
-        report.Judge("P5", "NBD random writes, depth 32 / nbdkit null",
-            outcomes.Iops(Write, Peers.Weir) / outcomes.Iops(Write, Peers.Null), 1.10);
-        report.Judge("P5", "server processor time of a write / nbdkit null",
-            outcomes.CpuUs(Write, Peers.Weir) / outcomes.CpuUs(Write, Peers.Null), 0.5, atLeast: false);
         report.Judge("P6", "NBD read hits, depth 32 / the smaller of nbdkit memory and fio on a file",
             outcomes.Iops(Read, Peers.Weir) / Math.Min(outcomes.Iops(Read, Peers.Memory), reads), 0.95);
         report.Judge("P7", "NBD write and flush, depth 1 / a pwrite and fdatasync loop on a file",
