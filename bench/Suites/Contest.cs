@@ -20,6 +20,9 @@ internal sealed class Contest(
     /// <summary>What has been measured.</summary>
     public Outcomes Outcomes { get; } = new(jobs, peers);
 
+    /// <summary>Called when a peer has been filled, before its jobs.</summary>
+    public Action<Peer> Filled { get; init; } = static _ => { };
+
     /// <summary>Called when a peer has done its jobs and still serves.</summary>
     public Action<Peer> Done { get; init; } = static _ => { };
 
@@ -44,6 +47,7 @@ internal sealed class Contest(
             try
             {
                 setting.Fio.OnNbd(FioJob.Fill, server.Uri, span, 0, 0);
+                Filled(peer);
                 foreach (string job in jobs.Where(job => peer.Jobs?.Contains(job) ?? true)) Measure(peer, server, job);
                 Done(peer);
             }

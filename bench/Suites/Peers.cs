@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Threading;
 using Weir.Bench.Measuring;
 
 namespace Weir.Bench.Suites;
@@ -10,6 +11,7 @@ namespace Weir.Bench.Suites;
 internal sealed class Peers(Setting setting, long memoryBytes = 0)
 {
     private const string Export = "b";
+    private const int DrainPatienceMs = 30_000, PollMs = 50;
 
     /// <summary>Name of the one that all others are compared with.</summary>
     public const string Weir = "weir writeboost";
@@ -82,6 +84,18 @@ internal sealed class Peers(Setting setting, long memoryBytes = 0)
 
     /// <summary>Figures of the Weir that is served, by name.</summary>
     public Dictionary<string, double> Status() => setting.Weir.Status(Control);
+
+    /// <summary>
+    /// Returns when the Weir that is served has written back all it can: the segment that is being filled stays.
+    /// </summary>
+    public void AwaitDrained()
+    {
+        for (int waitedMs = 0; waitedMs < DrainPatienceMs; waitedMs += PollMs)
+        {
+            if (!Status().TryGetValue("segments_dirty", out double dirty) || dirty <= 1) return;
+            Thread.Sleep(PollMs);
+        }
+    }
 
     private string DiskSocket => setting.Scratch.PathOf("disk-socket");
 

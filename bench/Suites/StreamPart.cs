@@ -1,6 +1,4 @@
 using System;
-using System.Collections.Generic;
-using System.Threading;
 using Weir.Bench.Measuring;
 using Weir.Bench.Reporting;
 
@@ -11,7 +9,6 @@ internal sealed class StreamPart(Setting setting, Report report)
 {
     private const string Span = "256M";
     private const long DiskBytes = 1L << 30, CacheBytes = 64L << 20;
-    private const int DrainPatienceMs = 30_000, PollMs = 50;
 
     private static readonly FioJob s_write =
         new("stream write", "--rw=write", "--bs=1M", "--iodepth=4", "--end_fsync=1");
@@ -49,15 +46,8 @@ internal sealed class StreamPart(Setting setting, Report report)
         using NbdServer server = peer.Start();
         figures.Written.Add(Megabytes(s_write, server));
         figures.ReadAtOnce.Add(Megabytes(s_read, server));
-        for (int waitedMs = 0; IsDirty() && waitedMs < DrainPatienceMs; waitedMs += PollMs) Thread.Sleep(PollMs);
+        _peers.AwaitDrained();
         figures.ReadAtRest.Add(Megabytes(s_read, server));
-    }
-
-    // The segment that is being filled is not written back until it is full.
-    private bool IsDirty()
-    {
-        Dictionary<string, double> status = _peers.Status();
-        return status.TryGetValue("segments_dirty", out double segments) && segments > 1;
     }
 
     private double Megabytes(FioJob job, NbdServer server) =>
