@@ -59,16 +59,17 @@ internal sealed class SlowDiskPart(Setting setting, Report report)
 
     private void Judge(Contest contest, string[] rivals)
     {
-        (string Job, double Ratio) worst = ("", double.PositiveInfinity);
+        (string Job, double Ratio, double Limit) worst = ("", double.PositiveInfinity, 1);
         foreach (string job in s_jobs)
         {
             double best = rivals.Select(rival => contest.Outcomes.Iops(job, rival))
                 .Where(static iops => !double.IsNaN(iops)).DefaultIfEmpty(double.NaN).Max();
             double ratio = contest.Outcomes.Iops(job, Peers.Weir) / best;
-            report.Judge("P8", $"slow disk, {job} / the best caching peer", ratio, job == Sync ? 5 : 1);
+            double limit = job == Sync ? 5 : 1;
+            report.Judge("P8", $"slow disk, {job} / the best caching peer", ratio, limit);
             // What could not be measured is worse than any figure.
-            if (double.IsNaN(ratio) || ratio < worst.Ratio) worst = (job, ratio);
+            if (double.IsNaN(ratio) || ratio / limit < worst.Ratio / worst.Limit) worst = (job, ratio, limit);
         }
-        report.Judge("P8", $"slow disk, the worst row: {worst.Job}", worst.Ratio, 1);
+        report.Judge("P8", $"slow disk, the worst row: {worst.Job}", worst.Ratio, worst.Limit);
     }
 }
