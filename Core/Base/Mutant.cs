@@ -50,6 +50,8 @@ public enum MutantId
     R6NotRewritten,
     /// <summary>R6: a superblock that a failed flush should have covered is not written again.</summary>
     R6SuperblockNotRewritten,
+    /// <summary>R6: a record that is durable by itself speaks for those before it.</summary>
+    R6NotAlone,
     /// <summary>R6: a start trusts records that no successful flush is known to cover.</summary>
     R6UnprovenTrusted,
     /// <summary>R6: whoever sealed a record does not look again whether another became complete meanwhile.</summary>

@@ -48,6 +48,8 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
 
     public override bool TakesRingBuffers => true;
 
+    public override bool CanWriteDurably => _device.CanFlush;
+
     public override void Close() => _io.RemoveFile(_index);
 
     /// <summary>One ring request of <paramref name="op"/> is done: go on, or complete.</summary>
@@ -94,6 +96,8 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         else if (bufferIndex >= 0) Sqe.ReadFixed(sqe, _file, start, length, offset, bufferIndex, userData);
         else if (isWrite) Sqe.Write(sqe, _file, start, length, offset, userData);
         else Sqe.Read(sqe, _file, start, length, offset, userData);
+        // The kernel makes it one write with FUA where the device has that, else a write and a flush.
+        if (op->Durable) sqe->rw_flags = Const.RWF_DSYNC;
     }
 
     /// <summary>

@@ -59,6 +59,8 @@ public sealed unsafe class RamDevice : Device
 
     private sealed class Queue(IoContext io, RamDevice device) : DeviceQueue
     {
+        public override bool CanWriteDurably => true;
+
         public override void Submit(IoOp* op) => io.Complete(op, Perform(op));
 
         private int Perform(IoOp* op)

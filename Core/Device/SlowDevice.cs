@@ -59,6 +59,8 @@ public sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) : 
 
         public override bool TakesRingBuffers => innerQueue.TakesRingBuffers;
 
+        public override bool CanWriteDurably => innerQueue.CanWriteDurably;
+
         public override void Close() => innerQueue.Close();
     }
 }

@@ -42,6 +42,11 @@ public unsafe struct IoOp
     public byte Step;
     /// <summary>How often it has been tried again.</summary>
     public byte Attempts;
+    /// <summary>
+    /// Of a <see cref="IoKind.Write"/>: durable when it completes, whatever is true of other writes. Only for devices
+    /// that say <see cref="DeviceQueue.CanWriteDurably"/>.
+    /// </summary>
+    public bool Durable;
     /// <summary>Number of iovecs, for <see cref="IoKind.WriteVector"/> and <see cref="IoKind.Send"/>.</summary>
     public int VectorCount;
     /// <summary>Byte offset on the device. A multiple of the device's logical block.</summary>

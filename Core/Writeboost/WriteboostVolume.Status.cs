@@ -64,6 +64,7 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("log_bytes_written", Log.BytesWritten);
         status.Number("nr_partial_flushed", Log.PartialRecords);
         status.Number("log_flushes", Log.FlushCount);
+        status.Number("log_durable_writes", Log.DurableWriteCount);
         status.Number("blocks_written_back", BlocksWrittenBack);
         status.Number("segments_written_back", _segmentsWrittenBack);
         status.Text("writeback_pace", s_paces[(int)WritebackPace]);

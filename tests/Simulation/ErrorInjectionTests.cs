@@ -18,12 +18,14 @@ public sealed class ErrorInjectionTests(ITestOutputHelper output)
 
     private static readonly Injection s_none = new(true, int.MaxValue, InjectedError.Once, CrashKind.Process, false);
 
-    [Fact]
-    public void NoErrorOfAnyOperationBreaksThePromise()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void NoErrorOfAnyOperationBreaksThePromise(bool writesDurably)
     {
-        using InjectionRun healthy = new(s_none);
+        using InjectionRun healthy = new(s_none with { WritesDurably = writesDurably });
         healthy.Run();
-        List<Injection> all = AllOf(healthy);
+        List<Injection> all = AllOf(healthy, writesDurably);
         Assert.True(healthy.CacheOperations > 100, "the workload does too little on the cache device");
         Assert.True(healthy.BackingOperations > 50, "the workload does too little on the backing device");
         List<string> failures = RunAll(all, MutantId.None, healthy, int.MaxValue);
@@ -42,12 +44,12 @@ public sealed class ErrorInjectionTests(ITestOutputHelper output)
     {
         using InjectionRun healthy = new(s_none);
         healthy.Run();
-        List<string> failures = RunAll(AllOf(healthy), mutant, healthy, 1);
+        List<string> failures = RunAll(AllOf(healthy, writesDurably: false), mutant, healthy, 1);
         Assert.NotEmpty(failures);
         Say($"mutant {mutant}: caught by {failures[0]}");
     }
 
-    private static List<Injection> AllOf(InjectionRun healthy)
+    private static List<Injection> AllOf(InjectionRun healthy, bool writesDurably)
     {
         List<Injection> all = [];
         foreach (InjectedError error in Enum.GetValues<InjectedError>())
@@ -56,7 +58,7 @@ public sealed class ErrorInjectionTests(ITestOutputHelper output)
             AddAll(all, healthy, error, CrashKind.Power, early: false);
             AddAll(all, healthy, error, CrashKind.Power, early: true);
         }
-        return all;
+        return all.ConvertAll(injection => injection with { WritesDurably = writesDurably });
     }
 
     private static void AddAll(

@@ -26,9 +26,10 @@ public enum InjectedError
 
 /// <summary>
 /// Where a run is hurt, and how its process ends: after the workload, or, early, with the first flush that succeeds
-/// after the error.
+/// after the error. The cache device has writes that are durable by themselves, or has not.
 /// </summary>
-public readonly record struct Injection(bool OnCache, int Index, InjectedError Error, CrashKind End, bool Early);
+public readonly record struct Injection(
+    bool OnCache, int Index, InjectedError Error, CrashKind End, bool Early, bool WritesDurably = false);
 
 /// <summary>
 /// A fixed workload over two lives, with one injected error, judged by the oracle: while it runs, after it has ended,
@@ -57,7 +58,10 @@ public sealed unsafe class InjectionRun : IDisposable
     public InjectionRun(Injection injection)
     {
         _injection = injection;
-        _cache = new SimDevice(_world, "cache", (1 << 20) + (12 * (128 << 10)), 512, 512);
+        _cache = new SimDevice(_world, "cache", (1 << 20) + (12 * (128 << 10)), 512, 512)
+        {
+            WritesDurably = injection.WritesDurably,
+        };
         _backing = new SimDevice(_world, "backing", BackingBytes, 512, 512) { Notes = [] };
         _ram = new SimRamStore(_world, outlivesProcess: true);
         _oracle = new CrashOracle(_history);

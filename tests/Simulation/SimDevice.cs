@@ -46,6 +46,9 @@ public sealed unsafe class SimDevice : Device
     /// <summary>Nobody may write now (a read-only open).</summary>
     public bool Sealed { get; set; }
 
+    /// <summary>It has FUA.</summary>
+    public bool WritesDurably { get; set; }
+
     /// <summary>The errors to come.</summary>
     public SimFault Fault;
 
@@ -116,6 +119,9 @@ public sealed unsafe class SimDevice : Device
             case IoKind.Flush:
                 Media.MakeDurable(seqAtSubmit);
                 return 0;
+            case IoKind.Write when op->Durable:
+                Media.WriteDurably(op->OffsetBytes, op->LengthBytes, (byte*)op->Buffer);
+                return (int)op->LengthBytes;
             default:
                 Apply(op, 0, op->LengthBytes);
                 return op->Kind is IoKind.Write or IoKind.WriteVector ? (int)op->LengthBytes : 0;
@@ -144,8 +150,9 @@ public sealed unsafe class SimDevice : Device
     private int Break(IoOp* op, long seqAtSubmit, int error)
     {
         if (error == Gone) return error;
-        if (op->Kind == IoKind.Flush)
+        if (op->Kind == IoKind.Flush || op->Durable)
         {
+            if (op->Durable) ApplySome(op);
             Media.FailFlush(seqAtSubmit, ref World.Random);
             AtFailedFlush?.Invoke();
         }
@@ -193,6 +200,8 @@ public sealed unsafe class SimDevice : Device
 
     private sealed class Queue(SimDevice device, SimContext context) : DeviceQueue
     {
+        public override bool CanWriteDurably => device.WritesDurably;
+
         public override void Submit(IoOp* op)
         {
             device.Validate(op);

@@ -74,6 +74,23 @@ public sealed unsafe class SimMedia : IDisposable
         Copy(Current, offset, length, data, 0);
     }
 
+    /// <summary>
+    /// A write that is durable by itself. What was written before to the same place cannot come back.
+    /// </summary>
+    public void WriteDurably(long offset, long length, byte* from)
+    {
+        for (int i = 0; i < _unflushed.Count;)
+        {
+            Unflushed u = _unflushed[i];
+            bool meets = u.Offset < offset + length && offset < u.Offset + u.Length;
+            if (meets && !u.Orphan) Copy(Durable, u.Offset, u.Length, u.Data, 0);
+            if (meets) _unflushed.RemoveAt(i);
+            else i++;
+        }
+        Buffer.MemoryCopy(from, Current + offset, length, length);
+        Buffer.MemoryCopy(from, Durable + offset, length, length);
+    }
+
     /// <summary>Fills the medium before the simulation begins.</summary>
     public void Preset(long offset, long length, byte* from)
     {

@@ -46,7 +46,10 @@ public sealed unsafe partial class SimRun : IDisposable
         _config = SimConfig.Draw(seed, engine, ref random);
         _world = new SimWorld(random.Next(), trace) { AtCrash = OnCrash };
         _cache = new SimDevice(
-            _world, "cache", _config.CacheBytes, _config.CacheBlockBytes, engine.UnitBytes, _config.GrowthBytes);
+            _world, "cache", _config.CacheBytes, _config.CacheBlockBytes, engine.UnitBytes, _config.GrowthBytes)
+        {
+            WritesDurably = new Prng(seed + 6).Chance(60),
+        };
         for (int i = 0; i < _config.Disks; i++) _disks.Add(NewDisk(i));
         _ram = new SimRamStore(_world, _config.RamOutlivesProcess);
         _history = new History(_config.BackingBytes / 512) { Unordered = _config.GoesAround };

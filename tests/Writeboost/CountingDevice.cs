@@ -25,8 +25,16 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
     /// <summary>So many of the flushes that come next fail with EIO.</summary>
     public int FlushesToFail { get; set; }
 
+    /// <summary>So many of the writes that come next fail with EIO.</summary>
+    public int WritesToFail { get; set; }
+
     /// <summary>Reads fail with EIO.</summary>
     public bool FailsReads { get; set; }
+
+    /// <summary>Writes can be durable by themselves; how many were.</summary>
+    public bool WritesDurably { get; set; }
+
+    public int DurableWrites { get; private set; }
 
     public int HeldCount => _held.Count;
 
@@ -51,8 +59,11 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
 
     private sealed class Queue(CountingDevice device, DeviceQueue inner, IoContext io) : DeviceQueue
     {
+        public override bool CanWriteDurably => device.WritesDurably;
+
         public override void Submit(IoOp* op)
         {
+            if (op->Durable) device.DurableWrites++;
             device.Counts[(int)op->Kind]++;
             if (op->Kind != device.Hold || (device.HoldAt >= 0 && op->OffsetBytes != device.HoldAt))
             {
@@ -68,7 +79,7 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
             bool fails = op->Kind == IoKind.Flush && device.FlushesToFail > 0;
             if (fails) device.FlushesToFail--;
             fails |= op->Kind == IoKind.Read && device.FailsReads;
-            fails |= op->Kind == IoKind.Write && device.WritesLeft-- <= 0;
+            fails |= op->Kind == IoKind.Write && (device.WritesLeft-- <= 0 || device.WritesToFail-- > 0);
             if (fails) io.Complete(op, -5);
             else inner.Submit(op);
         }

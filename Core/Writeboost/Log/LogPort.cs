@@ -54,14 +54,21 @@ public sealed unsafe class LogPort : IIoHandler
         _log.Resume(this);
     }
 
-    /// <summary>Starts the one sequential write of a record. <see cref="HasRoom"/> was asked.</summary>
-    public void Write(long offsetBytes, byte* data, long lengthBytes, long track) =>
-        Write(offsetBytes, data, lengthBytes, track, WriteStep);
+    /// <summary>Records can be <c>durable</c>.</summary>
+    public bool CanWriteDurably => _cache.CanWriteDurably;
 
-    private void Write(long offsetBytes, byte* data, long lengthBytes, long track, byte step)
+    /// <summary>
+    /// Starts the one sequential write of a record, <paramref name="durable"/> by itself or not. <see cref="HasRoom"/>
+    /// was asked.
+    /// </summary>
+    public void Write(long offsetBytes, byte* data, long lengthBytes, long track, bool durable) =>
+        Write(offsetBytes, data, lengthBytes, track, WriteStep, durable);
+
+    private void Write(long offsetBytes, byte* data, long lengthBytes, long track, byte step, bool durable = false)
     {
         IoOp* op = Io.Acquire(_handler, IoKind.Write, urgent: true);
         op->Step = step;
+        op->Durable = durable;
         op->OffsetBytes = offsetBytes;
         op->Buffer = data;
         op->LengthBytes = lengthBytes;
@@ -99,17 +106,19 @@ public sealed unsafe class LogPort : IIoHandler
             Io.Release(op);
             _log.FlushDone(this, result);
         }
-        else if (op->Result < 0 && ++op->Attempts < MaxAttempts)
+        else if (op->Result < 0 && !op->Durable && ++op->Attempts < MaxAttempts)
         {
             _cache.Submit(op);
         }
         else
         {
             (int result, long track, bool header) = (op->Result, op->UserA, op->Step == HeaderStep);
+            bool durable = op->Durable;
             _inFlight--;
             _log.CountInFlight(-op->LengthBytes);
             Io.Release(op);
             if (header) _log.HeaderDone(this, result);
+            else if (durable && result < 0) _log.DurableWriteFailed(this, track, result);
             else _log.WriteDone(this, track, result);
             _log.Seal(this);
         }

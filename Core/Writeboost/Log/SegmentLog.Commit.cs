@@ -36,6 +36,7 @@ public sealed unsafe partial class SegmentLog
     private long _flushNumber;    // commits that came to their flush
     private long _flushWanted;    // somebody waits for this one, whatever the log holds
     private long _flushDone;      // the last that succeeded
+    private long _aloneWrites;    // commits that needed no flush
 
     /// <summary>D: everything below this position is durable.</summary>
     public long Durable => Volatile.Read(ref _durable);
@@ -45,6 +46,9 @@ public sealed unsafe partial class SegmentLog
 
     /// <summary>Everything below this position is on the device, durable or not.</summary>
     public long Written => Volatile.Read(ref _written);
+
+    /// <summary>Commits in this life whose one write was durable by itself.</summary>
+    public long DurableWriteCount => Volatile.Read(ref _aloneWrites);
 
     /// <summary>Device flushes of the log in this life.</summary>
     public long FlushCount => Volatile.Read(ref _flushNumber);
@@ -100,18 +104,26 @@ public sealed unsafe partial class SegmentLog
         WriteHeaders(port);
         _commit.Enter();
         bool ready = _written >= _target || (Mutant.Is(MutantId.R6FlushBeforeWritten) && _target != long.MaxValue);
+        ready &= !IsAloneUnderWay;
         bool go = _committing && !_flushing && ready && !Health.CacheHasFailed && port.HasRoom();
+        bool isDurable = go && IsAloneWritten;
         if (go)
         {
             _flushing = true;
             _flushCovers = Mutant.Is(MutantId.R6FlushBeforeWritten) ? _target : _written;
             _flushCoversRecord = _writtenRecord;
             _flushCoversTrack = _trackTail;
-            _flushNumber++;
+            if (isDurable) _aloneWrites++;
+            else _flushNumber++;
         }
         _commit.Exit();
         if (!go) return;
         Interleaving.Step();
+        if (isDurable)
+        {
+            EndCommit(port, isFlushed: false);
+            return;
+        }
         port.Flush();
         if (Mutant.Is(MutantId.R6AckBeforeFlush)) Advance();
     }
@@ -149,11 +161,16 @@ public sealed unsafe partial class SegmentLog
             BeginHeaders(port);
             return;
         }
+        EndCommit(port, isFlushed: true);
+    }
+
+    private void EndCommit(LogPort port, bool isFlushed)
+    {
         _commit.Enter();
         _headersFlushing = false;
         _headersInFlight = 0;
         Advance();
-        Volatile.Write(ref _flushDone, _flushNumber);
+        if (isFlushed) Volatile.Write(ref _flushDone, _flushNumber);
         _flushAttempts = 0;
         _committing = _flushing = false;
         long wanted = _wanted;
@@ -246,6 +263,35 @@ public sealed unsafe partial class SegmentLog
 
     private ref Track TrackAt(long track) => ref _tracks[track & (_tracks.Length - 1)];
 
+    // The record that has just been sealed. Alone: it is the only one that is not durable, and a commit waits for it. Then
+    // its write does what a write and a flush would do, one after the other; a flush of others' is not under way, so
+    // that none succeeds beside one that fails.
+    private long AddRecord(long lengthBytes, bool canBeAlone, out bool alone)
+    {
+        _commit.Enter();
+        bool isAlone = _trackDurable == _trackHead || Mutant.Is(MutantId.R6NotAlone);
+        alone = canBeAlone && _committing && !_flushing && isAlone;
+        long track = AddTrack(_sealedRecord, _sealedRecord, lengthBytes);
+        TrackAt(track).Alone = alone;
+        _commit.Exit();
+        return track;
+    }
+
+    private bool IsAloneUnderWay =>
+        _trackDurable < Volatile.Read(ref _trackHead) && TrackAt(_trackDurable) is { Alone: true, Done: false };
+
+    // Nothing but that record, and perhaps the end of its segment, would be covered by a flush.
+    private bool IsAloneWritten
+    {
+        get
+        {
+            long written = _trackTail - _trackDurable;
+            if (Mutant.Is(MutantId.R6NotAlone) && written > 0 && TrackAt(_trackTail - 1).Alone) return true;
+            bool isOne = written == 1 || (written == 2 && TrackAt(_trackDurable + 1).LengthBytes == 0);
+            return isOne && TrackAt(_trackDurable).Alone;
+        }
+    }
+
     private long AddTrack(long end, long recordEnd, long lengthBytes)
     {
         long track = _trackHead;
@@ -261,6 +307,7 @@ public sealed unsafe partial class SegmentLog
         public long RecordEnd;
         public long LengthBytes; // the last of the record's bytes, as written at first; 0 when nothing was
         public bool Done;
+        public bool Alone;       // durable when it is done
         public bool Again;       // a flush failed while it was on its way
         public bool Lost;        // a flush failed after it: waits for its turn to be written again
     }

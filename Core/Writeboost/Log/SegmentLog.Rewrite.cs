@@ -46,6 +46,20 @@ public sealed unsafe partial class SegmentLog
         if (!last) TryFlush(port);
     }
 
+    /// <summary>
+    /// A write that should have been durable by itself has failed: perhaps the write, perhaps its flush. Both are mended
+    /// as after a flush that failed. Called by the port.
+    /// </summary>
+    public void DurableWriteFailed(LogPort port, long track, int result)
+    {
+        _commit.Enter();
+        TrackAt(track).Alone = false;
+        _commit.Exit();
+        FlushFailed(port, result);
+        // Taken back while it was on its way: it is written again.
+        WriteDone(port, track, 0);
+    }
+
     // Everything written since D counts as unwritten; what is on its way is written once more when it has arrived.
     private void TakeBack()
     {
@@ -54,6 +68,7 @@ public sealed unsafe partial class SegmentLog
         {
             ref Track record = ref TrackAt(track);
             if (record.LengthBytes == 0) continue;
+            record.Alone = false;
             if (record.Done) (record.Done, record.Lost) = (false, true);
             else record.Again = !record.Lost;
         }
@@ -82,6 +97,6 @@ public sealed unsafe partial class SegmentLog
         long position = record.End - (record.LengthBytes >> Geometry.BlockShift);
         byte* data = Ram.Data(RamOf(Geometry.SegmentOf(position)), Geometry.SlotOf(position));
         RecordsRewritten++;
-        port.Write(Geometry.OffsetOf(position), data, record.LengthBytes, track);
+        port.Write(Geometry.OffsetOf(position), data, record.LengthBytes, track, false);
     }
 }

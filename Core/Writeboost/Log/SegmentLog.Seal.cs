@@ -81,6 +81,8 @@ public sealed unsafe partial class SegmentLog
         int end = _recordEnds[(ram * Geometry.SlotsPerSegment) + start];
         _sealSlot = end;
         if (end > start + 1) WriteRecord(port, ram, start, end);
+        // At once: when the record is durable, RAM may let the segment go, and nobody would come to its end.
+        if (end >= Volatile.Read(ref _segmentEnds[ram])) LeaveSegment(port);
         return true;
     }
 
@@ -120,8 +122,8 @@ public sealed unsafe partial class SegmentLog
             WriteData(port, info, header, length - Geometry.BlockBytes);
             return;
         }
-        long track = AddTrack(_sealedRecord, _sealedRecord, length);
-        port.Write(Geometry.OffsetOf(info.Position), header, length, track);
+        long track = AddRecord(length, port.CanWriteDurably, out bool alone);
+        port.Write(Geometry.OffsetOf(info.Position), header, length, track, alone);
     }
 
     // The header follows when the data is durable (Commit).
@@ -129,6 +131,6 @@ public sealed unsafe partial class SegmentLog
     {
         long track = AddTrack(_sealedRecord, _sealedRecord, length);
         if (length == 0) WriteDone(port, track, 0);
-        else port.Write(Geometry.OffsetOf(info.Position + 1), header + Geometry.BlockBytes, length, track);
+        else port.Write(Geometry.OffsetOf(info.Position + 1), header + Geometry.BlockBytes, length, track, false);
     }
 }

@@ -1,0 +1,78 @@
+using System;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
+using Weir.Tests.Simulation;
+using Xunit;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>
+/// One record that a flush waits for is written durably by itself, where the device can: one operation in the place of
+/// two, one after the other. As soon as anything else is not durable either, a flush it is.
+/// </summary>
+public sealed class DurableWriteTests
+{
+    [Fact]
+    public void ARecordOfItsOwnNeedsNoFlush() => Run(writesDurably: true, (door, cache) =>
+    {
+        long flushes = cache.Flushes;
+        for (int i = 0; i < 10; i++)
+        {
+            door.Write(i, i + 1);
+            Assert.Equal(0, door.Do(RequestKind.Flush));
+        }
+        Assert.Equal(10, cache.DurableWrites);
+        Assert.Equal(flushes, cache.Flushes);
+    });
+
+    [Fact]
+    public void ADeviceThatCannotIsFlushed() => Run(writesDurably: false, (door, cache) =>
+    {
+        long flushes = cache.Flushes;
+        door.Write(0, 1);
+        Assert.Equal(0, door.Do(RequestKind.Flush));
+        Assert.Equal(0, cache.DurableWrites);
+        Assert.Equal(flushes + 1, cache.Flushes);
+    });
+
+    // A whole segment goes to the device before anybody waits for it; what is left of the second one comes after it.
+    [Fact]
+    public void AnotherRecordThatIsNotDurableIsFlushedToo() => Run(writesDurably: true, (door, cache) =>
+    {
+        long flushes = cache.Flushes;
+        door.Write(0, 1, blocks: 40);
+        Assert.Equal(0, door.Do(RequestKind.Flush));
+        Assert.Equal(0, cache.DurableWrites);
+        Assert.Equal(flushes + 1, cache.Flushes);
+    });
+
+    // The write that fails is written again, plainly, and flushed.
+    [Fact]
+    public void AFailedOneIsWrittenAndFlushed() => Run(writesDurably: true, (door, cache) =>
+    {
+        door.Write(0, 1);
+        (long flushes, cache.WritesToFail) = (cache.Flushes, 1);
+        Assert.Equal(0, door.Do(RequestKind.Flush));
+        Assert.Equal(1, cache.DurableWrites);
+        Assert.Equal(flushes + 1, cache.Flushes);
+        Assert.Equal(1, door.Read(0));
+    });
+
+    private static void Run(bool writesDurably, Action<Door, CountingDevice> body)
+    {
+        using RamDevice backing = new(1 << 20), memory = new(8 << 20);
+        CountingDevice cache = new(memory) { WritesDurably = writesDurably };
+        using RingContext io = new();
+        WriteboostFormat.Format(io, cache, Layout.Native, 128 << 10, Guid.NewGuid);
+        using SimRamStore ram = new(new SimWorld(1, trace: false), outlivesProcess: true);
+        WriteboostOptions options = new() { RamSegments = 4, SyncIntervalUs = 0, AllowWriteback = false };
+        using WriteboostVolume volume = WriteboostVolume.Open(
+            io, cache, [new BackingSpec(null, "disk", backing)], ram, options);
+        using Door door = new(volume, 0);
+        body(door, cache);
+        door.Stop();
+    }
+}
