@@ -6,14 +6,14 @@ using Weir.Core.Writeboost;
 namespace Weir.Bench.Measuring;
 
 /// <summary>
-/// What a 4 KiB write cannot do without: its bytes moved once, into memory as large and as cold as the RAM segments, and
-/// one checksum over them.
+/// What a 4 KiB write cannot do without: its bytes moved once, into memory as large and as cold as the RAM segments,
+/// and one checksum over them.
 /// </summary>
 internal static unsafe class LeastWork
 {
     private const int BlockBytes = 4096, Blocks = (256 << 20) / BlockBytes, Passes = 5;
 
-    /// <summary>Nanoseconds for each block: of the best of some passes, whose first ones also compile the code.</summary>
+    /// <summary>Nanoseconds for each block: of the best of some passes; the first ones also compile the code.</summary>
     public static double Nanoseconds()
     {
         int targets = new WriteboostOptions().RamSegments * (1 << 20) / BlockBytes;

@@ -32,8 +32,8 @@ internal sealed class EngineMatrix(Setting setting, Report report)
             foreach ((string job, string[] arguments) in s_jobs)
                 for (int i = 0; i < subjects.Length; i++)
                     Add(iops, (subjects[i], job), One(arguments, isMemory: i < 2, queues: 1 + (i % 2)));
-        Table table = report.Add(Title, "`weir bench writeboost --size 512M`, 4 KiB, depth 32 for each thread; requests "
-            + "a second, half the spread.", ["", .. subjects]);
+        Table table = report.Add(Title, "`weir bench writeboost --size 512M`, 4 KiB, depth 32 for each thread; "
+            + "requests a second, half the spread.", ["", .. subjects]);
         foreach ((string job, _) in s_jobs)
         {
             List<string> row = [job];

@@ -31,6 +31,9 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
     /// <summary>Reads fail with EIO.</summary>
     public bool FailsReads { get; set; }
 
+    /// <summary>So many reads succeed, and no more.</summary>
+    public int ReadsToPass { get; set; } = int.MaxValue;
+
     /// <summary>Writes can be durable by themselves; how many were.</summary>
     public bool WritesDurably { get; set; }
 
@@ -78,7 +81,7 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
         {
             bool fails = op->Kind == IoKind.Flush && device.FlushesToFail > 0;
             if (fails) device.FlushesToFail--;
-            fails |= op->Kind == IoKind.Read && device.FailsReads;
+            fails |= op->Kind == IoKind.Read && (device.FailsReads || device.ReadsToPass-- <= 0);
             fails |= op->Kind == IoKind.Write && (device.WritesLeft-- <= 0 || device.WritesToFail-- > 0);
             if (fails) io.Complete(op, -5);
             else inner.Submit(op);

@@ -263,9 +263,9 @@ public sealed unsafe partial class SegmentLog
 
     private ref Track TrackAt(long track) => ref _tracks[track & (_tracks.Length - 1)];
 
-    // The record that has just been sealed. Alone: it is the only one that is not durable, and a commit waits for it. Then
-    // its write does what a write and a flush would do, one after the other; a flush of others' is not under way, so
-    // that none succeeds beside one that fails.
+    // The record that has just been sealed. Alone: it is the only one that is not durable, and a commit waits for it.
+    // Then its write does what a write and a flush would do, one after the other; a flush of others' is not under way,
+    // so that none succeeds beside one that fails.
     private long AddRecord(long lengthBytes, bool canBeAlone, out bool alone)
     {
         _commit.Enter();

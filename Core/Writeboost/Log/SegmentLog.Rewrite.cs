@@ -47,8 +47,8 @@ public sealed unsafe partial class SegmentLog
     }
 
     /// <summary>
-    /// A write that should have been durable by itself has failed: perhaps the write, perhaps its flush. Both are mended
-    /// as after a flush that failed. Called by the port.
+    /// A write that should have been durable by itself has failed: perhaps the write, perhaps its flush. Both are
+    /// mended as after a flush that failed. Called by the port.
     /// </summary>
     public void DurableWriteFailed(LogPort port, long track, int result)
     {

@@ -34,7 +34,8 @@ public struct DirtyRange
 public sealed unsafe class Batch : IDisposable
 {
     private readonly Geometry _geometry;
-    private readonly byte* _data;
+    private byte* _data;
+    private byte* _ahead;
     private readonly ulong* _sorted;
     private readonly byte* _sectors;
 
@@ -46,6 +47,7 @@ public sealed unsafe class Batch : IDisposable
         MaxSegments = maxSegments;
         nuint places = (nuint)(maxSegments << geometry.SlotShift);
         _data = (byte*)NativeMemory.AlignedAlloc((nuint)maxSegments * (nuint)geometry.SegmentBytes, 4096);
+        _ahead = (byte*)NativeMemory.AlignedAlloc((nuint)maxSegments * (nuint)geometry.SegmentBytes, 4096);
         _sorted = (ulong*)NativeMemory.Alloc(places, sizeof(ulong));
         _sectors = (byte*)NativeMemory.Alloc(places);
         Blocks = (DirtyBlock*)NativeMemory.Alloc(places, (nuint)sizeof(DirtyBlock));
@@ -102,6 +104,17 @@ public sealed unsafe class Batch : IDisposable
     /// <summary>Empties the lists.</summary>
     public void Clear() => BlockCount = RangeCount = PlaceCount = CoveredCount = SortedCount = 0;
 
+    /// <summary>Where segment number <paramref name="index"/> of the next batch is read to.</summary>
+    public byte* Ahead(int index) => _ahead + ((long)index * _geometry.SegmentBytes);
+
+    /// <summary>What was read ahead is this batch's.</summary>
+    public void TakeAhead()
+    {
+        byte* read = _ahead;
+        _ahead = _data;
+        _data = read;
+    }
+
     /// <summary>Bytes of slot <paramref name="slot"/> of the batch's segment number <paramref name="index"/>.</summary>
     public byte* Data(int index, int slot) =>
         _data + ((long)index * _geometry.SegmentBytes) + ((long)slot << Geometry.BlockShift);
@@ -149,6 +162,7 @@ public sealed unsafe class Batch : IDisposable
     public void Dispose()
     {
         NativeMemory.AlignedFree(_data);
+        NativeMemory.AlignedFree(_ahead);
         NativeMemory.Free(_sorted);
         NativeMemory.Free(_sectors);
         NativeMemory.Free(Blocks);

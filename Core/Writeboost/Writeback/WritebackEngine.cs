@@ -14,7 +14,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// </summary>
 public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
 {
-    private const byte FillStep = 1, BlocksStep = 2, RangeStep = 3, FlushStep = 4;
+    private const byte FillStep = 1, BlocksStep = 2, RangeStep = 3, FlushStep = 4, AheadStep = 5;
     private const long PauseUs = 1_000_000, RetryUs = 200;
 
     private const int MaxBatchBytes = 32 << 20;
@@ -78,7 +78,9 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     }
 
     /// <summary>No batch is under way.</summary>
-    public bool IsQuiet => _phase is Phase.Idle or Phase.Stuck;
+    public bool IsQuiet => HasNoBatch && _aheadUnderWay == 0;
+
+    private bool HasNoBatch => _phase is Phase.Idle or Phase.Stuck;
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs => _phase switch
@@ -111,6 +113,11 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     /// <inheritdoc/>
     public void Completed(IoOp* op)
     {
+        if (op->Step == AheadStep)
+        {
+            EndAhead(op);
+            return;
+        }
         if (op->Result < 0) _error = op->Result;
         if (op->Result < 0 && op->Step == FlushStep) _volume.ReportFailedFlush(op->UserInt, -op->Result);
         if (op->Step == FillStep && op->Result >= 0) EndFill(op);
@@ -134,9 +141,9 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         get
         {
             Geometry geometry = _log.Geometry;
-            long batch = IsQuiet ? 0 : (long)_batch.Count << geometry.SlotShift;
+            long batch = HasNoBatch ? 0 : (long)_batch.Count << geometry.SlotShift;
             long work = _batch.BlockCount + _batch.RangeCount;
-            long earned = _phase <= Phase.Plan || IsQuiet ? 0 : work == 0 ? batch : batch * _workDone / work;
+            long earned = _phase <= Phase.Plan || HasNoBatch ? 0 : work == 0 ? batch : batch * _workDone / work;
             long all = (long)geometry.SegmentCount << geometry.SlotShift;
             return new WriterRoom
             {
@@ -196,10 +203,10 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         if (_error != 0) return Fail(nowUs);
         switch (_phase)
         {
-            case Phase.Read: return EndRead();
+            case Phase.Read: return _aheadUnderWay == 0 && (_aheadFailed ? StartRead() : EndRead());
             case Phase.Plan: return PlanMore();
             case Phase.Zero: return EndList(Phase.Fill);
-            case Phase.Fill: return EndList(Phase.Write);
+            case Phase.Fill: return EndList(Phase.Write) && ReadAhead();
             case Phase.Write: return EndList(Phase.Move) && StartMove();
             case Phase.Move: return MoveMore();
             case Phase.Flush: return FlushMore();
@@ -243,16 +250,14 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         bool relieve = _volume.IsDraining || _volume.RangesPressed;
         bool isNothing = _log.HeadSegment <= _log.DirtySegment && !relieve && !_log.IsStarved;
         if (isNothing || IsHeld() || _governor.Window(nowUs) == 0) return false;
-        int count = 0;
         int most = MostSegmentsNow(MostSegments());
-        while (count < most && _log.Geometry.Position(_log.DirtySegment + count + 1, 0) <= _log.Durable
-            && _log.DirtySegment + count <= _log.HeadSegment) count++;
+        int count = CountReadable(_log.DirtySegment, most);
         if (Mutant.Is(MutantId.R7Undurable))
             count = (int)Math.Clamp(_log.HeadSegment - _log.DirtySegment, 0, most);
         if (count == 0) return NothingReady(nowUs, relieve);
         _attempts = 0;
         _batch.Begin(_log.DirtySegment, count);
-        return StartRead();
+        return StartRead(TakeAhead());
     }
 
     // What is wanted back is not durable yet, or still in the open segment.
@@ -266,7 +271,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         return false;
     }
 
-    private bool StartRead()
+    // The first ones have been read, or are being read.
+    private bool StartRead(int done = 0)
     {
         _phase = Phase.Read;
         _error = 0;
@@ -274,15 +280,27 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _failuresBefore = _volume.FlushTurn.Failures;
         _workDone = 0;
         _batch.Clear();
-        for (int i = 0; i < _batch.Count; i++)
-        {
-            IoOp* op = Acquire(IoKind.Read);
-            op->OffsetBytes = _log.Geometry.OffsetOf(_log.Geometry.Position(_batch.First + i, 0));
-            op->LengthBytes = _log.Geometry.SegmentBytes;
-            op->Buffer = _batch.Data(i, 0);
-            Submit(op, _cache);
-        }
+        if (done == 0) _aheadFailed = false;
+        for (int i = done; i < _batch.Count; i++) Submit(ReadOf(_batch.First + i, _batch.Data(i, 0)), _cache);
         return true;
+    }
+
+    private IoOp* ReadOf(long segment, byte* buffer)
+    {
+        IoOp* op = Acquire(IoKind.Read);
+        op->OffsetBytes = _log.Geometry.OffsetOf(_log.Geometry.Position(segment, 0));
+        op->LengthBytes = _log.Geometry.SegmentBytes;
+        op->Buffer = buffer;
+        return op;
+    }
+
+    // Durable segments from this one on (R7).
+    private int CountReadable(long first, int most)
+    {
+        int count = 0;
+        while (count < most && _log.Geometry.Position(first + count + 1, 0) <= _log.Durable
+            && first + count <= _log.HeadSegment) count++;
+        return count;
     }
 
     private IoOp* Acquire(IoKind kind)
