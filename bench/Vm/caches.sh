@@ -55,12 +55,13 @@ cached() {
 }
 
 blank
-serve writeboost --cache $fast --backing disk=$slow --frontend ublk --queues 1
+# Both keep what short reads bring: the others do that without being asked.
+serve writeboost --cache $fast --backing disk=$slow --frontend ublk --queues 1 --option read_cache_threshold=127
 measure weir "$device"
 "$WEIR" stop --control control --force
 wait $server
 
-cached dm-writeboost "writeboost $slow $fast 2 writeback_threshold 70"
+cached dm-writeboost "writeboost $slow $fast 4 writeback_threshold 70 read_cache_threshold 127"
 cached dm-writecache "writecache s $slow $fast 4096 0"
 blank
 meta=$((16 << 11))
