@@ -88,8 +88,17 @@ internal sealed class BenchRun : IDisposable
             Depth = Math.Min(_spec.Job.Depth, 8), RequestsMax = _spec.Job.SpanBytes / block,
         });
         _queues[0].Wait();
-        Tunable? flush = _volume.Tunables.FirstOrDefault(static tunable => tunable.Name == "flush_current_buffer");
-        if (flush != null) _ = flush.Carry(static () => false);
+        Flush();
+    }
+
+    // One more write, and its flush with all that came before.
+    private void Flush()
+    {
+        _queues[0].Begin(_spec.Job with
+        {
+            Pattern = BenchPattern.Sequential, ReadPercent = 0, FlushesEach = true, Depth = 1, RequestsMax = 1,
+        });
+        _queues[0].Wait();
     }
 
     private void Measure(JsonStatus figures)
@@ -109,6 +118,8 @@ internal sealed class BenchRun : IDisposable
         LatencyHistogram all = new();
         foreach (BenchQueue queue in _queues) all.Add(queue.Latencies);
         Report(figures, all, elapsed, cpuEnd.UserTime - cpu.UserTime, cpuEnd.PrivilegedTime - cpu.PrivilegedTime);
+        // What was written is in the log then, as the volume's figures since its start say.
+        if (_spec.Job.ReadPercent < 100) Flush();
         FirstNumbers after = new();
         _volume.Volume.Report(after);
         foreach ((string name, long value) in after.Values)

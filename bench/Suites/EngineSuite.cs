@@ -51,7 +51,7 @@ internal sealed class EngineSuite(Setting setting, Report report)
             client.Add(through["bytes_per_second"] / 1e6);
             device.Add(alone["bytes_per_second"] / 1e6);
             ratio.Add(through["bytes_per_second"] / alone["bytes_per_second"]);
-            perByte.Add(through["delta_log_bytes_written"] / through["delta_write_bytes"]);
+            perByte.Add(through["volume_log_bytes_written"] / through["volume_write_bytes"]);
         }
         Table table = report.Add("Random writes on a cache device of 266 MB/s",
             $"`weir bench writeboost --cache slow:CACHE{Throttle} --job randwrite`, 4 KiB, depth 32, write-back held, "
@@ -137,7 +137,7 @@ internal sealed class EngineSuite(Setting setting, Report report)
             many.Add(group["iops"]);
             raw.Add(alone);
             ratio.Add(group["iops"] / alone);
-            perByte.Add(single["delta_log_bytes_written"] / single["delta_write_bytes"]);
+            perByte.Add(single["volume_log_bytes_written"] / single["volume_write_bytes"]);
         }
         Table table = report.Add("A write and a flush, again and again",
             "`weir bench writeboost --job randwrite --sync --depth 1` and `--depth 32`, beside fio `--rw=randwrite "
