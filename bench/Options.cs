@@ -15,7 +15,7 @@ internal sealed record Options(int Rounds, double Seconds, string Scratch)
     public static Options? Parse(ReadOnlySpan<string> arguments, out string complaint)
     {
         int rounds = 3;
-        double seconds = 2;
+        double seconds = 1;
         string scratch = Path.GetTempPath();
         complaint = "";
         for (int i = 0; i < arguments.Length; i += 2)
