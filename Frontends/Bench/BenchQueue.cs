@@ -1,3 +1,4 @@
+using System;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Threading;
@@ -186,7 +187,10 @@ internal sealed unsafe class BenchQueue : IQueueFrontend
         // Room for a block wherever in a page it begins.
         long placeBytes = (long)Arena.PagesAround(0, job.BlockBytes + Arena.PageBytes) * Arena.PageBytes;
         long places = _memory.SizeBytes / placeBytes;
-        request->Data = _memory.Pointer + (_issued % places * placeBytes) + Arena.SkewOf(request->OffsetBytes);
+        // A place of the slot's own: nobody else's bytes arrive there meanwhile.
+        long rounds = Math.Max(1, places / job.Depth);
+        long place = ((_issued / job.Depth % rounds * job.Depth) + slot) % places;
+        request->Data = _memory.Pointer + (place * placeBytes) + Arena.SkewOf(request->OffsetBytes);
         _issued++;
         _left--;
         _startedAt[slot] = Stopwatch.GetTimestamp();

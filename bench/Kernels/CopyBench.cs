@@ -48,7 +48,7 @@ public unsafe class CopyBench
         for (int i = 0; i < Geometry.BlockBytes / sizeof(ulong); i++) to[i] = from[i];
     }
 
-    /// <summary>Ours: copied and summed in one pass.</summary>
+    /// <summary>Ours: copied round the caches, then summed.</summary>
     [Benchmark]
     public uint KernelCopyAndSum() => BlockSum.CopyAndCompute(_to.Next(), _from.Next());
 

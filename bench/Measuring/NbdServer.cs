@@ -79,11 +79,23 @@ internal sealed class NbdServer : IDisposable
     /// <summary>Ends it in order, and waits.</summary>
     public void Dispose()
     {
-        if (!_process.HasExited) Tool.Run("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        Terminate();
         if (!_process.WaitForExit(PatienceMs)) _process.Kill();
         _process.WaitForExit();
         _process.Dispose();
         File.Delete(_socket);
         Group?.Dispose();
+    }
+
+    private void Terminate()
+    {
+        try
+        {
+            if (!_process.HasExited) Tool.Run("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        }
+        catch (InvalidOperationException)
+        {
+            // It has ended just now: what follows is the same.
+        }
     }
 }

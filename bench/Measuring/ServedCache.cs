@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
-using System.Text.Json;
 using System.Threading;
 
 namespace Weir.Bench.Measuring;
@@ -65,15 +64,8 @@ internal sealed class ServedCache : IDisposable
     }
 
     /// <summary>The numbers of its <c>weir status</c>.</summary>
-    public Dictionary<string, double> Status()
-    {
-        using JsonDocument status = JsonDocument.Parse(
-            Tool.Run(_binary, ["status", "--control", _control, "--json"]));
-        Dictionary<string, double> numbers = [];
-        foreach (JsonProperty property in status.RootElement.EnumerateObject())
-            if (property.Value.ValueKind == JsonValueKind.Number) numbers[property.Name] = property.Value.GetDouble();
-        return numbers;
-    }
+    public Dictionary<string, double> Status() =>
+        WeirBench.Numbers(Tool.Run(_binary, ["status", "--control", _control, "--json"]));
 
     /// <summary>Ends it in order.</summary>
     public void Stop()

@@ -29,7 +29,8 @@ internal sealed class WeirBench(string binary, string folder)
     public Dictionary<string, double> Status(string control) =>
         Numbers(Tool.Run(binary, ["status", "--control", control, "--json"]));
 
-    private static Dictionary<string, double> Numbers(string json)
+    /// <summary>The numbers of a JSON object, by name.</summary>
+    public static Dictionary<string, double> Numbers(string json)
     {
         using JsonDocument document = JsonDocument.Parse(json);
         Dictionary<string, double> numbers = [];

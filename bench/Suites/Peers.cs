@@ -95,6 +95,7 @@ internal sealed class Peers(Setting setting, long memoryBytes = 0)
             if (!Status().TryGetValue("segments_dirty", out double dirty) || dirty <= 1) return;
             Thread.Sleep(PollMs);
         }
+        throw new InvalidOperationException($"weir has not written back after {DrainPatienceMs / 1000} s");
     }
 
     private string DiskSocket => setting.Scratch.PathOf("disk-socket");

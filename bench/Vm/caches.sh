@@ -55,7 +55,7 @@ cached() {
 }
 
 blank
-# Both keep what short reads bring: the others do that without being asked.
+# Both keep what short reads bring, as dm-cache and bcache do without being asked; dm-writecache never does.
 serve writeboost --cache $fast --backing disk=$slow --frontend ublk --queues 1 --option read_cache_threshold=127
 measure weir "$device"
 "$WEIR" stop --control control --force

@@ -37,6 +37,7 @@ public sealed unsafe partial class SegmentLog
     private long _flushWanted;    // somebody waits for this one, whatever the log holds
     private long _flushDone;      // the last that succeeded
     private long _aloneWrites;    // commits that needed no flush
+    private bool _writesDurably = true; // until one has failed
 
     /// <summary>D: everything below this position is durable.</summary>
     public long Durable => Volatile.Read(ref _durable);
@@ -153,7 +154,7 @@ public sealed unsafe partial class SegmentLog
     {
         if (result < 0 && !Mutant.Is(MutantId.R6FlushErrorIgnored))
         {
-            FlushFailed(port, result);
+            FlushFailed(port, result, ofFlush: true);
             return;
         }
         if (Layout.WritesHeaderLast && !_headersFlushing)
@@ -263,14 +264,15 @@ public sealed unsafe partial class SegmentLog
 
     private ref Track TrackAt(long track) => ref _tracks[track & (_tracks.Length - 1)];
 
-    // The record that has just been sealed. Alone: it is the only one that is not durable, and a commit waits for it.
-    // Then its write does what a write and a flush would do, one after the other; a flush of others' is not under way,
-    // so that none succeeds beside one that fails.
+    // The record that has just been sealed. Alone: it is the only one that is not durable, and a commit is running.
+    // Then its write does what a write and a flush would do, one after the other. Not while a flush of others' is under
+    // way, so that none succeeds beside one that fails; nor while somebody waits for a flush, which this is not.
     private long AddRecord(long lengthBytes, bool canBeAlone, out bool alone)
     {
         _commit.Enter();
         bool isAlone = _trackDurable == _trackHead || Mutant.Is(MutantId.R6NotAlone);
-        alone = canBeAlone && _committing && !_flushing && isAlone;
+        bool isEnough = !_flushing && _flushWanted <= _flushNumber;
+        alone = canBeAlone && _writesDurably && _committing && isEnough && isAlone;
         long track = AddTrack(_sealedRecord, _sealedRecord, lengthBytes);
         TrackAt(track).Alone = alone;
         _commit.Exit();

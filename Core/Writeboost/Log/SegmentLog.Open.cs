@@ -41,7 +41,7 @@ public sealed unsafe partial class SegmentLog
     public bool TryOpenNext(LogPort port, bool urgent = false)
     {
         _open.Enter();
-        bool opened = OpenNext(urgent, out long segment, out bool ramShort);
+        bool opened = OpenNext(urgent, out bool ramShort);
         // While the cache grows, its end wakes whoever had to wait for that.
         bool starves = !opened && !ramShort && _planned == null && Interlocked.Exchange(ref _starved, 1) == 0;
         _open.Exit();
@@ -134,7 +134,7 @@ public sealed unsafe partial class SegmentLog
     private bool TryOpenSpare()
     {
         _open.Enter();
-        bool opened = FreeSegments > 1 && _freeCount > (Ram.Count / 2) + 1 && OpenNext(urgent: false, out _, out _);
+        bool opened = FreeSegments > 1 && _freeCount > (Ram.Count / 2) + 1 && OpenNext(urgent: false, out _);
         _open.Exit();
         return opened;
     }
@@ -160,10 +160,10 @@ public sealed unsafe partial class SegmentLog
         }
     }
 
-    private bool OpenNext(bool urgent, out long segment, out bool ramShort)
+    private bool OpenNext(bool urgent, out bool ramShort)
     {
         long word = _cursor.Load();
-        segment = SegmentCursor.SegmentOf(word) + 1;
+        long segment = SegmentCursor.SegmentOf(word) + 1;
         ramShort = false;
         if (SegmentCursor.NextOf(word) <= Geometry.SlotsPerSegment) return true;
         if (Health.CacheHasFailed) return false;

@@ -30,9 +30,12 @@ public sealed unsafe partial class SegmentLog
         TryFlush(port);
     }
 
-    private void FlushFailed(LogPort port, int result)
+    private void FlushFailed(LogPort port, int result, bool ofFlush)
     {
         _commit.Enter();
+        // Never two at once: one that succeeds beside one that fails would speak for it.
+        Invariant.Check(_flushing == ofFlush);
+        _writesDurably &= ofFlush;
         _flushing = _headersFlushing = false;
         _headersInFlight = 0;
         Volatile.Write(ref _flushFailures, _flushFailures + 1);
@@ -47,15 +50,13 @@ public sealed unsafe partial class SegmentLog
     }
 
     /// <summary>
-    /// A write that should have been durable by itself has failed: perhaps the write, perhaps its flush. Both are
-    /// mended as after a flush that failed. Called by the port.
+    /// A write that should have been durable by itself has failed: perhaps the write, perhaps its flush, perhaps the
+    /// device has only said that it could. All are mended as after a flush that failed, and it is not asked for such a
+    /// write again in this life. Called by the port.
     /// </summary>
     public void DurableWriteFailed(LogPort port, long track, int result)
     {
-        _commit.Enter();
-        TrackAt(track).Alone = false;
-        _commit.Exit();
-        FlushFailed(port, result);
+        FlushFailed(port, result, ofFlush: false);
         // Taken back while it was on its way: it is written again.
         WriteDone(port, track, 0);
     }

@@ -46,7 +46,8 @@ public sealed unsafe partial class SegmentLog
 
     // Whoever finds the way full leaves: the end of a write lowers the count and then seals. Both sides change what the
     // other looks at by a full fence first.
-    private bool CanWrite(LogPort port) => Volatile.Read(ref _bytesInFlight) < _mostBytesInFlight && port.HasRoom();
+    private bool CanWrite(LogPort port) => port.HasRoom()
+        && (Volatile.Read(ref _bytesInFlight) < _mostBytesInFlight || Health.CacheHasFailed);
 
     /// <summary>A record write begins (positive) or has ended (negative); by the port.</summary>
     public void CountInFlight(long bytes) => Interlocked.Add(ref _bytesInFlight, bytes);

@@ -57,7 +57,7 @@ public sealed unsafe partial class SegmentLog : IDisposable
         _free = new int[ram.Count];
         for (int i = 0; i < ram.Count; i++) _free[i] = ram.Count - 1 - i;
         _freeCount = ram.Count;
-        _mostBytesInFlight = (long)Math.Max(1, ram.Count / 4) * geometry.SegmentBytes;
+        _mostBytesInFlight = (long)Math.Max(2, ram.Count / 4) * geometry.SegmentBytes;
         _tracks = new Track[(int)BitOperations.RoundUpToPowerOf2((uint)(slots / 2) + (uint)ram.Count + 2)];
         StartAfter(end);
     }

@@ -8,8 +8,7 @@ using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Queue;
 
-/// <content>Writes: each piece takes a log slot, is copied and checksummed in one pass, published and
-/// indexed.</content>
+/// <content>Writes: each piece takes a log slot, is copied, then summed, published and indexed.</content>
 public sealed unsafe partial class WriteboostQueue
 {
     // Of the reservation being filled: slots before the first are in memory already, the second ends it.

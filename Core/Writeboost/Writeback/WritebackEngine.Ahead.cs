@@ -17,7 +17,8 @@ public sealed unsafe partial class WritebackEngine
     private bool ReadAhead()
     {
         (_aheadFirst, _aheadFailed) = (_batch.First + _batch.Count, false);
-        _aheadCount = CountReadable(_aheadFirst, LargestBatch);
+        // As many as there was reason for last time: what is read and not taken is read twice.
+        _aheadCount = CountReadable(_aheadFirst, Math.Min(_batch.Count, LargestBatch));
         for (int i = 0; i < _aheadCount; i++)
         {
             IoOp* op = ReadOf(_aheadFirst + i, _batch.Ahead(i));
