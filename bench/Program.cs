@@ -4,6 +4,7 @@ using System.IO;
 using System.Linq;
 using BenchmarkDotNet.Running;
 using Weir.Bench.Kernels;
+using Weir.Bench.Measuring;
 using Weir.Bench.Reporting;
 using Weir.Bench.Suites;
 
@@ -41,6 +42,7 @@ internal static class Program
         if (name == "kernels" && args.Length > 1) return RunKernels(args[1..]);
         Options? options = Options.Parse(args.AsSpan(Math.Min(1, args.Length)), out string complaint);
         if (options == null) return Complain(complaint, 2);
+        LeftOvers.Watch();
         try
         {
             return Measure(parts, options);

@@ -60,6 +60,7 @@ internal sealed class NbdServer : IDisposable
         start.Environment["TMPDIR"] = Path.GetDirectoryName(socket);
         Process process = Process.Start(start)!;
         NbdServer server = new(process, socket, export, group);
+        LeftOvers.Add(server);
         string said = "";
         process.ErrorDataReceived += (_, line) => said += line.Data + " ";
         process.BeginErrorReadLine();
@@ -79,6 +80,7 @@ internal sealed class NbdServer : IDisposable
     /// <summary>Ends it in order, and waits.</summary>
     public void Dispose()
     {
+        LeftOvers.Remove(this);
         Terminate();
         if (!_process.WaitForExit(PatienceMs)) _process.Kill();
         _process.WaitForExit();

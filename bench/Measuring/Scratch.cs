@@ -12,8 +12,12 @@ internal sealed class Scratch : IDisposable
     private readonly string _folder;
 
     /// <summary>Makes it in <paramref name="parent"/>, on the file system to be measured on.</summary>
-    public Scratch(string parent) => _folder = Directory.CreateDirectory(Path.Combine(
+    public Scratch(string parent)
+    {
+        _folder = Directory.CreateDirectory(Path.Combine(
         parent, "weir-bench-" + Environment.ProcessId.ToString(CultureInfo.InvariantCulture))).FullName;
+        LeftOvers.Add(this);
+    }
 
     /// <summary>A path in it.</summary>
     public string PathOf(string name) => Path.Combine(_folder, name);
@@ -53,5 +57,9 @@ internal sealed class Scratch : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose()
+    {
+        LeftOvers.Remove(this);
+        Directory.Delete(_folder, recursive: true);
+    }
 }

@@ -46,6 +46,7 @@ internal sealed class ServedCache : IDisposable
             break;
         }
         _process.StandardOutput.Close();
+        LeftOvers.Add(this);
     }
 
     /// <summary>From the start of the process until it was ready.</summary>
@@ -79,6 +80,7 @@ internal sealed class ServedCache : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        LeftOvers.Remove(this);
         if (!_process.HasExited) _process.Kill();
         _process.WaitForExit();
         _process.Dispose();

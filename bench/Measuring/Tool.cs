@@ -16,6 +16,7 @@ internal static class Tool
             RedirectStandardOutput = true, RedirectStandardError = true,
         };
         using Process process = Process.Start(start)!;
+        using Running running = new(process);
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
@@ -23,5 +24,23 @@ internal static class Tool
             ? output
             : throw new InvalidOperationException($"{program} {string.Join(' ', start.ArgumentList)}: "
                 + $"exit code {process.ExitCode}: {error.Result}{output}");
+    }
+
+    // Killed when the bench is interrupted.
+    private sealed class Running : IDisposable
+    {
+        private readonly Process _process;
+
+        public Running(Process process)
+        {
+            _process = process;
+            LeftOvers.Add(this);
+        }
+
+        public void Dispose()
+        {
+            LeftOvers.Remove(this);
+            if (!_process.HasExited) _process.Kill(entireProcessTree: true);
+        }
     }
 }
