@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The one entry point:
-#   ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench [PART] | vm [--rounds N]
+#   ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench [PART] [--rounds N] [--seconds N] [--scratch FOLDER] | vm [--rounds N]
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -16,7 +16,7 @@ binary_limit_bytes=$((8 * 1024 * 1024))
 say() { printf 'build: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 usage() {
-  say "usage: ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench [PART] | vm [--rounds N]"
+  say "usage: ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench [PART] [--rounds N] [--seconds N] [--scratch FOLDER] | vm [--rounds N]"
   exit 2
 }
 

@@ -10,6 +10,12 @@ namespace Weir.Bench;
 /// <param name="Scratch">Folder for files that are measured on.</param>
 internal sealed record Options(int Rounds, double Seconds, string Scratch)
 {
+    private const double MinSeconds = 0.05, MaxSeconds = 3600;
+
+    /// <summary>What a report says of it.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"Measured with --rounds {Rounds} --seconds {Seconds}; every command as it was run is in raw/commands.txt.");
+
     /// <summary>What <paramref name="arguments"/> say; null, and a <paramref name="complaint"/>, when it makes no
     /// sense.</summary>
     public static Options? Parse(ReadOnlySpan<string> arguments, out string complaint)
@@ -24,12 +30,18 @@ internal sealed record Options(int Rounds, double Seconds, string Scratch)
             bool isGood = arguments[i] switch
             {
                 "--rounds" => int.TryParse(value, CultureInfo.InvariantCulture, out rounds) && rounds > 0,
-                "--seconds" => double.TryParse(value, CultureInfo.InvariantCulture, out seconds) && seconds > 0,
+                "--seconds" => double.TryParse(value, CultureInfo.InvariantCulture, out seconds)
+                    && seconds is >= MinSeconds and <= MaxSeconds,
                 "--scratch" => Directory.Exists(scratch = value),
                 _ => false,
             };
             if (isGood) continue;
-            complaint = $"{arguments[i]} {value}: expected --rounds N, --seconds N or --scratch FOLDER";
+            complaint = arguments[i] switch
+            {
+                "--scratch" => $"--scratch {value}: no such folder",
+                "--seconds" => $"--seconds {value}: expected {MinSeconds} to {MaxSeconds}",
+                _ => $"{arguments[i]} {value}: expected --rounds N, --seconds N or --scratch FOLDER",
+            };
             return null;
         }
         return new Options(rounds, seconds, scratch);

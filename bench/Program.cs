@@ -22,25 +22,32 @@ internal static class Program
 
     private static readonly Part[] s_parts =
     [
-        new("engine", static (setting, report) => new EngineSuite(setting, report).Run()),
-        new("nbd", static (setting, report) => new NbdSuite(setting, report).Run()),
-        new("recovery", static (setting, report) => new RecoverySuite(setting, report).Run()),
-        new("growth", static (setting, report) => new GrowthSuite(setting, report).Run()),
-        new("kernels", static (_, report) => new MicroSuite(report, Folder).Run()),
-        new("kernel-caches", static (setting, report) => new KernelSuite(setting, report).Run(), IsInAll: false),
+        new("engine", ["P1", "P2", "P3", "P4", "P7", "P11", "P13"],
+            static (setting, report) => new EngineSuite(setting, report).Run()),
+        new("nbd", ["P5", "P6", "P7", "P8", "P9", "P10"],
+            static (setting, report) => new NbdSuite(setting, report).Run()),
+        new("recovery", ["P14"], static (setting, report) => new RecoverySuite(setting, report).Run()),
+        new("growth", ["P12"], static (setting, report) => new GrowthSuite(setting, report).Run()),
+        new("kernels", [], static (_, report) => new MicroSuite(report, Folder).Run()),
+        new("kernel-caches", ["P15"], static (setting, report) => new KernelSuite(setting, report).Run(),
+            IsInAll: false),
     ];
 
     // Of what is measured; needs nothing of the others.
-    private sealed record Part(string Name, Action<Setting, Report> Run, bool IsInAll = true);
+    private sealed record Part(
+        string Name, IReadOnlyList<string> Targets, Action<Setting, Report> Run, bool IsInAll = true);
 
     private static int Main(string[] args)
     {
-        string name = args.Length == 0 ? "all" : args[0];
+        if (args is ["--help" or "-h", ..]) return Help();
+        // Options alone are for all parts.
+        if (args.Length == 0 || args[0].StartsWith("--", StringComparison.Ordinal)) args = ["all", .. args];
+        string name = args[0];
         Part[] parts = [.. s_parts.Where(part => part.Name == name || (name == "all" && part.IsInAll))];
         if (parts.Length == 0)
             return Complain($"{name}: expected all, {string.Join(", ", s_parts.Select(static part => part.Name))}", 2);
         if (name == "kernels" && args.Length > 1) return RunKernels(args[1..]);
-        Options? options = Options.Parse(args.AsSpan(Math.Min(1, args.Length)), out string complaint);
+        Options? options = Options.Parse(args.AsSpan(1), out string complaint);
         if (options == null) return Complain(complaint, 2);
         LeftOvers.Watch();
         try
@@ -53,23 +60,32 @@ internal static class Program
         }
     }
 
+    private static int Help()
+    {
+        Console.WriteLine($"bench [PART] [--rounds N] [--seconds N] [--scratch FOLDER]; PART: all (without it), "
+            + $"{string.Join(", ", s_parts.Select(static part => part.Name))}; kernels also takes BenchmarkDotNet's "
+            + "--filter. Results: out/bench");
+        return 0;
+    }
+
     private static int RunKernels(string[] arguments)
     {
-        _ = BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(arguments, KernelConfig.Verbose(Folder));
-        return 0;
+        // BenchmarkDotNet explains itself when it does not understand.
+        return BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly)
+            .Run(arguments, KernelConfig.Verbose(Folder)).Any() ? 0 : 2;
     }
 
     private static int Measure(IReadOnlyList<Part> parts, Options options)
     {
-        Report report = new();
+        Report report = new(Folder, options.ToString());
         using Setting setting = new(
             Path.GetFullPath("out/weir"), Folder, options.Scratch, options.Rounds, options.Seconds);
+        report.Write();
         bool isWhole = true;
         foreach (Part part in parts)
         {
             isWhole &= TryRun(part, setting, report);
-            // Again after each: whoever stops it has what there is.
-            report.Write(Folder);
+            report.Write();
         }
         Console.WriteLine($"bench: {Folder}/report.md, {Folder}/report.html, {Raw}");
         return isWhole ? 0 : 1;
@@ -88,7 +104,7 @@ internal static class Program
             string why = string.Join(' ', e.GetBaseException().Message.Split((char[]?)null,
                 StringSplitOptions.RemoveEmptyEntries));
             Complain($"{part.Name}: {why}", 1);
-            report.Miss(part.Name, why);
+            report.Miss(part.Name, why, part.Targets);
             File.WriteAllText(Path.Combine(Raw, part.Name + "-error.txt"), e.ToString());
             return false;
         }

@@ -36,9 +36,7 @@ internal sealed class BenchRun : IDisposable
     {
         (_volume, _spec) = (volume, spec);
         OpenedExport export = volume.Exports[0];
-        if (spec.Job.SpanBytes > export.Part.SizeBytes)
-            throw new UserErrorException($"--size {ByteSize.Format(spec.Job.SpanBytes)}: "
-                + $"{export.Part.Name} has {export.Part.SizeBytes} bytes");
+        Invariant.Check(spec.Job.SpanBytes <= export.Part.SizeBytes);
         _queues = new BenchQueue[spec.Queues];
         _threads = new QueueThread[spec.Queues];
         for (int i = 0; i < spec.Queues; i++)
@@ -53,6 +51,7 @@ internal sealed class BenchRun : IDisposable
     public static string Run(VolumeSpec volumeSpec, BenchSpec spec)
     {
         Compose.CheckNoneWaits(volumeSpec);
+        CheckSize(volumeSpec.Backings[0].Path, spec.Job.SpanBytes);
         using OpenedVolume volume = Compose.Open(volumeSpec, Program.Log);
         using BenchRun run = new(volume, spec);
         using JsonStatus figures = new();
@@ -66,6 +65,16 @@ internal sealed class BenchRun : IDisposable
             run.Stop();
         }
         return figures.Finish();
+    }
+
+    // Before anything is formatted.
+    private static void CheckSize(string path, long spanBytes)
+    {
+        using Device backing = DeviceOpener.Open(path, readOnly: true);
+        long sizeBytes = backing.SizeBytes / backing.LogicalBlockBytes * backing.LogicalBlockBytes;
+        if (spanBytes <= sizeBytes) return;
+        throw new UserErrorException(
+            $"--size {ByteSize.Format(spanBytes)}: {path} has {ByteSize.Format(sizeBytes)}", Program.WrongUsage);
     }
 
     /// <inheritdoc/>

@@ -83,7 +83,7 @@ internal static class BenchCommand
         {
             (BenchPattern pattern, int readPercent) = BenchJob.Parse(result.GetValue(Job)!);
             double theta = result.GetValue(Zipf);
-            if (theta is < 0 or > 10) throw Usage($"--zipf {theta}: expected 0 to 10");
+            if (theta is not (>= 0 and <= 10)) throw Usage($"--zipf {theta}: expected 0 to 10");
             if (theta > 0 && pattern != BenchPattern.Random) throw Usage("--zipf is for jobs at random places");
             BenchJob job = new()
             {
@@ -93,8 +93,8 @@ internal static class BenchCommand
             };
             if (job.Blocks < 1) throw Usage($"--size {result.GetValue(Size)}: less than a block");
             double seconds = result.GetValue(Seconds), warmUp = result.GetValue(WarmUp);
-            if (seconds is not (> 0 and < 1e6) || warmUp is not (>= 0 and < 1e6))
-                throw Usage("--seconds and --warm-up: expected a number of seconds");
+            if (seconds is not (> 0 and < 1e6)) throw Usage($"--seconds {seconds}: expected more than 0");
+            if (warmUp is not (>= 0 and < 1e6)) throw Usage($"--warm-up {warmUp}: expected 0 or more");
             long memory = SizeWithin(result, Memory, 2L * (job.BlockBytes + 8192) * job.Depth, 1L << 40);
             return new BenchSpec(job, Within(result, Queues, 64), seconds, warmUp, result.GetValue(Fill), memory);
         }

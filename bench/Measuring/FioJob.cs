@@ -31,6 +31,9 @@ internal sealed record FioJob(string Name, params string[] Arguments)
     /// <summary>Writes everything once and flushes it, so that nobody begins with a debt of its own choice.</summary>
     public static FioJob Fill { get; } = new("fill", "--rw=write", "--bs=256k", "--iodepth=8", "--end_fsync=1");
 
+    /// <summary>Each write is followed by a flush.</summary>
+    public bool Flushes => System.Array.Exists(Arguments, static argument => argument == "--fsync=1");
+
     /// <summary>The one of this name.</summary>
     public static FioJob Find(string name) => s_all.First(job => job.Name == name);
 

@@ -58,7 +58,7 @@ internal sealed class NbdServer : IDisposable
             : new("sh", ["-c", "echo $$ > \"$0\" && exec \"$@\"", group.Members, program, .. arguments]);
         start.RedirectStandardOutput = start.RedirectStandardError = start.RedirectStandardInput = true;
         start.Environment["TMPDIR"] = Path.GetDirectoryName(socket);
-        Process process = Process.Start(start)!;
+        Process process = Tool.Start(start);
         NbdServer server = new(process, socket, export, group);
         LeftOvers.Add(server);
         string said = "";

@@ -31,7 +31,7 @@ internal sealed class ServedCache : IDisposable
             RedirectStandardOutput = true, RedirectStandardError = true,
         };
         long startedAt = Stopwatch.GetTimestamp();
-        _process = Process.Start(start)!;
+        _process = Tool.Start(start);
         _process.ErrorDataReceived += (_, line) => _said += line.Data + " ";
         _process.BeginErrorReadLine();
         using CancellationTokenSource patience = new(PatienceMs);

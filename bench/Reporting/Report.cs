@@ -27,7 +27,7 @@ internal sealed record Target(string Name, string Measure, string Wanted, string
 /// What the suites have found, in the order found: <c>report.md</c> with tables, and a page with charts that needs
 /// nothing but itself.
 /// </summary>
-internal sealed class Report
+internal sealed class Report(string folder, string how)
 {
     private readonly List<Table> _tables = [];
     private readonly List<Target> _targets = [];
@@ -48,7 +48,16 @@ internal sealed class Report
     public void Add(Chart chart) => _charts.Add(chart);
 
     /// <summary>Notes that a part failed, and why.</summary>
-    public void Miss(string part, string why) => _missing.Rows.Add([part, why]);
+    /// <param name="part">Its name.</param>
+    /// <param name="why">In a line.</param>
+    /// <param name="targets">Numbers of the targets it has: those it has not judged are shown, and not met.</param>
+    public void Miss(string part, string why, IReadOnlyList<string> targets)
+    {
+        _missing.Rows.Add([part, why]);
+        foreach (string name in targets.Where(name => _targets.All(target => target.Name != name)))
+            _targets.Add(new Target(name, $"not measured: {part} failed", "", "-", false));
+        Write();
+    }
 
     /// <summary>Adds a target: a ratio that shall be at least, or at most, a limit. Prints it too.</summary>
     public void Judge(string name, string measure, double value, double limit, bool atLeast = true)
@@ -58,6 +67,8 @@ internal sealed class Report
             name, measure, (atLeast ? "at least " : "at most ") + Number(limit), Number(value), isMet);
         _targets.Add(target);
         Console.WriteLine($"{name}: {measure}: {target.Got} ({target.Wanted}) {(isMet ? "met" : "MISSED")}");
+        // Whoever stops it has what there is.
+        Write();
     }
 
     /// <summary>Three digits that matter, and no more noise than that.</summary>
@@ -70,10 +81,10 @@ internal sealed class Report
     }
 
     /// <summary>Writes both.</summary>
-    public void Write(string folder)
+    public void Write()
     {
         File.WriteAllText(Path.Combine(folder, "report.md"), Markdown());
-        File.WriteAllText(Path.Combine(folder, "report.html"), Page.Of(Title, Machine, AllTables(), _charts));
+        File.WriteAllText(Path.Combine(folder, "report.html"), Page.Of(Title, Machine + how, AllTables(), _charts));
     }
 
     private string Title => string.Create(CultureInfo.InvariantCulture, $"Weir, measured on {_date:yyyy-MM-dd}");
@@ -89,7 +100,7 @@ internal sealed class Report
                 + $"{Environment.OSVersion.Version}, {RuntimeInformation.ProcessArchitecture}. Every figure is the "
                 + "median of rounds that alternate between what is compared; ± is half the way from the smallest to "
                 + "the largest, as a share of it. Ratios count: absolute figures are this machine's, and its "
-                + "neighbours'.";
+                + "neighbours'. ";
         }
     }
 
@@ -103,7 +114,7 @@ internal sealed class Report
 
     private string Markdown()
     {
-        StringBuilder text = new($"# {Title}\n\n{Machine}\n");
+        StringBuilder text = new($"# {Title}\n\n{Machine}{how}\n");
         foreach (Table table in AllTables())
         {
             text.Append(CultureInfo.InvariantCulture, $"\n## {table.Title}\n");

@@ -54,7 +54,7 @@ internal sealed class EngineSuite(Setting setting, Report report)
             ratio.Add(through["bytes_per_second"] / alone["bytes_per_second"]);
             perByte.Add(through["volume_log_bytes_written"] / through["volume_write_bytes"]);
         }
-        Table table = report.Add("Random writes on a cache device of 266 MB/s",
+        Table table = report.Add("Random writes on a cache device of 266 MiB/s",
             $"`weir bench writeboost --cache slow:CACHE{Throttle} --job randwrite`, 4 KiB, depth 32, write-back held, "
             + $"beside `weir bench passthrough --backing slow:FILE{Throttle} --job write --block 1M --depth 8`.",
             "", "MB/s", "±");

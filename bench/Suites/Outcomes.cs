@@ -11,6 +11,8 @@ namespace Weir.Bench.Suites;
 /// <param name="peers">All of them.</param>
 internal sealed class Outcomes(IReadOnlyList<string> jobs, IReadOnlyList<Peer> peers)
 {
+    private const double LeastCpuSeconds = 0.05;
+
     private readonly Dictionary<(string Job, string Peer), Cell> _cells = [];
     private readonly Dictionary<string, Memory> _memories = [];
     private readonly List<(string Peer, string What)> _failures = [];
@@ -23,7 +25,8 @@ internal sealed class Outcomes(IReadOnlyList<string> jobs, IReadOnlyList<Peer> p
         cell.P50Us.Add(result.P50Us);
         cell.P99Us.Add(result.P99Us);
         cell.P999Us.Add(result.P999Us);
-        cell.CpuUs.Add(cpuSeconds * 1e6 / result.Requests);
+        // The kernel counts in ticks of 10 ms: a few of them say nothing.
+        if (cpuSeconds >= LeastCpuSeconds) cell.CpuUs.Add(cpuSeconds * 1e6 / result.Requests);
         cell.Megabytes.Add(result.BytesPerSecond / 1e6);
     }
 
@@ -56,8 +59,11 @@ internal sealed class Outcomes(IReadOnlyList<string> jobs, IReadOnlyList<Peer> p
         foreach (string job in jobs)
         {
             string command = "`fio " + string.Join(' ', FioJob.Find(job).Arguments) + "`";
-            Table table = report.Add($"{title}: {job}", $"{note} {command}", "", "IOPS", "±", "MB/s", "p50 us",
-                "p99 us", "p99.9 us", "server CPU s per million");
+            string latencies = FioJob.Find(job).Flushes ? "; latencies are those of the flush alone" : "";
+            // What holds for all is said once.
+            string common = job == jobs[0] ? note + " " : "";
+            Table table = report.Add($"{title}: {job}", $"{common}{command}{latencies}.", "", "IOPS", "±", "MB/s",
+                "p50 us", "p99 us", "p99.9 us", "server CPU s per million");
             foreach (Peer peer in peers)
                 if (Find(job, peer.Name) is { } cell) table.Rows.Add(RowOf(peer.Name, cell));
         }
@@ -85,7 +91,7 @@ internal sealed class Outcomes(IReadOnlyList<string> jobs, IReadOnlyList<Peer> p
 
     private static string[] RowOf(string name, Cell cell) =>
     [
-        name, Report.Number(cell.Iops.Median), cell.Iops.Count == 1 ? "one run" : Setting.Deviation(cell.Iops),
+        name, Report.Number(cell.Iops.Median), Setting.Deviation(cell.Iops),
         Report.Number(cell.Megabytes.Median), Report.Number(cell.P50Us.Median), Report.Number(cell.P99Us.Median),
         Report.Number(cell.P999Us.Median), Report.Number(cell.CpuUs.Median),
     ];

@@ -15,7 +15,8 @@ internal sealed class Setting : IDisposable
     {
         (Rounds, Seconds) = (rounds, seconds);
         string raw = Directory.CreateDirectory(Path.Combine(folder, "raw")).FullName;
-        foreach (string old in Directory.GetFiles(raw)) File.Delete(old);
+        foreach (string old in Directory.GetFiles(raw, "*", SearchOption.AllDirectories)) File.Delete(old);
+        Tool.Journal = Path.Combine(raw, "commands.txt");
         Fio = new Fio(raw);
         Weir = new WeirBench(binary, raw);
         OtherWeir = new WeirBench(binary, Directory.CreateDirectory(Path.Combine(raw, "other")).FullName);
@@ -48,7 +49,8 @@ internal sealed class Setting : IDisposable
         table.Rows.Add([name, Report.Number(samples.Median), Deviation(samples)]);
 
     /// <summary>Half the spread, in percent.</summary>
-    public static string Deviation(Samples samples) => Report.Number(samples.Spread * 50) + " %";
+    public static string Deviation(Samples samples) =>
+        samples.Count == 1 ? "one run" : Report.Number(samples.Spread * 50) + " %";
 
     /// <inheritdoc/>
     public void Dispose() => Scratch.Dispose();

@@ -54,7 +54,8 @@ internal sealed class SlowDiskPart(Setting setting, Report report)
             + "Weir has a cache file of 4 GiB, written once before like a device, and goes past the page cache; "
             + "nbdkit's cache filter (cache=writeback, its default) has a temporary file beside it, as large as it "
             + "likes, through the page cache. The jobs are too short to fill either; a full cache is shown further "
-            + "down.";
+            + "down. The caching peer of the targets is that filter: the cow filter keeps all writes in a file that "
+            + "goes with it, so that its flush promises nothing.";
     }
 
     private void Judge(Contest contest, string[] rivals)

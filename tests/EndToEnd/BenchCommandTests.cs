@@ -37,10 +37,11 @@ public sealed class BenchCommandTests : System.IDisposable
     [InlineData("--job x", "expected one of write, read")]
     [InlineData("--depth 0", "expected 1 to 1024")]
     [InlineData("--block 5", "expected whole sectors")]
-    [InlineData("--size 1G", "b has 67108864 bytes")]
+    [InlineData("--size 1G", "has 64 MiB")]
     [InlineData("--zipf -1", "expected 0 to 10")]
+    [InlineData("--zipf NaN", "expected 0 to 10")]
     [InlineData("--job read --zipf 1", "--zipf is for jobs at random places")]
-    [InlineData("--seconds 0", "expected a number of seconds")]
+    [InlineData("--seconds 0", "--seconds 0: expected more than 0")]
     [InlineData("--memory 4K", "--memory 4K: expected")]
     public void WrongUseIsOneLine(string arguments, string expected)
     {
@@ -49,5 +50,6 @@ public sealed class BenchCommandTests : System.IDisposable
         Assert.InRange(outcome.ExitCode, 1, 2);
         Assert.Contains(expected, outcome.Error);
         Assert.Equal("", outcome.Output);
+        Assert.Single(outcome.Error.TrimEnd().Split('\n'));
     }
 }
