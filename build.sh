@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The one entry point:
-#   ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench [PART] [--rounds N] [--seconds N] [--scratch FOLDER] | vm [--rounds N]
+#   ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | vm [--rounds N]
+#     | bench [PART] [--rounds N] [--seconds N] [--scratch FOLDER]
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -16,7 +17,8 @@ binary_limit_bytes=$((8 * 1024 * 1024))
 say() { printf 'build: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 usage() {
-  say "usage: ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | bench [PART] [--rounds N] [--seconds N] [--scratch FOLDER] | vm [--rounds N]"
+  say "usage: ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | vm [--rounds N]" \
+    "| bench [PART] [--rounds N] [--seconds N] [--scratch FOLDER]"
   exit 2
 }
 
