@@ -74,6 +74,10 @@ public abstract unsafe class LapLayout<TEntry> : SegmentLayout
         return 0;
     }
 
+    /// <inheritdoc/>
+    public override uint HeaderSum(byte* header) =>
+        Crc32C.Compute(header, EntriesOffset + (header[LengthOffset] * (long)sizeof(TEntry)));
+
     private static bool LapsAgree(byte* header, int length)
     {
         uint lap = Unsafe.ReadUnaligned<uint>(header + LapOffset);

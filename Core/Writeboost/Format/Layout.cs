@@ -50,6 +50,12 @@ public abstract unsafe class Layout
     public virtual bool HasDeviceTable => false;
 
     /// <summary>
+    /// The sum by which memory knows a header again (R1): of the bytes that count, as a header counts as whole as soon
+    /// as those are on the device.
+    /// </summary>
+    public virtual uint HeaderSum(byte* header) => Crc32C.Compute(header, Geometry.BlockBytes);
+
+    /// <summary>
     /// Every start has an epoch and a secret of its own (R4); else what lies behind the log's end is erased.
     /// </summary>
     public abstract bool HasEpochs { get; }

@@ -112,7 +112,7 @@ public sealed unsafe partial class SegmentLog
         };
         _previousChecksum =
             Layout.WriteHeader(header, _superblock, _geometry, info, Ram.Entry(ram, start + 1));
-        if (!Layout.HasEpochs) Ram.NoteSealed(info.Sequence, Crc32C.Compute(header, Geometry.BlockBytes));
+        if (!Layout.HasEpochs) Ram.NoteSealed(info.Sequence, Layout.HeaderSum(header));
         _sealedRecord = info.EndPosition;
         Table.SetLastRecord(Geometry.Physical(_sealSegment), info.Sequence);
         RecordsWritten++;

@@ -137,7 +137,7 @@ public sealed unsafe class RamFinish(
             Buffer.MemoryCopy(ram.Data(index, slot), to, Geometry.BlockBytes, Geometry.BlockBytes);
         }
         layout.WriteHeader(record.Pointer, superblock, geometry, info, entries);
-        HeaderChecksum = Crc32C.Compute(record.Pointer, Geometry.BlockBytes);
+        HeaderChecksum = layout.HeaderSum(record.Pointer);
         ram.NoteSealed(segment, HeaderChecksum);
         WriteWhole(record.Pointer, info);
         replay.Apply(info.Position, segment, new ReadOnlySpan<LogEntry>(entries, info.EntryCount));

@@ -197,7 +197,7 @@ public sealed unsafe class SegmentScan : ILogScan
         if (!Holds(segment)) return 0;
         Start(_geometry.OffsetOf(_geometry.Position(segment, 0)), 0, Geometry.BlockBytes);
         _io.WaitOrFail("reading segment headers", _cache);
-        return Crc32C.Compute(_memory.Pointer, Geometry.BlockBytes);
+        return _layout.HeaderSum(_memory.Pointer);
     }
 
     private void ReplayChain()
