@@ -34,9 +34,10 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
     /// <summary>So many reads succeed, and no more.</summary>
     public int ReadsToPass { get; set; } = int.MaxValue;
 
-    /// <summary>Writes can be durable by themselves; how many were.</summary>
+    /// <summary>Writes can be durable by themselves.</summary>
     public bool WritesDurably { get; set; }
 
+    /// <summary>How many were.</summary>
     public int DurableWrites { get; private set; }
 
     public int HeldCount => _held.Count;

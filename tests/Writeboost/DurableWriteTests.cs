@@ -1,10 +1,5 @@
 using System;
-using Weir.Core.Devices;
 using Weir.Core.Io;
-using Weir.Core.Writeboost;
-using Weir.Core.Writeboost.Backings;
-using Weir.Core.Writeboost.Format;
-using Weir.Tests.Simulation;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;
@@ -63,16 +58,9 @@ public sealed class DurableWriteTests
 
     private static void Run(bool writesDurably, Action<Door, CountingDevice> body)
     {
-        using RamDevice backing = new(1 << 20), memory = new(8 << 20);
-        CountingDevice cache = new(memory) { WritesDurably = writesDurably };
-        using RingContext io = new();
-        WriteboostFormat.Format(io, cache, Layout.Native, 128 << 10, Guid.NewGuid);
-        using SimRamStore ram = new(new SimWorld(1, trace: false), outlivesProcess: true);
-        WriteboostOptions options = new() { RamSegments = 4, SyncIntervalUs = 0, AllowWriteback = false };
-        using WriteboostVolume volume = WriteboostVolume.Open(
-            io, cache, [new BackingSpec(null, "disk", backing)], ram, options);
-        using Door door = new(volume, 0);
-        body(door, cache);
-        door.Stop();
+        using SmallVolume small = new();
+        small.Cache.WritesDurably = writesDurably;
+        body(small.Door, small.Cache);
+        small.Door.Stop();
     }
 }

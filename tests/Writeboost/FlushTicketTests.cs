@@ -1,11 +1,6 @@
-using System;
 using Weir.Core.Devices;
 using Weir.Core.Io;
-using Weir.Core.Writeboost;
-using Weir.Core.Writeboost.Backings;
-using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
-using Weir.Tests.Simulation;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;
@@ -19,27 +14,21 @@ public sealed class FlushTicketTests
     [Fact]
     public void ATicketIsServedWithTheNextCommit()
     {
-        using RamDevice backing = new(1 << 20), memory = new(8 << 20);
-        CountingDevice cache = new(memory) { WritesDurably = true };
-        using RingContext io = new();
-        WriteboostFormat.Format(io, cache, Layout.Native, 128 << 10, Guid.NewGuid);
-        using SimRamStore ram = new(new SimWorld(1, trace: false), outlivesProcess: true);
-        WriteboostOptions options = new() { RamSegments = 4, SyncIntervalUs = 0, AllowWriteback = false };
-        using WriteboostVolume volume = WriteboostVolume.Open(
-            io, cache, [new BackingSpec(null, "disk", backing)], ram, options);
-        using Door door = new(volume, 0);
-        LogPort port = new(volume.Log, cache.OpenQueue(io), io);
+        using SmallVolume small = new();
+        (CountingDevice cache, Door door, SegmentLog log) = (small.Cache, small.Door, small.Volume.Log);
+        cache.WritesDurably = true;
+        LogPort port = new(log, cache.OpenQueue(small.Io), small.Io);
         cache.Hold = IoKind.Write;
         door.Write(0, 1);
-        volume.Log.RequestDurable(port, volume.Log.ReservedEnd);
+        log.RequestDurable(port, log.ReservedEnd);
         Assert.Equal(1, cache.DurableWrites);
-        long ticket = volume.Log.RequestFlush(port);
+        long ticket = log.RequestFlush(port);
         door.Write(1, 1);
-        long second = volume.Log.ReservedEnd;
-        volume.Log.RequestDurable(port, second);
+        long second = log.ReservedEnd;
+        log.RequestDurable(port, second);
         cache.Release();
-        while (volume.Log.Durable < second) Turn(io, port);
-        Assert.True(volume.Log.IsFlushed(ticket), "a second commit has passed the ticket by");
+        while (log.Durable < second) Turn(small.Io, port);
+        Assert.True(log.IsFlushed(ticket), "a second commit has passed the ticket by");
         Assert.Equal(1, cache.DurableWrites);
         door.Stop();
     }

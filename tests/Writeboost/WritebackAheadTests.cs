@@ -1,10 +1,5 @@
-using System;
 using Weir.Core.Devices;
 using Weir.Core.Io;
-using Weir.Core.Writeboost;
-using Weir.Core.Writeboost.Backings;
-using Weir.Core.Writeboost.Format;
-using Weir.Tests.Simulation;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;
@@ -15,38 +10,29 @@ namespace Weir.Tests.Writeboost;
 /// </summary>
 public sealed class WritebackAheadTests
 {
-    private const int BlocksPerSegment = 31, Segments = 3;
+    private const int Segments = 3, Blocks = Segments * SmallVolume.BlocksPerSegment;
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void TheNextBatchIsReadWhileThisOneIsWritten(bool fails)
     {
-        using RamDevice backingMemory = new(4 << 20), cacheMemory = new(8 << 20);
-        CountingDevice backing = new(backingMemory), cache = new(cacheMemory);
-        using RingContext io = new();
-        WriteboostFormat.Format(io, cache, Layout.Native, 128 << 10, Guid.NewGuid);
-        using SimRamStore ram = new(new SimWorld(1, trace: false), outlivesProcess: true);
-        WriteboostOptions options = new()
-        {
-            RamSegments = 8, SyncIntervalUs = 0, AllowWriteback = false, MaxBatchedWriteback = 1, IdleUs = 0,
-        };
-        using WriteboostVolume volume = WriteboostVolume.Open(
-            io, cache, [new BackingSpec(null, "disk", backing)], ram, options);
-        using Door door = new(volume, 0);
-        for (int i = 0; i < Segments * BlocksPerSegment; i++) door.Write(i, i + 1);
-        door.Write(Segments * BlocksPerSegment, 1);
+        using SmallVolume small = new(static options =>
+            (options.RamSegments, options.MaxBatchedWriteback, options.IdleUs) = (8, 1, 0));
+        (CountingDevice cache, CountingDevice backing, Door door) = (small.Cache, small.Backing, small.Door);
+        for (int i = 0; i < Blocks; i++) door.Write(i, i + 1);
+        door.Write(Blocks, 1);
         Assert.Equal(0, door.Do(RequestKind.Flush));
         cache.Clear();
         backing.Hold = IoKind.WriteVector;
         cache.ReadsToPass = fails ? 1 : int.MaxValue;
-        options.AllowWriteback = true;
+        small.Options.AllowWriteback = true;
         door.Until(() => backing.HeldCount == 1 && cache.Reads == 2);
         cache.ReadsToPass = int.MaxValue;
         backing.Release();
-        door.Until(() => volume.Log.DirtySegment > Segments);
+        door.Until(() => small.Volume.Log.DirtySegment > Segments);
         Assert.Equal(Segments + (fails ? 1 : 0), cache.Reads);
-        for (int i = 0; i < Segments * BlocksPerSegment; i++) Assert.Equal(i + 1, Word(backingMemory, i));
+        for (int i = 0; i < Blocks; i++) Assert.Equal(i + 1, Word(small.BackingMemory, i));
         door.Stop();
     }
 

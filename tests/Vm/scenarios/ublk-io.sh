@@ -39,11 +39,12 @@ done
 
 # flushes: of the cache device, field 16 of its statistics.
 flushes() { awk '{ print $16 }' /sys/block/vda/stat; }
-asked=$(figure ublk_flushes) done=$(flushes)
+asked=$(figure ublk_flushes) done=$(flushes) alone=$(figure log_durable_writes)
 fio --name=sync --filename="$device" --ioengine=psync --direct=1 --rw=randwrite --bs=4k --size=4M --number_ios=50 \
   --fsync=1 > fio.out 2>&1 || fail "fio with fsync"
 [ $(($(figure ublk_flushes) - asked)) -ge 49 ] || fail "50 fsyncs gave $(($(figure ublk_flushes) - asked)) flushes"
 [ $(($(flushes) - done)) -ge 49 ] || fail "50 fsyncs gave $(($(flushes) - done)) flushes of the cache device"
+[ $(($(figure log_durable_writes) - alone)) -ge 40 ] || fail "50 fsyncs gave no writes that are durable by themselves"
 asked=$(figure ublk_fua_writes) done=$(flushes)
 dd if=/dev/urandom of="$device" bs=4k count=20 oflag=direct,dsync status=none || fail "dd with O_DSYNC"
 [ $(($(figure ublk_fua_writes) - asked)) -ge 20 ] || fail "20 writes with O_DSYNC gave no FUA"
