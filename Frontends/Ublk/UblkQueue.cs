@@ -42,8 +42,7 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
     {
         _thread = thread;
         _arena = new Arena(MemoryBytes);
-        // Here and locked from now on: to fetch a page may mean to write another one back, to the very devices that
-        // this thread serves.
+        // Here from now on, even where memory cannot be locked.
         new Span<byte>(_arena.Slab.Start, MemoryBytes).Clear();
         _ = thread.Io.RegisterSlab(_arena.Slab.Start, _arena.Slab.SizeBytes);
     }

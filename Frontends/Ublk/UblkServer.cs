@@ -59,13 +59,15 @@ internal sealed class UblkServer : IServing
     {
         IVolume[] volumes = [.. volume.Exports.Select(static export => export.Volume).Append(volume.Volume).Distinct()];
         UblkServer server = new(host, options, volumes, onFailure, log);
-        server.LockMemory();
         QueueThread.StartAll(server._threads);
         try
         {
+            // Before a device is there, since those that are taken over have users who wait; then what devices add.
+            server.LockMemory();
             List<UblkNote> notes = UblkNote.All(host.Control);
             server.CheckNames(volume.Exports, notes);
             foreach (OpenedExport export in volume.Exports) server.Add(export, notes);
+            server.LockMemory();
         }
         catch (Exception e)
         {
@@ -93,6 +95,7 @@ internal sealed class UblkServer : IServing
             // The stop has closed every device, or waits for this lock to do so.
             if (_stopper != null) throw new UserErrorException("stopping");
             Add(export, UblkNote.All(_host.Control));
+            LockMemory();
         }
     }
 
@@ -116,6 +119,7 @@ internal sealed class UblkServer : IServing
         string? failure = null;
         lock (_changing)
         {
+            LockMemory();
             foreach (UblkDevice device in Devices)
             {
                 int result = device.Resize();
@@ -261,7 +265,10 @@ internal sealed class UblkServer : IServing
 
     private void LockMemory()
     {
-        // What there is, wholly; what comes later as it is touched: at once, where the data path is.
+        // A mebibyte for every request there may be, most of it never used: too much to take.
+        if (Devices.Any(static device => device.Copy == UblkCopy.Buffer)) return;
+        // What there is, wholly: to fetch a page may mean to write another one back, to the very devices served here.
+        // What comes later, as it is touched: address space is reserved that is never used.
         if (Libc.LockAll(Const.MCL_CURRENT) < 0 || Libc.LockAll(Const.MCL_FUTURE | Const.MCL_ONFAULT) < 0)
             _warning ??= "memory cannot be locked (CAP_IPC_LOCK): under memory pressure, requests may wait for swap";
     }
