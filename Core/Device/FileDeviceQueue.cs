@@ -76,7 +76,6 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         {
             case IoKind.Read: IssueData(sqe, op, isWrite: false, (byte*)op->Buffer); break;
             case IoKind.Write: IssueData(sqe, op, isWrite: true, (byte*)op->Buffer); break;
-            case IoKind.WriteVector: IssueVector(sqe, op); break;
             case IoKind.Flush: Sqe.DataSync(sqe, _file, RingContext.UserData(op)); break;
             default: IssueRange(sqe, op); break;
         }
@@ -98,25 +97,6 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         else Sqe.Read(sqe, _file, start, length, offset, userData);
         // The kernel makes it one write with FUA where the device has that, else a write and a flush.
         if (op->Durable) sqe->rw_flags = Const.RWF_DSYNC;
-    }
-
-    /// <summary>
-    /// All iovecs at once; after a short write one after the other, so that the caller's iovecs stay as they are.
-    /// </summary>
-    private void IssueVector(io_uring_sqe* sqe, IoOp* op)
-    {
-        Invariant.Check(op->LengthBytes <= int.MaxValue);
-        iovec* vector = (iovec*)op->Buffer;
-        ulong userData = RingContext.UserData(op);
-        if (op->DeviceB == 0)
-        {
-            Sqe.WriteVector(sqe, _file, vector, op->VectorCount, op->OffsetBytes, userData);
-            return;
-        }
-        long skip = op->DeviceB;
-        for (; skip >= (long)vector->iov_len; vector++) skip -= (long)vector->iov_len;
-        uint length = (uint)((long)vector->iov_len - skip);
-        Sqe.Write(sqe, _file, (byte*)vector->iov_base + skip, length, op->OffsetBytes + op->DeviceB, userData);
     }
 
     /// <summary>The first of three ways that the device is not known to lack: punch, zero, write zeroes.</summary>

@@ -72,7 +72,6 @@ public sealed unsafe class RamDevice : Device
             {
                 case IoKind.Read: Copy(start, op->Buffer, op->LengthBytes); break;
                 case IoKind.Write: Copy(op->Buffer, start, op->LengthBytes); break;
-                case IoKind.WriteVector: Gather((iovec*)op->Buffer, op->VectorCount, start, op->LengthBytes); break;
                 default: return Clear(start, op->LengthBytes);
             }
             return checked((int)op->LengthBytes);
@@ -86,19 +85,6 @@ public sealed unsafe class RamDevice : Device
         }
 
         private static void Copy(void* from, void* to, long length) => Buffer.MemoryCopy(from, to, length, length);
-
-        private static void Gather(iovec* vector, int count, byte* to, long length)
-        {
-            long done = 0;
-            for (int i = 0; i < count; i++)
-            {
-                long part = (long)vector[i].iov_len;
-                Invariant.Check(part <= length - done);
-                Copy(vector[i].iov_base, to + done, part);
-                done += part;
-            }
-            Invariant.Check(done == length);
-        }
 
         private static int Clear(byte* start, long length)
         {

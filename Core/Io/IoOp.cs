@@ -9,8 +9,6 @@ public enum IoKind : byte
     Read,
     /// <summary>Write from <see cref="IoOp.Buffer"/>.</summary>
     Write,
-    /// <summary>Write from <see cref="IoOp.VectorCount"/> iovecs at <see cref="IoOp.Buffer"/>.</summary>
-    WriteVector,
     /// <summary>Make every write that completed before this was submitted durable.</summary>
     Flush,
     /// <summary>Make a range read as zeroes, giving its space back where the device can.</summary>
@@ -47,7 +45,7 @@ public unsafe struct IoOp
     /// that say <see cref="DeviceQueue.CanWriteDurably"/>.
     /// </summary>
     public bool Durable;
-    /// <summary>Number of iovecs, for <see cref="IoKind.WriteVector"/> and <see cref="IoKind.Send"/>.</summary>
+    /// <summary>Number of iovecs, for <see cref="IoKind.Send"/>.</summary>
     public int VectorCount;
     /// <summary>Byte offset on the device. A multiple of the device's logical block.</summary>
     public long OffsetBytes;

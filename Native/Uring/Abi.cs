@@ -112,7 +112,6 @@ public unsafe struct io_uring_probe
 public enum UringOp : byte
 {
     IORING_OP_NOP = 0,
-    IORING_OP_WRITEV = 2,
     IORING_OP_FSYNC = 3,
     IORING_OP_READ_FIXED = 4,
     IORING_OP_WRITE_FIXED = 5,

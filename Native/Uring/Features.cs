@@ -16,7 +16,7 @@ public static unsafe class Features
 
     private static ReadOnlySpan<UringOp> NeededOperations =>
     [
-        UringOp.IORING_OP_WRITEV, UringOp.IORING_OP_FSYNC, UringOp.IORING_OP_READ_FIXED, UringOp.IORING_OP_WRITE_FIXED,
+        UringOp.IORING_OP_FSYNC, UringOp.IORING_OP_READ_FIXED, UringOp.IORING_OP_WRITE_FIXED,
         UringOp.IORING_OP_SENDMSG, UringOp.IORING_OP_ACCEPT, UringOp.IORING_OP_ASYNC_CANCEL,
         UringOp.IORING_OP_FALLOCATE, UringOp.IORING_OP_READ, UringOp.IORING_OP_WRITE, UringOp.IORING_OP_RECV,
     ];

@@ -34,11 +34,6 @@ public static unsafe class Sqe
         sqe->buf_index = (ushort)bufferIndex;
     }
 
-    /// <summary>Writes from several buffers.</summary>
-    public static void WriteVector(
-        io_uring_sqe* sqe, FileRef file, iovec* vectors, int count, long offset, ulong userData) =>
-        Write(sqe, UringOp.IORING_OP_WRITEV, file, (ulong)offset, (ulong)vectors, (uint)count, 0, userData);
-
     /// <summary>fdatasync: offset and length 0 mean the whole file.</summary>
     public static void DataSync(io_uring_sqe* sqe, FileRef file, ulong userData) =>
         Write(sqe, UringOp.IORING_OP_FSYNC, file, 0, 0, 0, IORING_FSYNC_DATASYNC, userData);

@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using Weir.Core.Base;
 using Weir.Core.Io;
 
 namespace Weir.Tests.Simulation;
@@ -91,14 +90,13 @@ public sealed unsafe class SimDevice : Device
     public void Apply(IoOp* op, long firstByte, long lengthBytes)
     {
         long at = op->OffsetBytes;
-        if (op->Kind == IoKind.WriteVector) ApplyVector(op, firstByte, lengthBytes);
-        else if (op->Kind == IoKind.Write) Media.Write(at + firstByte, lengthBytes, (byte*)op->Buffer + firstByte);
+        if (op->Kind == IoKind.Write) Media.Write(at + firstByte, lengthBytes, (byte*)op->Buffer + firstByte);
         else Media.Write(at + firstByte, lengthBytes, null);
     }
 
     /// <summary>True when <paramref name="op"/> changes the medium.</summary>
     public static bool IsWrite(IoOp* op) =>
-        op->Kind is IoKind.Write or IoKind.WriteVector or IoKind.Discard or IoKind.WriteZeroes;
+        op->Kind is IoKind.Write or IoKind.Discard or IoKind.WriteZeroes;
 
     /// <summary>Does what <paramref name="op"/> asks and says how it went.</summary>
     public int Execute(IoOp* op, long seqAtSubmit)
@@ -124,7 +122,7 @@ public sealed unsafe class SimDevice : Device
                 return (int)op->LengthBytes;
             default:
                 Apply(op, 0, op->LengthBytes);
-                return op->Kind is IoKind.Write or IoKind.WriteVector ? (int)op->LengthBytes : 0;
+                return op->Kind is IoKind.Write ? (int)op->LengthBytes : 0;
         }
     }
 
@@ -135,10 +133,7 @@ public sealed unsafe class SimDevice : Device
 
     private bool Fails(IoKind kind)
     {
-        if (Fault.Left == 0 || (Fault.Kind != kind && !(Fault.Kind == IoKind.Write && kind == IoKind.WriteVector)))
-        {
-            return false;
-        }
+        if (Fault.Left == 0 || Fault.Kind != kind) return false;
         if (Fault.Countdown-- > 0) return false;
         Fault.Left--;
         World.Faults++;
@@ -169,20 +164,6 @@ public sealed unsafe class SimDevice : Device
         long count = 1 + World.Random.Below(units - first);
         long at = first * _unitBytes;
         Apply(op, at, Math.Min(count * _unitBytes, op->LengthBytes - at));
-    }
-
-    private void ApplyVector(IoOp* op, long firstByte, long lengthBytes)
-    {
-        var vector = (long*)op->Buffer; // struct iovec: address, length
-        long position = 0;
-        for (int i = 0; i < op->VectorCount; i++)
-        {
-            long from = Math.Max(firstByte, position);
-            long to = Math.Min(firstByte + lengthBytes, position + vector[2 * i + 1]);
-            if (from < to) Media.Write(op->OffsetBytes + from, to - from, (byte*)vector[2 * i] + (from - position));
-            position += vector[2 * i + 1];
-        }
-        Invariant.Check(position == op->LengthBytes);
     }
 
     private void Validate(IoOp* op)

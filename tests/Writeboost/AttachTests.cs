@@ -197,7 +197,7 @@ public sealed unsafe class AttachTests : IDisposable
         using DirectClient client = Open(Kept("a", _first), new BackingSpec(null, "b", second));
         client.Device = 1;
         client.Write(8192, Block(7));
-        second.Hold = IoKind.WriteVector;
+        second.Hold = IoKind.Write;
         client.Volume.DropCaches();
         client.Until(() => second.HeldCount > 0);
         Refused(() => Wait(client, () => client.Volume.Detach("b", static () => true), turn: 100));

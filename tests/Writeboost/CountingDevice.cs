@@ -46,7 +46,7 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
 
     public long Reads => Counts[(int)IoKind.Read];
 
-    public long Writes => Counts[(int)IoKind.Write] + Counts[(int)IoKind.WriteVector];
+    public long Writes => Counts[(int)IoKind.Write];
 
     public long Flushes => Counts[(int)IoKind.Flush];
 

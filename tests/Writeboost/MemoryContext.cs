@@ -29,7 +29,7 @@ internal sealed unsafe class CountedDevice(Device inner) : DeviceAround(inner)
     {
         public override void Submit(IoOp* op)
         {
-            if (op->Kind is IoKind.Write or IoKind.WriteVector) device.BytesWritten += op->LengthBytes;
+            if (op->Kind == IoKind.Write) device.BytesWritten += op->LengthBytes;
             innerQueue.Submit(op);
         }
     }

@@ -24,7 +24,7 @@ public sealed class WritebackAheadTests
         door.Write(Blocks, 1);
         Assert.Equal(0, door.Do(RequestKind.Flush));
         cache.Clear();
-        backing.Hold = IoKind.WriteVector;
+        backing.Hold = IoKind.Write;
         cache.ReadsToPass = fails ? 1 : int.MaxValue;
         small.Options.AllowWriteback = true;
         door.Until(() => backing.HeldCount == 1 && cache.Reads == 2);

@@ -6,13 +6,13 @@ using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Writeback;
 
-/// <content>Range by range, block by block to the backing device: neighbours in one vectored write.</content>
+/// <content>Range by range, block by block to the backing device: neighbours in one write.</content>
 public sealed unsafe partial class WritebackEngine
 {
     /// <summary>Bytes of one write: large enough that a disk streams.</summary>
     private const long MaxWriteBytes = 1 << 20;
 
-    private readonly VectorPool _vectors;
+    private readonly ScratchPool _scratch;
     private readonly bool[] _flushed = new bool[BackingTable.MaxId + 1];
     private const int Eio = 5;
 
@@ -64,13 +64,13 @@ public sealed unsafe partial class WritebackEngine
         ulong key = _batch.Blocks[index].Key;
         bool whole = _batch.Blocks[index].Sectors == SectorMask.Full || _volume.Backings.IsAbsent(key);
         if (whole || _volume.Backings.Of(key).Device.LogicalBlockBytes <= Geometry.SectorBytes) return;
-        int vectors = _vectors.Take();
+        int room = _scratch.Take();
         IoOp* op = Acquire(IoKind.Read);
         op->Step = FillStep;
         op->OffsetBytes = BackingTable.OffsetOf(key);
         op->LengthBytes = Geometry.BlockBytes;
-        op->Buffer = _vectors.Scratch(vectors);
-        op->UserA = vectors;
+        op->Buffer = _scratch.At(room);
+        op->UserA = room;
         op->UserInt = index;
         Submit(op, BackingOf(key));
     }
@@ -87,35 +87,34 @@ public sealed unsafe partial class WritebackEngine
     {
         while (_cursor < _batch.BlockCount && _volume.Backings.IsAbsent(_batch.Blocks[_cursor].Key)) _cursor++;
         if (_cursor == _batch.BlockCount) return;
-        int vectors = _vectors.Take();
-        VectorList list = new(_vectors.At(vectors));
+        int room = _scratch.Take();
+        Gathering bytes = new(_scratch.At(room));
         long start = -1, end = -1;
         int first = _cursor;
         ulong key = _batch.Blocks[_cursor].Key;
-        while (IsOnDeviceOf(key) && TryAppendBlock(ref list, ref start, ref end)) _cursor++;
-        IoOp* op = Acquire(IoKind.WriteVector);
+        while (IsOnDeviceOf(key) && TryAppendBlock(ref bytes, ref start, ref end)) _cursor++;
+        Invariant.Check(bytes.Length == end - start);
+        IoOp* op = Acquire(IoKind.Write);
         op->Step = BlocksStep;
         op->UserInt = _cursor - first;
         op->OffsetBytes = start;
         op->LengthBytes = end - start;
-        op->Buffer = list.Start;
-        op->VectorCount = list.Count;
-        op->UserA = vectors;
+        op->Buffer = bytes.Start;
+        op->UserA = room;
         Submit(op, BackingOf(key));
     }
 
     // A block joins the write if its first sector follows the write's last one; a block with a gap inside goes alone,
     // run by run.
-    private bool TryAppendBlock(ref VectorList list, ref long start, ref long end)
+    private bool TryAppendBlock(ref Gathering bytes, ref long start, ref long end)
     {
         ref DirtyBlock block = ref _batch.Blocks[_cursor];
         byte sectors = block.Sectors;
         SectorMask.TakeRun(ref sectors, out int within, out int length);
         long offset = BackingTable.OffsetOf(block.Key) + within;
-        bool joins = start < 0 || (offset == end && list.HasRoom && end - start < MaxWriteBytes);
-        if (!joins) return false;
+        bool joins = start < 0 || (offset == end && end - start < MaxWriteBytes);
+        if (!joins || !bytes.TryAdd(_batch.Data(block.Place) + within, length)) return false;
         if (start < 0) start = offset;
-        list.Add(_batch.Data(block.Place) + within, length);
         end = offset + length;
         block.Sectors = sectors;
         // More runs behind a gap: this write ends here, the block stays first for the next one.

@@ -56,7 +56,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _handler = _io.AddHandler(this);
         _batch = new Batch(volume.Geometry, MaxSegments(volume.Geometry));
         _governor = new WritebackGovernor(volume);
-        _vectors = new VectorPool();
+        _scratch = new ScratchPool();
         _entries = (LogEntry*)NativeMemory.Alloc(RecordHeader.MaxEntries, (nuint)sizeof(LogEntry));
     }
 
@@ -121,7 +121,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         if (op->Result < 0) _error = op->Result;
         if (op->Result < 0 && op->Step == FlushStep) _volume.ReportFailedFlush(op->UserInt, -op->Result);
         if (op->Step == FillStep && op->Result >= 0) EndFill(op);
-        if (op->Step is FillStep or BlocksStep) _vectors.Return((int)op->UserA);
+        if (op->Step is FillStep or BlocksStep) _scratch.Return((int)op->UserA);
         if (op->Step is RangeStep or BlocksStep && op->Result >= 0) _workDone += op->UserInt;
         _io.Release(op);
         _outstanding--;
@@ -131,7 +131,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     public void Dispose()
     {
         _batch.Dispose();
-        _vectors.Dispose();
+        _scratch.Dispose();
         NativeMemory.Free(_entries);
     }
 
