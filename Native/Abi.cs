@@ -116,6 +116,7 @@ public static class Const
 
     public const uint RWF_DSYNC = 2;
     public const int RLIMIT_MEMLOCK = 8;
+    public const int EFD_SEMAPHORE = 1;
     public const int EFD_CLOEXEC = 0x80000;
 
     public const int AF_UNIX = 1;

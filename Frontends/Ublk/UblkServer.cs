@@ -259,8 +259,10 @@ internal sealed class UblkServer : IServing
         if (Libc.BecomeIoFlusher() < 0)
             _warning ??= "no right to be an I/O flusher (CAP_SYS_RESOURCE): under memory pressure, do not swap or "
                 + "write back to this device from this machine";
-        return new RingContext(
+        RingContext io = new(
             driverBuffers: UblkDevice.CopyOf(_host.Features) == UblkCopy.Direct ? RingContext.DriverBuffersMax : 0);
+        io.WarmUp();
+        return io;
     }
 
     private void LockMemory()

@@ -61,6 +61,24 @@ public sealed unsafe class RingContextTests
         h.Io.Pump(true, 0);
     }
 
+    /// <summary>It leaves nothing behind, and the ring serves as before; a small one, too.</summary>
+    [Theory]
+    [InlineData(512, 1024)]
+    [InlineData(16, 256)]
+    public void AWarmUpLeavesTheRingAsItWas(uint submissions, uint completions)
+    {
+        using TemporaryFile file = new(65536);
+        using Harness h = new(new RingContext(null, [new RingSize(submissions, completions)]));
+        h.Io.WarmUp();
+        Assert.True(SleepsOut(h.Io, 1000));
+        h.Io.Wake();
+        Assert.False(SleepsOut(h.Io, PatienceUs));
+        using FileDevice device = FileDevice.Open(file.Path);
+        device.OpenQueue(h.Io).Submit(h.Op(IoKind.Read, 4096, 8192, h.Memory));
+        h.Drain();
+        Assert.Equal([(0, 8192)], h.Results);
+    }
+
     /// <summary>What is said to an owner at work counts for its next sleep, and only for that.</summary>
     [Fact]
     public void AWakeBeforeTheSleepIsNotForgotten()

@@ -1,0 +1,38 @@
+using System;
+using Weir.Core.Base;
+using Weir.Native;
+using Weir.Native.Uring;
+
+namespace Weir.Core.Devices;
+
+/// <content>The kernel's own memory for what is under way, taken ahead of need.</content>
+public sealed unsafe partial class RingContext
+{
+    // The kernel keeps the memory of 128 reads and writes, and of every request (IO_ALLOC_CACHE_MAX in
+    // include/linux/io_uring_types.h; the free list of io_uring.c). As many again go through its slabs.
+    private const int WarmUpReads = 256;
+
+    /// <summary>
+    /// Has the kernel take the memory for as many requests as may be under way; it keeps it. Taken when memory
+    /// is short, it may have to wait for pages to be written back, to the very devices that this thread serves. To be
+    /// called before there are operations.
+    /// </summary>
+    public void WarmUp()
+    {
+        Invariant.Check(_inFlight == 0);
+        ulong value;
+        using EventFd source = new(isSemaphore: true);
+        for (int i = 0; i < WarmUpReads; i++)
+        {
+            Sqe.Read(NextEntry(), new FileRef(source.Descriptor, false), &value, sizeof(ulong), 0, IgnoreMark);
+            _ring.Submission.Publish();
+        }
+        CheckEntered(_ring.Submit(_ring.Submission.Pending));
+        source.Signal(WarmUpReads);
+        for (int done = 0; done < WarmUpReads;)
+        {
+            CheckEntered(_ring.Enter(_ring.Submission.Pending, waitFor: 1, timeout: null));
+            done += _ring.Completion.CopyOut(new Span<io_uring_cqe>(_batch, BatchSize));
+        }
+    }
+}
