@@ -14,8 +14,9 @@ public sealed unsafe partial class RingContext
 
     /// <summary>
     /// Has the kernel take the memory for as many requests as may be under way; it keeps it. Taken when memory
-    /// is short, it may have to wait for pages to be written back, to the very devices that this thread serves. To be
-    /// called before there are operations.
+    /// is short, it may have to wait for pages to be written back, to the very devices that this thread serves. For the
+    /// same reason there is one worker for flushes and whatever else blocks: the kernel ends others when they are idle,
+    /// and makes new ones in bad times. To be called before there are operations.
     /// </summary>
     public void WarmUp()
     {
@@ -27,9 +28,14 @@ public sealed unsafe partial class RingContext
             Sqe.Read(NextEntry(), new FileRef(source.Descriptor, false), &value, sizeof(ulong), 0, IgnoreMark);
             _ring.Submission.Publish();
         }
+        Invariant.Check(_ring.LimitWorkers(1) >= 0);
+        io_uring_sqe* makesTheWorker = NextEntry();
+        Sqe.Nop(makesTheWorker, IgnoreMark);
+        makesTheWorker->flags |= UringConst.IOSQE_ASYNC;
+        _ring.Submission.Publish();
         CheckEntered(_ring.Submit(_ring.Submission.Pending));
         source.Signal(WarmUpReads);
-        for (int done = 0; done < WarmUpReads;)
+        for (int done = 0; done < WarmUpReads + 1;)
         {
             CheckEntered(_ring.Enter(_ring.Submission.Pending, waitFor: 1, timeout: null));
             done += _ring.Completion.CopyOut(new Span<io_uring_cqe>(_batch, BatchSize));

@@ -160,10 +160,12 @@ public static class UringConst
     public const uint IORING_REGISTER_FILES_UPDATE2 = 14;
     public const uint IORING_REGISTER_BUFFERS2 = 15;
     public const uint IORING_REGISTER_BUFFERS_UPDATE = 16;
+    public const uint IORING_REGISTER_IOWQ_MAX_WORKERS = 19;
     public const uint IORING_RSRC_REGISTER_SPARSE = 1 << 0;
     public const ushort IO_URING_OP_SUPPORTED = 1 << 0;
 
     public const byte IOSQE_FIXED_FILE = 1 << 0;
+    public const byte IOSQE_ASYNC = 1 << 4;
     public const uint IORING_FSYNC_DATASYNC = 1 << 0;
     public const uint IORING_ASYNC_CANCEL_ALL = 1 << 0;
     public const uint IORING_ASYNC_CANCEL_FD = 1 << 1;

@@ -79,6 +79,17 @@ public sealed unsafe class Ring : IDisposable
         (int)Libc.Result(LibcImports.syscall4(__NR_io_uring_register, _fd, (nint)opcode, (nint)argument, (nint)count));
 
     /// <summary>
+    /// Lets the kernel have at most so many threads for what the calling thread's requests cannot do at once: 0, or
+    /// <c>-errno</c>.
+    /// </summary>
+    public int LimitWorkers(uint most)
+    {
+        // For files and block devices, and for everything else.
+        uint* limits = stackalloc uint[2] { most, most };
+        return Register(IORING_REGISTER_IOWQ_MAX_WORKERS, limits, 2);
+    }
+
+    /// <summary>
     /// An empty table of <paramref name="count"/> registered files or buffers, to be filled by updates.
     /// </summary>
     public int RegisterSparse(bool files, uint count)
