@@ -79,6 +79,13 @@ public sealed class SimDisks
         return _devices[index].Media.Current + (sector * 512) - _starts[index];
     }
 
+    /// <summary>As <see cref="SimMedia.HasDropped"/>.</summary>
+    public bool HasDropped(long sector)
+    {
+        int index = At(sector * 512);
+        return _devices[index].Media.HasDropped((sector * 512) - _starts[index]);
+    }
+
     /// <summary>Nobody may write to any of them.</summary>
     public void Seal(bool isSealed)
     {

@@ -19,7 +19,9 @@ public enum CutMode
 public sealed unsafe class SimMedia : IDisposable
 {
     private const long ArenaBytes = 8 << 20;
+    private const long SectorBytes = 512;
     private readonly List<Unflushed> _unflushed = [];
+    private readonly HashSet<long> _dropped = [];
     private readonly byte* _arena;
     private readonly int _unitBytes;
     private long _arenaUsed;
@@ -58,6 +60,12 @@ public sealed unsafe class SimMedia : IDisposable
     /// <summary>Number of the next completed write.</summary>
     public long Seq { get; private set; }
 
+    /// <summary>
+    /// True for a sector that a failed flush dropped, that was read as it had been until the power went, and that nobody
+    /// has written since: a later life, which knows of no failure, may have read it and keep a copy.
+    /// </summary>
+    public bool HasDropped(long offset) => _dropped.Contains(offset / SectorBytes);
+
     /// <summary>A write, or zeroes where <paramref name="from"/> is null: visible now, durable perhaps.</summary>
     public void Write(long offset, long length, byte* from)
     {
@@ -70,6 +78,7 @@ public sealed unsafe class SimMedia : IDisposable
             _arenaUsed += length;
             Buffer.MemoryCopy(from, _arena + data, length, length);
         }
+        ForgetDropped(offset, length);
         _unflushed.Add(new Unflushed { Offset = offset, Length = length, Data = data, Seq = Seq++ });
         Copy(Current, offset, length, data, 0);
     }
@@ -79,6 +88,7 @@ public sealed unsafe class SimMedia : IDisposable
     /// </summary>
     public void WriteDurably(long offset, long length, byte* from)
     {
+        ForgetDropped(offset, length);
         for (int i = 0; i < _unflushed.Count;)
         {
             Unflushed u = _unflushed[i];
@@ -132,6 +142,9 @@ public sealed unsafe class SimMedia : IDisposable
         {
             if (!all[i].Orphan) Cut(all[i], i, all.Length, special, mode, ref random);
         }
+        foreach (Unflushed u in all)
+            for (long at = u.Offset; u.Orphan && at < u.Offset + u.Length; at += SectorBytes)
+                _dropped.Add(at / SectorBytes);
         foreach (Unflushed u in all) Buffer.MemoryCopy(Durable + u.Offset, Current + u.Offset, u.Length, u.Length);
         _unflushed.Clear();
         _arenaUsed = 0;
@@ -149,6 +162,12 @@ public sealed unsafe class SimMedia : IDisposable
         SimMemory.Return((nint)Current);
         SimMemory.Return((nint)Durable);
         SimMemory.Return((nint)_arena);
+    }
+
+    private void ForgetDropped(long offset, long length)
+    {
+        if (_dropped.Count == 0) return;
+        for (long at = offset; at < offset + length; at += SectorBytes) _dropped.Remove(at / SectorBytes);
     }
 
     private void Cut(in Unflushed u, int index, int count, int special, CutMode mode, ref Prng random)

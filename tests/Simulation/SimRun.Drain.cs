@@ -13,7 +13,7 @@ public sealed unsafe partial class SimRun
         for (long x = 0; x < _history.SectorCount; x++)
         {
             byte* sector = _disks.Sector(x);
-            if (SectorTag.Parse(sector, x) == _image[x]) continue;
+            if (SectorTag.Parse(sector, x) == _image[x] || _disks.HasDropped(x)) continue;
             throw new SimViolationException(
                 $"everything is written back, but sector {x} of the backing device holds "
                 + $"{SectorTag.Describe(sector, x)}, not {_image[x]:x}" + _history.Explain(x));
