@@ -61,8 +61,8 @@ public sealed unsafe class SimMedia : IDisposable
     public long Seq { get; private set; }
 
     /// <summary>
-    /// True for a sector that a failed flush dropped, that was shown as written until the power went, and that nobody has
-    /// written since: a later life, which knows of no failure, may have read it and keep a copy.
+    /// True for a sector that a failed flush dropped, that was shown as written until the power went, and that nobody
+    /// has written since: a later life, which knows of no failure, may have read it and keep a copy.
     /// </summary>
     public bool HasDropped(long offset) => _dropped.Contains(offset / SectorBytes);
 

@@ -50,8 +50,14 @@ public sealed unsafe class SimMediaTests
         media.MakeDurable(media.Seq);
         media.PowerCut(CutMode.AllKept, ref random);
         int lost = 0;
-        for (int i = 0; i < 100; i++) lost += 1 - media.Current[i * 512];
+        for (int i = 0; i < 100; i++)
+        {
+            lost += 1 - media.Current[i * 512];
+            Assert.Equal(media.Current[i * 512] == 0, media.HasDropped(i * 512));
+        }
         Assert.InRange(lost, 20, 80);
+        for (int i = 0; i < 100; i++) Write(media, i * 512, 2);
+        for (int i = 0; i < 100; i++) Assert.False(media.HasDropped(i * 512));
     }
 
     [Theory]
