@@ -142,9 +142,7 @@ public sealed unsafe class SimMedia : IDisposable
         {
             if (!all[i].Orphan) Cut(all[i], i, all.Length, special, mode, ref random);
         }
-        foreach (Unflushed u in all)
-            for (long at = u.Offset; u.Orphan && at < u.Offset + u.Length; at += SectorBytes)
-                _dropped.Add(at / SectorBytes);
+        foreach (Unflushed u in all) NoteDropped(u);
         foreach (Unflushed u in all) Buffer.MemoryCopy(Durable + u.Offset, Current + u.Offset, u.Length, u.Length);
         _unflushed.Clear();
         _arenaUsed = 0;
@@ -163,6 +161,18 @@ public sealed unsafe class SimMedia : IDisposable
         SimMemory.Return((nint)Durable);
         SimMemory.Return((nint)_arena);
     }
+
+    // In their order: the newest write of a sector decides, and one that is on the medium all the same is not dropped.
+    private void NoteDropped(in Unflushed u)
+    {
+        for (long at = u.Offset; at < u.Offset + u.Length; at += SectorBytes)
+        {
+            if (u.Orphan && !Sector(Current, at).SequenceEqual(Sector(Durable, at))) _dropped.Add(at / SectorBytes);
+            else _dropped.Remove(at / SectorBytes);
+        }
+    }
+
+    private static ReadOnlySpan<byte> Sector(byte* medium, long at) => new(medium + at, (int)SectorBytes);
 
     private void ForgetDropped(long offset, long length)
     {

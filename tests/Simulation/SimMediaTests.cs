@@ -60,6 +60,24 @@ public sealed unsafe class SimMediaTests
         for (int i = 0; i < 100; i++) Assert.False(media.HasDropped(i * 512));
     }
 
+    /// <summary>What came after a failed flush is no loss of that flush's, whether it is there or not.</summary>
+    [Theory]
+    [InlineData(CutMode.AllKept, true)]
+    [InlineData(CutMode.AllKept, false)]
+    [InlineData(CutMode.AllLost, true)]
+    [InlineData(CutMode.AllLost, false)]
+    public void OnlyAFailedFlushHasDropped(CutMode mode, bool flushed)
+    {
+        using var media = new SimMedia(Size, 512);
+        for (int i = 0; i < 100; i++) Write(media, i * 512, 1);
+        var random = new Prng(3);
+        media.FailFlush(media.Seq, ref random);
+        for (int i = 0; i < 100; i++) Write(media, i * 512, 2);
+        if (flushed) media.MakeDurable(media.Seq);
+        media.PowerCut(mode, ref random);
+        for (int i = 0; i < 100; i++) Assert.False(media.HasDropped(i * 512));
+    }
+
     [Theory]
     [InlineData(512, true)]
     [InlineData(4096, false)]
