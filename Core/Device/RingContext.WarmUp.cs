@@ -16,13 +16,14 @@ public sealed unsafe partial class RingContext
     /// Has the kernel take the memory for as many requests as may be under way; it keeps it. Taken when memory
     /// is short, it may have to wait for pages to be written back, to the very devices that this thread serves. For the
     /// same reason there is one worker for flushes and whatever else blocks: the kernel ends others when they are idle,
-    /// and makes new ones in bad times. To be called before there are operations.
+    /// and makes new ones in bad times. To be called before there are operations. Throws
+    /// <see cref="UserErrorException"/> when descriptors are short.
     /// </summary>
     public void WarmUp()
     {
         Invariant.Check(_inFlight == 0);
         ulong value;
-        using EventFd source = new(isSemaphore: true);
+        using EventFd source = OpenSemaphore();
         for (int i = 0; i < WarmUpReads; i++)
         {
             Sqe.Read(NextEntry(), new FileRef(source.Descriptor, false), &value, sizeof(ulong), 0, IgnoreMark);
@@ -39,6 +40,18 @@ public sealed unsafe partial class RingContext
         {
             CheckEntered(_ring.Enter(_ring.Submission.Pending, waitFor: 1, timeout: null));
             done += _ring.Completion.CopyOut(new Span<io_uring_cqe>(_batch, BatchSize));
+        }
+    }
+
+    private static EventFd OpenSemaphore()
+    {
+        try
+        {
+            return new EventFd(isSemaphore: true);
+        }
+        catch (NativeException e)
+        {
+            throw new UserErrorException(e.Message);
         }
     }
 }
