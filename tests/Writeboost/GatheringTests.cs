@@ -1,3 +1,4 @@
+using Weir.Core.Base;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Writeback;
 using Weir.Native;
@@ -14,7 +15,7 @@ public sealed unsafe class GatheringTests
     public void NeighboursInMemoryStayWhereTheyAre()
     {
         using Slab memory = Numbered();
-        using ScratchPool pool = new();
+        using RoomPool pool = new(2, Gathering.RoomBytes);
         Gathering bytes = new(pool.At(pool.Take()));
         for (int i = 3; i < 400; i++) Assert.True(bytes.TryAdd(memory.Start + (i * Block), Block));
         Assert.True(bytes.Start == memory.Start + (3 * Block));
@@ -25,7 +26,7 @@ public sealed unsafe class GatheringTests
     public void PiecesFromAnywhereComeTogetherInTheirOrder()
     {
         using Slab memory = Numbered();
-        using ScratchPool pool = new();
+        using RoomPool pool = new(2, Gathering.RoomBytes);
         Gathering bytes = new(pool.At(pool.Take()));
         int[] blocks = [7, 8, 3, 4, 9, 1];
         foreach (int block in blocks) Assert.True(bytes.TryAdd(memory.Start + (block * Block), Block));
@@ -42,12 +43,12 @@ public sealed unsafe class GatheringTests
     public void AWriteEndsBeforeWhatItsRoomCannotTake()
     {
         using Slab memory = Numbered();
-        using ScratchPool pool = new();
-        const int most = ScratchPool.RoomBytes / Block;
+        using RoomPool pool = new(2, Gathering.RoomBytes);
+        const int most = Gathering.RoomBytes / Block;
         Gathering bytes = new(pool.At(pool.Take()));
         for (int i = 0; i < most; i++) Assert.True(bytes.TryAdd(memory.Start + (2 * i * Block), Block));
         Assert.False(bytes.TryAdd(memory.Start, Block));
-        Assert.Equal(ScratchPool.RoomBytes, bytes.Length);
+        Assert.Equal(Gathering.RoomBytes, bytes.Length);
         Gathering large = new(pool.At(pool.Take()));
         for (int i = 0; i <= most; i++) Assert.True(large.TryAdd(memory.Start + (i * Block), Block));
         Assert.False(large.TryAdd(memory.Start, Block));

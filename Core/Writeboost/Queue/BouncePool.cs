@@ -1,5 +1,4 @@
 using System;
-using System.Runtime.InteropServices;
 using Weir.Core.Base;
 
 namespace Weir.Core.Writeboost.Queue;
@@ -13,34 +12,11 @@ public sealed unsafe class BouncePool : IDisposable
     /// <summary>Blocks: at least one whole merge, enough that a few more can be under way.</summary>
     public const int Count = 128;
 
-    private readonly byte* _blocks = (byte*)NativeMemory.AlignedAlloc(
-        (nuint)Count * Geometry.BlockBytes, Geometry.BlockBytes);
-    private readonly int[] _free = new int[Count];
+    private readonly RoomPool _blocks = new(Count, Geometry.BlockBytes);
     private readonly Overlay[] _overlays = new Overlay[Count];
 
-    /// <summary>All blocks free.</summary>
-    public BouncePool()
-    {
-        for (int i = 0; i < Count; i++) _free[i] = i;
-        FreeCount = Count;
-    }
-
     /// <summary>Free blocks.</summary>
-    public int FreeCount { get; private set; }
-
-    /// <summary>Takes a block. <see cref="FreeCount"/> was asked.</summary>
-    public int Take()
-    {
-        Invariant.Check(FreeCount > 0);
-        return _free[--FreeCount];
-    }
-
-    /// <summary>Gives it back.</summary>
-    public void Return(int block)
-    {
-        Invariant.Check((uint)block < Count);
-        _free[FreeCount++] = block;
-    }
+    public int FreeCount => _blocks.FreeCount;
 
     /// <summary>
     /// Takes a block whose <paramref name="sectors"/> go to <paramref name="target"/> later, and puts it before the
@@ -48,10 +24,10 @@ public sealed unsafe class BouncePool : IDisposable
     /// </summary>
     public byte* TakeOverlay(ref int first, byte* target, byte sectors)
     {
-        int block = Take();
+        int block = _blocks.Take();
         _overlays[block] = new Overlay { Target = target, Sectors = sectors, Next = first };
         first = block + 1;
-        return Data(block);
+        return _blocks.At(block);
     }
 
     /// <summary>
@@ -62,16 +38,13 @@ public sealed unsafe class BouncePool : IDisposable
         for (; first != 0; first = _overlays[first - 1].Next)
         {
             ref Overlay overlay = ref _overlays[first - 1];
-            if (apply) SectorMask.Copy(overlay.Target, Data(first - 1), overlay.Sectors);
-            Return(first - 1);
+            if (apply) SectorMask.Copy(overlay.Target, _blocks.At(first - 1), overlay.Sectors);
+            _blocks.Return(first - 1);
         }
     }
 
-    /// <summary>Its 4 KiB.</summary>
-    public byte* Data(int block) => _blocks + ((long)block << Geometry.BlockShift);
-
     /// <inheritdoc/>
-    public void Dispose() => NativeMemory.AlignedFree(_blocks);
+    public void Dispose() => _blocks.Dispose();
 
     private struct Overlay
     {

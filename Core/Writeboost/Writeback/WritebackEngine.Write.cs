@@ -12,7 +12,7 @@ public sealed unsafe partial class WritebackEngine
     /// <summary>Bytes of one write: large enough that a disk streams.</summary>
     private const long MaxWriteBytes = 1 << 20;
 
-    private readonly ScratchPool _scratch;
+    private readonly RoomPool _scratch = new(WritebackGovernor.MostWrites, Gathering.RoomBytes);
     private readonly bool[] _flushed = new bool[BackingTable.MaxId + 1];
     private const int Eio = 5;
 

@@ -56,7 +56,6 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _handler = _io.AddHandler(this);
         _batch = new Batch(volume.Geometry, MaxSegments(volume.Geometry));
         _governor = new WritebackGovernor(volume);
-        _scratch = new ScratchPool();
         _entries = (LogEntry*)NativeMemory.Alloc(RecordHeader.MaxEntries, (nuint)sizeof(LogEntry));
     }
 
