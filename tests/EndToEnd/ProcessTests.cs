@@ -106,8 +106,7 @@ public sealed class ProcessTests : IDisposable
         Assert.Equal(1, weir.Number("dirty_blocks"));
         foreach (string order in new[] { "flush_current_buffer", "commit_super_block", "drain" })
             Assert.Equal((0, ""), (Message(order).ExitCode, Message(order).Output));
-        for (int i = 0; i < 100 && weir.Number("dirty_blocks") > 0; i++) System.Threading.Thread.Sleep(50);
-        Assert.Equal(0, weir.Number("dirty_blocks"));
+        WeirProcess.Until(() => weir.Number("dirty_blocks") == 0, "the drain's end");
         Assert.Equal("healthy", weir.Text("state"));
         Assert.Equal(0, Message("cancel_drain").ExitCode);
         Assert.Equal(0, Message("clear_stat").ExitCode);

@@ -47,7 +47,7 @@ public sealed class RobustnessTests : IDisposable
         writer.Go("gone");
         writer.Send(Wire.Request(NbdCommand.Write, 1, 0, 8192));
         writer.Send(new byte[4096]);
-        Assert.True(SpinWait.SpinUntil(() => gone.Clients == 2, 10_000));
+        NbdHost.Until(() => gone.Clients == 2, "both clients of the export");
         host.Server.Remove("gone");
         Assert.Equal(0, gone.Clients);
         idle.ExpectClosed();

@@ -16,6 +16,7 @@ public sealed unsafe class AttachTests : IDisposable
 {
     private readonly RamDevice _cache = new(6 << 20), _first = new(2 << 20), _second = new(3 << 20);
     private readonly RamDevice _third = new(4 << 20);
+    private const int PatienceMs = 60_000;
 
     public AttachTests()
     {
@@ -82,7 +83,7 @@ public sealed unsafe class AttachTests : IDisposable
         using DirectClient client = Open(Kept("a", _first), Kept("b", _second));
         client.Device = 1;
         client.Write(8192, Block(7));
-        string error = Refused(() => Wait(client, () => client.Volume.Detach("b", static () => true), turn: 100));
+        string error = Refused(() => CallOff(client, "b"));
         Assert.Contains("stays attached", error);
         Assert.Equal(Block(7), client.Read(8192, 4096));
         Detach(client, "b");
@@ -200,7 +201,7 @@ public sealed unsafe class AttachTests : IDisposable
         second.Hold = IoKind.Write;
         client.Volume.DropCaches();
         client.Until(() => second.HeldCount > 0);
-        Refused(() => Wait(client, () => client.Volume.Detach("b", static () => true), turn: 100));
+        Refused(() => CallOff(client, "b"));
         Assert.True(client.Volume.IsDropping);
         Assert.True(client.Volume.IsDraining);
         second.Release();
@@ -228,13 +229,22 @@ public sealed unsafe class AttachTests : IDisposable
     private static void Detach(DirectClient client, string name) =>
         Wait(client, () => client.Volume.Detach(name, static () => false));
 
-    // The order waits on a thread of its own while this one serves; late, if turn says so.
-    private static void Wait(DirectClient client, Action order, int turn = 0)
+    // Served only when the order knows that it is not wanted: whoever is asked again has taken the first answer.
+    private static void CallOff(DirectClient client, string name)
+    {
+        using CountdownEvent asked = new(2);
+        bool IsCancelled() => asked.IsSet || asked.Signal() || true;
+        Wait(client, () => client.Volume.Detach(name, IsCancelled), () => Assert.True(asked.Wait(PatienceMs)));
+    }
+
+    // The order waits on a thread of its own while this one serves, from when it may.
+    private static void Wait(DirectClient client, Action order, Action? mayServe = null)
     {
         Task task = Task.Run(order);
-        Thread.Sleep(turn);
-        for (int i = 0; i < 200_000 && !task.IsCompleted; i++) client.Turn();
-        Assert.True(task.IsCompleted, "the order hangs");
+        mayServe?.Invoke();
+        // Turns cost nothing: only time tells that the other thread hangs and is not merely off the processor.
+        for (long end = Environment.TickCount64 + PatienceMs; !task.IsCompleted; client.Turn())
+            Assert.True(Environment.TickCount64 < end, "the order hangs");
         task.GetAwaiter().GetResult();
     }
 

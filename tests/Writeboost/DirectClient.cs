@@ -14,7 +14,7 @@ namespace Weir.Tests.Writeboost;
 /// </summary>
 internal sealed unsafe class DirectClient : IDisposable
 {
-    private const long PatienceUs = 20_000_000;
+    private const long PatienceUs = 120_000_000;
     private readonly IoContext _io;
     private readonly AlignedMemory _memory = new(1 << 20);
     private readonly IVolumeQueue _queue;
