@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Io;
 using Weir.Native;
@@ -39,6 +40,9 @@ public sealed class FileDevice : Device
 
     /// <inheritdoc/>
     public override string Identity => Facts.Identity;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Identities => Facts.Identities;
 
     /// <inheritdoc/>
     public override bool TryGrow()

@@ -1,3 +1,5 @@
+using System.Collections.Generic;
+
 namespace Weir.Core.Devices;
 
 /// <summary>What opening a file or block device found out.</summary>
@@ -8,7 +10,8 @@ namespace Weir.Core.Devices;
 /// <param name="IsReadOnly">Opened for reading only.</param>
 /// <param name="IsDirect">Around the page cache.</param>
 /// <param name="Identity">WWN or serial of a disk, file system and inode of a file.</param>
+/// <param name="Identities">All that it answers to, the best first.</param>
 /// <param name="Warning">One line to print, or null.</param>
 public sealed record FileFacts(
     string Path, long SizeBytes, int LogicalBlockBytes, bool IsBlockDevice, bool IsReadOnly, bool IsDirect,
-    string Identity, string? Warning);
+    string Identity, IReadOnlyList<string> Identities, string? Warning);

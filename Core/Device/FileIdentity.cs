@@ -1,5 +1,4 @@
-using System;
-using System.IO;
+using System.Collections.Generic;
 using System.Text;
 using Weir.Native;
 
@@ -12,13 +11,20 @@ internal static class FileIdentity
 {
     private const int BytesMax = 128;
 
-    // Relative to the device's directory in sysfs, best first: NVMe, SCSI, virtio, device mapper, loop.
-    private static readonly string[] Attributes =
-        ["wwid", "device/wwid", "device/serial", "serial", "dm/uuid", "loop/backing_file"];
-
-    /// <summary>At most 128 bytes of UTF-8.</summary>
-    public static string Of(int fd, in statx status, bool isBlock) =>
-        Shorten(isBlock ? OfBlock(status.stx_rdev_major, status.stx_rdev_minor) : OfFile(fd, status));
+    /// <summary>
+    /// All that it answers to, the best first; at least one, each at most 128 bytes of UTF-8. <paramref name="first"/>:
+    /// as <see cref="Io.Device.Identity"/>.
+    /// </summary>
+    public static IReadOnlyList<string> Of(int fd, in statx status, bool isBlock, out string first)
+    {
+        first = isBlock ? "" : OfFile(fd, status);
+        if (!isBlock) return [first];
+        BlockIdentity names = new("/sys", "/run/udev/data", "/dev", OfPath);
+        List<string> all = [];
+        foreach (string name in names.Of(status.stx_rdev_major, status.stx_rdev_minor)) all.Add(Shorten(name));
+        first = Shorten(names.First);
+        return all;
+    }
 
     /// <summary>
     /// The file system's id (of its UUID on most) and the inode: a device number may change at any boot.
@@ -29,31 +35,13 @@ internal static class FileIdentity
         return $"file:{fileSystem:x16}-{status.stx_ino}";
     }
 
-    private static string OfBlock(uint major, uint minor)
+    private static string? OfPath(string path)
     {
-        string directory = $"/sys/dev/block/{major}:{minor}";
-        // A partition has no name of its own: the disk's, and its number.
-        string? partition = ReadLine(directory + "/partition");
-        if (partition != null) directory += "/..";
-        foreach (string attribute in Attributes)
-        {
-            string? value = ReadLine($"{directory}/{attribute}");
-            if (value != null) return $"disk:{value}" + (partition != null ? $"#{partition}" : "");
-        }
-        return $"dev:{major}:{minor}";
-    }
-
-    private static string? ReadLine(string path)
-    {
-        try
-        {
-            string text = File.ReadAllText(path).Trim();
-            return text.Length > 0 ? text : null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
+        int fd = Libc.Open(path, Const.O_RDONLY | Const.O_CLOEXEC | Const.O_NONBLOCK);
+        if (fd < 0) return null;
+        string? name = Libc.Status(fd, out statx status) < 0 ? null : OfFile(fd, status);
+        _ = Libc.Close(fd);
+        return name;
     }
 
     /// <summary>Keeps the end, where serial numbers differ.</summary>

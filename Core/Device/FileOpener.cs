@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Native;
@@ -53,8 +54,8 @@ public static class FileOpener
             throw new UserErrorException($"{path}: {size} bytes are not a whole number of {logical}-byte blocks");
         string? warning = isDirect ? null
             : $"{path}: this file system has no direct I/O; going through the page cache, which costs memory and speed";
-        string identity = FileIdentity.Of(fd, status, isBlock);
-        return new FileFacts(path, size, logical, isBlock, readOnly, isDirect, identity, warning);
+        IReadOnlyList<string> identities = FileIdentity.Of(fd, status, isBlock, out string identity);
+        return new FileFacts(path, size, logical, isBlock, readOnly, isDirect, identity, identities, warning);
     }
 
     private static bool CheckKind(string path, in statx status) => (status.stx_mode & Const.S_IFMT) switch

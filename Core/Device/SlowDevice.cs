@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using Weir.Core.Io;
 
 namespace Weir.Core.Devices;
@@ -25,6 +26,9 @@ public sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) : 
 
     /// <summary>The inner device's: a model holds nobody's data.</summary>
     public override string Identity => inner.Identity;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Identities => inner.Identities;
 
     /// <summary>What keeps the data.</summary>
     public Device Inner => inner;

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 
 namespace Weir.Core.Io;
 
@@ -24,6 +25,36 @@ public abstract class Device : IDisposable
     /// What tells this device from another one of equal size: WWN, inode, export name. At most 128 bytes of UTF-8.
     /// </summary>
     public abstract string Identity { get; }
+
+    /// <summary>
+    /// All that it answers to, the best first; a cache keeps the first one, and knows it again by any. Some name the
+    /// device itself, some only the place where it was found: <see cref="IsPlace"/>.
+    /// </summary>
+    public virtual IReadOnlyList<string> Identities => [Identity];
+
+    /// <summary><paramref name="identity"/> is one of <see cref="Identities"/>.</summary>
+    public bool AnswersTo(string identity)
+    {
+        foreach (string own in Identities)
+            if (own == identity) return true;
+        return false;
+    }
+
+    /// <summary>
+    /// <paramref name="identity"/> names a place, where another device may be found next time: a number, a path, an
+    /// inode that a copy does not keep.
+    /// </summary>
+    public static bool IsPlace(string identity)
+    {
+        foreach (string kind in s_places)
+            if (identity.StartsWith(kind, StringComparison.Ordinal)) return true;
+        return false;
+    }
+
+    // What device mapper calls CRYPT-PLAIN or CRYPT-TEMP has no name but the user's; a path is what an older weir wrote
+    // of a loop device.
+    private static readonly string[] s_places =
+        ["dev:", "file:", "loop:", "place:", "disk:/", "disk:CRYPT-PLAIN-", "disk:CRYPT-TEMP-"];
 
     /// <summary>What the kernel calls it: MAJOR:MINOR of a block device; of others the name.</summary>
     public virtual string KernelName => Name;

@@ -201,7 +201,7 @@ public sealed unsafe partial class WriteboostVolume
         record.Name = backing.Name;
         record.SizeBytes = backing.SizeBytes;
         record.FirstPosition = backing.FirstPosition;
-        if (!backing.IsAbsent) record.Identity = backing.Device.Identity;
+        if (!backing.IsAbsent) record.Identity = backing.Device.Identities[0];
         _tableIsDue |= !record.IsSame(before);
     }
 

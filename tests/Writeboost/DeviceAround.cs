@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using Weir.Core.Io;
 
 namespace Weir.Tests.Writeboost;
@@ -14,6 +15,8 @@ internal abstract class DeviceAround(Device inner) : Device
     public override bool CanFlush => inner.CanFlush;
 
     public override string Identity => inner.Identity;
+
+    public override IReadOnlyList<string> Identities => inner.Identities;
 
     public override string KernelName => inner.KernelName;
 

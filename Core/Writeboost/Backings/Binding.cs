@@ -60,7 +60,7 @@ public sealed class Binding(DeviceTable? table, long position, WriteboostOptions
         for (int id = 1; id <= DeviceTable.MaxDevices; id++)
             if (table[id].Id != 0 && table[id].Name == spec.Name) return id;
         for (int id = 1; id <= DeviceTable.MaxDevices; id++)
-            if (table[id].Id != 0 && table[id].Identity == spec.Device.Identity) return id;
+            if (table[id].Id != 0 && spec.Device.AnswersTo(table[id].Identity)) return id;
         return spec.Id is { } given && table[given].Id != 0 ? given : 0;
     }
 
@@ -79,7 +79,7 @@ public sealed class Binding(DeviceTable? table, long position, WriteboostOptions
         {
             if (other.Name == spec.Name)
                 throw new UserErrorException($"two backing devices have the name '{spec.Name}'", 2);
-            if (!other.IsAbsent && other.Device.Identity == spec.Device.Identity)
+            if (!other.IsAbsent && other.Device.Identities[0] == spec.Device.Identities[0])
                 throw new UserErrorException(
                     $"{spec.Device.Name}: is given twice, as '{other.Name}' and '{spec.Name}'");
         }
@@ -112,9 +112,9 @@ public sealed class Binding(DeviceTable? table, long position, WriteboostOptions
         Device device = spec.Device;
         if (spec.Id is { } given && given != id)
             throw new UserErrorException($"'{spec.Name}' is device {id} of the cache, not {given}");
-        if (device.Identity != known.Identity && !options.Rebind)
+        if (!device.AnswersTo(known.Identity) && !options.Rebind)
             throw new UserErrorException($"'{known.Name}' belongs to another backing device ({known.Identity}), not to "
-                + $"{device.Name} ({device.Identity}); --option rebind=1 if it is the same one");
+                + $"{device.Name} ({device.Identities[0]}); --option rebind=1 if it is the same one");
     }
 
     private static BackingDevice Absent(in DeviceRecord record) =>
