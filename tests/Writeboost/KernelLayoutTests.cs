@@ -156,6 +156,20 @@ public sealed unsafe class KernelLayoutTests
         Assert.Equal(image.Bytes, pair.Image().Bytes);
     }
 
+    /// <summary>One was dropped without a word, the other ended the process.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(255)]
+    public void ADeviceNumberThatCannotBeIsRefusedByName(byte device)
+    {
+        KernelImage image = new("lc1", Segments);
+        image.Put(1, Block(8, 0xFF, 1), new KernelBlock(16, 0xFF, Filled(2, 4096), device));
+        using Pair pair = new("lc1", image);
+        string words = $"segment 1, slot 2 of the log: names backing device number {device}; expected 1 to 254";
+        Assert.Contains(words, Refused(pair), StringComparison.Ordinal);
+        Assert.Equal(image.Bytes, pair.Image().Bytes);
+    }
+
     [Theory]
     [MemberData(nameof(Layouts))]
     public void DataBeyondTheBackingDeviceIsRefused(string layout)

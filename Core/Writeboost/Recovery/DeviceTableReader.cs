@@ -11,7 +11,8 @@ public static unsafe class DeviceTableReader
     /// The newer whole copy, or an empty table where the cache has met no device yet. The next update begins with the
     /// other copy: with B if <paramref name="copyBFirst"/>; it is due if the copies are not <paramref name="equal"/>.
     /// </summary>
-    /// <exception cref="UserErrorException">There should be one, and neither copy is whole.</exception>
+    /// <exception cref="UserErrorException">There should be one, and neither copy is whole, or a number is wrong.
+    /// </exception>
     public static DeviceTable Read(
         BlockingIo io, DeviceQueue queue, Device cache, in Superblock superblock, out bool copyBFirst, out bool equal)
     {
@@ -29,6 +30,19 @@ public static unsafe class DeviceTableReader
             throw new UserErrorException($"{cache.Name}: both copies of the device table are damaged");
         DeviceTable table = new(superblock.CacheId);
         if (aIsWhole || bIsWhole) table.CopyFrom(aCounts ? a : b);
+        CheckNumbers(table, cache);
         return table;
+    }
+
+    private static void CheckNumbers(DeviceTable table, Device cache)
+    {
+        for (int id = 1; id <= DeviceTable.MaxDevices; id++)
+        {
+            int found = table[id].Id;
+            if (found == 0 || found == id) continue;
+            table.Dispose();
+            throw new UserErrorException(
+                $"{cache.Name}: device table: place {id} holds device number {found}; expected {id}, or 0 for none");
+        }
     }
 }

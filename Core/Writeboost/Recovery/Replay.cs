@@ -1,4 +1,6 @@
 using System;
+using Weir.Core.Base;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
@@ -25,6 +27,7 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     /// <summary>
     /// Replays the record at <paramref name="recordPosition"/>. In log order, though the index would take any.
     /// </summary>
+    /// <exception cref="UserErrorException">An entry names a backing device that cannot be.</exception>
     public void Apply(long recordPosition, long sequence, ReadOnlySpan<LogEntry> entries)
     {
         long segment = geometry.SegmentOf(recordPosition);
@@ -44,6 +47,10 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     private void Apply(in LogEntry entry, long position)
     {
         if (entry.Kind == EntryKind.Void) return;
+        if (entry.Device is < BackingTable.MinId or > BackingTable.MaxId)
+            throw new UserErrorException($"segment {geometry.SegmentOf(position)}, slot {geometry.SlotOf(position)} of "
+                + $"the log: names backing device number {entry.Device}; expected {BackingTable.MinId} to "
+                + $"{BackingTable.MaxId}; not serving");
         if (entry.Kind == EntryKind.Clean)
         {
             ApplyClean(entry, position);
