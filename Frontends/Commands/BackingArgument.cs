@@ -23,8 +23,8 @@ internal sealed record BackingArgument(int? Id, string Name, string Path)
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
 
     /// <summary>
-    /// Splits <c>[[ID:]NAME=]PATH</c>: a name has letters, digits, dots, dashes and underscores only, so that a path
-    /// with an equals sign in it is taken for a path.
+    /// Splits <c>[[ID:]NAME=]PATH</c>. A path with an equals sign in it has a slash before that; anything else before
+    /// one is a name, and is refused when it cannot be.
     /// </summary>
     public static BackingArgument Parse(string text) =>
         TryParseNamed(text) ?? new BackingArgument(null, VolumeSpec.DefaultName, WithPath(text, text));
@@ -33,17 +33,30 @@ internal sealed record BackingArgument(int? Id, string Name, string Path)
     public static BackingArgument? TryParseNamed(string text)
     {
         int equals = text.IndexOf('=', StringComparison.Ordinal);
+        if (equals < 0 || IsPath(text.AsSpan(0, equals))) return null;
         int colon = text.IndexOf(':', StringComparison.Ordinal);
         bool numbered = colon > 0 && colon < equals && !text.AsSpan(0, colon).ContainsAnyExceptInRange('0', '9');
-        int start = numbered ? colon + 1 : 0;
-        bool named = equals > start && text.AsSpan(start, equals - start).IndexOfAnyExcept(s_nameCharacters) < 0;
-        if (!named) return null;
-        string name = text[start..equals];
-        if (name.Length > MaxNameLength)
-            throw Usage($"--backing: a name of {name.Length} characters; expected at most {MaxNameLength}");
+        string name = text[(numbered ? colon + 1 : 0)..equals];
+        CheckName(name, text);
         int? id = numbered ? IdOf(text[..colon], text) : null;
         return new BackingArgument(id, name, WithPath(text[(equals + 1)..], text));
     }
+
+    // The options of a modelled disk have equals signs too.
+    private static bool IsPath(ReadOnlySpan<char> text) => text.ContainsAny('/', '?');
+
+    private static void CheckName(string name, string text)
+    {
+        if (name.Length == 0) throw Usage($"--backing '{text}': the name is missing; {PathHint(text)}");
+        int wrong = name.AsSpan().IndexOfAnyExcept(s_nameCharacters);
+        if (wrong >= 0)
+            throw Usage($"--backing '{text}': '{name}' is no name: expected letters A to Z and a to z, digits, dots, "
+                + $"dashes and underscores; {PathHint(text)}");
+        if (name.Length > MaxNameLength)
+            throw Usage($"--backing: a name of {name.Length} characters; expected at most {MaxNameLength}");
+    }
+
+    private static string PathHint(string text) => $"if it is a path, write './{text}'";
 
     private static int IdOf(string number, string text) =>
         int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int id) && id <= MaxId

@@ -139,6 +139,35 @@ public sealed class BadInputTests : IDisposable
         Refused(1, "holds a weir cache", () => WeirProcess.Run("format", "writeboost", "--cache", cache));
     }
 
+    /// <summary>Before the equals sign is a name, unless there is a slash in it.</summary>
+    [Theory]
+    [InlineData("Größe=b", "'Größe' is no name")]
+    [InlineData("my disk=b", "'my disk' is no name")]
+    [InlineData("x:y=b", "'x:y' is no name")]
+    [InlineData("3:a b=b", "'a b' is no name")]
+    [InlineData("=b", "the name is missing")]
+    [InlineData("3:=b", "the name is missing")]
+    [InlineData("a=", "the path is missing")]
+    [InlineData("255:a=b", "device number 255: expected 0 (not cached) to 254")]
+    public void ANameThatCannotBe(string text, string words)
+    {
+        (string cache, _) = Used();
+        Refused(2, words, () => Serve("writeboost", "--cache", cache, "--backing", text));
+        Refused(2, words, () => WeirProcess.Run("drain", "writeboost", "--cache", cache, "--backing", text));
+    }
+
+    [Fact]
+    public void APathMayHaveAnEqualsSign()
+    {
+        (string cache, string backing) = (Cache(), _folder.File("Größe=b", 32 << 20));
+        using WeirProcess weir = WeirProcess.Serve(_folder, "writeboost", "--cache", cache, "--backing", backing);
+        string control = _folder.PathOf("control");
+        Outcome attach = WeirProcess.Run("message", "--control", control, "attach", "Größe=" + backing);
+        Assert.Equal(2, attach.ExitCode);
+        Assert.Contains("'Größe' is no name", attach.Error, StringComparison.Ordinal);
+        weir.Stop();
+    }
+
     [Fact]
     public void CacheOfAnotherBackingDevice()
     {
