@@ -16,6 +16,7 @@ namespace Weir.Frontends;
 internal sealed class Server : IDisposable
 {
     private const int Pending = int.MinValue;
+    private const int TurnMs = 50;
 
     private readonly ManualResetEventSlim _stopAsked = new();
     private readonly ManualResetEventSlim _stopped = new();
@@ -121,9 +122,10 @@ internal sealed class Server : IDisposable
         return $"{export.Part.Name} {size} {_serving.UriOf(export.Part.Name)}";
     }
 
-    private string Attach(string text)
+    private string Attach(string text, IOrderWaiter client)
     {
-        lock (_changingDevices)
+        EnterDeviceChange("attach", client);
+        try
         {
             OpenedExport export = Devices.Attach(text);
             try
@@ -137,17 +139,33 @@ internal sealed class Server : IDisposable
             }
             return $"attached {Describe(export)}\n";
         }
+        finally
+        {
+            _changingDevices.Exit();
+        }
     }
 
-    private string Detach(string name, Func<bool> isCancelled)
+    private string Detach(string name, IOrderWaiter client)
     {
-        lock (_changingDevices)
+        EnterDeviceChange("detach", client);
+        try
         {
             _serving.CheckRemovable(name);
-            Devices.Detach(name, isCancelled);
+            Devices.Detach(name, () => client.GivesUp != null);
             _serving.Remove(name);
             return $"detached {name}\n";
         }
+        finally
+        {
+            _changingDevices.Exit();
+        }
+    }
+
+    // One after the other; whoever waits for his turn may go.
+    private void EnterDeviceChange(string order, IOrderWaiter client)
+    {
+        while (!_changingDevices.TryEnter(TurnMs))
+            if (client.GivesUp is { } reason) throw new UserErrorException($"{order}: {reason}");
     }
 
     private IDeviceControl Devices => _volume.Devices

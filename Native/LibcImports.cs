@@ -63,6 +63,8 @@ internal static unsafe partial class LibcImports
     [LibraryImport(C, SetLastError = true)]
     internal static partial nint recv(int fd, void* buffer, nuint length, int flags);
     [LibraryImport(C, SetLastError = true)]
+    internal static partial nint send(int fd, void* buffer, nuint length, int flags);
+    [LibraryImport(C, SetLastError = true)]
     internal static partial int setsockopt(int fd, int level, int name, void* value, uint length);
 
     [LibraryImport(C, EntryPoint = "syscall", SetLastError = true)]

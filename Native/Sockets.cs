@@ -76,12 +76,21 @@ public static unsafe class Sockets
         return result < 0 ? result : BinaryPrimitives.ReadUInt16BigEndian(new ReadOnlySpan<byte>(address + 2, 2));
     }
 
-    /// <summary>The other side sends no more: it has closed, or the connection has broken. Does not wait.</summary>
-    public static bool IsAtEnd(int fd)
+    /// <summary>
+    /// The other side of a Unix socket has closed it, and hears nothing any more; that it says no more is not enough.
+    /// </summary>
+    public static bool HasHungUp(int fd) => TrySend(fd, []) == -Errno.EPIPE;
+
+    /// <summary>
+    /// Sends without waiting: how many bytes went, or <c>-EAGAIN</c> when the other side does not read.
+    /// </summary>
+    public static int TrySend(int fd, ReadOnlySpan<byte> bytes)
     {
-        byte next;
-        long got = Libc.Result(LibcImports.recv(fd, &next, 1, Const.MSG_PEEK | Const.MSG_DONTWAIT));
-        return got == 0 || (got < 0 && got != -Errno.EAGAIN && got != -Errno.EINTR);
+        fixed (byte* at = bytes)
+        {
+            return (int)Libc.Result(LibcImports.send(
+                fd, at, (nuint)bytes.Length, Const.MSG_DONTWAIT | Const.MSG_NOSIGNAL));
+        }
     }
 
     /// <summary>Ends both directions: pending receives and sends of the peer and of ours end.</summary>

@@ -36,25 +36,32 @@ public sealed record Tunable(
     /// <summary>Sets it at the start; the same as <see cref="Write"/> where that is not null.</summary>
     public Action<long>? WriteAtStart { get; init; } = Write;
 
-    /// <summary>What to do instead of reading, for keys that are orders such as <c>clear_stat</c>; else null.</summary>
-    public Action? Order { get; init; }
-
     /// <summary>
-    /// Of an order that takes its time: it has been carried out. Whoever gave it waits, and may go; the order goes on.
+    /// What to do instead of reading, for keys that are orders such as <c>drain</c>: begins it, or throws why that
+    /// cannot be, and returns what looks how far it is. Else null.
     /// </summary>
-    public Func<bool>? IsDone { get; init; }
+    public Func<Func<OrderProgress>>? Order { get; init; }
 
     /// <summary>What to answer, in lines, for keys that are questions such as <c>dirty_ranges</c>; else null.</summary>
     public Func<string>? Answer { get; init; }
 
     /// <summary>
-    /// Gives the order, if it is one, waits for its end unless <paramref name="isGone"/> says that nobody does any
-    /// more, and returns the answer, if there is one.
+    /// Gives the order, if it is one, waits for its end, and returns the answer, if there is one.
     /// </summary>
-    public string Carry(Func<bool> isGone)
+    /// <exception cref="UserErrorException">It has failed, or <paramref name="waiter"/> waits no longer.</exception>
+    public string Carry(IOrderWaiter waiter)
     {
-        Order?.Invoke();
-        while (IsDone?.Invoke() == false && !isGone()) Thread.Sleep(PollMs);
+        Func<OrderProgress>? look = Order?.Invoke();
+        OrderProgress progress = look?.Invoke() ?? OrderProgress.Done;
+        while (!progress.IsOver)
+        {
+            waiter.Report(progress);
+            progress = waiter.GivesUp is { } reason ? progress.Fail(reason) : progress;
+            if (progress.IsOver) break;
+            Thread.Sleep(PollMs);
+            progress = look!();
+        }
+        if (progress.Failure is { } failure) throw new UserErrorException($"{Name}: {failure}");
         return Answer?.Invoke() ?? "";
     }
 
@@ -78,34 +85,57 @@ public sealed record Tunable(
         : Words != null ? Words[(int)(value - Minimum)]
         : IsDuration ? Duration.Show(value) : value.ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>The one called <paramref name="name"/>. Throws, naming those there are.</summary>
+    /// <summary>
+    /// The one called <paramref name="name"/>, in capitals or not, as in the kernel. Throws, naming those there are.
+    /// </summary>
     public static Tunable Find(IReadOnlyList<Tunable> all, string name)
     {
         List<string> names = [];
         foreach (Tunable tunable in all)
         {
-            if (tunable.Name == name || ((IList<string>)tunable.Aliases).Contains(name)) return tunable;
+            if (tunable.IsCalled(name)) return tunable;
             names.Add(tunable.Name);
         }
         string known = names.Count == 0 ? "this engine has none" : "known: " + string.Join(", ", names);
         throw new UserErrorException($"unknown key '{name}'; {known}", 2);
     }
 
-    /// <summary>Sets the value that <paramref name="text"/> says, or throws what is wrong with it.</summary>
-    public void Set(string text, bool atStart)
+    /// <summary>An order takes 1, as writing to the kernel's file of that name did, and nothing else. Throws.</summary>
+    public void CheckOrder(string text)
     {
-        if (IsOrder) throw new UserErrorException($"{Name} is an order and takes no value", 2);
+        if (Order == null) throw new UserErrorException($"{Name} is a question and takes no value", 2);
+        if (text != "1")
+            throw new UserErrorException($"{Name}: '{text}' is not a value; expected nothing or 1, as an order", 2);
+    }
+
+    /// <summary>
+    /// Sets the value that <paramref name="text"/> says, or throws what is wrong with it. Returns what was set, as
+    /// users write it.
+    /// </summary>
+    public string Set(string text, bool atStart)
+    {
+        if (IsOrder) throw new UserErrorException($"{Name} is an order: weir message {Name}", 2);
         Action<long> write = (atStart ? WriteAtStart : Write)
             ?? throw new UserErrorException(
                 $"{Name} can be set at the start only: weir serve --option {Name}=VALUE", 2);
         int equals = WriteFor != null && !atStart ? text.LastIndexOf('=') : -1;
-        if (equals < 0) write(Read(text));
-        else WriteFor!(text[..equals], Read(text[(equals + 1)..]));
-
-        long Read(string number) => TryRead(number, out long value) && value >= Minimum && value <= Maximum
-            ? value
-            : throw new UserErrorException($"{Name}: '{number}' is not a value; expected {Range}", 2);
+        long value = Parse(text[(equals + 1)..]);
+        if (equals < 0) write(value);
+        else WriteFor!(text[..equals], value);
+        return equals < 0 ? Show(Read()) : $"{text[..equals]}={Show(value)}";
     }
+
+    private bool IsCalled(string name)
+    {
+        if (name.Equals(Name, StringComparison.OrdinalIgnoreCase)) return true;
+        foreach (string alias in Aliases)
+            if (name.Equals(alias, StringComparison.OrdinalIgnoreCase)) return true;
+        return false;
+    }
+
+    private long Parse(string number) => TryRead(number, out long value) && value >= Minimum && value <= Maximum
+        ? value
+        : throw new UserErrorException($"{Name}: '{number}' is not a value; expected {Range}", 2);
 
     private bool TryRead(string text, out long value)
     {

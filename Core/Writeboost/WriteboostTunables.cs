@@ -84,26 +84,29 @@ public static class WriteboostTunables
     /// <summary>Orders to a volume that is served.</summary>
     public static List<Tunable> OrdersTo(WriteboostVolume volume) =>
     [
-        Order("clear_stat", "zero the request counters", volume.ClearStatistics),
-        Order("drain", "write everything back that is dirty now; dirty_blocks in status tells how far it is",
-            () => volume.Drain()),
-        Order("cancel_drain", "let go of a drain", volume.CancelDrain),
+        Order("clear_stat", "zero the request counters", () => Now(volume.ClearStatistics)),
+        Order("drain", "write everything back that is dirty now; waits, and goes on when nobody waits any more",
+            volume.BeginDrain),
+        Order("cancel_drain", "let go of a drain; whoever waits for it is told", () => Now(volume.CancelDrain)),
         Order("drop_caches", "write everything back and forget all that is cached; waits, the order stands when let go",
-            volume.DropCaches) with { IsDone = () => !volume.IsDropping || volume.Health.State != VolumeState.Healthy },
-        Order("flush_current_buffer", "make all that is acknowledged durable", volume.FlushLog),
-        Order("commit_super_block", "write the superblock with the mark as it is", volume.CommitSuperblock),
+            volume.BeginDropCaches),
+        Order("flush_current_buffer", "make all that is acknowledged durable; waits", volume.BeginFlush),
+        Order("commit_super_block", "write the superblock with the mark as it is; waits", volume.BeginCommit),
         Order("grow", "take the room that devices have gained; block devices (Linux 6.16) and new connections show it; "
-            + "waits for the cache's", volume.Grow) with
-        {
-            IsDone = () => !volume.IsGrowing || volume.Health.State != VolumeState.Healthy,
-            Answer = volume.DescribeSizes,
-        },
+            + "waits for the cache's", volume.BeginGrow) with { Answer = volume.DescribeSizes },
         new("dirty_ranges", 0, 0, "list what only the cache has: device, offset and length in bytes", static () => 0,
             null) { Answer = () => DirtyRanges.List(volume) },
     ];
 
-    private static Tunable Order(string name, string meaning, Action order) =>
-        new(name, 0, 0, meaning, static () => 0, null) { Order = order };
+    private static Tunable Order(string name, string meaning, Func<Func<OrderProgress>> begin) =>
+        new(name, 0, 0, meaning, static () => 0, null) { Order = begin };
+
+    // Done as soon as it is given.
+    private static Func<OrderProgress> Now(Action order)
+    {
+        order();
+        return static () => OrderProgress.Done;
+    }
 
     // Whoever sleeps until the old value wants it shall look at the new one.
     private static Action<long> Then(WriteboostOptions options, Action<long> write) => value =>

@@ -54,6 +54,10 @@ public sealed unsafe partial class WriteboostVolume
     internal int RangesOf(int id) =>
         Ranges.CountBetween(BackingTable.KeyOf(id, 0), BackingTable.KeyOf(id + 1, 0));
 
+    // Of those, what is not on the device.
+    internal int DirtyRangesOf(int id) => Ranges.CountBetween(
+        BackingTable.KeyOf(id, 0), BackingTable.KeyOf(id + 1, 0), Geometry.Position(Log.DirtySegment, 0));
+
     internal int AbsentRanges
     {
         get

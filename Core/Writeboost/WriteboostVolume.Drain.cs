@@ -1,28 +1,17 @@
-using System;
 using System.Threading;
 using Weir.Core.Base;
 
 namespace Weir.Core.Writeboost;
 
-/// <summary>What users ask of the caretaker, beside the drain.</summary>
-[Flags]
-internal enum CaretakerOrders
-{
-    None = 0,
-    Flush = 1,
-    Superblock = 2,
-}
-
 /// <content>
 /// Drains: everything logged up to a position goes to its backing device, in log order, as fast as that takes it. For
-/// whoever wants to let a device go, empty the cache, or hand it over. And the other orders. From any thread.
+/// whoever wants to let a device go, empty the cache, or hand it over. From any thread.
 /// </content>
 public sealed unsafe partial class WriteboostVolume
 {
     private long _drainEnd;
     private long _deviceDrainEnd;
     private long _dropEnd;
-    private int _orders;
 
     /// <summary>Nothing is dirty.</summary>
     public bool IsDrained => !IsDraining && IsWrittenBack(Log.ReservedEnd);
@@ -32,6 +21,11 @@ public sealed unsafe partial class WriteboostVolume
 
     /// <summary>Versions of blocks that are not on their backing device yet: a drain's progress.</summary>
     public long DirtyBlocks => Index.DirtyCount;
+
+    /// <summary>
+    /// Discarded and zeroed ranges, or what newer ones have left of them, that the backing devices do not have yet.
+    /// </summary>
+    public int DirtyRanges => Ranges.CountFrom(Geometry.Position(Log.DirtySegment, 0));
 
     /// <summary>
     /// Begins to write everything back that has been acknowledged so far; what comes later may stay. Returns the
@@ -61,14 +55,17 @@ public sealed unsafe partial class WriteboostVolume
     public bool IsWrittenBack(long position) => position <= Geometry.Position(Log.DirtySegment, 0);
 
     /// <summary>
-    /// As <see cref="Drain"/>, and then all that was cached until now is forgotten (dm-writeboost's drop_caches).
+    /// As <see cref="Drain"/>, and then all that was cached until now is forgotten (dm-writeboost's drop_caches):
+    /// the tail comes to the position that is returned.
     /// </summary>
     /// <exception cref="UserErrorException">The volume is served read-only: nothing is written back.</exception>
-    public void DropCaches()
+    public long DropCaches()
     {
-        if (ReadOnly) throw new UserErrorException("the volume is served read-only: nothing is written back");
-        Raise(ref _dropEnd, Drain());
+        CheckWritesBack();
+        long end = Drain();
+        Raise(ref _dropEnd, end);
         WakeQueues();
+        return end;
     }
 
     // The same for the segments before one of them. The first queue's thread, which lets nobody wait here.
@@ -87,6 +84,7 @@ public sealed unsafe partial class WriteboostVolume
     /// </summary>
     public void CancelDrain()
     {
+        Interlocked.Increment(ref _drainsCancelled);
         Volatile.Write(ref _segmentsWanted, 0);
         Volatile.Write(ref _drainEnd, 0);
         Volatile.Write(ref _dropEnd, 0);
@@ -103,21 +101,6 @@ public sealed unsafe partial class WriteboostVolume
     }
 
     internal void CancelDeviceDrain() => Volatile.Write(ref _deviceDrainEnd, 0);
-
-    /// <summary>Makes everything acknowledged so far durable, soon (the seeds' flush_current_buffer).</summary>
-    public void FlushLog() => Give(CaretakerOrders.Flush);
-
-    /// <summary>Writes the superblock, soon (the seeds' commit_super_block).</summary>
-    public void CommitSuperblock() => Give(CaretakerOrders.Superblock);
-
-    internal CaretakerOrders TakeOrders() =>
-        Volatile.Read(ref _orders) == 0 ? CaretakerOrders.None : (CaretakerOrders)Interlocked.Exchange(ref _orders, 0);
-
-    private void Give(CaretakerOrders order)
-    {
-        Interlocked.Or(ref _orders, (int)order);
-        WakeCaretaker();
-    }
 
     // Unless somebody wants more by now.
     internal void EndDrain()

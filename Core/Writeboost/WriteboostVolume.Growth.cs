@@ -20,10 +20,10 @@ public sealed unsafe partial class WriteboostVolume
     /// <summary>
     /// Takes the room that devices have gained: that of backing devices at once, that of the cache device soon (wait
     /// for <see cref="IsGrowing"/> to end). Any thread but the queues'. The device table learns of larger backing
-    /// devices at the next start; a device larger than it says is welcome.
+    /// devices at the next start; a device larger than it says is welcome. Returns the segments that there will be.
     /// </summary>
     /// <exception cref="UserErrorException">The cache device is larger, and its room cannot be used.</exception>
-    public void Grow()
+    public int Grow()
     {
         StringBuilder text = new();
         foreach (BackingDevice backing in Backings.ToList())
@@ -35,7 +35,7 @@ public sealed unsafe partial class WriteboostVolume
         }
         Volatile.Write(ref _sizes, text.ToString());
         Cache.TryGrow();
-        BeginGrowth();
+        return BeginGrowth();
     }
 
     /// <summary>What <see cref="Grow"/> came to: a line for each device that is there, the cache's last.</summary>
@@ -46,7 +46,11 @@ public sealed unsafe partial class WriteboostVolume
     }
 
     // Unless somebody wants more by now.
-    internal void EndGrowth(int segments) => Interlocked.CompareExchange(ref _segmentsWanted, 0, segments);
+    internal void EndGrowth(int segments, string? failure = null)
+    {
+        if (failure != null) _growthFailure = failure;
+        Interlocked.CompareExchange(ref _segmentsWanted, 0, segments);
+    }
 
     private bool AnyHasShrunk => Backings.ToList().Exists(static backing => backing.HasShrunk);
 
@@ -78,10 +82,10 @@ public sealed unsafe partial class WriteboostVolume
         return count;
     }
 
-    private void BeginGrowth()
+    private int BeginGrowth()
     {
         long room = Geometry.MostSegmentsIn(Cache.SizeBytes, Geometry.SegmentBytes);
-        if (room <= Geometry.SegmentCount) return;
+        if (room <= Geometry.SegmentCount) return Geometry.SegmentCount;
         string what = $"{Cache.Name}: has room for {room} segments, of which {Geometry.SegmentCount} are used";
         if (ReadOnly) throw new UserErrorException($"{what}: the volume is served read-only");
         if (!Layout.HasEpochs)
@@ -92,5 +96,6 @@ public sealed unsafe partial class WriteboostVolume
         if (reserved < 0) throw new UserErrorException($"{what}: reserving the room failed with errno {-reserved}");
         Volatile.Write(ref _segmentsWanted, (int)room);
         WakeCaretaker();
+        return (int)room;
     }
 }

@@ -70,7 +70,8 @@ public sealed unsafe partial class WriteboostVolume
         status.Text("writeback_pace", s_paces[(int)WritebackPace]);
         status.Number("writers_paced", Pacer.IsPacing ? 1 : 0);
         status.Number("dirty_blocks", Index.DirtyCount);
-        status.Number("dirty_ranges", Ranges.Entries);
+        status.Number("dirty_ranges", DirtyRanges);
+        status.Number("ranges_in_log", Ranges.Entries);
         status.Number("rotten_clean", _rottenClean);
         status.Number("rotten_dirty", _rottenDirty);
         status.Number("rotten_dirty_now", Index.RottenCount);

@@ -2,6 +2,7 @@ using System;
 using System.CommandLine;
 using Weir.Core.Base;
 using Weir.Frontends.Control;
+using Weir.Frontends.Status;
 
 namespace Weir.Frontends.Commands;
 
@@ -15,7 +16,7 @@ internal static class MessageCommand
         Argument<string> key = new("KEY") { Description = "What to read or set; 'help' lists everything." };
         Argument<string?> value = new("VALUE")
         {
-            Description = "The new value; without it the present one is printed.",
+            Description = "The new value; without it the present one is printed, or the order given.",
             Arity = ArgumentArity.ZeroOrOne,
         };
         Command command = new("message", "Read or set what can be tuned on a served volume.") { control, key, value };
@@ -30,7 +31,21 @@ internal static class MessageCommand
                 + "a value that is left out reads", 2);
         if ((key + value).AsSpan().IndexOfAny(" \t\r\n") >= 0)
             throw new UserErrorException($"message '{key}': a key or value has no blanks", 2);
-        Output.Write(ControlConnection.Ask(control, $"message {key} {value}".TrimEnd()));
+        Output.Write(Ask(control, $"message {key} {value}".TrimEnd()));
         return Program.Done;
+    }
+
+    private static string Ask(string control, string question)
+    {
+        if (!ProgressLine.HasTerminal) return ControlConnection.Ask(control, question);
+        ProgressLine progress = new();
+        try
+        {
+            return ControlConnection.Ask(control, question, progress.Report);
+        }
+        finally
+        {
+            progress.Finish();
+        }
     }
 }

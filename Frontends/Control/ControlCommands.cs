@@ -23,10 +23,10 @@ internal sealed class ControlCommands(
     public Action Ordered { get; init; } = static () => { };
 
     /// <summary>Attaches a device, written as for <c>--backing</c>; what to say about it.</summary>
-    public Func<string, string>? Attach { get; init; }
+    public Func<string, IOrderWaiter, string>? Attach { get; init; }
 
     /// <summary>Detaches the device of this name, unless called off; what to say about it.</summary>
-    public Func<string, Func<bool>, string>? Detach { get; init; }
+    public Func<string, IOrderWaiter, string>? Detach { get; init; }
 
     /// <summary>Whoever asks this waits for the program's end.</summary>
     public static bool IsStop(string line) => line.Trim() == "stop" || IsForcedStop(line);
@@ -35,12 +35,14 @@ internal sealed class ControlCommands(
 
     /// <summary>
     /// Runs one line of the conversation and returns the text of the answer. <paramref name="isGone"/> tells whether
-    /// anybody still waits for it.
+    /// anybody still waits for it; <paramref name="progress"/> takes blocks left and blocks in all of an order that
+    /// goes on, or is null.
     /// </summary>
-    public string Run(string line, Func<bool> isGone) =>
-        IsStop(line) ? Stop(IsForcedStop(line)) : door.Visit(() => Visit(line, () => door.IsClosing || isGone()));
+    public string Run(string line, Func<bool> isGone, Action<long, long>? progress = null) =>
+        IsStop(line) ? Stop(IsForcedStop(line))
+            : door.Visit(() => Visit(line, new OrderClient(door, isGone, progress)));
 
-    private string Visit(string line, Func<bool> isGone)
+    private string Visit(string line, OrderClient client)
     {
         string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         return words switch
@@ -49,19 +51,21 @@ internal sealed class ControlCommands(
             ["status", "dm"] => KernelStatus?.Invoke()
                 ?? throw new UserErrorException("this engine has no ancestor in the kernel's device mapper", 2),
             ["status", ..] => Table(),
-            ["message", "help"] => Help(),
+            ["message", var key] when IsKey(key, "help") => Help(),
             ["message", ..] when door.IsClosing => throw new UserErrorException("stopping"),
-            ["message", "attach"] when Attach != null =>
-                throw new UserErrorException("attach: expected 'weir message attach [ID:]NAME=PATH'", 2),
-            ["message", "detach"] when Detach != null =>
-                throw new UserErrorException("detach: expected 'weir message detach NAME'", 2),
-            ["message", var key] => Show(key, isGone),
-            ["message", "attach", var text] when Attach != null => Attach(text),
-            ["message", "detach", var name] when Detach != null => Detach(name, isGone),
-            ["message", var key, var value] => Set(key, value),
+            ["message", var key, ..] when IsKey(key, "attach") && Attach != null => words.Length == 3
+                ? Attach(words[2], client)
+                : throw new UserErrorException("attach: expected 'weir message attach [ID:]NAME=PATH'", 2),
+            ["message", var key, ..] when IsKey(key, "detach") && Detach != null => words.Length == 3
+                ? Detach(words[2], client)
+                : throw new UserErrorException("detach: expected 'weir message detach NAME'", 2),
+            ["message", var key] => Show(Tunable.Find(tunables, key), client),
+            ["message", var key, var value] => Set(Tunable.Find(tunables, key), value, client),
             _ => throw new UserErrorException($"unknown request '{line}'; known: status, message, stop", 2),
         };
     }
+
+    private static bool IsKey(string word, string key) => word.Equals(key, StringComparison.OrdinalIgnoreCase);
 
     private string Json()
     {
@@ -77,19 +81,26 @@ internal sealed class ControlCommands(
         return status.Finish();
     }
 
-    private string Show(string key, Func<bool> isGone)
+    private string Show(Tunable tunable, OrderClient client) =>
+        tunable.IsOrder ? Carry(tunable, client) : $"{tunable.Name} {tunable.Show(tunable.Read())}\n";
+
+    private string Set(Tunable tunable, string value, OrderClient client)
     {
-        Tunable tunable = Tunable.Find(tunables, key);
-        if (!tunable.IsOrder) return $"{tunable.Name} {tunable.Show(tunable.Read())}\n";
-        string said = tunable.Carry(isGone);
-        Ordered();
-        return said;
+        if (!tunable.IsOrder) return $"{tunable.Name} {tunable.Set(value, atStart: false)}\n";
+        tunable.CheckOrder(value);
+        return Carry(tunable, client);
     }
 
-    private string Set(string key, string value)
+    private string Carry(Tunable order, OrderClient client)
     {
-        Tunable.Find(tunables, key).Set(value, atStart: false);
-        return Show(key, static () => true);
+        try
+        {
+            return order.Carry(client);
+        }
+        finally
+        {
+            Ordered();
+        }
     }
 
     private string Help()

@@ -9,10 +9,13 @@ namespace Weir.Frontends.Control;
 /// <summary>
 /// One side of a control conversation. The client sends one line; the server answers with a line <c>ok</c> or
 /// <c>error CODE TEXT</c>, then the text asked for, then closes. Plain UTF-8, so that <c>nc -U</c> can speak it too.
+/// A line that begins with <c>follow</c> wants to know how far an order is: lines <c>progress LEFT TOTAL</c>, in
+/// blocks, come before the answer.
 /// </summary>
 internal sealed unsafe class ControlConnection(int fd) : IDisposable
 {
     private const int LineBytesMax = 4096;
+    private const string Follow = "follow ", Progress = "progress ";
 
     private int _fd = fd;
     private volatile bool _isShutDown;
@@ -34,8 +37,22 @@ internal sealed unsafe class ControlConnection(int fd) : IDisposable
         return null;
     }
 
-    /// <summary>The other side has closed, or says no more; does not wait.</summary>
-    public bool IsGone() => Sockets.IsAtEnd(_fd);
+    /// <summary>The other side has closed; does not wait.</summary>
+    public bool IsGone() => Sockets.HasHungUp(_fd);
+
+    /// <summary>Takes the wish for progress off a line that has it.</summary>
+    public static bool IsFollowed(ref string line)
+    {
+        bool followed = line.StartsWith(Follow, StringComparison.Ordinal);
+        if (followed) line = line[Follow.Length..];
+        return followed;
+    }
+
+    /// <summary>
+    /// Says how far an order is, unless the other side does not read: whoever waits for nothing holds up nobody.
+    /// </summary>
+    public void TellProgress(long left, long total) =>
+        _ = Sockets.TrySend(_fd, Encoding.UTF8.GetBytes($"{Progress}{left} {total}\n"));
 
     /// <summary>Everything up to the end.</summary>
     public string ReadToEnd()
@@ -81,16 +98,33 @@ internal sealed unsafe class ControlConnection(int fd) : IDisposable
         _fd = -1;
     }
 
-    /// <summary>Asks the volume behind the socket at <paramref name="path"/>, and returns what it answered.</summary>
-    public static string Ask(string path, string question)
+    /// <summary>
+    /// Asks the volume behind the socket at <paramref name="path"/>, and returns what it answered;
+    /// <paramref name="progress"/> is told how far an order is, as blocks left and in all.
+    /// </summary>
+    public static string Ask(string path, string question, Action<long, long>? progress = null)
     {
         int fd = Sockets.ConnectUnix(path);
         if (fd is -Errno.ENOENT or -Errno.ECONNREFUSED)
             throw new UserErrorException($"{path}: no weir listens there ({Errno.Text(fd)})");
         if (fd < 0) throw new UserErrorException($"{path}: cannot connect: {Errno.Text(fd)}");
         using ControlConnection connection = new(fd);
-        connection.Write(question + "\n");
-        return Answer(path, connection.ReadToEnd());
+        connection.Write($"{(progress == null ? "" : Follow)}{question}\n");
+        return Answer(path, progress == null ? connection.ReadToEnd() : connection.ReadPast(progress));
+    }
+
+    // Lines of progress, then the answer.
+    private string ReadPast(Action<long, long> progress)
+    {
+        while (ReadLine() is { } line)
+        {
+            string[] words = line.Split(' ');
+            bool tells = line.StartsWith(Progress, StringComparison.Ordinal) && words.Length == 3;
+            if (!tells) return $"{line}\n{ReadToEnd()}";
+            if (long.TryParse(words[1], out long left) && long.TryParse(words[2], out long total))
+                progress(left, total);
+        }
+        return "";
     }
 
     private static string Answer(string path, string reply)

@@ -110,7 +110,8 @@ internal sealed class ControlServer : IDisposable
         Interlocked.Increment(ref _answering);
         try
         {
-            connection.Write("ok\n" + _commands.Run(line, connection.IsGone));
+            Action<long, long>? progress = ControlConnection.IsFollowed(ref line) ? connection.TellProgress : null;
+            connection.Write("ok\n" + _commands.Run(line, connection.IsGone, progress));
             return ControlCommands.IsStop(line);
         }
         catch (Exception e)

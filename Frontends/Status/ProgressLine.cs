@@ -17,6 +17,10 @@ internal sealed class ProgressLine
     private double _nextPlainS = PlainIntervalS;
     private bool _isDrawn;
 
+    /// <summary>Standard error is a terminal on which a line can be drawn again.</summary>
+    public static bool HasTerminal =>
+        !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
+
     /// <summary>Blocks done so far.</summary>
     public long DoneBlocks { get; private set; }
 

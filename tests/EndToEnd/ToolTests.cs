@@ -128,7 +128,7 @@ public sealed class ToolTests : IDisposable
         }
         Outcome alone = WeirProcess.Run(["drain", "writeboost", .. first]);
         Assert.Equal(1, alone.ExitCode);
-        Assert.Contains("2 dirty blocks and 0 discarded or zeroed ranges of device 2", alone.Error,
+        Assert.Contains("2 blocks (8 KiB) of device 2", alone.Error,
             StringComparison.Ordinal);
         Outcome drain = WeirProcess.Run(["drain", "writeboost", .. both]);
         Assert.True(drain.ExitCode == 0, drain.Error);

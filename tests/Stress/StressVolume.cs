@@ -155,7 +155,7 @@ internal sealed unsafe class StressVolume
     {
         Tunable tunable = Tunable.Find(tunables, setting[0]);
         if (tunable.Name == "grow") _devices.GiveRoom();
-        if (tunable.IsOrder) tunable.Carry(static () => true);
+        if (tunable.IsOrder) _ = (tunable.Order?.Invoke(), tunable.Answer?.Invoke());
         else tunable.Set(setting[_random.Between(1, setting.Length - 1)], atStart: false);
     }
 

@@ -330,7 +330,7 @@ public sealed unsafe class GrowthTests
         using DirectClient client = new(new KeptDevice(cache), new KeptDevice(backing), options);
         client.Volume.Grow();
         cache.Room = 8 << 20;
-        UserErrorException error = Assert.Throws<UserErrorException>(client.Volume.Grow);
+        UserErrorException error = Assert.Throws<UserErrorException>(() => client.Volume.Grow());
         Assert.EndsWith(why, error.Message, StringComparison.Ordinal);
     }
 

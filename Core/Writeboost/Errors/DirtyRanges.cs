@@ -37,7 +37,7 @@ internal static class DirtyRanges
         }
         long left = volume.Index.DirtyCount - listed;
         if (left > 0 && (listed < keys.Count || keys.Count == MaxBlocks)) text.Append($"and {left} blocks more\n");
-        if (volume.Ranges.Entries > 0) text.Append($"and {volume.Ranges.Entries} discarded or zeroed ranges\n");
+        if (volume.DirtyRanges is > 0 and int ranges) text.Append($"and {ranges} discarded or zeroed ranges\n");
         return text.ToString();
     }
 

@@ -117,15 +117,22 @@ public sealed unsafe class RangeMap : IDisposable
         return found;
     }
 
-    /// <summary>Intervals of keys from <paramref name="start"/> to below <paramref name="end"/>.</summary>
-    public int CountBetween(ulong start, ulong end)
+    /// <summary>
+    /// Intervals of keys from <paramref name="start"/> to below <paramref name="end"/> whose newest range entry lies at
+    /// <paramref name="position"/> or behind it.
+    /// </summary>
+    public int CountBetween(ulong start, ulong end, long position = 0)
     {
         _latch.Enter();
-        int low = FirstEndingAfter(start), high = low;
-        while (high < _count && _intervals[high].Start < end) high++;
+        int count = 0;
+        for (int at = FirstEndingAfter(start); at < _count && _intervals[at].Start < end; at++)
+            if (_intervals[at].Position >= position) count++;
         _latch.Exit();
-        return high - low;
+        return count;
     }
+
+    /// <summary>The same of all keys.</summary>
+    public int CountFrom(long position) => CountBetween(0, ulong.MaxValue, position);
 
     /// <summary>Forgets the ranges of keys from <paramref name="start"/> to below <paramref name="end"/>.</summary>
     public void RemoveBetween(ulong start, ulong end)

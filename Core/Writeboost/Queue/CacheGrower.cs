@@ -52,7 +52,7 @@ public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superb
         if (!_log.Table.TryGrow(segments) || !volume.Index.TryGrow(grown))
         {
             _log.EndGrowth(success: false);
-            volume.EndGrowth(segments);
+            volume.EndGrowth(segments, $"no memory for {segments} segments");
             volume.Options.Log(
                 $"{volume.Cache.Name}: no memory for {segments} segments; 'weir message grow' tries again");
             return;

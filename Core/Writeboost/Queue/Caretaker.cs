@@ -31,8 +31,7 @@ public sealed unsafe class Caretaker : IDisposable
     private readonly CacheGrower _grower;
     private long _syncDueUs = long.MaxValue;
     private StopStep _stop;
-    private CaretakerOrders _orders;
-    private bool _committing;
+    private long _committing;
 
     /// <summary>The volume's one caretaker.</summary>
     public Caretaker(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings,
@@ -82,7 +81,7 @@ public sealed unsafe class Caretaker : IDisposable
         }
         PollSync(nowUs);
         PollOrders();
-        _grower.Poll(nowUs, mayBegin: !_committing && _stop == StopStep.None);
+        _grower.Poll(nowUs, mayBegin: _committing == 0 && _stop == StopStep.None);
         _reclaimer.Poll(nowUs);
         // Other queues may still have writers that wait for a free segment.
         bool mayStart = (_stop == StopStep.None || !_volume.OtherQueuesStopped) && !_changer.WantsQuiet;
@@ -151,30 +150,34 @@ public sealed unsafe class Caretaker : IDisposable
 
     private void PollOrders()
     {
-        _orders |= _volume.TakeOrders();
-        if (_orders == CaretakerOrders.None) return;
-        if ((_orders & CaretakerOrders.Flush) != 0) _volume.Log.RequestDurable(_port, _volume.Log.ReservedEnd);
-        _orders &= ~CaretakerOrders.Flush;
-        if ((_orders & CaretakerOrders.Superblock) == 0) return;
+        (long position, long around) = _volume.FlushWanted;
+        if (position > _volume.Log.Durable) _volume.Log.RequestDurable(_port, position);
+        if (around > _volume.Around.Flushed) _flusher.Ensure(around);
         if (_superblocks.IsBusy || _stop != StopStep.None) return;
-        if (_committing) EndCommit();
-        else StartCommit();
+        if (_committing != 0) EndCommit();
+        if (_volume.CommitsAsked > _volume.CommitsDone && !_volume.Health.CacheHasFailed) StartCommit();
     }
 
+    // For all who have asked until now.
     private void StartCommit()
     {
-        _committing = true;
+        _committing = _volume.CommitsAsked;
         _superblocks.Begin(ref _volume.Superblock);
     }
 
     private void EndCommit()
     {
-        _committing = false;
-        _orders &= ~CaretakerOrders.Superblock;
-        if (_superblocks.Result >= 0) return;
-        _volume.Health.Worsen(
-            VolumeState.Failed, $"cache device: superblock write failed with errno {-_superblocks.Result}");
-        _volume.WakeQueues();
+        if (_superblocks.Result >= 0)
+        {
+            _volume.CommitsDone = _committing;
+        }
+        else
+        {
+            _volume.Health.Worsen(
+                VolumeState.Failed, $"cache device: superblock write failed with errno {-_superblocks.Result}");
+            _volume.WakeQueues();
+        }
+        _committing = 0;
     }
 
     private bool IsAllDurable =>

@@ -1,6 +1,5 @@
 using System;
 using Weir.Core.Io;
-using Weir.Core.Writeboost.Backings;
 
 namespace Weir.Core.Writeboost.Tools;
 
@@ -45,23 +44,9 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
 
     /// <summary>What a drain cannot write back, for people: that of devices that were not given; null when
     /// nothing.</summary>
-    public string? LeftBehind
-    {
-        get
-        {
-            string left = "";
-            foreach (BackingDevice device in volume.Backings.Absent)
-            {
-                (long blocks, int ranges) = (volume.Index.DirtyOf(device.Id), volume.RangesOf(device.Id));
-                if (blocks + ranges == 0) continue;
-                left += $"{(left == "" ? "" : "; ")}{blocks} dirty blocks and {ranges} discarded or zeroed ranges of "
-                    + $"device {device.Id}, '{device.Name}'";
-            }
-            return left == "" ? null : left;
-        }
-    }
+    public string? LeftBehind => volume.LeftOfAbsent;
 
-    private DrainProgress Progress(long total) => new(volume.Index.DirtyCount, volume.Ranges.Entries, total);
+    private DrainProgress Progress(long total) => new(volume.Index.DirtyCount, volume.DirtyRanges, total);
 
     private void Turn(IVolumeQueue queue)
     {

@@ -238,6 +238,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         _phase = Phase.Stuck;
         _volume.Health.Worsen(state, reason);
+        _volume.NoteSetback(reason);
         _volume.WakeQueues();
         return false;
     }

@@ -1,0 +1,162 @@
+using System;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Queue;
+
+namespace Weir.Core.Writeboost;
+
+/// <content>
+/// Orders of users. Each begins here, on any thread but the queues', and ends done or failed: what a Begin returns
+/// looks which, on any thread. A drain that nobody waits for any more goes on; <see cref="CancelDrain"/> ends it.
+/// </content>
+public sealed unsafe partial class WriteboostVolume
+{
+    private long _flushEnd;
+    private long _flushAround;
+    private long _commitsAsked;
+    private long _commitsDone;
+    private long _drainsCancelled;
+    private long _setbacks;
+    private volatile string _setback = "";
+    private volatile string? _growthFailure;
+
+    /// <summary>Begins to write everything back that is dirty now.</summary>
+    /// <exception cref="UserErrorException">It cannot be: nothing is written back.</exception>
+    public Func<OrderProgress> BeginDrain()
+    {
+        CheckWritesBack();
+        WritebackOrder order = new(this);
+        long end = Drain();
+        return () => order.Look(IsWrittenBack(end) || Health.State == VolumeState.PassThrough);
+    }
+
+    /// <summary>Begins to write everything back, and then to forget all that is cached now.</summary>
+    /// <exception cref="UserErrorException">It cannot be: nothing is written back.</exception>
+    public Func<OrderProgress> BeginDropCaches()
+    {
+        CheckWritesBack();
+        WritebackOrder order = new(this);
+        long end = DropCaches();
+        return () => order.Look(end <= Geometry.Position(Log.TailSegment, 0));
+    }
+
+    /// <summary>Begins to make everything durable that has been acknowledged.</summary>
+    public Func<OrderProgress> BeginFlush()
+    {
+        (long end, long around) = (Log.ReservedEnd, Around.Written);
+        Raise(ref _flushAround, around);
+        Raise(ref _flushEnd, end);
+        WakeCaretaker();
+        return () =>
+        {
+            OrderProgress open = OrderProgress.UnderWay("not all that was acknowledged is durable");
+            if (Health.CacheHasFailed) return open.Fail(Health.Reason);
+            if (Log.Durable >= end && Around.Flushed >= around) return OrderProgress.Done;
+            return Around.HasFailed && Around.Flushed < around ? open.Fail(Health.Reason) : open;
+        };
+    }
+
+    /// <summary>Begins to write the superblock, with the mark as it is, and to make it durable.</summary>
+    /// <exception cref="UserErrorException">The volume is served read-only.</exception>
+    public Func<OrderProgress> BeginCommit()
+    {
+        if (ReadOnly) throw new UserErrorException("the volume is served read-only: nothing is written");
+        long ticket = Interlocked.Increment(ref _commitsAsked);
+        WakeCaretaker();
+        return () =>
+        {
+            if (Volatile.Read(ref _commitsDone) >= ticket) return OrderProgress.Done;
+            OrderProgress open = OrderProgress.UnderWay("the superblock is not written");
+            return Health.CacheHasFailed ? open.Fail(Health.Reason) : open;
+        };
+    }
+
+    /// <summary>Begins to take the room that devices have gained; see <see cref="Grow"/>.</summary>
+    /// <exception cref="UserErrorException">The cache device is larger, and its room cannot be used.</exception>
+    public Func<OrderProgress> BeginGrow()
+    {
+        WritebackOrder order = new(this);
+        _growthFailure = null;
+        int wanted = Grow();
+        return () =>
+        {
+            // In this order: who ends a growth has changed the number before.
+            bool goesOn = IsGrowing;
+            if (Geometry.SegmentCount >= wanted) return OrderProgress.Done;
+            OrderProgress open =
+                OrderProgress.UnderWay($"{Cache.Name} has {Geometry.SegmentCount} segments instead of {wanted}");
+            if (goesOn) return order.WhyItFails is { } reason ? open.Fail(reason) : open;
+            return open.Fail(order.WhyItFails ?? _growthFailure ?? "the growth was called off");
+        };
+    }
+
+    /// <summary>
+    /// A whole attempt of background work, all its tries, has failed: whoever waits for it is told
+    /// <paramref name="reason"/>, whether or not it is tried again later.
+    /// </summary>
+    internal void NoteSetback(string reason)
+    {
+        _setback = reason;
+        Interlocked.Increment(ref _setbacks);
+    }
+
+    /// <summary>Setbacks so far.</summary>
+    internal long Setbacks => Volatile.Read(ref _setbacks);
+
+    /// <summary>Why the last one was.</summary>
+    internal string LastSetback => _setback;
+
+    /// <summary>How often drains were called off.</summary>
+    internal long DrainsCancelled => Volatile.Read(ref _drainsCancelled);
+
+    /// <summary>
+    /// What an order that has written everything back has had to leave, for people; null: nothing.
+    /// </summary>
+    internal string? LeftBehind
+    {
+        get
+        {
+            string? absent = LeftOfAbsent is { } left ? left + " stay: not given" : null;
+            long rotten = Index.RottenCount;
+            if (rotten == 0) return absent;
+            return $"{(absent == null ? "" : absent + "; ")}{Dirty.Count(rotten, 0)} {(rotten == 1 ? "is" : "are")} "
+                + "rotten, and nowhere else: 'weir message dirty_ranges' lists them";
+        }
+    }
+
+    /// <summary>What the log alone has of devices that are not given, for people; null: nothing.</summary>
+    internal string? LeftOfAbsent
+    {
+        get
+        {
+            string left = "";
+            foreach (BackingDevice device in Backings.Absent)
+            {
+                (long blocks, int ranges) = (Index.DirtyOf(device.Id), DirtyRangesOf(device.Id));
+                if (blocks + ranges == 0) continue;
+                left += $"{(left == "" ? "" : "; ")}{Dirty.Count(blocks, ranges)} of device {device.Id}, "
+                    + $"'{device.Name}'";
+            }
+            return left == "" ? null : left;
+        }
+    }
+
+    // Positions up to which an order wants the log flushed, and how many writes round it.
+    internal (long Position, long Around) FlushWanted =>
+        (Volatile.Read(ref _flushEnd), Volatile.Read(ref _flushAround));
+
+    internal long CommitsAsked => Volatile.Read(ref _commitsAsked);
+
+    internal long CommitsDone
+    {
+        get => Volatile.Read(ref _commitsDone);
+        set => Volatile.Write(ref _commitsDone, value);
+    }
+
+    private void CheckWritesBack()
+    {
+        if (ReadOnly) throw new UserErrorException("the volume is served read-only: nothing is written back");
+    }
+}
