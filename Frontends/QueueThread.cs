@@ -197,7 +197,8 @@ internal sealed unsafe class QueueThread : IDisposable
     private void Turn()
     {
         IoContext io = Io;
-        bool wait = !_frontend.HasWork && !io.HasCompletions && _mailbox.IsEmpty;
+        // Not before the first look at the volumes: until then they cannot say when they have something to do.
+        bool wait = _turns != 0 && !_frontend.HasWork && !io.HasCompletions && _mailbox.IsEmpty;
         io.Pump(wait, DeadlineUs());
         io.RunCompletions();
         long nowUs = io.NowUs;

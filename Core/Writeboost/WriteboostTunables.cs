@@ -74,7 +74,8 @@ public static class WriteboostTunables
             () => options.BypassSequentialWrites, value => options.BypassSequentialWrites = (int)value),
         new("scrub_interval", 0, 365L * 24 * 3600, "seconds in which the log's segments are read once and compared "
             + "with their checksums; 0: not at all",
-            () => options.ScrubIntervalUs / UsPerSecond, value => options.ScrubIntervalUs = value * UsPerSecond),
+            () => options.ScrubIntervalUs / UsPerSecond,
+            Then(options, value => options.ScrubIntervalUs = value * UsPerSecond)),
         AtStart("verify_reads", 0, 1, "1: check every block read from the cache device; 4 bytes of RAM more per block",
             () => options.VerifyReads ? 1 : 0, value => options.VerifyReads = value == 1),
         AtStart("rebind", 0, 1, "1: the backing device is the one this cache belongs to, although it looks different",

@@ -114,6 +114,29 @@ public sealed class ProcessTests : IDisposable
         weir.Stop();
     }
 
+    /// <summary>What a stop has kept in the cache is written back by the next start, and scrubbed, unasked.</summary>
+    [Theory]
+    [InlineData("native")]
+    [InlineData("writeboost2")]
+    public void BackgroundWorkNeedsNoClient(string layout)
+    {
+        byte[] data = Wire.Random(1 << 20, 1);
+        using (WeirProcess weir = Serve("--layout", layout, "--option", "allow_writeback=0"))
+        {
+            using (NbdClient client = weir.Connect())
+                for (int at = 0; at < data.Length; at += 65536) client.Write(at, data.AsSpan(at, 65536).ToArray());
+            weir.Stop();
+        }
+        using WeirProcess again = Serve("--option", "scrub_interval=1");
+        WeirProcess.Until(() => again.Number("dirty_blocks") == 0, "write-back without a client");
+        WeirProcess.Until(() => again.Number("scrub_passes") > 0, "a scrub without a client");
+        Assert.Equal(data, File.ReadAllBytes(_folder.PathOf("backing"))[..data.Length]);
+        // The last client has gone, and what it wrote lies in the open segment.
+        using (NbdClient client = again.Connect()) client.Write(2 << 20, data.AsSpan(0, 65536).ToArray());
+        WeirProcess.Until(() => again.Number("dirty_blocks") == 0, "write-back after the last client");
+        again.Stop();
+    }
+
     /// <summary>Field for field what dmsetup printed for the kernel's programs.</summary>
     [Theory]
     [InlineData("native", 38, "10 writeback_threshold 70 nr_cur_batched_writeback ")]

@@ -80,6 +80,18 @@ public sealed unsafe class QueueThreadTests
             while (!queue.Post(new QueueMessage(QueueMessageKind.Connection, 1))) Thread.Yield();
     }
 
+    /// <summary>Until the first look a volume cannot say when it has something to do.</summary>
+    [Fact]
+    public void AVolumeIsLookedAfterBeforeAnybodyComes()
+    {
+        using TestVolume volume = new(4096);
+        using QueueThread queue = New(new Idle(), volume);
+        queue.Start();
+        NbdHost.Until(() => volume.Polls > 0, "the first look at the volume");
+        queue.Post(new QueueMessage(QueueMessageKind.Stop, 0));
+        queue.Join();
+    }
+
     [Fact]
     public void AFailureOfTheThreadIsToldAndEndsIt()
     {

@@ -15,6 +15,7 @@ internal sealed unsafe class TestVolume(long sizeBytes) : IVolume
     private readonly byte* _data = (byte*)NativeMemory.AllocZeroed((nuint)sizeBytes);
     private int _hold;
     private long _submitted;
+    private long _polls;
 
     public string Engine => "test";
 
@@ -42,6 +43,9 @@ internal sealed unsafe class TestVolume(long sizeBytes) : IVolume
 
     /// <summary>Requests submitted so far.</summary>
     public long Submitted => Volatile.Read(ref _submitted);
+
+    /// <summary>How often its queues were looked after.</summary>
+    public long Polls => Volatile.Read(ref _polls);
 
     /// <summary>No request is answered while this is set.</summary>
     public bool Hold
@@ -91,6 +95,7 @@ internal sealed unsafe class TestVolume(long sizeBytes) : IVolume
 
         public void Poll(long nowUs)
         {
+            Interlocked.Increment(ref volume._polls);
             if (volume.Hold) return;
             while (_head != null)
             {

@@ -42,6 +42,9 @@ internal sealed unsafe class DirectClient : IDisposable
 
     public IoContext Io => _io;
 
+    /// <summary>How long its thread would sleep.</summary>
+    public long DeadlineUs => _queue.DeadlineUs;
+
     /// <summary>What requests say from now on.</summary>
     public ushort Device { get; set; }
 

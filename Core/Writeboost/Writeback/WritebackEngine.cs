@@ -172,7 +172,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             bool full = _governor.PaceAt(_io.NowUs) == WritebackPace.Full;
             if (full && (any || open || _volume.IsDraining)) return _resumeUs;
             bool wanted = _volume.Options.AllowWriteback || _volume.Pacer.IsHolding;
-            return any && wanted ? Math.Max(_governor.ResumeUs, _resumeUs) : long.MaxValue;
+            return any && wanted ? Math.Max(_governor.ResumeUs, _resumeUs) : Math.Max(OpenDueUs, _resumeUs);
         }
     }
 
@@ -247,7 +247,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         if (_volume.Health.State != VolumeState.Healthy) return false;
         _volume.EndDrain();
-        bool relieve = _volume.IsDraining || _volume.RangesPressed;
+        bool relieve = _volume.IsDraining || _volume.RangesPressed || nowUs >= OpenDueUs;
         bool isNothing = _log.HeadSegment <= _log.DirtySegment && !relieve && !_log.IsStarved;
         if (isNothing || IsHeld() || _governor.Window(nowUs) == 0) return false;
         int most = MostSegmentsNow(MostSegments());

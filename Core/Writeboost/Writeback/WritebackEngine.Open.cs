@@ -1,0 +1,28 @@
+using System;
+
+namespace Weir.Core.Writeboost.Writeback;
+
+/// <content>
+/// The open segment's turn: what lies in it reaches the backing device too when nobody comes any more. The rest of the
+/// segment is given up for that, so not in every short pause of a client.
+/// </content>
+public sealed unsafe partial class WritebackEngine
+{
+    /// <summary>Idle times without a request, but a second at least.</summary>
+    private const int OpenPatience = 10;
+
+    // Never: there is nothing that could be written back. Poison only moves on, and so would come back for ever.
+    private long OpenDueUs
+    {
+        get
+        {
+            bool isInOpenSegment = _log.DirtySegment == _log.HeadSegment && _volume.Options.AllowWriteback;
+            if (!isInOpenSegment || !HasWorkInOpenSegment) return long.MaxValue;
+            return _volume.LastActivityUs + Math.Max(OpenPatience * _volume.Options.IdleUs, PauseUs);
+        }
+    }
+
+    private bool HasWorkInOpenSegment =>
+        _log.Table.RangesIn(_log.Geometry.Physical(_log.HeadSegment)) > 0
+        || _volume.PresentDirtyBlocks > _volume.Index.RottenCount;
+}
