@@ -26,31 +26,35 @@ internal static partial class Compose
     }
 
     /// <summary>Reads everything that counts; the number of problems found.</summary>
-    public static long Check(VolumeSpec spec, IItemWriter items, Action<string> log)
+    public static long Check(
+        VolumeSpec spec, IItemWriter items, Action<string> log, Action<string, long, long>? progress)
     {
         using Device device = OpenDevice(spec.Cache!, readOnly: true, log);
         using RingContext io = new();
-        using OfflineCache cache = OpenOffline(io, device, spec);
+        using OfflineCache cache = OpenOffline(io, device, spec, progress);
         using Checker checker = new(cache, items);
         return checker.Run(OpenMemory(static _ => { }));
     }
 
     /// <summary>Shows what lies on the device: all, or the place <paramref name="segment"/>.</summary>
-    public static void Dump(VolumeSpec spec, long? segment, IItemWriter items, Action<string> log)
+    public static void Dump(
+        VolumeSpec spec, long? segment, IItemWriter items, Action<string> log, Action<string, long, long>? progress)
     {
         using Device device = OpenDevice(spec.Cache!, readOnly: true, log);
         using RingContext io = new();
-        using OfflineCache cache = OpenOffline(io, device, spec);
+        using OfflineCache cache = OpenOffline(io, device, spec, progress);
         new Dumper(cache, items).Run(segment);
     }
 
     /// <summary>Repairs, or says what it would do; false when more must be decided first.</summary>
-    public static bool Repair(VolumeSpec spec, RepairSpec repair, IItemWriter items, Action<string> log)
+    public static bool Repair(VolumeSpec spec, RepairSpec repair, IItemWriter items, Action<string> log,
+        Action<string, long, long>? progress)
     {
         if (repair.Write) CheckNoneWaits(spec);
         using Device device = OpenDevice(spec.Cache!, readOnly: !repair.Write, log);
         using RingContext io = new();
-        RepairOptions options = new() { Write = repair.Write, DropAfter = repair.DropAfter, CacheId = repair.CacheId };
+        RepairOptions options = new() { Write = repair.Write, DropAfter = repair.DropAfter, CacheId = repair.CacheId,
+            Progress = progress };
         Layout layout = Layout.Find(spec.Layout ?? Layout.Native.Name);
         if (layout is SegmentLayout segments)
         {
@@ -68,17 +72,18 @@ internal static partial class Compose
     }
 
     /// <summary>
-    /// Writes everything back. <paramref name="progress"/> is told the dirty blocks now and at the beginning. 0, 1 when
+    /// Writes everything back. <paramref name="progress"/> is told of what, how many are done, of how many. 0, 1 when
     /// it was stopped before the end, or a negative errno.
     /// </summary>
-    public static int Drain(VolumeSpec spec, Func<bool> stopAsked, Action<long, long> progress, Action<string> log)
+    public static int Drain(
+        VolumeSpec spec, Func<bool> stopAsked, Action<string, long, long> progress, Action<string> log)
     {
         CheckNoneWaits(spec);
-        using OpenedVolume opened = Open(spec, log);
+        using OpenedVolume opened = Open(spec, log, progress);
         using RingContext io = new();
         WriteboostVolume volume = (WriteboostVolume)opened.Volume;
         Drainer drainer = new(volume, io);
-        int result = drainer.Run(stopAsked, at => progress(at.DirtyBlocks, at.TotalBlocks));
+        int result = drainer.Run(stopAsked, at => progress("blocks", at.TotalBlocks - at.DirtyBlocks, at.TotalBlocks));
         if (result == 0 && drainer.LeftBehind is { } left)
             throw new UserErrorException(
                 $"{spec.Cache}: not drained: {left} stay: give it too, with --backing NAME=PATH");
@@ -88,7 +93,8 @@ internal static partial class Compose
         return result;
     }
 
-    private static OfflineCache OpenOffline(RingContext io, Device device, VolumeSpec spec)
+    private static OfflineCache OpenOffline(
+        RingContext io, Device device, VolumeSpec spec, Action<string, long, long>? progress)
     {
         CacheContent content = Look(io, device, spec.Layout);
         if (content.Foreign == ContentProbe.DamagedCache)
@@ -99,7 +105,7 @@ internal static partial class Compose
             : $"{device.Name}: holds {content.Foreign}, not a cache{HintAtLc1(content.Foreign)}");
         BlockingIo blocking = new(io);
         Superblock superblock = SuperblockReader.Read(layout, blocking, device.OpenQueue(io), device, out _, out _);
-        return new OfflineCache(io, device, layout, superblock);
+        return new OfflineCache(io, device, layout, superblock) { Progress = progress };
     }
 
     /// <summary>

@@ -48,13 +48,16 @@ internal static partial class Compose
     }
 
     /// <summary>Opens a volume and everything below it.</summary>
-    public static OpenedVolume Open(VolumeSpec spec, Action<string> log)
+    public static OpenedVolume Open(
+        VolumeSpec spec, Action<string> log, Action<string, long, long>? progress = null)
     {
         CheckDistinct(spec);
         List<IDisposable> below = [];
         try
         {
-            return spec.Engine == "passthrough" ? OpenPassthrough(spec, below, log) : OpenWriteboost(spec, below, log);
+            return spec.Engine == "passthrough"
+                ? OpenPassthrough(spec, below, log)
+                : OpenWriteboost(spec, below, log, progress);
         }
         catch
         {
@@ -95,11 +98,12 @@ internal static partial class Compose
         return new OpenedExport(volume, volume);
     }
 
-    private static OpenedVolume OpenWriteboost(VolumeSpec spec, List<IDisposable> below, Action<string> log)
+    private static OpenedVolume OpenWriteboost(
+        VolumeSpec spec, List<IDisposable> below, Action<string> log, Action<string, long, long>? progress)
     {
         WriteboostOptions options = new()
         {
-            VolumeName = spec.Name, ReadOnly = spec.ReadOnly, Log = log,
+            VolumeName = spec.Name, ReadOnly = spec.ReadOnly, Log = log, Progress = progress,
             Fallback = static device => new PassthroughVolume(device),
         };
         List<Tunable> tunables = WriteboostTunables.Of(options);

@@ -1,3 +1,4 @@
+using System;
 using System.Text;
 using System.Threading;
 using Weir.Core.Base;
@@ -16,9 +17,13 @@ internal static unsafe class Output
     /// <summary>Nobody reads any more, or nothing can be written: what is written goes nowhere.</summary>
     public static bool IsClosed { get; private set; }
 
+    /// <summary>Takes a line off the terminal that is drawn there; nothing else may be in the way of a line.</summary>
+    public static Action? BeforeLine { get; set; }
+
     /// <summary>Writes all of it, in UTF-8.</summary>
     public static void Write(string text)
     {
+        BeforeLine?.Invoke();
         byte[] bytes = Encoding.UTF8.GetBytes(text);
         for (int done = 0; done < bytes.Length && !IsClosed;)
         {

@@ -37,7 +37,11 @@ internal static class Program
     }
 
     /// <summary>One line on standard error; any thread.</summary>
-    public static void Log(string line) => Console.Error.WriteLine("weir: " + line.ReplaceLineEndings(" "));
+    public static void Log(string line)
+    {
+        Output.BeforeLine?.Invoke();
+        Console.Error.WriteLine("weir: " + line.ReplaceLineEndings(" "));
+    }
 
     private static int Run(string[] arguments)
     {

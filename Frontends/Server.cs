@@ -34,7 +34,7 @@ internal sealed class Server : IDisposable
         _spec = serving;
         using IListening listening = Compose.Listen(volume, serving);
         if (serving.Control != null) UnixSocketFile.Check(serving.Control);
-        _volume = Compose.Open(volume, Program.Log);
+        _volume = ToolCommand.WithProgress(shows: true, progress => Compose.Open(volume, Program.Log, progress));
         try
         {
             _serving = listening.Serve(_volume, serving.Queues, Die);

@@ -138,6 +138,7 @@ public static class Const
     public const int MSG_WAITALL = 0x100;
     public const int MSG_NOSIGNAL = 0x4000;
 
+    public const uint TIOCGWINSZ = 0x5413;
     public const uint BLKROGET = 0x125e;
     public const uint BLKSSZGET = 0x1268;
     public const uint BLKDISCARD = 0x1277;

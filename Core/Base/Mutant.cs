@@ -76,6 +76,12 @@ public enum MutantId
     R8GateUnfenced,
     /// <summary>R8: a RAM segment is given back without a look at those who copy.</summary>
     R8GateNotAwaited,
+    /// <summary>R8: a drain keeps what it has written before the backing device is flushed.</summary>
+    R8KeptUnflushed,
+    /// <summary>R8: what a drain has kept is believed although a range below it will be zeroed again.</summary>
+    R8KeptOverRange,
+    /// <summary>R8: what a drain has skipped for a newer version counts as kept before that is durable.</summary>
+    R8KeptUndurable,
     /// <summary>R9: discard and zeroes do nothing.</summary>
     R9DiscardIgnored,
     /// <summary>R9: ranges are logged but not kept for reads.</summary>

@@ -66,6 +66,12 @@ public sealed class WriteboostOptions
     /// <summary>Upper bound for the age of the mark, in microseconds; 0 = none. Every batch writes it.</summary>
     public long MarkIntervalUs { get; set; }
 
+    /// <summary>
+    /// A drain keeps what it has done this long after it last did, in microseconds, so that an interrupted one goes on
+    /// there; 0 (tests): whenever it can, and other write-back too.
+    /// </summary>
+    public long KeepIntervalUs { get; set; } = 1_000_000;
+
     /// <summary>The client counts as idle this long after its last request, in microseconds.</summary>
     public long IdleUs { get; set; } = 200_000;
 
@@ -119,6 +125,9 @@ public sealed class WriteboostOptions
 
     /// <summary>Called after a value was changed while the volume is served; set by the volume.</summary>
     public Action Changed { get; set; } = static () => { };
+
+    /// <summary>Told how far recovery has come: of what, how many are done, of how many.</summary>
+    public Action<string, long, long>? Progress { get; set; }
 
     /// <summary>Receives warnings and state changes, one line each, from any thread.</summary>
     public Action<string> Log { get; set; } = static _ => { };

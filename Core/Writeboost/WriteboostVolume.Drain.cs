@@ -1,3 +1,4 @@
+using System;
 using System.Threading;
 using Weir.Core.Base;
 
@@ -12,6 +13,7 @@ public sealed unsafe partial class WriteboostVolume
     private long _drainEnd;
     private long _deviceDrainEnd;
     private long _dropEnd;
+    private long _blocksAhead;
 
     /// <summary>Nothing is dirty.</summary>
     public bool IsDrained => !IsDraining && IsWrittenBack(Log.ReservedEnd);
@@ -19,13 +21,25 @@ public sealed unsafe partial class WriteboostVolume
     /// <summary>A drain is under way.</summary>
     public bool IsDraining => Volatile.Read(ref _drainEnd) != 0 || Volatile.Read(ref _deviceDrainEnd) != 0;
 
-    /// <summary>Versions of blocks that are not on their backing device yet: a drain's progress.</summary>
+    /// <summary>Versions of blocks that the mark has not passed.</summary>
     public long DirtyBlocks => Index.DirtyCount;
 
     /// <summary>
     /// Discarded and zeroed ranges, or what newer ones have left of them, that the backing devices do not have yet.
     /// </summary>
     public int DirtyRanges => Ranges.CountFrom(Geometry.Position(Log.DirtySegment, 0));
+
+    /// <summary>
+    /// A drain's progress: as <see cref="DirtyBlocks"/>, without those of the batch under way that are written already.
+    /// </summary>
+    public long DrainBlocksLeft => Math.Max(0, Index.DirtyCount - Volatile.Read(ref _blocksAhead));
+
+    // Written from the batch under way; on the first queue's thread.
+    internal long BlocksAhead
+    {
+        get => Volatile.Read(ref _blocksAhead);
+        set => Volatile.Write(ref _blocksAhead, value);
+    }
 
     /// <summary>
     /// Begins to write everything back that has been acknowledged so far; what comes later may stay. Returns the

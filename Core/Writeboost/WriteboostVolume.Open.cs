@@ -91,9 +91,14 @@ public sealed unsafe partial class WriteboostVolume
     private void Recover(BlockingIo io, DeviceQueue queue, IRamStore ram, IoContext context, bool copyBFirst,
         bool tableBFirst)
     {
-        Replay replay = new(Geometry, Table, Index, Ranges) { CleanPosition = CleanPositionAtStart() };
+        Replay replay = new(Geometry, Table, Index, Ranges)
+        {
+            CleanPosition = CleanPositionAtStart(),
+            KeptPosition = Superblock.HasKept && !Options.Rebind ? Superblock.KeptPosition : 0,
+            KeptKey = Superblock.KeptKey,
+        };
         using ILogScan scan = LogScans.New(
-            Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifyReads);
+            Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifyReads, Options.Progress);
         scan.Run();
         WarnOfHeadersBehind(scan);
         long unproven = 0;
@@ -122,6 +127,9 @@ public sealed unsafe partial class WriteboostVolume
             : Superblock.Epoch == 0 ? " after format, epoch " : " after a crash, epoch ";
         MoveTail(scan.TailSegment);
         Superblock.Settle(position, sequence, checksum);
+        // What this life logs is behind it, also where a repair has cut the log; another device has nothing yet.
+        Superblock.KeptPosition = Options.Rebind ? 0 : Math.Min(Superblock.KeptPosition, position);
+        _keptEnd = Superblock.KeptPosition;
         if (!ReadOnly || Mutant.Is(MutantId.R16ReadOnlyWrites))
         {
             scan.RewriteUnproven(unproven);
@@ -178,7 +186,7 @@ public sealed unsafe partial class WriteboostVolume
     private void BeginEpoch(BlockingIo io, DeviceQueue queue, IoContext context, bool copyBFirst)
     {
         if (!Layout.HasEpochs) return;
-        if (!Mutant.Is(MutantId.R4EpochNotRaised)) Superblock.Epoch++;
+        Superblock.RaiseEpoch();
         if (CleanPositionAtStart() == long.MaxValue) Superblock.CleanPosition = Superblock.SettledPosition;
         Superblock.Flags &= ~Superblock.CleanFlag;
         using SuperblockWriter writer = new(Layout, queue, context);

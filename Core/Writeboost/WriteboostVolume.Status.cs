@@ -70,6 +70,7 @@ public sealed unsafe partial class WriteboostVolume
         status.Text("writeback_pace", s_paces[(int)WritebackPace]);
         status.Number("writers_paced", Pacer.IsPacing ? 1 : 0);
         status.Number("dirty_blocks", Index.DirtyCount);
+        status.Number("drain_blocks_left", IsDraining ? DrainBlocksLeft : 0);
         status.Number("dirty_ranges", DirtyRanges);
         status.Number("ranges_in_log", Ranges.Entries);
         status.Number("rotten_clean", _rottenClean);

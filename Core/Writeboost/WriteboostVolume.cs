@@ -31,6 +31,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     private int _rangesPressed;
     private long _segmentsWrittenBack;
     private long _cleanOutdated;
+    private long _keptEnd;
     private long _rottenSegment;
     private long _rottenClean;
     private long _rottenDirty;
@@ -99,6 +100,9 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     internal bool RamOutlivesProcess => _ram.OutlivesProcess;
 
     internal long LastActivityUs => Volatile.Read(ref _lastActivityUs);
+
+    // What a drain of an earlier life had written lies in the log until the mark passes it.
+    internal bool HasKeptBlocks => Log.DirtyPosition < _keptEnd;
 
     internal bool RangesPressed => Volatile.Read(ref _rangesPressed) != 0;
 

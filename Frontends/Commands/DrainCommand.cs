@@ -49,16 +49,23 @@ internal static class DrainCommand
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
-        ProgressLine progress = new();
-        int result = Compose.Drain(spec, () => Volatile.Read(ref stop) != 0, progress.Report, Program.Log);
-        progress.Finish();
+        ProgressLine progress = ProgressLine.OnStandardError();
+        int result;
+        try
+        {
+            result = Compose.Drain(spec, () => Volatile.Read(ref stop) != 0, progress.Report, Program.Log);
+        }
+        finally
+        {
+            progress.Finish();
+        }
         if (result == 0)
         {
-            Output.Write($"weir: drained {spec.Cache}: {progress.DoneBlocks} blocks written back\n");
+            Output.Write($"weir: drained {spec.Cache}: {progress.Total} blocks written back\n");
             return Program.Done;
         }
         return Program.Complain(result > 0
-            ? $"interrupted: {progress.LeftBlocks} blocks are left in {spec.Cache}; start again to go on"
+            ? $"interrupted: {progress.Total - progress.Done} blocks are left in {spec.Cache}; start again to go on"
             : $"stopped, but not everything is durable: {Native.Errno.Text(result)}", Program.Failed);
     }
 }

@@ -38,10 +38,11 @@ internal static class MessageCommand
     private static string Ask(string control, string question)
     {
         if (!ProgressLine.HasTerminal) return ControlConnection.Ask(control, question);
-        ProgressLine progress = new();
+        ProgressLine progress = ProgressLine.OnStandardError();
         try
         {
-            return ControlConnection.Ask(control, question, progress.Report);
+            return ControlConnection.Ask(
+                control, question, (left, total) => progress.Report("blocks", total - left, total));
         }
         finally
         {

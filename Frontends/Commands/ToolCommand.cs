@@ -22,6 +22,23 @@ internal sealed class ToolCommand
             result, Read(result), result.GetValue(_json) ? new JsonItems() : new TextItems()));
     }
 
+    /// <summary>
+    /// Does <paramref name="work"/> with a line that says how far it has come; none where items come to the same
+    /// terminal.
+    /// </summary>
+    public static T WithProgress<T>(bool shows, Func<Action<string, long, long>?, T> work)
+    {
+        ProgressLine line = ProgressLine.OnStandardError();
+        try
+        {
+            return work(shows ? line.Report : null);
+        }
+        finally
+        {
+            line.Finish();
+        }
+    }
+
     /// <summary>The command, for options of its own.</summary>
     public Command Command { get; }
 
@@ -47,8 +64,9 @@ internal static class CheckCommand
         "check",
         "Read a cache that is not served, completely, and say what is fine, torn or rotten. Writes nothing; exit 1 "
             + "when something is wrong.",
-        static (_, spec, items) =>
-            Compose.Check(spec, items, Program.Log) == 0 ? Program.Done : Program.Failed).Command;
+        static (_, spec, items) => ToolCommand.WithProgress(
+            shows: true, progress => Compose.Check(spec, items, Program.Log, progress)) == 0
+            ? Program.Done : Program.Failed).Command;
 }
 
 /// <summary><c>weir dump</c>: shows what lies on a cache device.</summary>
@@ -68,8 +86,11 @@ internal static class DumpCommand
             {
                 long? only = result.GetValue(segment);
                 if (only < 0) throw new UserErrorException($"--segment {only}: expected a number from 0 on", 2);
-                Compose.Dump(spec, only, items, Program.Log);
-                return Program.Done;
+                return ToolCommand.WithProgress(Console.IsOutputRedirected, progress =>
+                {
+                    Compose.Dump(spec, only, items, Program.Log, progress);
+                    return Program.Done;
+                });
             });
         tool.Command.Add(segment);
         return tool.Command;
@@ -103,7 +124,8 @@ internal static class RepairCommand
             {
                 RepairSpec repair = new(
                     result.GetValue(write), result.GetValue(dropAfter), result.GetValue(uuid));
-                return Compose.Repair(spec, repair, items, Program.Log) ? Program.Done : Program.Failed;
+                return ToolCommand.WithProgress(shows: true, progress =>
+                    Compose.Repair(spec, repair, items, Program.Log, progress)) ? Program.Done : Program.Failed;
             });
         tool.Command.Add(write);
         tool.Command.Add(dropAfter);

@@ -1,56 +1,142 @@
 using System;
 using System.Diagnostics;
+using System.Globalization;
+using System.IO;
+using Weir.Native;
 
 namespace Weir.Frontends.Status;
 
 /// <summary>
-/// How far a tool has come, on standard error: one line that is drawn again and again on a terminal, else a plain line
-/// every few seconds. Drawn here, because this is all it takes.
+/// How far a tool has come: one line that is drawn again and again on a terminal, as wide as that is at the moment,
+/// else a plain line every two seconds. No escape codes: a carriage return, and blanks over what was longer.
 /// </summary>
-internal sealed class ProgressLine
+/// <param name="output">Where to.</param>
+/// <param name="columns">Columns of the terminal now; null when it is none, or cannot go back in a line.</param>
+/// <param name="seconds">A clock.</param>
+internal sealed class ProgressLine(TextWriter output, Func<int>? columns, Func<double> seconds)
 {
-    private const int BarWidth = 40;
-    private const double PlainIntervalS = 5;
+    private const int MostBarColumns = 40, FewestBarColumns = 8, UsualColumns = 80, StandardError = 2;
 
-    private readonly bool _isTerminal = !Console.IsErrorRedirected;
-    private readonly long _startedAt = Stopwatch.GetTimestamp();
-    private double _nextPlainS = PlainIntervalS;
-    private bool _isDrawn;
+    /// <summary>What takes no longer is not worth a line.</summary>
+    private const double PlainIntervalS = 1.8, DrawIntervalS = 0.1, PatienceS = 0.3;
 
     /// <summary>Standard error is a terminal on which a line can be drawn again.</summary>
     public static bool HasTerminal =>
         !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
 
-    /// <summary>Blocks done so far.</summary>
-    public long DoneBlocks { get; private set; }
+    /// <summary>The rate is that of the last so many seconds, a sample each.</summary>
+    private const int RateSamples = 16;
 
-    /// <summary>Blocks left.</summary>
-    public long LeftBlocks { get; private set; }
+    private readonly (double AtS, long Done)[] _samples = new (double, long)[RateSamples];
+    private string _unit = "";
+    private int _sampleCount;
+    private double _nextS = seconds() + (columns == null ? PlainIntervalS : PatienceS);
+    private int _drawn;
 
-    /// <summary><paramref name="left"/> of <paramref name="total"/> blocks are still to do.</summary>
-    public void Report(long left, long total)
+    /// <summary>One for this process, on standard error.</summary>
+    public static ProgressLine OnStandardError()
     {
-        (LeftBlocks, DoneBlocks) = (left, total - left);
-        double seconds = Stopwatch.GetElapsedTime(_startedAt).TotalSeconds;
-        if (_isTerminal) Console.Error.Write("\r" + Line(total, seconds));
-        else if (seconds >= _nextPlainS) Console.Error.WriteLine("weir: " + Line(total, seconds));
-        if (seconds >= _nextPlainS) _nextPlainS = seconds + PlainIntervalS;
-        _isDrawn |= _isTerminal;
+        long start = Stopwatch.GetTimestamp();
+        ProgressLine line = new(
+            Console.Error, HasTerminal ? ColumnsNow : null, () => Stopwatch.GetElapsedTime(start).TotalSeconds);
+        Output.BeforeLine = line.Clear;
+        return line;
+    }
+
+    /// <summary>As last reported.</summary>
+    public long Done { get; private set; }
+
+    /// <summary>As last reported.</summary>
+    public long Total { get; private set; }
+
+    /// <summary><paramref name="done"/> of <paramref name="total"/> blocks, say, are done.</summary>
+    public void Report(string unit, long done, long total)
+    {
+        if (unit != _unit) (_unit, _sampleCount) = (unit, 0);
+        (Done, Total) = (Math.Clamp(done, 0, total), total);
+        double nowS = seconds();
+        Sample(nowS);
+        bool isEnd = Done == Total && _drawn > 0;
+        if (nowS < _nextS && !isEnd) return;
+        _nextS = nowS + (columns == null ? PlainIntervalS : DrawIntervalS);
+        if (columns == null) output.WriteLine("weir: " + Text(nowS, int.MaxValue));
+        else Draw(nowS, Math.Max(1, columns() - 1));
     }
 
     /// <summary>Ends the line.</summary>
     public void Finish()
     {
-        if (_isDrawn) Console.Error.WriteLine();
+        if (_drawn > 0) output.WriteLine();
+        _drawn = 0;
     }
 
-    private string Line(long total, double seconds)
+    /// <summary>Makes room for another line; the next report draws it again.</summary>
+    public void Clear()
     {
-        double share = total == 0 ? 1 : (double)DoneBlocks / total;
-        double rate = DoneBlocks / Math.Max(seconds, 0.1);
-        string text = $"{share * 100,5:F1}%  {DoneBlocks} of {total} blocks, {rate:F0}/s";
-        if (!_isTerminal) return text.TrimStart();
-        int filled = (int)(share * BarWidth);
-        return $"[{new string('=', filled)}{new string(' ', BarWidth - filled)}] {text}\u001b[K";
+        if (_drawn > 0) output.Write("\r" + new string(' ', _drawn) + "\r");
+        _drawn = 0;
+    }
+
+    // The last column stays free: some terminals begin a line there.
+    private void Draw(double nowS, int room)
+    {
+        string line = Text(nowS, room);
+        int left = room - line.Length - 3;
+        if (left >= FewestBarColumns) line = $"{Bar(Math.Min(left, MostBarColumns))} {line}";
+        if (line.Length > room) line = line[..room];
+        output.Write("\r" + line.PadRight(Math.Min(room, Math.Max(_drawn, line.Length))));
+        output.Flush();
+        _drawn = line.Length;
+    }
+
+    private string Bar(int width)
+    {
+        int filled = (int)(Share * width);
+        return $"[{new string('=', filled)}{new string(' ', width - filled)}]";
+    }
+
+    private double Share => Total == 0 ? 1 : (double)Done / Total;
+
+    // As much as there is room for; the least is the share.
+    private string Text(double nowS, int room)
+    {
+        string share = string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(Share * 1000) / 10:F1}%");
+        double rate = Rate(nowS);
+        string left = rate > 0 ? TimeOf((Total - Done) / rate) : "?";
+        string pace = string.Create(CultureInfo.InvariantCulture, $"{rate:F0}/s");
+        string all = $"{share}  {Done} of {Total} {_unit}, {pace}, {left} left";
+        if (all.Length <= room) return all;
+        string some = $"{share} {Done}/{Total} {left}";
+        if (some.Length <= room) return some;
+        string few = $"{share} {left} left";
+        return few.Length <= room ? few : share;
+    }
+
+    private void Sample(double nowS)
+    {
+        bool isNew = _sampleCount == 0 || nowS - _samples[(_sampleCount - 1) % RateSamples].AtS >= 1;
+        if (isNew) _samples[_sampleCount++ % RateSamples] = (nowS, Done);
+    }
+
+    private double Rate(double nowS)
+    {
+        (double atS, long done) = _samples[_sampleCount > RateSamples ? _sampleCount % RateSamples : 0];
+        return nowS - atS < 0.1 ? 0 : Math.Max(0, Done - done) / (nowS - atS);
+    }
+
+    private static string TimeOf(double leftS)
+    {
+        long s = (long)Math.Ceiling(Math.Min(leftS, 1e9));
+        return s < 60 ? $"{s} s" : s < 3600 ? $"{s / 60}:{s % 60:00}" : $"{s / 3600}:{s / 60 % 60:00}:{s % 60:00}";
+    }
+
+    // Asked again for every line: windows change.
+    private static unsafe int ColumnsNow()
+    {
+        ushort* size = stackalloc ushort[4];
+        bool isKnown = Libc.Control(StandardError, Const.TIOCGWINSZ, size) >= 0 && size[1] > 0;
+        int columns = isKnown ? size[1] : UsualColumns;
+        bool isSet = int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), out int set) && set > 0;
+        return isSet && (!isKnown || set < columns) ? set : columns;
     }
 }

@@ -13,8 +13,8 @@ public sealed class KernelAbiTests(ITestOutputHelper output)
     [
         "errno.h", "fcntl.h", "linux/falloc.h", "linux/fs.h", "linux/io_uring.h", "linux/magic.h", "linux/prctl.h",
         "linux/time_types.h", "linux/version.h", "netinet/in.h", "netinet/tcp.h", "sys/eventfd.h", "sys/file.h",
-        "sys/mman.h", "sys/resource.h", "sys/socket.h", "sys/stat.h", "sys/statfs.h", "sys/syscall.h", "sys/uio.h",
-        "sys/un.h",
+        "sys/ioctl.h", "sys/mman.h", "sys/resource.h", "sys/socket.h", "sys/stat.h", "sys/statfs.h",
+        "sys/syscall.h", "sys/uio.h", "sys/un.h",
     ];
 
     [Fact]

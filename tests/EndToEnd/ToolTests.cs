@@ -294,7 +294,7 @@ public sealed class ToolTests : IDisposable
     public void ADrainIsInterruptedAndGoesOn()
     {
         byte[] data = Fill();
-        string slow = $"slow:{_backing}?seek=100ms&bandwidth=1M";
+        string slow = $"slow:{_backing}?seek=100ms&bandwidth=100K";
         using (WeirProcess drain = WeirProcess.StartProgram(
             [WeirProcess.Binary, "drain", "writeboost", .. Devices(_cache, slow)], null))
         {

@@ -11,6 +11,7 @@ public sealed class SimConfig
     private Prng _tuning;
     private Prng _growth;
     private Prng _presence;
+    private Prng _keeping;
 
     /// <summary>The seed.</summary>
     public ulong Seed { get; init; }
@@ -49,6 +50,7 @@ public sealed class SimConfig
     public int HighWatermark { get; set; } = 70;
     public int WritebackThreshold { get; set; } = 70;
     public long LatencyTargetUs { get; set; }
+    public long KeepIntervalUs { get; set; } = 1_000_000;
     public int MaxBatchedWriteback { get; set; } = 4;
     public int RangeBudget { get; set; } = 64;
 
@@ -76,6 +78,7 @@ public sealed class SimConfig
     public static SimConfig Draw(ulong seed, ISimEngine engine, ref Prng random)
     {
         var c = new SimConfig { Seed = seed, _ids = new Prng(seed + 1), _tuning = new Prng(seed + 2) };
+        c._keeping = new Prng(seed + 6);
         bool large = random.Chance(10);
         c.BackingBytes = (long)random.Between(1, large ? 7 : 2) << 20;
         c.BackingBytes += random.Below(200) * 4096L;
@@ -126,6 +129,7 @@ public sealed class SimConfig
         WriteAround = GoesAround && _tuning.Chance(40);
         BypassSequentialWrites = GoesAround && _tuning.Chance(50) ? _tuning.Between(1, 20) : 0;
         ScrubIntervalUs = _tuning.Chance(70) ? 0 : _tuning.Between(1, 3_000_000);
+        KeepIntervalUs = _keeping.Chance(50) ? 0 : 1_000_000;
         ReadCacheThreshold = _tuning.Chance(30) ? 0 : _tuning.Chance(50) ? 127 : _tuning.Between(1, 40);
     }
 

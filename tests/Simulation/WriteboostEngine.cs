@@ -60,6 +60,7 @@ public sealed class WriteboostEngine : ISimEngine
             HighWatermark = config.HighWatermark,
             WritebackThreshold = config.WritebackThreshold,
             LatencyTargetUs = config.LatencyTargetUs,
+            KeepIntervalUs = config.KeepIntervalUs,
             IdleUs = config.IdleUs,
             VerifyReads = config.VerifyReads,
             ReadCacheThreshold = config.ReadCacheThreshold,

@@ -38,6 +38,8 @@ public sealed unsafe class FormatTests
             (nameof(Superblock.SettledPosition), 88), (nameof(Superblock.SettledSequence), 96),
             (nameof(Superblock.MarkChecksum), 104), (nameof(Superblock.SettledChecksum), 108),
             (nameof(Superblock.CleanPosition), 112), (nameof(Superblock.SegmentShift), 120),
+            (nameof(Superblock.KnownEpoch), 128), (nameof(Superblock.KeptPosition), 136),
+            (nameof(Superblock.KeptKey), 144),
             (nameof(Superblock.Checksum), 4092));
     }
 
@@ -53,9 +55,10 @@ public sealed unsafe class FormatTests
             + "040000000000000000001000ff000000" // epoch, segment bytes and count
             + "001000000000000011000000000000002d10000000000000" // mark and its sequence, settled position
             + "1300000000000000a1a2a3a4b1b2b3b4" // its sequence, both checksums
-            + "00000000000000000000000000000000",
-            Convert.ToHexStringLower(new ReadOnlySpan<byte>(bytes, 128)));
-        Assert.True(new ReadOnlySpan<byte>(bytes + 128, 4092 - 128).IndexOfAnyExcept((byte)0) < 0);
+            + "00000000000000000000000000000000"
+            + "04000000000000002910000000000000efcdab8967450100", // known epoch, kept position, kept key
+            Convert.ToHexStringLower(new ReadOnlySpan<byte>(bytes, 152)));
+        Assert.True(new ReadOnlySpan<byte>(bytes + 152, 4092 - 152).IndexOfAnyExcept((byte)0) < 0);
         Assert.True(Superblock.IsValid(&superblock));
     }
 
@@ -159,6 +162,9 @@ public sealed unsafe class FormatTests
             MarkPosition = 0x1000,
             MarkSequence = 17,
             MarkChecksum = 0xa4a3a2a1,
+            KnownEpoch = 4,
+            KeptPosition = 0x1029,
+            KeptKey = 0x0001_4567_89ab_cdef,
         };
         superblock.Settle(0x102d, 19, 0xb4b3b2b1);
         return superblock;

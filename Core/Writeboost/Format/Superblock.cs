@@ -24,6 +24,10 @@ namespace Weir.Core.Writeboost.Format;
 ///  112  clean position             u64   clean blocks that were logged below it count no more
 ///  120  segment shift              u32   segment s lies at place (s + shift) mod count; changes when the cache grows
 ///  124  zero
+///  128  known epoch               u64   the fields from here on are the ones of the life with this epoch, else nothing
+///  136  kept position, kept key   u64, u64   data below this position, of blocks below this key, is on the backing
+///                                            device: how far a drain had come in a batch (R8)
+///  152  zero
 /// 4092  checksum                   u32   CRC32C of bytes 0..4091
 /// </code>
 /// </summary>
@@ -78,11 +82,28 @@ public unsafe struct Superblock
     [FieldOffset(112)] public long CleanPosition;
     /// <summary>As <see cref="Geometry.SegmentShift"/>.</summary>
     [FieldOffset(120)] public int SegmentShift;
+    /// <summary>The last epoch of a program that knew the fields behind this one.</summary>
+    [FieldOffset(128)] public long KnownEpoch;
+    /// <summary>See the picture; 0: nothing is kept.</summary>
+    [FieldOffset(136)] public long KeptPosition;
+    /// <summary>Device and block, as in the index.</summary>
+    [FieldOffset(144)] public ulong KeptKey;
     /// <summary>CRC32C of everything before it.</summary>
     [FieldOffset(ChecksumOffset)] public uint Checksum;
 
     /// <summary>The last stop was orderly.</summary>
     public readonly bool IsClean => (Flags & CleanFlag) != 0;
+
+    /// <summary>A drain was interrupted in a batch, and what it had written need not be written again.</summary>
+    public readonly bool HasKept => KnownEpoch == Epoch && KeptPosition > MarkPosition;
+
+    /// <summary>Begins the next epoch. A program that knows less leaves fields behind that count no more.</summary>
+    public void RaiseEpoch()
+    {
+        if (!HasKept) (KeptPosition, KeptKey) = (0, 0);
+        if (!Mutant.Is(MutantId.R4EpochNotRaised)) Epoch++;
+        KnownEpoch = Epoch;
+    }
 
     /// <summary>
     /// The 128-bit nonce of <paramref name="epoch"/>: the secret, mixed with the epoch. No client ever reads a header,

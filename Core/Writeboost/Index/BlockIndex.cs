@@ -312,19 +312,22 @@ public sealed unsafe partial class BlockIndex : IDisposable
     }
 
     /// <summary>
-    /// The version in <paramref name="slot"/> is on the backing device now; it goes on serving reads.
+    /// The version in <paramref name="slot"/> is on the backing device now; it goes on serving reads. False: that was
+    /// known, or it counts no more.
     /// </summary>
-    public void MarkClean(uint slot)
+    public bool MarkClean(uint slot)
     {
         uint* head = HeadOf(_nodes[slot].Key);
         uint first = Enter(head);
-        if ((_nodes[slot].Flags & (LinkedFlag | CleanFlag)) == LinkedFlag)
+        bool isNew = (_nodes[slot].Flags & (LinkedFlag | CleanFlag)) == LinkedFlag;
+        if (isNew)
         {
             if ((_nodes[slot].Flags & RottenFlag) != 0) Interlocked.Decrement(ref _rottenCount);
             _nodes[slot].Flags |= CleanFlag;
             Interlocked.Decrement(ref DirtyCountOf(_nodes[slot].Key));
         }
         Exit(head, first);
+        return isNew;
     }
 
     /// <summary>The version in <paramref name="slot"/> still has a sector that no newer version has.</summary>

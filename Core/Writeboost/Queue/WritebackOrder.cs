@@ -17,7 +17,8 @@ internal sealed class WritebackOrder(WriteboostVolume volume)
     {
         if (isDone) return volume.LeftBehind is { } left ? default(OrderProgress).Fail(left) : OrderProgress.Done;
         long blocks = volume.DirtyBlocks;
-        OrderProgress open = OrderProgress.UnderWay(Dirty.Still(blocks, volume.DirtyRanges), blocks, _total);
+        OrderProgress open = OrderProgress.UnderWay(
+            Dirty.Still(blocks, volume.DirtyRanges), volume.DrainBlocksLeft, _total);
         return WhyItFails is { } reason ? open.Fail(reason) : open;
     }
 

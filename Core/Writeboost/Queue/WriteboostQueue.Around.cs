@@ -32,6 +32,8 @@ public sealed unsafe partial class WriteboostQueue
     {
         // One with a ticket has its place among those that wait for room in the log.
         if (request->EngineList == 0 || request->Progress != 0 || request->Ticket != 0) return false;
+        // A start believes that the backing device has them as they are in the log.
+        if (_volume.HasKeptBlocks) return false;
         int id = IdOf(request);
         int unit = _volume.Backings.Of(KeyOf(request, 0)).Device.LogicalBlockBytes;
         bool aligned = ((request->OffsetBytes | request->LengthBytes | (long)request->Data) & (unit - 1)) == 0;

@@ -46,6 +46,9 @@ public sealed unsafe class LogScan : ILogScan
         EndPosition = _replayedEnd = superblock.MarkPosition;
     }
 
+    /// <summary>Told how many headers have been read, now and then.</summary>
+    public Action<string, long, long>? Progress { get; init; }
+
     /// <inheritdoc/>
     public long EndPosition { get; private set; }
 
@@ -71,6 +74,7 @@ public sealed unsafe class LogScan : ILogScan
             i => _geometry.OffsetOf(_geometry.Position(first + i, 0)));
         for (int i = 0; i < _geometry.SegmentCount; i++)
         {
+            if (i % HeaderStream.Depth == 0) Progress?.Invoke("headers", i, _geometry.SegmentCount);
             RecordHeader* header = (RecordHeader*)headers.Next();
             if (broken || !TryAccept(header, _geometry.Position(first + i, 0)))
                 broken = NoteBreak(header, first + i, broken);

@@ -18,6 +18,15 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     /// </summary>
     public long CleanPosition { get; init; } = long.MaxValue;
 
+    /// <summary>
+    /// Data below this position of blocks below <see cref="KeptKey"/> is on its backing device: an interrupted drain
+    /// has written it, from this position's batch, and flushed (R8).
+    /// </summary>
+    public long KeptPosition { get; init; }
+
+    /// <summary>See <see cref="KeptPosition"/>.</summary>
+    public ulong KeptKey { get; init; }
+
     /// <summary>Blocks and ranges replayed.</summary>
     public long EntryCount { get; private set; }
 
@@ -58,6 +67,7 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
         }
         _endBlocks[entry.Device] = Math.Max(_endBlocks[entry.Device], entry.Block + 1);
         EntryCount++;
+        if (IsKept(entry, position)) return;
         if (entry.Kind == EntryKind.Data)
         {
             index.Insert(entry.Key, geometry.PhysicalSlot(position), entry.Sectors, entry.Value);
@@ -72,6 +82,17 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
         ranges.TakeRecovered();
         table.CountRange(geometry.Physical(geometry.SegmentOf(position)));
         ranges.Insert(entry.Key, entry.Value, position);
+    }
+
+    // A range is zeroed again before the rest of its batch is written: what lies over one is written again too.
+    private bool IsKept(in LogEntry entry, long position)
+    {
+        if (position >= KeptPosition || entry.Kind is not (EntryKind.Data or EntryKind.Poison)) return false;
+        if (entry.Key >= KeptKey) return false;
+        if (entry.Kind == EntryKind.Poison) return true;
+        if (ranges.PositionOver(entry.Key) != 0 && !Mutant.Is(MutantId.R8KeptOverRange)) return false;
+        // An older clean version is out of date.
+        return index.TryDropClean(entry.Key, out _);
     }
 
     // Never over anything that was written, wherever it lies (R10).

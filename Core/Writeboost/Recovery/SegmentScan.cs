@@ -52,6 +52,9 @@ public sealed unsafe class SegmentScan : ILogScan
         EndSegment = TailSegment - 1;
     }
 
+    /// <summary>Told how far it has come, now and then.</summary>
+    public Action<string, long, long>? Progress { get; init; }
+
     /// <inheritdoc/>
     public long EndPosition => _geometry.Position(EndSegment + 1, 0);
 
@@ -150,7 +153,10 @@ public sealed unsafe class SegmentScan : ILogScan
             _io.Context, _queue, _cache, _ids.Length,
             physical => Geometry.OffsetOfPhysical((uint)physical << _geometry.SlotShift));
         for (int physical = 0; physical < _ids.Length; physical++)
+        {
+            if (physical % HeaderStream.Depth == 0) Progress?.Invoke("headers", physical, _ids.Length);
             _ids[physical] = SegmentLayout.IdOf(headers.Next());
+        }
     }
 
     private void Start(long offset, int place, int lengthBytes) => _io.Start(
@@ -209,6 +215,7 @@ public sealed unsafe class SegmentScan : ILogScan
         int most = _readsData ? SegmentsAtATime : HeaderStream.Depth;
         for (; Holds(first); first += most)
         {
+            Progress?.Invoke("segments", first - TailSegment, _geometry.SegmentCount);
             int count = 1;
             while (count < most && Holds(first + count)) count++;
             for (int i = 0; i < count; i++) Start(_geometry.OffsetOf(_geometry.Position(first + i, 0)), i, bytes);

@@ -50,7 +50,7 @@ public sealed class Checker : IDisposable
         if (damagedCopies > 0) Problem("a superblock copy is damaged: the next start mends it from the other one");
         using ILogScan scan = LogScans.New(
             _cache.Layout, _cache.Superblock, _cache.Geometry, _cache.Io, _cache.Queue, _cache.Device,
-            new Replay(_cache.Geometry, _table, _index, _ranges), readsData: false);
+            ReplayOf(_cache.Superblock), readsData: false, _cache.Progress);
         bool isComplete = TryScan(scan);
         LogWalk walk = new(_cache);
         walk.Begin(_cache.Geometry.Position(scan.TailSegment, 0), FirstSequence(scan), _cache.Superblock.MarkChecksum);
@@ -71,6 +71,12 @@ public sealed class Checker : IDisposable
         _index.Dispose();
         _table.Dispose();
     }
+
+    private Replay ReplayOf(in Superblock superblock) => new(_cache.Geometry, _table, _index, _ranges)
+    {
+        KeptPosition = superblock.HasKept ? superblock.KeptPosition : 0,
+        KeptKey = superblock.KeptKey,
+    };
 
     private bool TryScan(ILogScan scan)
     {
@@ -112,7 +118,7 @@ public sealed class Checker : IDisposable
         string where = $"block {entry.Block} of device {entry.Device}, in segment "
             + $"{_cache.Geometry.SegmentOf(position)} slot {slot}, is rotten";
         if (isLinked && !isCovered) Problem(where + ": it reads EIO");
-        else Note(where + ": a newer version counts");
+        else Note(where + ": a newer version counts, or the backing device has it");
     }
 
     private void CheckIndex(bool isComplete)

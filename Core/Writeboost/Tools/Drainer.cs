@@ -24,7 +24,7 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
     /// </summary>
     public int Run(Func<bool> stopAsked, Action<DrainProgress> progress)
     {
-        long total = volume.Index.DirtyCount, nextUs = 0;
+        long total = volume.DrainBlocksLeft, nextUs = 0;
         IVolumeQueue queue = volume.OpenQueue(0, io);
         long end = volume.Drain();
         while (!volume.IsWrittenBack(end) && volume.Health.State == VolumeState.Healthy && !stopAsked())
@@ -46,7 +46,7 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
     /// nothing.</summary>
     public string? LeftBehind => volume.LeftOfAbsent;
 
-    private DrainProgress Progress(long total) => new(volume.Index.DirtyCount, volume.DirtyRanges, total);
+    private DrainProgress Progress(long total) => new(volume.DrainBlocksLeft, volume.DirtyRanges, total);
 
     private void Turn(IVolumeQueue queue)
     {

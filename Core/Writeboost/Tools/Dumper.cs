@@ -22,6 +22,7 @@ public sealed class Dumper(OfflineCache cache, IItemWriter items)
         SuperblockItems.Report(cache, items);
         SuperblockItems.ReportDevices(cache, items, out _);
         (int first, int end) = onlySegment is { } one ? ((int)one, (int)one + 1) : (0, count);
+        cache.Expect(end - first);
         for (int physical = first; physical < end && items.WantsMore; physical++) DumpSegment(physical);
     }
 

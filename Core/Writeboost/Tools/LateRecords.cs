@@ -58,6 +58,7 @@ public sealed unsafe class LateRecords(OfflineCache cache)
 
     private void ForEach(Visit visit)
     {
+        cache.Expect(cache.Geometry.SegmentCount);
         for (int physical = 0; physical < cache.Geometry.SegmentCount; physical++)
         {
             cache.ReadSegment(physical);

@@ -1,3 +1,4 @@
+using System;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Tools;
@@ -42,6 +43,7 @@ public sealed class LogWalk(OfflineCache cache)
     {
         Geometry geometry = cache.Geometry;
         long first = geometry.SegmentOf(EndPosition);
+        cache.Expect(Math.Clamp(geometry.SegmentOf(end - 1) - first + 1, 0, geometry.SegmentCount));
         for (long segment = first; segment < first + geometry.SegmentCount; segment++)
         {
             if (geometry.Position(segment, 0) >= end) return;

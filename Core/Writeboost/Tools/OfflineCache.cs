@@ -13,6 +13,8 @@ namespace Weir.Core.Writeboost.Tools;
 public sealed unsafe class OfflineCache : IDisposable
 {
     private readonly AlignedMemory _segment;
+    private long _segmentsToRead;
+    private long _segmentsRead;
 
     /// <summary>The cache on <paramref name="device"/> that <paramref name="superblock"/> describes.</summary>
     /// <exception cref="UserErrorException">The device is smaller than it says.</exception>
@@ -46,12 +48,19 @@ public sealed unsafe class OfflineCache : IDisposable
     /// <summary>The device's door.</summary>
     public DeviceQueue Queue { get; }
 
+    /// <summary>Told how far the work has come: of what, how many are done, of how many.</summary>
+    public Action<string, long, long>? Progress { get; init; }
+
+    /// <summary>As many segments are going to be read now: for <see cref="Progress"/>.</summary>
+    public void Expect(long segments) => (_segmentsToRead, _segmentsRead) = (segments, 0);
+
     /// <summary>Reads the segment at place <paramref name="physical"/> into memory.</summary>
     public void ReadSegment(int physical)
     {
         long offset = Geometry.OffsetOfPhysical((uint)physical << Geometry.SlotShift);
         Io.Start(Queue, IoKind.Read, offset, _segment.Pointer, Geometry.SegmentBytes);
         Io.WaitOrFail("reading the log", Device);
+        if (_segmentsRead < _segmentsToRead) Progress?.Invoke("segments", ++_segmentsRead, _segmentsToRead);
     }
 
     /// <summary>4 KiB of the segment that was read.</summary>

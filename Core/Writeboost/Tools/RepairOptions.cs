@@ -15,4 +15,7 @@ public sealed record RepairOptions
 
     /// <summary>Which cache to rebuild, where the device holds what is left of several; null: the only one.</summary>
     public Guid? CacheId { get; init; }
+
+    /// <summary>Told how far it has come: of what, how many are done, of how many.</summary>
+    public Action<string, long, long>? Progress { get; init; }
 }

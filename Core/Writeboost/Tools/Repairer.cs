@@ -31,7 +31,7 @@ public sealed unsafe class Repairer(IoContext io, Device device, RepairOptions o
     public bool Run()
     {
         if (!TryReadSuperblock()) Rebuild();
-        using OfflineCache cache = new(io, device, Layout.Native, _superblock);
+        using OfflineCache cache = new(io, device, Layout.Native, _superblock) { Progress = options.Progress };
         _walk = new LogWalk(cache);
         LateRecords late = new(cache);
         late.FindDurable(_superblock.MarkPosition);
@@ -78,7 +78,7 @@ public sealed unsafe class Repairer(IoContext io, Device device, RepairOptions o
     {
         FoundCache found = Search();
         (_rebuilt, _superblock) = (true, found.Superblock);
-        using OfflineCache cache = new(io, device, Layout.Native, _superblock);
+        using OfflineCache cache = new(io, device, Layout.Native, _superblock) { Progress = options.Progress };
         long segment = cache.Geometry.SegmentOf(_superblock.MarkPosition);
         int physical = cache.Geometry.Physical(segment);
         cache.ReadSegment(physical);

@@ -14,6 +14,7 @@ public sealed unsafe partial class WritebackEngine
     {
         if (_superblocks.IsBusy) return false;
         _phase = Phase.Mark;
+        if (_keeping) return KeepMark();
         _volume.Superblock.MarkPosition = _log.Geometry.Position(_batch.First + _batch.Count, 0);
         _volume.Superblock.MarkSequence = _sequence;
         _volume.Superblock.MarkChecksum = _checksum;
@@ -32,6 +33,7 @@ public sealed unsafe partial class WritebackEngine
             _volume.WakeQueues();
             return false;
         }
+        if (_keeping) return EndKeep();
         _cursor = 0;
         _phase = Phase.Clean;
         return true;
@@ -46,6 +48,7 @@ public sealed unsafe partial class WritebackEngine
             MarkClean(covered < 0 ? _batch.Places[_cursor] : _batch.Covered[covered]);
         }
         if (_cursor < _batch.PlaceCount + _batch.CoveredCount) return false;
+        _volume.BlocksAhead = 0;
         _volume.CountWrittenBack(_batch.BlockCount, _batch.Count);
         _log.CleanBefore(_batch.First + _batch.Count);
         _volume.EndDrain();
@@ -54,5 +57,9 @@ public sealed unsafe partial class WritebackEngine
         return false;
     }
 
-    private void MarkClean(int place) => _volume.Index.MarkClean(_log.Geometry.PhysicalSlot(_batch.PositionOf(place)));
+    private void MarkClean(int place)
+    {
+        bool wasDirty = _volume.Index.MarkClean(_log.Geometry.PhysicalSlot(_batch.PositionOf(place)));
+        if (wasDirty && _volume.BlocksAhead > 0) _volume.BlocksAhead--;
+    }
 }

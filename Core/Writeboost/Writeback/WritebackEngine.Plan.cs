@@ -60,6 +60,7 @@ public sealed unsafe partial class WritebackEngine
         _batch.SortAndMerge();
         // R7: what was skipped because something newer is logged may be forgotten only when that is durable.
         _durableBefore = _skipped && !Mutant.Is(MutantId.R7SkipForUndurable) ? _log.ReservedEnd : 0;
+        _mayKeep = _log.Layout.HasEpochs && _poisonCount == 0 && !_volume.HasAbsentData;
         _phase = Phase.Zero;
         return true;
     }

@@ -38,6 +38,8 @@ public sealed unsafe partial class WritebackEngine
     {
         bool more = _cursor < ListLength();
         int window = _governor.Window(nowUs, more ? _volume.Backings.Find(BackingTable.IdOf(KeyAtCursor)) : null);
+        if (IsKeepDue(nowUs)) return;
+        window = WindowToKeep(window);
         while (_cursor < ListLength() && _outstanding < window && _error == 0 && _io.FreeCount > 0)
         {
             if (_phase == Phase.Zero) SubmitRange(_batch.Ranges[_cursor++]);
@@ -112,7 +114,7 @@ public sealed unsafe partial class WritebackEngine
         byte sectors = block.Sectors;
         SectorMask.TakeRun(ref sectors, out int within, out int length);
         long offset = BackingTable.OffsetOf(block.Key) + within;
-        bool joins = start < 0 || (offset == end && end - start < MaxWriteBytes);
+        bool joins = start < 0 || (offset == end && end - start < MostWriteBytes);
         if (!joins || !bytes.TryAdd(_batch.Data(block.Place) + within, length)) return false;
         if (start < 0) start = offset;
         end = offset + length;
@@ -129,7 +131,8 @@ public sealed unsafe partial class WritebackEngine
     // Nobody else's flush is under way beside these, and none has failed since the batch was read (R8).
     private bool FlushMore()
     {
-        if (Mutant.Is(MutantId.R8NoBackingFlush)) return StartAwaitDurable();
+        bool skips = Mutant.Is(MutantId.R8NoBackingFlush) || (_keeping && Mutant.Is(MutantId.R8KeptUnflushed));
+        if (skips) return StartAwaitDurable();
         if (!_hasTurn)
         {
             _hasTurn = _volume.FlushTurn.TryTake();
@@ -164,6 +167,7 @@ public sealed unsafe partial class WritebackEngine
     private bool StartAwaitDurable()
     {
         _phase = Phase.AwaitDurable;
+        if (_keeping && Mutant.Is(MutantId.R8KeptUndurable)) return StartMark();
         if (_log.Durable < _durableBefore) _log.RequestDurable(_port, _durableBefore);
         return true;
     }

@@ -122,6 +122,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         if (op->Step == FillStep && op->Result >= 0) EndFill(op);
         if (op->Step is FillStep or BlocksStep) _scratch.Return((int)op->UserA);
         if (op->Step is RangeStep or BlocksStep && op->Result >= 0) _workDone += op->UserInt;
+        if (op->Step == BlocksStep) NoteWritten(op);
         _io.Release(op);
         _outstanding--;
     }
@@ -192,7 +193,11 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private void Abandon()
     {
         if (_outstanding == 0) GiveBackTurn();
-        if ((_outstanding == 0 && _phase < Phase.Mark) || _phase == Phase.Pause) (_phase, _error) = (Phase.Idle, 0);
+        if ((_outstanding == 0 && _phase < Phase.Mark) || _phase == Phase.Pause)
+        {
+            (_phase, _error, _keeping) = (Phase.Idle, 0, false);
+            _volume.BlocksAhead = _keptAhead;
+        }
         else if (IsListPhase) _cursor = ListLength();
     }
 
@@ -206,7 +211,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             case Phase.Plan: return PlanMore();
             case Phase.Zero: return EndList(Phase.Fill);
             case Phase.Fill: return EndList(Phase.Write) && ReadAhead();
-            case Phase.Write: return EndList(Phase.Move) && StartMove();
+            case Phase.Write: return EndList(Phase.Move) ? StartMove() : IsKeepDue(nowUs) && StartKeep();
             case Phase.Move: return MoveMore();
             case Phase.Flush: return FlushMore();
             case Phase.AwaitDurable: return _log.Durable >= _durableBefore && StartMark();
@@ -256,6 +261,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             count = (int)Math.Clamp(_log.HeadSegment - _log.DirtySegment, 0, most);
         if (count == 0) return NothingReady(nowUs, relieve);
         _attempts = 0;
+        (_keptUs, _keptAhead) = (nowUs, 0);
         _batch.Begin(_log.DirtySegment, count);
         return StartRead(TakeAhead());
     }
@@ -279,6 +285,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _cursor = 0;
         _failuresBefore = _volume.FlushTurn.Failures;
         _workDone = 0;
+        _keeping = _mayKeep = false;
+        _volume.BlocksAhead = 0;
         _batch.Clear();
         if (done == 0) _aheadFailed = false;
         for (int i = done; i < _batch.Count; i++) Submit(ReadOf(_batch.First + i, _batch.Data(i, 0)), _cache);
