@@ -73,23 +73,28 @@ internal static partial class Compose
 
     /// <summary>
     /// Writes everything back. <paramref name="progress"/> is told of what, how many are done, of how many. 0, 1 when
-    /// it was stopped before the end, or a negative errno.
+    /// it was stopped before the end, or a negative errno. <paramref name="givesUp"/> is given up where it is lost.
     /// </summary>
     public static int Drain(
-        VolumeSpec spec, Func<bool> stopAsked, Action<string, long, long> progress, Action<string> log)
+        VolumeSpec spec, string[] givesUp, Func<bool> stopAsked, Action<string, long, long> progress,
+        Action<string> log)
     {
         CheckNoneWaits(spec);
         using OpenedVolume opened = Open(spec, log, progress);
         using RingContext io = new();
         WriteboostVolume volume = (WriteboostVolume)opened.Volume;
-        Drainer drainer = new(volume, io);
+        Drainer drainer = new(volume, io) { GivesUp = givesUp };
         int result = drainer.Run(stopAsked, at => progress("blocks", at.TotalBlocks - at.DirtyBlocks, at.TotalBlocks));
         if (result == 0 && drainer.LeftBehind is { } left)
             throw new UserErrorException(
                 $"{spec.Cache}: not drained: {left} stay: give it too, with --backing NAME=PATH");
         if (result == 1 && volume.Health.State != VolumeState.Healthy)
             throw new UserErrorException($"stopped: the volume became {VolumeHealth.NameOf(volume.Health.State)}: "
-                + $"{volume.Health.Reason}; what is not written back stays on the cache device");
+                + $"{volume.Health.Reason}; what is not written back stays on the cache device"
+                + (volume.LostSentence is { } also ? $"; {also}" : ""));
+        if (result == 1 && drainer.HasReachedEnd && volume.LostSentence is { } lost)
+            throw new UserErrorException($"{spec.Cache}: all else is written back, but {lost}; --give-up "
+                + "NAME:OFFSET+LENGTH, or --give-up all, gives them up");
         return result;
     }
 

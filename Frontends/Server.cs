@@ -28,6 +28,7 @@ internal sealed class Server : IDisposable
     // A device's number is another's only when nobody is served under it any more.
     private readonly Lock _changingDevices = new();
     private int _result = Pending;
+    private string[] _lastWords = [];
 
     private Server(VolumeSpec volume, ServingSpec serving)
     {
@@ -87,7 +88,8 @@ internal sealed class Server : IDisposable
         int result = _serving.Join();
         HealthNote health = new();
         _volume.Volume.Report(health);
-        if (health.Line is { } note) Program.Log(note);
+        _lastWords = [.. health.Lines];
+        foreach (string line in _lastWords) Program.Log(line);
         _door.Close();
         _serving.Dispose();
         _volume.Dispose();
@@ -101,6 +103,7 @@ internal sealed class Server : IDisposable
         {
             ControlServer control = new(_spec.Control, new ControlCommands(_door, _volume.Tunables, Report, StopAndWait)
             {
+                LastWords = () => _lastWords,
                 KernelStatus = _volume.Volume is IKernelStatus kernel ? kernel.KernelStatus : null,
                 Attach = Attach,
                 Detach = Detach,

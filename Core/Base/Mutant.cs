@@ -106,6 +106,8 @@ public enum MutantId
     R11DirtyForgotten,
     /// <summary>R11: a rotten block is forgotten with its segment.</summary>
     R11PoisonNotMoved,
+    /// <summary>R11: that a lost block was given up is not logged.</summary>
+    R11GivenUpNotLogged,
     /// <summary>R12: recovery does not flush before it serves.</summary>
     R12NoFlush,
     /// <summary>R12: a start overwrites the whole superblock copy while the other one is torn.</summary>
@@ -118,6 +120,8 @@ public enum MutantId
     R13NotMoved,
     /// <summary>R13: a device's number is free before the mark has passed all that names it.</summary>
     R13IdReusedEarly,
+    /// <summary>R13: a device takes over what the log holds of another that had its number.</summary>
+    R13NumberInherits,
     /// <summary>R14: the sectors fetched for a 4 KiB-sector device are lost.</summary>
     R14FillLost,
     /// <summary>R15: the stop does not flush the log.</summary>

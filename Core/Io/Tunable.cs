@@ -42,6 +42,12 @@ public sealed record Tunable(
     /// </summary>
     public Func<Func<OrderProgress>>? Order { get; init; }
 
+    /// <summary>
+    /// What to do with the value, for orders that take one, such as <c>give_up</c>; waits unless nobody does any more,
+    /// and returns what to say. Else null.
+    /// </summary>
+    public Func<string, IOrderWaiter, string>? OrderWith { get; init; }
+
     /// <summary>What to answer, in lines, for keys that are questions such as <c>dirty_ranges</c>; else null.</summary>
     public Func<string>? Answer { get; init; }
 
@@ -51,6 +57,7 @@ public sealed record Tunable(
     /// <exception cref="UserErrorException">It has failed, or <paramref name="waiter"/> waits no longer.</exception>
     public string Carry(IOrderWaiter waiter)
     {
+        if (OrderWith != null) throw new UserErrorException($"{Name}: expected a value: {Meaning}", 2);
         Func<OrderProgress>? look = Order?.Invoke();
         OrderProgress progress = look?.Invoke() ?? OrderProgress.Done;
         while (!progress.IsOver)
@@ -66,7 +73,7 @@ public sealed record Tunable(
     }
 
     /// <summary>There is no value to show or set.</summary>
-    public bool IsOrder => Order != null || Answer != null;
+    public bool IsOrder => Order != null || Answer != null || OrderWith != null;
 
     /// <summary>
     /// Words for the values from <see cref="Minimum"/> on, where numbers would say nothing; else null.

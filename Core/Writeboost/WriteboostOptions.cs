@@ -87,9 +87,13 @@ public sealed class WriteboostOptions
     public int AbsentQuota { get; set; } = 50;
 
     /// <summary>
-    /// Check every block read from the cache device against its checksum; four bytes of RAM more per block.
+    /// Check every block read from the cache device against its checksum; four bytes of RAM more per block. Null: where
+    /// the layout has checksums, so that a start needs to read no more for it.
     /// </summary>
-    public bool VerifyReads { get; set; }
+    public bool? VerifyReads { get; set; }
+
+    /// <summary>What <see cref="VerifyReads"/> comes to.</summary>
+    public bool VerifiesReads => VerifyReads ?? !Layout.WritesHeaderLast;
 
     /// <summary>
     /// Reads of at most this many blocks are kept in the cache, unless they belong to a longer sequential stream; 0: no

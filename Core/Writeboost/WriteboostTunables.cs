@@ -76,8 +76,9 @@ public static class WriteboostTunables
             + "with their checksums; 0: not at all",
             () => options.ScrubIntervalUs / UsPerSecond,
             Then(options, value => options.ScrubIntervalUs = value * UsPerSecond)),
-        AtStart("verify_reads", 0, 1, "1: check every block read from the cache device; 4 bytes of RAM more per block",
-            () => options.VerifyReads ? 1 : 0, value => options.VerifyReads = value == 1),
+        AtStart("verify_reads", 0, 1, "1: check every block read from the cache device, as is usual where the layout "
+            + "has checksums; 0: hand it on unseen, and save 4 bytes of RAM per block",
+            () => options.VerifiesReads ? 1 : 0, value => options.VerifyReads = value == 1),
         AtStart("rebind", 0, 1, "1: the backing device is the one this cache belongs to, although it looks different",
             () => options.Rebind ? 1 : 0, value => options.Rebind = value == 1),
     ];
@@ -97,6 +98,11 @@ public static class WriteboostTunables
             + "waits for the cache's", volume.BeginGrow) with { Answer = volume.DescribeSizes },
         new("dirty_ranges", 0, 0, "list what only the cache has: device, offset and length in bytes", static () => 0,
             null) { Answer = () => DirtyRanges.List(volume) },
+        new("lost_blocks", 0, 0, "list what only the cache had and is rotten there: device, offset and length in "
+            + "bytes; it reads EIO until it is overwritten, discarded or given up", static () => 0, null)
+        { Answer = () => LostBlocks.List(volume) },
+        new("give_up", 0, 0, "give up what is lost, of a range NAME:OFFSET+LENGTH in bytes or 'all': it reads what the "
+            + "backing device has, older data; cannot be undone", static () => 0, null) { OrderWith = volume.GiveUp },
     ];
 
     private static Tunable Order(string name, string meaning, Func<Func<OrderProgress>> begin) =>

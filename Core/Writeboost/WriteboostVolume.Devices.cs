@@ -111,10 +111,23 @@ public sealed unsafe partial class WriteboostVolume
             using (order)
             {
                 Post(order);
-                order.Wait(isCancelled, OrderTurnMs);
+                try
+                {
+                    order.Wait(isCancelled, OrderTurnMs);
+                }
+                catch (UserErrorException) when (order.LeavesLost)
+                {
+                    throw LeftForLost(order.Name);
+                }
                 return order.Device!;
             }
         }
+    }
+
+    private UserErrorException LeftForLost(string name)
+    {
+        string? lost = Backings.Find(name) is { } device ? LostBlocks.Sentence(this, device.Id) : null;
+        return new UserErrorException($"'{name}': stays attached: {lost ?? "blocks of it were lost"}; {LostAdvice}");
     }
 
     // Whoever posts it waits for its end before he posts another. Each side writes its word, then reads the other's: an
@@ -131,6 +144,7 @@ public sealed unsafe partial class WriteboostVolume
         Volatile.Write(ref _deviceOrdersEnded, true);
         Interlocked.MemoryBarrier();
         RefuseDeviceOrder();
+        RefuseGiveUp();
     }
 
     internal void RefuseDeviceOrder() =>
@@ -172,17 +186,25 @@ public sealed unsafe partial class WriteboostVolume
     // A layout that does not say which backing devices it belongs to can be given one that is too small, or too few.
     private void CheckBlocks(Replay replay)
     {
-        if (Layout.HasEpochs) return;
         for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++)
         {
             long needed = replay.EndBlockOf(id) << Geometry.BlockShift;
             if (needed == 0) continue;
             BackingDevice? backing = Backings.Find(id);
-            if (backing == null) Backings.Set(new BackingDevice(id, $"device{id}", null));
-            else if (!backing.IsAbsent && needed >= backing.SizeBytes + Geometry.BlockBytes)
+            if (backing == null)
+                Backings.Set(new BackingDevice(id, $"device{id}", null) { LastSizeBytes = needed });
+            else if (!Layout.HasEpochs && !backing.IsAbsent && needed >= backing.SizeBytes + Geometry.BlockBytes)
                 throw new UserErrorException($"{Cache.Name}: holds data for {needed} bytes of a backing device, but "
                     + $"{backing.Device.Name} has {backing.SizeBytes}: another device, or the cache is damaged");
         }
+    }
+
+    // A device that is new begins where the log ends. So does one whose beginning was given up with the log's end, by
+    // repair: what is written from now on must not lie below it.
+    private void SettleFirstPositions(long end)
+    {
+        foreach (BackingDevice backing in Backings.ToList())
+            backing.FirstPosition = Math.Min(backing.FirstPosition, end);
     }
 
     // Before the epoch: a cache that has been served has a table.

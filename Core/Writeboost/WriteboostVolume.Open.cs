@@ -23,6 +23,7 @@ public sealed unsafe partial class WriteboostVolume
         Cache = cache;
         _deviceTable = deviceTable;
         foreach (BackingDevice backing in backings) Backings.Set(backing);
+        if (deviceTable is { IsEmpty: false }) Backings.ForgetUnknown();
         First = backings.Find(static backing => !backing.IsAbsent)!;
         Options = options;
         options.SetDeviceThreshold = SetThreshold;
@@ -32,7 +33,7 @@ public sealed unsafe partial class WriteboostVolume
         Superblock = superblock;
         Geometry = layout.GeometryOf(superblock);
         SegmentTable table = new(Geometry);
-        Index = new BlockIndex(Geometry, table, options.VerifyReads);
+        Index = new BlockIndex(Geometry, table, options.VerifiesReads);
         Ranges = new RangeMap(options.RangeBudget);
         Changes = new ChangeTable(Geometry.SlotCount);
         Around = new WritesAround(WakeQueues);
@@ -70,7 +71,9 @@ public sealed unsafe partial class WriteboostVolume
             ? DeviceTableReader.Read(blocking, queue, cache, superblock, out tableBFirst, out equal)
             : null;
         if (damaged != null) options.Log($"{cache.Name}: superblock copy {damaged} is damaged; using the other one");
-        List<BackingDevice> bound = new Binding(table, superblock.MarkPosition, options).Bind(backings);
+        // Of a table that was lost nobody can tell whose the log's entries were: all count.
+        long first = table is { IsEmpty: true } ? superblock.MarkPosition : long.MaxValue;
+        List<BackingDevice> bound = new Binding(table, first, options).Bind(backings);
         WriteboostVolume volume = new(layout, cache, table, bound, ram, options, superblock);
         try
         {
@@ -96,9 +99,10 @@ public sealed unsafe partial class WriteboostVolume
             CleanPosition = CleanPositionAtStart(),
             KeptPosition = Superblock.HasKept && !Options.Rebind ? Superblock.KeptPosition : 0,
             KeptKey = Superblock.KeptKey,
+            FirstPositions = _deviceTable?.FirstPositions(),
         };
         using ILogScan scan = LogScans.New(
-            Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifyReads, Options.Progress);
+            Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifiesReads, Options.Progress);
         scan.Run();
         WarnOfHeadersBehind(scan);
         long unproven = 0;
@@ -126,6 +130,7 @@ public sealed unsafe partial class WriteboostVolume
         string before = !Layout.HasEpochs ? "" : Superblock.IsClean ? " after an orderly stop, epoch "
             : Superblock.Epoch == 0 ? " after format, epoch " : " after a crash, epoch ";
         MoveTail(scan.TailSegment);
+        SettleFirstPositions(position);
         Superblock.Settle(position, sequence, checksum);
         // What this life logs is behind it, also where a repair has cut the log; another device has nothing yet.
         Superblock.KeptPosition = Options.Rebind ? 0 : Math.Min(Superblock.KeptPosition, position);

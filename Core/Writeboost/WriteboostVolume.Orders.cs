@@ -119,10 +119,8 @@ public sealed unsafe partial class WriteboostVolume
         get
         {
             string? absent = LeftOfAbsent is { } left ? left + " stay: not given" : null;
-            long rotten = Index.RottenCount;
-            if (rotten == 0) return absent;
-            return $"{(absent == null ? "" : absent + "; ")}{Dirty.Count(rotten, 0)} {(rotten == 1 ? "is" : "are")} "
-                + "rotten, and nowhere else: 'weir message dirty_ranges' lists them";
+            string? lost = LostSentence is { } sentence ? $"{sentence}; {LostAdvice}" : null;
+            return absent == null ? lost : lost == null ? absent : $"{absent}; {lost}";
         }
     }
 

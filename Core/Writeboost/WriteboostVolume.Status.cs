@@ -33,6 +33,7 @@ public sealed unsafe partial class WriteboostVolume
         status.Text("acknowledge_when", RamOutlivesProcess ? "in shared memory" : "durable");
         status.Text("write_order", Around.Written == 0 && !Options.WriteAround && Options.BypassSequentialWrites == 0
             ? "prefix" : "prefix, but not of writes that go round the log");
+        status.Text("reads_verified", ReadsVerified);
         status.Number("write_around_mode", Options.WriteAround ? 1 : 0);
         status.Number("size_bytes", SizeBytes);
         status.Number("epoch", Superblock.Epoch);
@@ -47,6 +48,12 @@ public sealed unsafe partial class WriteboostVolume
     {
         foreach (QueueCounters? counters in _counters) counters?.Clear();
     }
+
+    // Nothing on the backing device has a checksum of ours.
+    private string ReadsVerified => Index.KeepsChecksums ? "yes"
+        : !Layout.WritesHeaderLast ? "no: verify_reads is 0: rot in the cache is handed on as data"
+        : $"no: layout {Layout.Name} has no checksum of data: rot in the cache is handed on as data; with "
+            + "--option verify_reads=1 a start reads the log and makes checksums of what is there";
 
     private void ReportLog(IStatusWriter status)
     {
@@ -76,11 +83,19 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("rotten_clean", _rottenClean);
         status.Number("rotten_dirty", _rottenDirty);
         status.Number("rotten_dirty_now", Index.RottenCount);
+        status.Number("blocks_given_up", _blocksGivenUp);
+        ReportLost(status);
         status.Number("scrub_passes", Scrub.Passes);
         status.Number("scrub_segments", Scrub.Segments);
         status.Number("scrub_blocks", Scrub.Blocks);
         status.Number("scrub_errors", Scrub.Errors);
         status.Number("dropping_caches", IsDropping ? 1 : 0);
+    }
+
+    // Some of them; the message lost_blocks lists all.
+    private void ReportLost(IStatusWriter status)
+    {
+        if (LostSentence is { } lost) status.Text("lost_blocks", lost);
     }
 
     private void ReportRequests(IStatusWriter status)
@@ -101,6 +116,8 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("blocks_read_ram", Sum(static (c, _) => c.FromRam, 0));
         status.Number("blocks_read_cache", Sum(static (c, _) => c.FromCache, 0));
         status.Number("blocks_read_backing", Sum(static (c, _) => c.FromBacking, 0));
+        status.Number("blocks_read_unverified", Sum(static (c, _) => c.Unverified, 0));
+        status.Number("reads_handed_on_unseen", Sum(static (c, _) => c.HandedOn, 0));
     }
 
     private void ReportDevices(IStatusWriter status)

@@ -18,8 +18,14 @@ internal static class DrainCommand
         Option<string[]> backing = SharedOptions.Backing();
         Option<string?> layout = SharedOptions.Layout();
         Option<string[]> option = SharedOptions.EngineOption();
+        Option<string[]> giveUp = new("--give-up")
+        {
+            HelpName = "NAME:OFFSET+LENGTH",
+            Description = "Give up what is lost there, rotten in the cache and nowhere else, or with 'all' everywhere: "
+                + "it reads what the backing device has.",
+        };
         Command command = new("drain", "Write all dirty data of a cache that is not served to its backing device. Can "
-            + "be interrupted, and started again.") { engine, cache, backing, layout, option };
+            + "be interrupted, and started again.") { engine, cache, backing, layout, option, giveUp };
         command.SetAction(result =>
         {
             VolumeSpec spec = new VolumeSpec
@@ -33,12 +39,12 @@ internal static class DrainCommand
             }.Check();
             if (!Compose.HasCache(spec.Engine))
                 throw new UserErrorException($"{spec.Engine} has no cache to drain", Program.WrongUsage);
-            return Run(spec);
+            return Run(spec, result.GetValue(giveUp) ?? []);
         });
         return command;
     }
 
-    private static int Run(VolumeSpec spec)
+    private static int Run(VolumeSpec spec, string[] givesUp)
     {
         int stop = 0;
         void Stop(PosixSignalContext context)
@@ -53,7 +59,8 @@ internal static class DrainCommand
         int result;
         try
         {
-            result = Compose.Drain(spec, () => Volatile.Read(ref stop) != 0, progress.Report, Program.Log);
+            result = Compose.Drain(
+                spec, givesUp, () => Volatile.Read(ref stop) != 0, progress.Report, Program.Log);
         }
         finally
         {

@@ -35,7 +35,7 @@ internal static class StopCommand
         if ((control == null) == (device == null))
             throw new UserErrorException("stop: expected either --control or --device", Program.WrongUsage);
         // The connection ends with the process.
-        if (control != null) ControlConnection.Ask(control, force ? "stop force" : "stop");
+        if (control != null) Output.Write(ControlConnection.Ask(control, force ? "stop force" : "stop"));
         else Compose.GiveUp(device!, force);
         return Program.Done;
     }

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using System.Text;
 using Weir.Core.Base;
 using Weir.Core.Io;
@@ -18,6 +19,9 @@ internal sealed class ControlCommands(
 {
     /// <summary>The lines that the kernel's own program would have printed, where there was one.</summary>
     public Func<string>? KernelStatus { get; init; }
+
+    /// <summary>What was said when the volume had stopped, in lines.</summary>
+    public Func<IReadOnlyList<string>> LastWords { get; init; } = static () => [];
 
     /// <summary>Something was done with the volume: sizes may be others.</summary>
     public Action Ordered { get; init; } = static () => { };
@@ -87,6 +91,7 @@ internal sealed class ControlCommands(
     private string Set(Tunable tunable, string value, OrderClient client)
     {
         if (!tunable.IsOrder) return $"{tunable.Name} {tunable.Set(value, atStart: false)}\n";
+        if (tunable.OrderWith is { } order) return order(value, client);
         tunable.CheckOrder(value);
         return Carry(tunable, client);
     }
@@ -138,6 +143,8 @@ internal sealed class ControlCommands(
     private string Stop(bool force)
     {
         int result = stop(force);
-        return result >= 0 ? "" : throw new UserErrorException($"stopped, but not everything is durable: {-result}");
+        return result >= 0
+            ? string.Concat(LastWords().Select(static line => $"{line}\n"))
+            : throw new UserErrorException($"stopped, but not everything is durable: {-result}");
     }
 }

@@ -211,6 +211,54 @@ public sealed class ToolTests : IDisposable
         Assert.Contains("slot=7 kind=data", Tool("dump", "--segment", "1").Output, StringComparison.Ordinal);
     }
 
+    /// <summary>
+    /// What a rotten block has lost is named the same by all that could claim success, until it is given up.
+    /// </summary>
+    [Fact]
+    public void WhatIsLostIsNamedByAllUntilItIsGivenUp()
+    {
+        const string range = "weir:24576+4096";
+        byte[] data = Fill();
+        Overwrite((2L * Mib) + (7 * BlockBytes) + 100, 0x55, 0xAA);
+        AssertNames(range, Tool("check"), "4096 bytes of 'weir' from 24576 on are lost");
+        using (WeirProcess weir = Serve())
+        {
+            using (NbdClient client = weir.Connect())
+                Assert.NotEqual(0, client.Ask(Frontends.Nbd.NbdCommand.Read, 24576, 4096));
+            AssertNames(range, Message("drop_caches"), "give_up");
+            Assert.Equal("weir 24576 4096\n", Message("lost_blocks").Output);
+            Assert.Contains(range, weir.Text("lost_blocks"), StringComparison.Ordinal);
+            Assert.Equal(2, Message("give_up").ExitCode);
+            Assert.Equal(2, Message("give_up", "weir").ExitCode);
+            AssertNames(range, Message("give_up", "weir:0+4096"), "nothing there is lost");
+            Outcome stop = WeirProcess.Run("stop", "--control", _folder.PathOf("control"));
+            Assert.Equal(0, stop.ExitCode);
+            Assert.Contains(range, stop.Output, StringComparison.Ordinal);
+            Assert.Equal(0, weir.WaitForExit());
+            Assert.Contains(range, weir.Error, StringComparison.Ordinal);
+        }
+        Outcome check = Tool("check");
+        AssertNames(range, check, "verdict=damaged problems=1 ");
+        for (int i = 0; i < 2; i++) AssertNames(range, Drain(), "all else is written back", "--give-up");
+        Assert.Equal(2, Drain("--give-up", "weir:1+4096").ExitCode);
+        Outcome drain = Drain("--give-up", range);
+        Assert.True(drain.ExitCode == 0, drain.Error);
+        Assert.Equal(0, Tool("check").ExitCode);
+        data.AsSpan(24576, BlockBytes).Clear();
+        Assert.Equal(data, File.ReadAllBytes(_backing)[..data.Length]);
+        AssertServed(data);
+    }
+
+    private static void AssertNames(string range, Outcome outcome, params string[] words)
+    {
+        string said = outcome.Output + outcome.Error;
+        Assert.True(outcome.ExitCode == 1, said);
+        foreach (string word in words.Append(range)) Assert.Contains(word, said, StringComparison.Ordinal);
+    }
+
+    private Outcome Message(params string[] words) =>
+        WeirProcess.Run(["message", "--control", _folder.PathOf("control"), .. words]);
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -36,6 +36,9 @@ public interface ISimEngine
     /// <summary>Begins to serve a device again; as <see cref="Detach"/>.</summary>
     Func<bool?> Attach(IVolume volume, SimDisks disks, int disk);
 
+    /// <summary>Begins to give up all that is lost; as <see cref="Detach"/>.</summary>
+    Func<bool?> GiveUp(IVolume volume);
+
     /// <summary>What <see cref="Request.Device"/> says for a device.</summary>
     ushort NumberOf(IVolume volume, int disk);
 

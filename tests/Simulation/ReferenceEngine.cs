@@ -68,6 +68,8 @@ public sealed class ReferenceEngine(ReferenceFlaw flaw) : ISimEngine
 
     public Func<bool?> Detach(IVolume volume, int disk) => static () => false;
 
+    public Func<bool?> GiveUp(IVolume volume) => static () => true;
+
     public Func<bool?> Attach(IVolume volume, SimDisks disks, int disk) => static () => false;
 
     public ushort NumberOf(IVolume volume, int disk) => 0;

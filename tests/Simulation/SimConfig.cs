@@ -125,7 +125,7 @@ public sealed class SimConfig
         LatencyTargetUs = _tuning.Chance(70) ? 0 : _tuning.Between(10, 5_000);
         MaxBatchedWriteback = _tuning.Between(1, 8);
         RangeBudget = _tuning.Chance(50) ? 64 : _tuning.Between(4, 16);
-        VerifyReads = Rot || _tuning.Chance(20);
+        VerifyReads = Rot || !_tuning.Chance(20);
         WriteAround = GoesAround && _tuning.Chance(40);
         BypassSequentialWrites = GoesAround && _tuning.Chance(50) ? _tuning.Between(1, 20) : 0;
         ScrubIntervalUs = _tuning.Chance(70) ? 0 : _tuning.Between(1, 3_000_000);

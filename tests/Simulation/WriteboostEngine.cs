@@ -4,6 +4,7 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
@@ -81,6 +82,22 @@ public sealed class WriteboostEngine : ISimEngine
     {
         ((WriteboostVolume)volume).Post(order);
         return () => order.IsDone ? order.Error == null : null;
+    }
+
+    public Func<bool?> GiveUp(IVolume volume)
+    {
+        var writeboost = (WriteboostVolume)volume;
+        GiveUpOrder? order = null;
+        // Write-back may have moved some of it before the order came to it.
+        return () =>
+        {
+            if (order is { IsDone: false }) return null;
+            List<LostVersion> lost = LostBlocks.Select(writeboost, LostBlocks.Everything);
+            if (lost.Count == 0) return true;
+            order = new GiveUpOrder(lost);
+            writeboost.Post(order);
+            return null;
+        };
     }
 
     private static string NameOf(int disk) => $"disk{disk}";

@@ -91,6 +91,104 @@ public sealed unsafe class AttachTests : IDisposable
         Assert.Contains("only device", Refused(() => Detach(client, "a")));
     }
 
+    /// <summary>A device whose last word only the cache has, and has lost, is not let go without a word.</summary>
+    [Fact]
+    public void ADeviceWithLostBlocksStaysUntilTheyAreGivenUp()
+    {
+        using (DirectClient client = Open(Kept("a", _first), Kept("b", _second)))
+        {
+            LoseABlock(client);
+            string said = Refused(() => Detach(client, "b"));
+            Assert.StartsWith("'b': stays attached: 1 block lost", said, StringComparison.Ordinal);
+            Assert.Contains("b:8192+4096;", said);
+            Assert.Contains("weir message give_up", said);
+            Assert.Equal(-5, client.Run(RequestKind.Read, 8192, 4096));
+            Assert.Equal(Block(8), client.Read(12288, 4096));
+            string given = "";
+            Wait(client, () => given = client.Volume.GiveUp("b:8192+4096", new Patient()));
+            Assert.Equal("gave up 1 block, read from the backing device from now on: b:8192+4096\n", given);
+            Assert.Equal(new byte[4096], client.Read(8192, 4096));
+            Detach(client, "b");
+            Assert.Equal(1, Attach(client, Kept("c", _third)));
+            Assert.Equal(new byte[4096], client.Read(8192, 4096));
+            client.Stop();
+        }
+        using DirectClient again = Open(Kept("a", _first), Kept("c", _third, 2));
+        again.Device = 1;
+        Assert.Equal(new byte[4096], again.Read(8192, 4096));
+        Assert.Equal(0, again.Volume.LostBlockCount);
+    }
+
+    /// <summary>Overwritten is as good as given up.</summary>
+    [Fact]
+    public void ADeviceWhoseLostBlocksAreOverwrittenMayGo()
+    {
+        using DirectClient client = Open(Kept("a", _first), Kept("b", _second));
+        LoseABlock(client);
+        Assert.Contains("b:8192+4096", Refused(() => Detach(client, "b")));
+        client.Write(8192, Block(5));
+        Detach(client, "b");
+        Assert.Equal(Block(5), Content(_second, 8192));
+    }
+
+    /// <summary>What the log still names of a device that has gone is not the next one's.</summary>
+    [Theory]
+    [InlineData(MutantId.None, 0)]
+    [InlineData(MutantId.R13NumberInherits, -5)]
+    public void ANumberThatIsGivenAgainInheritsNothing(MutantId mutant, int result)
+    {
+        try
+        {
+            using (DirectClient client = Open(Kept("a", _first), Kept("b", _second)))
+            {
+                LoseABlock(client);
+                Refused(() => Detach(client, "b"));
+                // As an older weir did it.
+                Mutant.Active = MutantId.R13IdReusedEarly;
+                Detach(client, "b");
+                Mutant.Active = mutant;
+                Assert.Equal(1, Attach(client, Kept("c", _third)));
+                client.Stop();
+            }
+            using DirectClient again = Open(Kept("a", _first), Kept("c", _third, 2));
+            again.Device = 1;
+            Assert.Equal(result, again.Run(RequestKind.Read, 8192, 4096));
+            if (mutant != MutantId.None) return;
+            Assert.Equal(0, again.Volume.LostBlockCount);
+            again.Write(8192, Block(6));
+            again.DrainAll();
+            Assert.Equal(Block(6), Content(_third, 8192));
+        }
+        finally
+        {
+            Mutant.Active = MutantId.None;
+        }
+    }
+
+    /// <summary>Nor is it the next one's when it comes at a start.</summary>
+    [Fact]
+    public void ANumberThatIsGivenAgainAtAStartInheritsNothing()
+    {
+        using (DirectClient client = Open(Kept("a", _first), Kept("b", _second)))
+        {
+            LoseABlock(client);
+            Refused(() => Detach(client, "b"));
+            Mutant.Active = MutantId.R13IdReusedEarly;
+            Detach(client, "b");
+            Mutant.Active = MutantId.None;
+            client.Stop();
+        }
+        for (int i = 0; i < 2; i++)
+        {
+            using DirectClient again = Open(Kept("a", _first), Kept("c", _third));
+            again.Device = 1;
+            Assert.Equal(i == 0 ? new byte[4096] : Block(6), again.Read(8192, 4096));
+            Assert.Equal(0, again.Volume.LostBlockCount);
+            again.Write(8192, Block(6));
+            again.Stop();
+        }
+    }
+
     /// <summary>Nobody turns the queue any more, and nobody waits for it.</summary>
     [Fact]
     public void AnOrderToAVolumeThatHasStoppedIsRefused()
@@ -100,6 +198,19 @@ public sealed unsafe class AttachTests : IDisposable
         BackingSpec second = Kept("b", _second);
         Assert.Contains("the volume stops", Refused(() => client.Volume.Attach(second)));
         Assert.Contains("the volume stops", Refused(() => client.Volume.Detach("a", static () => true)));
+    }
+
+    // Of device 1: 8192 rots after it was flushed, 12288 is sound.
+    private void LoseABlock(DirectClient client)
+    {
+        client.Device = 1;
+        client.Write(8192, Block(7));
+        client.Write(12288, Block(8));
+        client.Flush();
+        Span<byte> cache = new(_cache.Start, 6 << 20);
+        int at = cache.IndexOf(Block(7));
+        Assert.True(at >= 1 << 20, "the block is not on the cache device");
+        cache[at + 100] ^= 8;
     }
 
     [Fact]

@@ -74,8 +74,10 @@ public sealed class BackingDevice(int id, string name, Device? device) : IVolume
     /// <summary>It is smaller than when it was last served.</summary>
     public bool HasShrunk { get; init; }
 
-    /// <summary>What the log holds of this number below is another device's.</summary>
-    public long FirstPosition { get; init; }
+    /// <summary>
+    /// What the log holds of this number below is another device's. Set until the volume is served.
+    /// </summary>
+    public long FirstPosition { get; set; }
 
     /// <summary>The state's name in status and documents.</summary>
     public static string NameOf(BackingState state) => state switch

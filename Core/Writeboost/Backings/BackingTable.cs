@@ -23,6 +23,7 @@ public sealed class BackingTable
     private readonly BackingDevice?[] _byId = new BackingDevice?[MaxId + 1];
     private BackingDevice[] _absent = [];
     private int _generation;
+    private bool _unknownAreGone;
 
     /// <summary>Rises with every change.</summary>
     public int Generation => Volatile.Read(ref _generation);
@@ -57,6 +58,18 @@ public sealed class BackingTable
 
     /// <summary>Nobody has given the device that <paramref name="key"/> lies on.</summary>
     public bool IsAbsent(ulong key) => Find(IdOf(key)) is not { IsAbsent: false };
+
+    /// <summary>
+    /// What the log holds of device <paramref name="id"/> below this position is nobody's any more: another device had
+    /// the number.
+    /// </summary>
+    public long FirstPositionOf(int id) => Find(id)?.FirstPosition ?? (_unknownAreGone ? long.MaxValue : 0);
+
+    /// <summary>
+    /// The cache keeps a table of its devices: those that are not in it have gone, and what the log still names of them
+    /// does not count. Before the volume is served.
+    /// </summary>
+    public void ForgetUnknown() => _unknownAreGone = true;
 
     /// <summary>Requests for the device with this number are taken.</summary>
     public bool IsServed(int id) =>

@@ -22,6 +22,9 @@ public sealed class DeviceOrder : IDisposable
     /// <summary>The device that has come or gone; set before the end.</summary>
     public BackingDevice? Device { get; set; }
 
+    /// <summary>The device stays because blocks of it are lost; set before the end.</summary>
+    public bool LeavesLost { get; set; }
+
     /// <summary>It is over, one way or the other.</summary>
     public bool IsDone => _done.IsSet;
 

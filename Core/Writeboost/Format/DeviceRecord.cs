@@ -7,7 +7,8 @@ namespace Weir.Core.Writeboost.Format;
 /// <summary>
 /// One backing device in the device table of layout <c>native</c>, little endian. All zero: the number is free.
 /// <code>
-///    0  number, 1 to 254          u8   (+ 7 bytes zero)
+///    0  number, 1 to 254          u8
+///    1  flags                     u8   bit 0: the first position counts; not in a table of an older weir (+ 6 zero)
 ///    8  size in bytes             u64
 ///   16  first position            u64  what the log holds below it under this number is another device's
 ///   24  zero
@@ -23,15 +24,26 @@ public unsafe struct DeviceRecord
     /// <summary>Longest name in bytes.</summary>
     public const int MaxNameBytes = 64;
     private const int MaxIdentityBytes = 128;
+    private const byte FirstPositionCounts = 1;
 
     /// <summary>The number in log entries; 0: free.</summary>
     [FieldOffset(0)] public byte Id;
+    [FieldOffset(1)] private byte _flags;
     /// <summary>Bytes when it was last served.</summary>
     [FieldOffset(8)] public long SizeBytes;
-    /// <summary>Entries below belong to a device that had the number before.</summary>
-    [FieldOffset(16)] public long FirstPosition;
+    [FieldOffset(16)] private long _firstPosition;
     [FieldOffset(64)] private fixed byte _name[MaxNameBytes];
     [FieldOffset(128)] private fixed byte _identity[MaxIdentityBytes];
+
+    /// <summary>
+    /// Entries below belong to a device that had the number before; 0: none do. A table that an older weir wrote has
+    /// numbers here that nobody compared, and that need not be true after a power cut: they do not count.
+    /// </summary>
+    public long FirstPosition
+    {
+        readonly get => (_flags & FirstPositionCounts) != 0 ? _firstPosition : 0;
+        set => (_firstPosition, _flags) = (value, FirstPositionCounts);
+    }
 
     /// <summary>Export name.</summary>
     public string Name

@@ -61,6 +61,30 @@ public sealed unsafe class DeviceTable : IDisposable
         }
     }
 
+    /// <summary>It names no device: before the first start, or because it was lost.</summary>
+    public bool IsEmpty
+    {
+        get
+        {
+            for (int id = 1; id <= MaxDevices; id++)
+                if (this[id].Id != 0) return false;
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// By number, from where on the log's entries are of the device that has it now; of a number that is free none are.
+    /// Of an empty table nobody can tell, and all count.
+    /// </summary>
+    public long[] FirstPositions()
+    {
+        long[] positions = new long[byte.MaxValue + 1];
+        bool isEmpty = IsEmpty;
+        for (int id = 1; id <= MaxDevices; id++)
+            positions[id] = this[id].Id != 0 ? this[id].FirstPosition : isEmpty ? 0 : long.MaxValue;
+        return positions;
+    }
+
     /// <summary>Raises the generation and fills the checksum.</summary>
     public void Seal()
     {

@@ -23,11 +23,11 @@ public enum EntryKind : byte
 /// One entry of a record header: what the slot at the same place holds.
 /// <code>
 ///  0        4         9       10       11     12       15
-///  | value  | block   | device| sectors| kind | zeroes |
-///  | u32    | u40     | u8    | bits   | u8   |        |
+///  | value  | block   | device| sectors| kind | flags, |
+///  | u32    | u40     | u8    | bits   | u8   | zeroes |
 /// </code>
 /// value: <see cref="BlockSum"/> of the slot's 4 KiB (Data), or the number of blocks (Zeroes, Discard), or how many
-/// slots before this one the rotten data lay (Poison).
+/// slots before this one the rotten data lay (Poison). flags, of Poison alone: bit 0, the sectors were given up.
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Pack = 1, Size = Bytes)]
 public struct LogEntry
@@ -37,6 +37,8 @@ public struct LogEntry
 
     /// <summary>Most blocks one range entry names.</summary>
     public const long MaxRangeBlocks = uint.MaxValue;
+
+    private const byte GivenUpFlag = 1;
 
     /// <summary>Sum of the data, or blocks in the range.</summary>
     [FieldOffset(0)] public uint Value;
@@ -48,7 +50,7 @@ public struct LogEntry
     [FieldOffset(10)] public byte Sectors;
     /// <summary>What it is.</summary>
     [FieldOffset(11)] public EntryKind Kind;
-    [FieldOffset(12)] private byte _zero0;
+    [FieldOffset(12)] private byte _flags;
     [FieldOffset(13)] private ushort _zero1;
 
     /// <summary>Block number on the backing device (4 KiB units, 40 bits).</summary>
@@ -64,6 +66,12 @@ public struct LogEntry
 
     /// <summary>Device and block in one number, the index's key: device in bits 40..47.</summary>
     public readonly ulong Key => _blockLow | ((ulong)_blockHigh << 32) | ((ulong)Device << 40);
+
+    /// <summary>
+    /// Of poison: the user has given these sectors up, they read what lies below. A weir that does not know this still
+    /// answers an error.
+    /// </summary>
+    public readonly bool IsGivenUp => Kind == EntryKind.Poison && (_flags & GivenUpFlag) != 0;
 
     /// <summary>An entry for a block, or for the sectors of it in <paramref name="sectors"/>.</summary>
     public static LogEntry ForData(ulong key, byte sectors, uint checksum) =>
@@ -83,6 +91,12 @@ public struct LogEntry
     /// </summary>
     public static LogEntry ForPoison(ulong key, byte sectors, uint distance) =>
         ForData(key, sectors, distance) with { Kind = EntryKind.Poison };
+
+    /// <summary>
+    /// An entry for sectors that are given up; what was lost was logged <paramref name="distance"/> slots before it.
+    /// </summary>
+    public static LogEntry ForGivenUp(ulong key, byte sectors, uint distance) =>
+        ForPoison(key, sectors, distance) with { _flags = GivenUpFlag };
 
     /// <summary>An entry for <paramref name="blocks"/> blocks of zeroes from <paramref name="key"/> on.</summary>
     public static LogEntry ForRange(ulong key, uint blocks, EntryKind kind) =>

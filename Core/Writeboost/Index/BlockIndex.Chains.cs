@@ -79,7 +79,7 @@ public sealed unsafe partial class BlockIndex
     private uint Unlink(uint first, uint slot)
     {
         if ((_nodes[slot].Flags & CleanFlag) == 0) Interlocked.Decrement(ref DirtyCountOf(_nodes[slot].Key));
-        if ((_nodes[slot].Flags & (RottenFlag | CleanFlag)) == RottenFlag) Interlocked.Decrement(ref _rottenCount);
+        if ((_nodes[slot].Flags & (RottenFlag | CleanFlag)) == RottenFlag) CountRotten(_nodes[slot].Key, -1);
         _nodes[slot].Flags = 0;
         if (first == slot) return _nodes[slot].Next;
         uint before = first;
@@ -89,24 +89,6 @@ public sealed unsafe partial class BlockIndex
             Invariant.Check(before != None);
         }
         _nodes[before].Next = _nodes[slot].Next;
-        return first;
-    }
-
-    // A write that took its place before the poison did, and comes to the index after it, is newer all the same.
-    private uint YieldPoison(uint first, uint slot)
-    {
-        long position = _table.PositionOf(slot);
-        uint next;
-        for (uint at = first; at != None; at = next)
-        {
-            next = _nodes[at].Next;
-            bool yields = (_nodes[at].Flags & PoisonFlag) != 0 && _nodes[at].Is(_nodes[slot].Key)
-                && _table.PositionOf(at) > position;
-            if (!yields) continue;
-            byte left = (byte)(_nodes[at].Sectors & ~_nodes[slot].Sectors);
-            if (left == 0) first = Unlink(first, at);
-            else _nodes[at].Sectors = left;
-        }
         return first;
     }
 }

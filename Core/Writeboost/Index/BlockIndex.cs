@@ -57,8 +57,8 @@ public sealed unsafe partial class BlockIndex : IDisposable
     public const int MaxVersions = 8;
 
     private const int Devices = 256;
-    /// <summary>RAM that a cached block may cost, the segment table included; checksums are extra.</summary>
-    public const int MaxBytesPerBlock = 16;
+    /// <summary>RAM that a cached block may cost, the segment table included, without and with checksums.</summary>
+    public const int MaxBytesPerBlock = 16, MaxBytesPerVerifiedBlock = 20;
 
     private const uint Latch = 0x8000_0000;
     private const uint None = 0x7FFF_FFFF;
@@ -73,7 +73,6 @@ public sealed unsafe partial class BlockIndex : IDisposable
     private readonly Geometry _geometry;
     private readonly uint _headCount;
     private readonly SegmentTable _table;
-    private long _rottenCount;
     private readonly int _slotShift;
     private readonly long[] _dirtyCounts = new long[Devices];
 
@@ -87,7 +86,7 @@ public sealed unsafe partial class BlockIndex : IDisposable
         _table = table;
         _geometry = geometry;
         _slotShift = geometry.SlotShift;
-        _headCount = HeadCount(geometry);
+        _headCount = HeadCount(geometry, keepChecksums);
         HeadBytes = (long)_headCount * sizeof(uint);
         if (keepChecksums)
         {
@@ -272,34 +271,6 @@ public sealed unsafe partial class BlockIndex : IDisposable
         return clean;
     }
 
-    /// <summary>
-    /// Adds the poison in <paramref name="slot"/> for sectors that were logged at <paramref name="position"/>: all that
-    /// is newer than that stays, whatever comes first.
-    /// </summary>
-    public void InsertPoison(ulong key, uint slot, byte sectors, long position)
-    {
-        Node* node = &_nodes[slot];
-        Invariant.Check((node->Flags & LinkedFlag) == 0);
-        uint* head = HeadOf(key);
-        uint first = Enter(head);
-        for (uint at = first; at != None; at = _nodes[at].Next)
-            if (_nodes[at].Is(key) && _table.PositionOf(at) > position) sectors &= (byte)~_nodes[at].Sectors;
-        if (sectors == 0)
-        {
-            Exit(head, first);
-            return;
-        }
-        node->Set(key, sectors);
-        node->Next = first;
-        node->Flags = LinkedFlag | RottenFlag | PoisonFlag;
-        Interlocked.Increment(ref _rottenCount);
-        Interlocked.Increment(ref DirtyCountOf(key));
-        Exit(head, Prune(slot, key, out _));
-    }
-
-    /// <summary>Dirty versions that are known to be rotten and still count: poison too.</summary>
-    public long RottenCount => Volatile.Read(ref _rottenCount);
-
     /// <summary>Removes the version in <paramref name="slot"/> if it still counts.</summary>
     public void Remove(uint slot)
     {
@@ -322,7 +293,7 @@ public sealed unsafe partial class BlockIndex : IDisposable
         bool isNew = (_nodes[slot].Flags & (LinkedFlag | CleanFlag)) == LinkedFlag;
         if (isNew)
         {
-            if ((_nodes[slot].Flags & RottenFlag) != 0) Interlocked.Decrement(ref _rottenCount);
+            if ((_nodes[slot].Flags & RottenFlag) != 0) CountRotten(_nodes[slot].Key, -1);
             _nodes[slot].Flags |= CleanFlag;
             Interlocked.Decrement(ref DirtyCountOf(_nodes[slot].Key));
         }
@@ -354,24 +325,6 @@ public sealed unsafe partial class BlockIndex : IDisposable
     /// </summary>
     public bool IsIntact(uint slot, byte* data) => BlockSum.Compute(data) == _checksums[slot];
 
-    /// <summary>
-    /// The bytes of <paramref name="slot"/>, whose segment the caller has pinned, are not what was written: they are
-    /// not read again. False when that was known, or nothing counts there any more; with <paramref name="onlyClean"/>
-    /// also when the backing device lacks it.
-    /// </summary>
-    public bool MarkRotten(uint slot, out bool clean, bool onlyClean = false)
-    {
-        uint* head = HeadOf(_nodes[slot].Key);
-        uint first = Enter(head);
-        bool isNew = (_nodes[slot].Flags & (LinkedFlag | RottenFlag)) == LinkedFlag;
-        clean = (_nodes[slot].Flags & CleanFlag) != 0;
-        isNew &= clean || !onlyClean;
-        if (isNew && !clean) Interlocked.Increment(ref _rottenCount);
-        if (isNew) _nodes[slot].Flags |= RottenFlag;
-        Exit(head, first);
-        return isNew;
-    }
-
     /// <summary>Block of the version in <paramref name="slot"/>.</summary>
     public ulong KeyOf(uint slot) => _nodes[slot].Key;
 
@@ -384,12 +337,13 @@ public sealed unsafe partial class BlockIndex : IDisposable
     }
 
     // Three for four slots; fewer in small segments, where the segment table and the header slots take their share of
-    // the 16 bytes that each cached block may cost. The change table takes up to an eighth of a byte.
-    private static uint HeadCount(in Geometry geometry)
+    // the 16 or 20 bytes that each cached block may cost. The change table takes up to an eighth of a byte.
+    private static uint HeadCount(in Geometry geometry, bool keepChecksums)
     {
         int slots = geometry.SlotsPerSegment;
         int taken = SegmentTable.BytesPerSegment + (sizeof(Node) * slots) + (slots / 8);
-        int room = (MaxBytesPerBlock * (slots - 1)) - taken;
+        if (keepChecksums) taken += sizeof(uint) * slots;
+        int room = ((keepChecksums ? MaxBytesPerVerifiedBlock : MaxBytesPerBlock) * (slots - 1)) - taken;
         int perSegment = Math.Min(slots * 3 / 4, room / sizeof(uint));
         return (uint)((long)geometry.SegmentCount * perSegment);
     }

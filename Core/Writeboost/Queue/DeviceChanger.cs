@@ -30,6 +30,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private const int FewSegments = 4;
 
     private readonly WriteboostVolume _volume;
+    private readonly LogPort _port;
     private readonly BackingQueues _backings;
     private readonly IoContext _io;
     private readonly DeviceTableWriter? _table;
@@ -46,6 +47,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     public DeviceChanger(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings)
     {
         _volume = volume;
+        _port = port;
         _backings = backings;
         _io = port.Io;
         _handler = _io.AddHandler(this);
@@ -128,7 +130,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
             if (_volume.Health.State != VolumeState.Healthy)
                 throw new UserErrorException($"the volume is {VolumeHealth.NameOf(_volume.Health.State)}");
             if (_order.Spec == null) BeginDetach();
-            else _step = Step.AwaitQuiet;
+            else (_step, _target) = (Step.AwaitQuiet, 0);
         }
         catch (UserErrorException error)
         {
@@ -175,11 +177,11 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
 
     private void Attach(bool writebackIsQuiet)
     {
-        if (_step == Step.AwaitQuiet && writebackIsQuiet)
+        if (_step == Step.AwaitQuiet && writebackIsQuiet && LogIsDurable())
         {
             try
             {
-                _device = new Binding(_volume.DeviceTable, _volume.Log.ReservedEnd, _volume.Options)
+                _device = new Binding(_volume.DeviceTable, _target, _volume.Options)
                     .BindOne(_order!.Spec!, _volume.Backings.ToList());
             }
             catch (UserErrorException error)
@@ -202,6 +204,16 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
             _step = Step.AwaitDoors;
         }
         if (_step == Step.AwaitDoors && _volume.AllQueuesHaveSeen(_volume.Backings.Generation)) Finish(null);
+    }
+
+    // Where the device begins must not lie behind the log's end after a power cut: what is logged then would be taken
+    // for another's.
+    private bool LogIsDurable()
+    {
+        if (_target == 0) _target = _volume.Log.ReservedEnd;
+        bool isDurable = _volume.Log.Durable >= _target;
+        if (!isDurable) _volume.Log.RequestDurable(_port, _target);
+        return isDurable;
     }
 
     private void BeginDetach()
@@ -233,7 +245,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
                 _target = _volume.DrainForDevice();
                 break;
             case Step.DrainRest when _volume.IsWrittenBack(_target) || Mutant.Is(MutantId.R13IdReusedEarly):
-                (_step, _flushResult) = (Step.Flush, Unasked);
+                if (!StaysForLost()) (_step, _flushResult) = (Step.Flush, Unasked);
                 break;
             case Step.Flush when _flushResult == Unasked:
                 Flush();
@@ -265,8 +277,18 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
             _target = _volume.DrainForDevice();
             return;
         }
+        if (StaysForLost()) return;
         if (!_device!.IsAbsent) SetState(BackingState.Leaving);
         _step = Step.Refuse;
+    }
+
+    // What is lost is nowhere else to be told: the device would be gone, and its next user would find the errors.
+    private bool StaysForLost()
+    {
+        if (_volume.Index.RottenOf(_device!.Id) == 0 || Mutant.Is(MutantId.R13IdReusedEarly)) return false;
+        _order!.LeavesLost = true;
+        TurnBack();
+        return true;
     }
 
     private bool HasNoRequests() =>

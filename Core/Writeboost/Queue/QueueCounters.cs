@@ -68,6 +68,12 @@ public sealed unsafe class QueueCounters
     /// <summary>Reads begun again because of rot.</summary>
     public long Reread;
 
+    /// <summary>
+    /// Blocks of the cache device that nobody compared with a checksum, and reads of them whose bytes went from device
+    /// to client without being in our memory.
+    /// </summary>
+    public long Unverified, HandedOn;
+
     /// <summary>Bytes of reads that were longer than the threshold, or part of a long sequential stream.</summary>
     public long SequentialReadBytes;
 
@@ -87,6 +93,7 @@ public sealed unsafe class QueueCounters
         Volatile.Write(ref Fua, 0);
         FromRam = FromCache = FromBacking = 0;
         System.Array.Clear(Pieces);
+        Unverified = HandedOn = 0;
         Staged = NotStaged = Reread = SequentialReadBytes = AroundBytes = 0;
     }
 }

@@ -186,7 +186,7 @@ public sealed unsafe partial class WriteboostQueue
         IoOp* op = Start(request, DirectStep, _run.FromCache, _run.OffsetBytes, _run.Target,
             (long)_run.Blocks << Geometry.BlockShift);
         (op->UserA, op->UserInt, op->UserB) = (_run.Segment, _run.Blocks, _run.Sample);
-        if (MayGoRound(op)) Request.GoRound(op, DeviceOf(op));
+        if (MayGoRound(op)) GoRound(op);
         SubmitOp(op);
         _run = default;
     }
@@ -222,6 +222,12 @@ public sealed unsafe partial class WriteboostQueue
     {
         bool isSeen = op->UserA < 0 ? op->UserB != ChangeTable.Busy : _volume.Index.KeepsChecksums;
         return !isSeen && op->Request->EngineList == 0 && op->Request->Pending == 1;
+    }
+
+    private void GoRound(IoOp* op)
+    {
+        Request.GoRound(op, DeviceOf(op));
+        if (op->UserA >= 0 && op->Request->IsDelivered) _counters.HandedOn++;
     }
 
     /// <inheritdoc/>
@@ -286,7 +292,9 @@ public sealed unsafe partial class WriteboostQueue
     // Every block of the read is looked at, so that each rotten one is known from now on.
     private bool IsIntact(IoOp* op)
     {
-        if (op->UserA < 0 || !_volume.Index.KeepsChecksums || Mutant.Is(MutantId.R5RottenServed)) return true;
+        if (op->UserA < 0) return true;
+        if (!_volume.Index.KeepsChecksums) _counters.Unverified += op->UserInt;
+        if (!_volume.Index.KeepsChecksums || Mutant.Is(MutantId.R5RottenServed)) return true;
         bool intact = true;
         uint slot = (uint)((op->OffsetBytes - Geometry.SuperblockRegionBytes) >> Geometry.BlockShift);
         for (long done = 0; done < op->LengthBytes; done += Geometry.BlockBytes, slot++)

@@ -27,6 +27,15 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     /// <summary>See <see cref="KeptPosition"/>.</summary>
     public ulong KeptKey { get; init; }
 
+    /// <summary>
+    /// By number of device: entries below are another's that had the number before, and do not count (R13). Null: all
+    /// count.
+    /// </summary>
+    public long[]? FirstPositions { get; init; }
+
+    /// <summary>Entries that did not count, because their device has gone.</summary>
+    public long ForeignCount { get; private set; }
+
     /// <summary>Blocks and ranges replayed.</summary>
     public long EntryCount { get; private set; }
 
@@ -60,6 +69,11 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
             throw new UserErrorException($"segment {geometry.SegmentOf(position)}, slot {geometry.SlotOf(position)} of "
                 + $"the log: names backing device number {entry.Device}; expected {BackingTable.MinId} to "
                 + $"{BackingTable.MaxId}; not serving");
+        if (IsForeign(entry, position))
+        {
+            ForeignCount++;
+            return;
+        }
         if (entry.Kind == EntryKind.Clean)
         {
             ApplyClean(entry, position);
@@ -75,8 +89,7 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
         }
         if (entry.Kind == EntryKind.Poison)
         {
-            if (ranges.PositionOver(entry.Key) <= position - entry.Value)
-                index.InsertPoison(entry.Key, geometry.PhysicalSlot(position), entry.Sectors, position - entry.Value);
+            ApplyPoison(entry, position, position - entry.Value);
             return;
         }
         ranges.TakeRecovered();
@@ -93,6 +106,18 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
         if (ranges.PositionOver(entry.Key) != 0 && !Mutant.Is(MutantId.R8KeptOverRange)) return false;
         // An older clean version is out of date.
         return index.TryDropClean(entry.Key, out _);
+    }
+
+    /// <summary>The entry at <paramref name="position"/> is of a device that has gone.</summary>
+    public bool IsForeign(in LogEntry entry, long position) =>
+        FirstPositions != null && position < FirstPositions[entry.Device] && !Mutant.Is(MutantId.R13NumberInherits);
+
+    private void ApplyPoison(in LogEntry entry, long position, long lost)
+    {
+        if (entry.IsGivenUp)
+            index.GiveUp(entry.Key, geometry.PhysicalSlot(lost), lost, entry.Sectors);
+        else if (ranges.PositionOver(entry.Key) <= lost)
+            index.InsertPoison(entry.Key, geometry.PhysicalSlot(position), entry.Sectors, lost);
     }
 
     // Never over anything that was written, wherever it lies (R10).

@@ -1,6 +1,8 @@
 using System;
+using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
@@ -26,6 +28,9 @@ public sealed class Checker : IDisposable
     private long _currentBlocks;
     private long _rottenBlocks;
     private long _rangeEntries;
+    private long _lostBlocks;
+    private readonly DeviceTable? _devices;
+    private readonly Replay _replay;
 
     /// <summary>A check of <paramref name="cache"/>, reported to <paramref name="items"/>.</summary>
     public Checker(OfflineCache cache, IItemWriter items)
@@ -35,6 +40,8 @@ public sealed class Checker : IDisposable
         _table = new SegmentTable(cache.Geometry);
         _index = new BlockIndex(cache.Geometry, _table, keepChecksums: false);
         _ranges = new RangeMap(new WriteboostOptions().RangeBudget);
+        _devices = cache.Layout.HasDeviceTable ? SuperblockItems.ReadTable(cache) : null;
+        _replay = ReplayOf(cache.Superblock);
     }
 
     /// <summary>
@@ -50,7 +57,7 @@ public sealed class Checker : IDisposable
         if (damagedCopies > 0) Problem("a superblock copy is damaged: the next start mends it from the other one");
         using ILogScan scan = LogScans.New(
             _cache.Layout, _cache.Superblock, _cache.Geometry, _cache.Io, _cache.Queue, _cache.Device,
-            ReplayOf(_cache.Superblock), readsData: false, _cache.Progress);
+            _replay, readsData: false, _cache.Progress);
         bool isComplete = TryScan(scan);
         LogWalk walk = new(_cache);
         walk.Begin(_cache.Geometry.Position(scan.TailSegment, 0), FirstSequence(scan), _cache.Superblock.MarkChecksum);
@@ -58,6 +65,7 @@ public sealed class Checker : IDisposable
         if (isComplete && walk.NextSequence != scan.NextSequence)
             Problem($"the log was read to record {scan.NextSequence - 1}, then only to {walk.NextSequence - 1}");
         CheckIndex(isComplete);
+        ReportLost();
         LookBehind(scan);
         LookIntoMemory(ram, scan);
         Summarise(scan, walk);
@@ -67,6 +75,7 @@ public sealed class Checker : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _devices?.Dispose();
         _ranges.Dispose();
         _index.Dispose();
         _table.Dispose();
@@ -76,6 +85,7 @@ public sealed class Checker : IDisposable
     {
         KeptPosition = superblock.HasKept ? superblock.KeptPosition : 0,
         KeptKey = superblock.KeptKey,
+        FirstPositions = _devices?.FirstPositions(),
     };
 
     private bool TryScan(ILogScan scan)
@@ -107,7 +117,10 @@ public sealed class Checker : IDisposable
 
     private void CheckEntry(int slot, long position, in LogEntry entry)
     {
+        if (_replay.IsForeign(entry, position)) return;
         if (EntryKinds.IsRange(entry)) _rangeEntries++;
+        if (entry.Kind == EntryKind.Poison && _index.IsLinked(_cache.Geometry.PhysicalSlot(position)))
+            _currentBlocks++;
         if (entry.Kind != EntryKind.Data) return;
         _blocks++;
         bool isCovered = _ranges.PositionOver(entry.Key) > position;
@@ -117,9 +130,28 @@ public sealed class Checker : IDisposable
         _rottenBlocks++;
         string where = $"block {entry.Block} of device {entry.Device}, in segment "
             + $"{_cache.Geometry.SegmentOf(position)} slot {slot}, is rotten";
+        if (isLinked) _index.MarkRotten(_cache.Geometry.PhysicalSlot(position), out _);
         if (isLinked && !isCovered) Problem(where + ": it reads EIO");
-        else Note(where + ": a newer version counts, or the backing device has it");
+        else Note(where + ": a newer version counts, the backing device has it, or it was given up");
     }
+
+    // What is rotten now, and what was found so before: that has an entry of its own in the log.
+    private void ReportLost()
+    {
+        List<LostVersion> lost = LostBlocks.Find(_index, _ranges, _table, _cache.Geometry);
+        foreach (LostRange range in LostBlocks.RangesOf(lost, NameOf))
+        {
+            long blocks = (range.LengthBytes + Geometry.BlockBytes - 1) >> Geometry.BlockShift;
+            _lostBlocks += blocks;
+            Problem($"{range.LengthBytes} bytes of '{range.Device}' from {range.OffsetBytes} on are lost: they read "
+                + $"EIO until they are overwritten, discarded or given up ({range})");
+        }
+        if (_replay.ForeignCount > 0)
+            Note($"{_replay.ForeignCount} entries are of devices that have gone: they do not count");
+    }
+
+    private string NameOf(int id) => _devices != null && _devices[id].Id != 0 ? _devices[id].Name
+        : _cache.Layout.HasDevices ? $"device{id}" : "the backing device";
 
     private void CheckIndex(bool isComplete)
     {
@@ -164,6 +196,7 @@ public sealed class Checker : IDisposable
         _items.Number("ranges", _rangeEntries);
         _items.Number("dirty_blocks", _index.DirtyCount);
         _items.Number("rotten_blocks", _rottenBlocks);
+        _items.Number("lost_blocks", _lostBlocks);
         _items.Number("log_end_position", scan.EndPosition);
         _items.Number("durable_position", scan.DurablePosition);
         _items.Text("data_checked", _cache.Layout.WritesHeaderLast ? "no: this layout has no checksum" : "yes");

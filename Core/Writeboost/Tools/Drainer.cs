@@ -1,5 +1,8 @@
 using System;
+using System.Collections.Generic;
+using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Errors;
 
 namespace Weir.Core.Writeboost.Tools;
 
@@ -18,12 +21,23 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
     private const long TurnUs = 100_000;
 
     /// <summary>
+    /// What is given up if it is lost: ranges as <see cref="WriteboostVolume.GiveUp"/> takes them.
+    /// </summary>
+    public IReadOnlyList<string> GivesUp { get; init; } = [];
+
+    /// <summary>Everything has been written back but what is lost.</summary>
+    public bool HasReachedEnd { get; private set; }
+
+    /// <summary>
     /// Drains until nothing is dirty, <paramref name="stopAsked"/> says so, or the volume is no longer healthy;
     /// <paramref name="progress"/> is told ten times a second. Returns 0 when everything is written back, 1 when not
     /// everything is and the rest is safe on the cache device, or the negative errno of what could not be made durable.
     /// </summary>
+    /// <exception cref="UserErrorException">What shall be given up cannot be: nothing was done.</exception>
     public int Run(Func<bool> stopAsked, Action<DrainProgress> progress)
     {
+        if (GivesUp.Count > 0) volume.CheckGiveUp();
+        foreach (string range in GivesUp) _ = LostBlocks.Select(volume, range);
         long total = volume.DrainBlocksLeft, nextUs = 0;
         IVolumeQueue queue = volume.OpenQueue(0, io);
         long end = volume.Drain();
@@ -34,12 +48,27 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
             nextUs = io.NowUs + TurnUs;
             progress(Progress(total));
         }
+        foreach (string range in GivesUp) GiveUp(queue, range);
         // What is rotten moves on in the log: it is nowhere else to be told.
-        bool isDrained = volume.IsWrittenBack(end) && volume.Index.RottenCount == 0;
+        HasReachedEnd = volume.IsWrittenBack(end);
+        bool isDrained = HasReachedEnd && volume.Index.RottenCount == 0;
         queue.BeginStop();
         while (queue.StopResult == 0) Turn(queue);
         progress(Progress(total));
         return queue.StopResult < 0 ? queue.StopResult : isDrained ? 0 : 1;
+    }
+
+    // What is lost is known only now. Where write-back has moved a block before an order came to it, it is given again.
+    private void GiveUp(IVolumeQueue queue, string range)
+    {
+        List<LostVersion> lost = LostBlocks.Select(volume, range);
+        while (lost.Count > 0 && !volume.Health.CacheHasFailed)
+        {
+            using GiveUpOrder order = new(lost);
+            volume.Post(order);
+            while (!order.IsDone) Turn(queue);
+            lost = LostBlocks.Select(volume, range);
+        }
     }
 
     /// <summary>What a drain cannot write back, for people: that of devices that were not given; null when

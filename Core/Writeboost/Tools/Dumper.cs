@@ -64,7 +64,7 @@ public sealed class Dumper(OfflineCache cache, IItemWriter items)
     {
         items.Begin("entry");
         items.Number("slot", slot);
-        items.Text("kind", entry.Kind.ToString().ToLowerInvariant());
+        items.Text("kind", entry.IsGivenUp ? "given_up" : entry.Kind.ToString().ToLowerInvariant());
         if (entry.Kind != EntryKind.Void)
         {
             items.Number("device", entry.Device);

@@ -240,6 +240,11 @@ public sealed unsafe partial class WritebackEngine
         {
             _volume.Index.Insert(entry.Key, _log.Geometry.PhysicalSlot(position), entry.Sectors, entry.Value);
         }
+        else if (entry.IsGivenUp)
+        {
+            long lost = position - entry.Value;
+            _volume.Index.GiveUp(entry.Key, _log.Geometry.PhysicalSlot(lost), lost, entry.Sectors);
+        }
         else if (entry.Kind == EntryKind.Poison)
         {
             uint physical = _log.Geometry.PhysicalSlot(position);

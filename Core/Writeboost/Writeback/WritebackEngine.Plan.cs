@@ -103,6 +103,10 @@ public sealed unsafe partial class WritebackEngine
 
     private bool PlanEntry(in LogEntry entry, int place)
     {
+        // Another device's, which had the number before: it has all it ever will (R13).
+        bool isForeign = _log.Layout.HasDeviceTable
+            && _batch.PositionOf(place) < _volume.Backings.FirstPositionOf(entry.Device);
+        if (isForeign && entry.Kind != EntryKind.Void && !Mutant.Is(MutantId.R13NumberInherits)) return true;
         switch (entry.Kind)
         {
             case EntryKind.Data:
@@ -142,16 +146,17 @@ public sealed unsafe partial class WritebackEngine
         _batch.AddPlace(place, entry.Key, entry.Sectors, counts && isGood);
         if (isGood) return true;
         _volume.ReportRot(physical);
-        return PlanPoison(entry.Key, entry.Sectors, position);
+        return PlanPoison(entry.Key, position);
     }
 
     // It was moved once; what has not been overwritten since moves on.
     private bool PlanOldPoison(in LogEntry entry, int place)
     {
+        if (entry.IsGivenUp) return true;
         long position = _batch.PositionOf(place);
         bool counts = _volume.Index.IsLinked(_log.Geometry.PhysicalSlot(position));
         _skipped |= !counts;
         _batch.AddPlace(place, entry.Key, entry.Sectors, counts: false);
-        return !counts || PlanPoison(entry.Key, entry.Sectors, position);
+        return !counts || PlanPoison(entry.Key, position);
     }
 }

@@ -24,7 +24,7 @@ public sealed unsafe partial class WritebackEngine
     private int _poisonNext;
 
     // False: the volume stops here, in a named state.
-    private bool PlanPoison(ulong key, byte sectors, long position)
+    private bool PlanPoison(ulong key, long position)
     {
         string place = $"block {key & 0xFF_FFFF_FFFF} in segment {_log.Geometry.SegmentOf(position)}";
         if (!_log.Layout.HasRanges)
@@ -32,7 +32,7 @@ public sealed unsafe partial class WritebackEngine
         bool isTooMuch = _poisonCount == _poisoned.Length
             || _volume.Index.RottenCount > Math.Max(_poisoned.Length, _log.Geometry.SlotCount / PoisonShare);
         if (isTooMuch) return GetStuck($"cache device: {place} is rotten, like too many before it");
-        _poisoned[_poisonCount++] = new Poisoned { Key = key, Sectors = sectors, Position = position };
+        _poisoned[_poisonCount++] = new Poisoned { Key = key, Position = position };
         return true;
     }
 
@@ -43,20 +43,30 @@ public sealed unsafe partial class WritebackEngine
         {
             if (Mutant.Is(MutantId.R11PoisonNotMoved)) continue;
             ref Poisoned poison = ref _poisoned[_poisonNext];
-            if (_volume.Ranges.PositionOver(poison.Key) > poison.Position) continue;
-            if ((poison.Sectors & ~_volume.Index.SectorsFrom(poison.Key, poison.Position + 1)) == 0) continue;
+            byte sectors = LeftOf(poison);
+            // What has taken its place since the plan must be durable before the mark moves (R7).
+            if (sectors == 0) _hasMoved = true;
+            if (sectors == 0) continue;
             if (!TryAppend(out int ram, out long segment, out int slot)) return false;
             new Span<byte>(_log.Ram.Data(ram, slot), Geometry.BlockBytes).Clear();
             long distance = _log.Geometry.Position(segment, slot) - poison.Position;
-            Publish(ram, segment, slot, LogEntry.ForPoison(poison.Key, poison.Sectors, (uint)distance));
+            Publish(ram, segment, slot, LogEntry.ForPoison(poison.Key, sectors, (uint)distance));
         }
         return true;
+    }
+
+    // Nothing when it was overwritten, discarded, zeroed or given up.
+    private byte LeftOf(in Poisoned poison)
+    {
+        uint slot = _log.Geometry.PhysicalSlot(poison.Position);
+        if (_volume.Ranges.PositionOver(poison.Key) > poison.Position) return 0;
+        if (!_volume.Index.TryGetDirty(slot, out _, out byte sectors)) return 0;
+        return (byte)(sectors & ~_volume.Index.SectorsFrom(poison.Key, poison.Position + 1));
     }
 
     private struct Poisoned
     {
         public ulong Key;
         public long Position;
-        public byte Sectors;
     }
 }

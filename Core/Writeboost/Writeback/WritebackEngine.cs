@@ -82,7 +82,10 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private bool HasNoBatch => _phase is Phase.Idle or Phase.Stuck;
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
-    public long DeadlineUs => _phase switch
+    public long DeadlineUs => Math.Min(
+        PhaseDeadlineUs, _volume.GiveUpOrder is { IsDone: false } ? _io.NowUs + RetryUs : long.MaxValue);
+
+    private long PhaseDeadlineUs => _phase switch
     {
         Phase.Idle => IdleDeadlineUs,
         Phase.Pause => _resumeUs,
@@ -96,6 +99,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     public void Poll(long nowUs, bool mayStart)
     {
         _mayStart = mayStart;
+        if (_volume.GiveUpOrder != null) GiveUpMore();
         if (!mayStart) Abandon();
         if (_phase == Phase.Idle && (!mayStart || !TryStart(nowUs))) return;
         do

@@ -1,0 +1,118 @@
+using System.Threading;
+using Weir.Core.Base;
+
+namespace Weir.Core.Writeboost.Index;
+
+/// <content>Versions that are lost: only the log had them, and their bytes are rotten.</content>
+public sealed unsafe partial class BlockIndex
+{
+    private readonly long[] _rottenCounts = new long[Devices];
+    private long _rottenCount;
+
+    /// <summary>Dirty versions that are known to be rotten and still count: poison too.</summary>
+    public long RottenCount => Volatile.Read(ref _rottenCount);
+
+    /// <summary>Those of device <paramref name="device"/>.</summary>
+    public long RottenOf(int device) => Volatile.Read(ref _rottenCounts[device]);
+
+    /// <summary>
+    /// The version in <paramref name="slot"/> if it counts, the backing device does not have it, and its bytes are
+    /// known to be rotten.
+    /// </summary>
+    public bool TryGetLost(uint slot, out ulong key, out byte sectors)
+    {
+        (key, sectors) = (0, 0);
+        if ((Volatile.Read(ref _nodes[slot].Flags) & RottenFlag) == 0) return false;
+        uint* head = HeadOf(_nodes[slot].Key);
+        uint first = Enter(head);
+        bool lost = (_nodes[slot].Flags & (LinkedFlag | RottenFlag | CleanFlag)) == (LinkedFlag | RottenFlag);
+        if (lost) (key, sectors) = (_nodes[slot].Key, _nodes[slot].Sectors);
+        Exit(head, first);
+        return lost;
+    }
+
+    /// <summary>
+    /// Forgets <paramref name="sectors"/> of the version of block <paramref name="key"/> that was logged at
+    /// <paramref name="position"/>, in <paramref name="slot"/>, if it is still there: what lies below shows. Returns
+    /// those it had.
+    /// </summary>
+    public byte GiveUp(ulong key, uint slot, long position, byte sectors)
+    {
+        uint* head = HeadOf(key);
+        uint first = Enter(head);
+        bool isThere = (_nodes[slot].Flags & (LinkedFlag | CleanFlag)) == LinkedFlag && _nodes[slot].Is(key)
+            && _table.PositionOf(slot) == position;
+        byte given = isThere ? (byte)(_nodes[slot].Sectors & sectors) : (byte)0;
+        if (given != 0 && given == _nodes[slot].Sectors) first = Unlink(first, slot);
+        else if (given != 0) _nodes[slot].Sectors &= (byte)~given;
+        Exit(head, first);
+        return given;
+    }
+
+    /// <summary>
+    /// Adds the poison in <paramref name="slot"/> for sectors that were logged at <paramref name="position"/>: all that
+    /// is newer than that stays, whatever comes first.
+    /// </summary>
+    public void InsertPoison(ulong key, uint slot, byte sectors, long position)
+    {
+        Node* node = &_nodes[slot];
+        Invariant.Check((node->Flags & LinkedFlag) == 0);
+        uint* head = HeadOf(key);
+        uint first = Enter(head);
+        for (uint at = first; at != None; at = _nodes[at].Next)
+            if (_nodes[at].Is(key) && _table.PositionOf(at) > position) sectors &= (byte)~_nodes[at].Sectors;
+        if (sectors == 0)
+        {
+            Exit(head, first);
+            return;
+        }
+        node->Set(key, sectors);
+        node->Next = first;
+        node->Flags = LinkedFlag | RottenFlag | PoisonFlag;
+        CountRotten(key, 1);
+        Interlocked.Increment(ref DirtyCountOf(key));
+        Exit(head, Prune(slot, key, out _));
+    }
+
+    /// <summary>
+    /// The bytes of <paramref name="slot"/>, whose segment the caller has pinned, are not what was written: they are
+    /// not read again. False when that was known, or nothing counts there any more; with <paramref name="onlyClean"/>
+    /// also when the backing device lacks it.
+    /// </summary>
+    public bool MarkRotten(uint slot, out bool clean, bool onlyClean = false)
+    {
+        uint* head = HeadOf(_nodes[slot].Key);
+        uint first = Enter(head);
+        bool isNew = (_nodes[slot].Flags & (LinkedFlag | RottenFlag)) == LinkedFlag;
+        clean = (_nodes[slot].Flags & CleanFlag) != 0;
+        isNew &= clean || !onlyClean;
+        if (isNew && !clean) CountRotten(_nodes[slot].Key, 1);
+        if (isNew) _nodes[slot].Flags |= RottenFlag;
+        Exit(head, first);
+        return isNew;
+    }
+
+    private void CountRotten(ulong key, int change)
+    {
+        Interlocked.Add(ref _rottenCount, change);
+        Interlocked.Add(ref _rottenCounts[(byte)(key >> 40)], change);
+    }
+
+    // A write that took its place before the poison did, and comes to the index after it, is newer all the same.
+    private uint YieldPoison(uint first, uint slot)
+    {
+        long position = _table.PositionOf(slot);
+        uint next;
+        for (uint at = first; at != None; at = next)
+        {
+            next = _nodes[at].Next;
+            bool yields = (_nodes[at].Flags & PoisonFlag) != 0 && _nodes[at].Is(_nodes[slot].Key)
+                && _table.PositionOf(at) > position;
+            if (!yields) continue;
+            byte left = (byte)(_nodes[at].Sectors & ~_nodes[slot].Sectors);
+            if (left == 0) first = Unlink(first, at);
+            else _nodes[at].Sectors = left;
+        }
+        return first;
+    }
+}

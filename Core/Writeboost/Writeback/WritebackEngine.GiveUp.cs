@@ -1,0 +1,61 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Writeboost.Errors;
+using Weir.Core.Writeboost.Format;
+
+namespace Weir.Core.Writeboost.Writeback;
+
+/// <content>
+/// The user gives up what is lost (R11). An entry in the log says so, in order with all others, and names the place of
+/// the version that is lost: what was logged before or behind that is not touched. Here because this thread alone moves
+/// poison.
+/// </content>
+public sealed unsafe partial class WritebackEngine
+{
+    private long _givenUpEnd;
+
+    // A little in every turn; the order ends when all of it is durable.
+    private void GiveUpMore()
+    {
+        GiveUpOrder? order = _volume.GiveUpOrder;
+        if (order == null || order.IsDone) return;
+        if (_volume.Health.CacheHasFailed)
+        {
+            string why = $"give_up: the cache device failed: {_volume.Health.Reason}";
+            _volume.EndGiveUp(order, new UserErrorException(why));
+            return;
+        }
+        for (int left = MovesPerTurn; left > 0 && order.Next < order.Versions.Count; left--)
+        {
+            if (!TryGiveUp(order)) return;
+            order.Next++;
+        }
+        if (order.Next < order.Versions.Count) return;
+        if (_log.Durable >= _givenUpEnd) _volume.EndGiveUp(order, null);
+        else _log.RequestDurable(_port, _givenUpEnd);
+    }
+
+    private bool TryGiveUp(GiveUpOrder order)
+    {
+        LostVersion lost = order.Versions[order.Next];
+        uint slot = _log.Geometry.PhysicalSlot(lost.Position);
+        bool isThere = _volume.Index.TryGetLost(slot, out ulong key, out byte sectors) && key == lost.Key
+            && _log.Table.PositionOf(slot) == lost.Position;
+        if (!isThere) return true;
+        sectors &= lost.Sectors;
+        if (sectors == 0) return true;
+        if (Mutant.Is(MutantId.R11GivenUpNotLogged))
+        {
+            _volume.Index.GiveUp(key, slot, lost.Position, sectors);
+            return true;
+        }
+        if (!TryAppend(out int ram, out long segment, out int at)) return false;
+        new Span<byte>(_log.Ram.Data(ram, at), Geometry.BlockBytes).Clear();
+        long distance = _log.Geometry.Position(segment, at) - lost.Position;
+        Publish(ram, segment, at, LogEntry.ForGivenUp(key, sectors, (uint)distance));
+        _givenUpEnd = _log.ReservedEnd;
+        order.GivenUp++;
+        _volume.NoteGivenUp(lost);
+        return true;
+    }
+}
