@@ -43,6 +43,9 @@ public struct rlimit
 public struct statfs
 {
     [FieldOffset(0)] public long f_type;
+    [FieldOffset(8)] public long f_bsize;
+    [FieldOffset(16)] public long f_blocks;
+    [FieldOffset(32)] public long f_bavail;
     [FieldOffset(56)] public ulong f_fsid;
 }
 
@@ -147,6 +150,11 @@ public static class Const
     public const uint BLKGETSIZE64 = 0x80081272;
 
     public const long TMPFS_MAGIC = 0x01021994;
+    public const long RAMFS_MAGIC = 0x858458F6;
+    public const long EXT4_SUPER_MAGIC = 0xEF53;
+    public const long XFS_SUPER_MAGIC = 0x58465342;
+    public const long BTRFS_SUPER_MAGIC = 0x9123683E;
+    public const long FUSE_SUPER_MAGIC = 0x65735546;
 
     public const int PR_SET_IO_FLUSHER = 57;
     public const int MCL_CURRENT = 1;

@@ -38,6 +38,9 @@ public sealed class FileDevice : Device
     /// <summary>fdatasync reaches the disk's own cache on both.</summary>
     public override bool CanFlush => true;
 
+    /// <summary>On block devices, and where the file system is known to carry it through.</summary>
+    public override bool CanWriteDurably => Facts.WritesDurably;
+
     /// <inheritdoc/>
     public override string Identity => Facts.Identity;
 

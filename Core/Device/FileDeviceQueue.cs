@@ -48,8 +48,6 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
 
     public override bool TakesRingBuffers => true;
 
-    public override bool CanWriteDurably => _device.CanFlush;
-
     public override void Close() => _io.RemoveFile(_index);
 
     /// <summary>One ring request of <paramref name="op"/> is done: go on, or complete.</summary>

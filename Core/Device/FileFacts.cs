@@ -9,9 +9,10 @@ namespace Weir.Core.Devices;
 /// <param name="IsBlockDevice">A block device; else a regular file.</param>
 /// <param name="IsReadOnly">Opened for reading only.</param>
 /// <param name="IsDirect">Around the page cache.</param>
+/// <param name="WritesDurably">A write can be durable by itself: the flag that asks for it reaches the disk.</param>
 /// <param name="Identity">WWN or serial of a disk, file system and inode of a file.</param>
 /// <param name="Identities">All that it answers to, the best first.</param>
 /// <param name="Warning">One line to print, or null.</param>
 public sealed record FileFacts(
     string Path, long SizeBytes, int LogicalBlockBytes, bool IsBlockDevice, bool IsReadOnly, bool IsDirect,
-    string Identity, IReadOnlyList<string> Identities, string? Warning);
+    bool WritesDurably, string Identity, IReadOnlyList<string> Identities, string? Warning);

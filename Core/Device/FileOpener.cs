@@ -52,10 +52,11 @@ public static class FileOpener
             throw new UserErrorException($"{path}: logical blocks of {logical} bytes; Weir knows 512 and 4096");
         if (size % logical != 0)
             throw new UserErrorException($"{path}: {size} bytes are not a whole number of {logical}-byte blocks");
-        string? warning = isDirect ? null
+        string? warning = isDirect ? FlushPath.Warning(path, fd, isBlock)
             : $"{path}: this file system has no direct I/O; going through the page cache, which costs memory and speed";
         IReadOnlyList<string> identities = FileIdentity.Of(fd, status, isBlock, out string identity);
-        return new FileFacts(path, size, logical, isBlock, readOnly, isDirect, identity, identities, warning);
+        return new FileFacts(path, size, logical, isBlock, readOnly, isDirect,
+            FlushPath.CarriesDsync(fd, isBlock), identity, identities, warning);
     }
 
     private static bool CheckKind(string path, in statx status) => (status.stx_mode & Const.S_IFMT) switch

@@ -43,6 +43,9 @@ public sealed unsafe class RamDevice : Device
     public override bool CanFlush => true;
 
     /// <inheritdoc/>
+    public override bool CanWriteDurably => true;
+
+    /// <inheritdoc/>
     public override string Identity => Name;
 
     /// <summary>The device's memory.</summary>
@@ -59,8 +62,6 @@ public sealed unsafe class RamDevice : Device
 
     private sealed class Queue(IoContext io, RamDevice device) : DeviceQueue
     {
-        public override bool CanWriteDurably => true;
-
         public override void Submit(IoOp* op) => io.Complete(op, Perform(op));
 
         private int Perform(IoOp* op)

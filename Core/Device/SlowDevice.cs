@@ -24,6 +24,9 @@ public sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) : 
     /// <inheritdoc/>
     public override bool CanFlush => inner.CanFlush;
 
+    /// <inheritdoc/>
+    public override bool CanWriteDurably => inner.CanWriteDurably;
+
     /// <summary>The inner device's: a model holds nobody's data.</summary>
     public override string Identity => inner.Identity;
 
@@ -62,8 +65,6 @@ public sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) : 
         }
 
         public override bool TakesRingBuffers => innerQueue.TakesRingBuffers;
-
-        public override bool CanWriteDurably => innerQueue.CanWriteDurably;
 
         public override void Close() => innerQueue.Close();
     }

@@ -21,6 +21,10 @@ public abstract class Device : IDisposable
     /// <summary>Flush works and means something (R14).</summary>
     public abstract bool CanFlush { get; }
 
+    /// <summary>It heeds <see cref="IoOp.Durable"/>. When such a write fails, a flush may have failed with it: whatever
+    /// no flush had covered yet may be gone.</summary>
+    public virtual bool CanWriteDurably => false;
+
     /// <summary>
     /// What tells this device from another one of equal size: WWN, inode, export name. At most 128 bytes of UTF-8.
     /// </summary>
@@ -112,10 +116,6 @@ public abstract unsafe class DeviceQueue
 
     /// <summary>Reads can go to <see cref="IoOp.RingBuffer"/>.</summary>
     public virtual bool TakesRingBuffers => false;
-
-    /// <summary>It heeds <see cref="IoOp.Durable"/>. When such a write fails, a flush may have failed with it: whatever
-    /// no flush had covered yet may be gone.</summary>
-    public virtual bool CanWriteDurably => false;
 
     /// <summary>Lets go of what the thread's context holds for it. Nothing is under way; nothing follows.</summary>
     public virtual void Close()

@@ -42,7 +42,7 @@ public unsafe struct IoOp
     public byte Attempts;
     /// <summary>
     /// Of a <see cref="IoKind.Write"/>: durable when it completes, whatever is true of other writes. Only for devices
-    /// that say <see cref="DeviceQueue.CanWriteDurably"/>.
+    /// that say <see cref="Device.CanWriteDurably"/>.
     /// </summary>
     public bool Durable;
     /// <summary>Number of iovecs, for <see cref="IoKind.Send"/>.</summary>

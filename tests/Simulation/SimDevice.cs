@@ -48,6 +48,8 @@ public sealed unsafe class SimDevice : Device
     /// <summary>It has FUA.</summary>
     public bool WritesDurably { get; set; }
 
+    public override bool CanWriteDurably => WritesDurably;
+
     /// <summary>The errors to come.</summary>
     public SimFault Fault;
 
@@ -181,8 +183,6 @@ public sealed unsafe class SimDevice : Device
 
     private sealed class Queue(SimDevice device, SimContext context) : DeviceQueue
     {
-        public override bool CanWriteDurably => device.WritesDurably;
-
         public override void Submit(IoOp* op)
         {
             device.Validate(op);

@@ -37,6 +37,8 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
     /// <summary>Writes can be durable by themselves.</summary>
     public bool WritesDurably { get; set; }
 
+    public override bool CanWriteDurably => WritesDurably;
+
     /// <summary>How many were.</summary>
     public int DurableWrites { get; private set; }
 
@@ -63,8 +65,6 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
 
     private sealed class Queue(CountingDevice device, DeviceQueue inner, IoContext io) : DeviceQueue
     {
-        public override bool CanWriteDurably => device.WritesDurably;
-
         public override void Submit(IoOp* op)
         {
             if (op->Durable) device.DurableWrites++;

@@ -14,6 +14,8 @@ internal abstract class DeviceAround(Device inner) : Device
 
     public override bool CanFlush => inner.CanFlush;
 
+    public override bool CanWriteDurably => inner.CanWriteDurably;
+
     public override string Identity => inner.Identity;
 
     public override IReadOnlyList<string> Identities => inner.Identities;

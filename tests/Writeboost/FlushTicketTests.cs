@@ -17,7 +17,7 @@ public sealed class FlushTicketTests
         using SmallVolume small = new();
         (CountingDevice cache, Door door, SegmentLog log) = (small.Cache, small.Door, small.Volume.Log);
         cache.WritesDurably = true;
-        LogPort port = new(log, cache.OpenQueue(small.Io), small.Io);
+        LogPort port = new(log, cache, cache.OpenQueue(small.Io), small.Io);
         cache.Hold = IoKind.Write;
         door.Write(0, 1);
         log.RequestDurable(port, log.ReservedEnd);

@@ -15,14 +15,16 @@ public sealed unsafe class LogPort : IIoHandler
     private const int BackgroundReserve = 64;
 
     private readonly SegmentLog _log;
+    private readonly Device _device;
     private readonly DeviceQueue _cache;
     private readonly byte _handler;
     private int _inFlight;
     private bool _stalled;
 
     /// <summary>The port of the thread that owns <paramref name="io"/>.</summary>
-    public LogPort(SegmentLog log, DeviceQueue cache, IoContext io)
+    public LogPort(SegmentLog log, Device device, DeviceQueue cache, IoContext io)
     {
+        _device = device;
         _log = log;
         _cache = cache;
         Io = io;
@@ -55,7 +57,7 @@ public sealed unsafe class LogPort : IIoHandler
     }
 
     /// <summary>Records can be <c>durable</c>.</summary>
-    public bool CanWriteDurably => _cache.CanWriteDurably;
+    public bool CanWriteDurably => _device.CanWriteDurably;
 
     /// <summary>
     /// Starts the one sequential write of a record, <paramref name="durable"/> by itself or not. <see cref="HasRoom"/>

@@ -51,6 +51,9 @@ public sealed unsafe partial class SegmentLog
     /// <summary>Commits in this life whose one write was durable by itself.</summary>
     public long DurableWriteCount => Volatile.Read(ref _aloneWrites);
 
+    /// <summary>No such write has failed in this life: that device is asked for more of them.</summary>
+    public bool WritesDurably => Volatile.Read(ref _writesDurably);
+
     /// <summary>Device flushes of the log in this life.</summary>
     public long FlushCount => Volatile.Read(ref _flushNumber);
 

@@ -47,7 +47,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _backings = new BackingQueues(volume.Backings, io);
         _seenGeneration = _backings.Generation;
         _handler = io.AddHandler(this);
-        _port = new LogPort(volume.Log, _cache, io);
+        _port = new LogPort(volume.Log, volume.Cache, _cache, io);
         _counters = volume.CountersOf(index);
         _flusher = new BackingFlusher(volume, _backings, io);
         if (index == 0) _caretaker = new Caretaker(volume, _port, _cache, _backings, _flusher);
