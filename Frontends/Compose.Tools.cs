@@ -33,7 +33,7 @@ internal static partial class Compose
         using RingContext io = new();
         using OfflineCache cache = OpenOffline(io, device, spec, progress);
         using Checker checker = new(cache, items);
-        return checker.Run(OpenMemory(static _ => { }));
+        return checker.Run(OpenMemory(null, static _ => { }));
     }
 
     /// <summary>Shows what lies on the device: all, or the place <paramref name="segment"/>.</summary>

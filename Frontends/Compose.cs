@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.IO;
 using System.Linq;
 using Weir.Core.Base;
 using Weir.Core.Devices;
@@ -104,6 +105,7 @@ internal static partial class Compose
         WriteboostOptions options = new()
         {
             VolumeName = spec.Name, ReadOnly = spec.ReadOnly, Log = log, Progress = progress,
+            CachePath = Path.GetFullPath(DeviceOpener.FileOf(spec.Cache!)),
             Fallback = static device => new PassthroughVolume(device),
         };
         List<Tunable> tunables = WriteboostTunables.Of(options);
@@ -115,7 +117,7 @@ internal static partial class Compose
                 cached.Add(new(backing.Id, backing.Name, Keep(below, OpenDevice(backing.Path, spec.ReadOnly, log))));
         using RingContext io = new();
         Prepare(io, cache, cached, spec, options, log);
-        WriteboostVolume volume = WriteboostVolume.Open(io, cache, cached, OpenMemory(log), options);
+        WriteboostVolume volume = WriteboostVolume.Open(io, cache, cached, OpenMemory(spec.Memory, log), options);
         tunables.AddRange(WriteboostTunables.OrdersTo(volume));
         return new OpenedVolume(volume, ExportsOf(volume, spec, below, log), tunables, below,
             new CacheDevices(volume, spec, log));
@@ -193,8 +195,11 @@ internal static partial class Compose
         (int)Math.Min(spec.SegmentBytes ?? layout.DefaultSegmentBytes, int.MaxValue);
 
     /// <summary>Shared memory where there is some; without it, acknowledgements wait for the log (R1).</summary>
-    private static IRamStore OpenMemory(Action<string> log)
+    private static IRamStore OpenMemory(string? chosen, Action<string> log)
     {
+        if (chosen == VolumeSpec.NoMemory) return new PrivateMemoryStore(MemoryPlaces.ToSearch(null));
+        // What the user names is there, or he is told that it is not.
+        if (chosen != null) return new SharedMemoryStore(Path.GetFullPath(chosen));
         try
         {
             return new SharedMemoryStore();
@@ -202,7 +207,7 @@ internal static partial class Compose
         catch (UserErrorException e)
         {
             log($"no memory that outlives the process ({e.Message}): writes are acknowledged once they are durable");
-            return new PrivateMemoryStore();
+            return new PrivateMemoryStore(MemoryPlaces.ToSearch(null));
         }
     }
 

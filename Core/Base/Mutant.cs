@@ -10,6 +10,8 @@ public enum MutantId
     None,
     /// <summary>R1: acknowledged without the slot being published.</summary>
     R1NotPublished,
+    /// <summary>R1: memory that somebody takes away is not missed.</summary>
+    R1LossUnnoticed,
     /// <summary>R1: a slot is published before its entry and its bytes are there.</summary>
     R1PublishedFirst,
     /// <summary>R2: whoever comes last to the index wins, not the highest position.</summary>

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using Weir.Core.Base;
 using Weir.Core.Io;
@@ -7,43 +8,96 @@ using Weir.Native;
 namespace Weir.Core.Devices;
 
 /// <summary>
-/// Memory that outlives the process: files on tmpfs (R1), mode 0600, called <c>weir-NAME</c>, all of their pages
-/// allocated at once, so that no store to them can fail later.
+/// Memory that outlives the process: files on tmpfs (R1), mode 0600, called <c>weir-NAME</c>, locked while they are
+/// used, all of their pages allocated at once, so that no store to them can fail later. They are made in the first of
+/// the <see cref="MemoryPlaces"/> that has room, and looked for in all of them.
 /// </summary>
 public sealed class SharedMemoryStore : IRamStore
 {
-    /// <summary>Where files go unless told otherwise.</summary>
-    public const string DefaultDirectory = "/dev/shm";
+    /// <summary>Where everybody's shared memory is.</summary>
+    public const string DefaultDirectory = MemoryPlaces.Shm;
 
     private const uint OwnerOnly = 0x180; // 0600
 
-    private readonly string _directory;
+    private readonly IReadOnlyList<string> _places;
+    private readonly List<string> _search;
 
-    /// <summary>Throws <see cref="UserErrorException"/> when <paramref name="directory"/> is not on tmpfs.</summary>
-    public SharedMemoryStore(string directory = DefaultDirectory)
+    /// <summary>
+    /// Throws <see cref="UserErrorException"/> when <paramref name="directory"/> is not on tmpfs; null: when there is
+    /// no place at all.
+    /// </summary>
+    public SharedMemoryStore(string? directory = null)
     {
-        _directory = directory;
-        int fd = Libc.Open(directory, Const.O_RDONLY | Const.O_CLOEXEC);
-        if (fd < 0) throw new UserErrorException($"{directory}: cannot open: {Errno.Text(fd)}");
-        int result = Libc.FileSystem(fd, out statfs info);
-        _ = Libc.Close(fd);
-        if (result < 0 || info.f_type != Const.TMPFS_MAGIC)
-            throw new UserErrorException($"{directory}: is not on tmpfs; memory that outlives the process needs that");
-        BootId = Boot.Id();
+        _places = MemoryPlaces.ToMake(directory);
+        _search = [.. MemoryPlaces.ToSearch(directory)];
     }
 
     /// <inheritdoc/>
-    public string BootId { get; }
+    public string BootId { get; } = Boot.Id();
 
     /// <inheritdoc/>
     public bool OutlivesProcess => true;
 
     /// <inheritdoc/>
-    public IRamRegion? Open(string name)
+    public string Places => string.Join(", ", _search);
+
+    /// <inheritdoc/>
+    public long RoomBytes
     {
-        string path = PathOf(name);
+        get
+        {
+            long most = 0;
+            foreach (string place in _places) most = Math.Max(most, MemoryPlaces.RoomBytes(place));
+            return most;
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<IRamRegion> Open(string name) => OpenIn(_search, name);
+
+    /// <inheritdoc/>
+    public void AlsoSearch(string folder)
+    {
+        if (!_search.Contains(folder)) _search.Add(folder);
+    }
+
+    /// <summary>The regions of that name in these places.</summary>
+    internal static IReadOnlyList<IRamRegion> OpenIn(IEnumerable<string> places, string name)
+    {
+        List<IRamRegion> found = [];
+        foreach (string place in places)
+            if (OpenFile(PathOf(place, name)) is { } region) found.Add(region);
+        return found;
+    }
+
+    /// <inheritdoc/>
+    public IRamRegion Create(string name, long sizeBytes)
+    {
+        Delete(name);
+        List<string> reasons = [];
+        foreach (string place in _places)
+            if (TryCreate(place, name, sizeBytes, reasons) is { } region) return region;
+        throw new UserErrorException(string.Join("; ", reasons));
+    }
+
+    /// <inheritdoc/>
+    public void Delete(string name) => DeleteIn(_search, name);
+
+    /// <summary>Removes the regions of that name in these places.</summary>
+    internal static void DeleteIn(IEnumerable<string> places, string name)
+    {
+        foreach (string place in places)
+        {
+            string path = PathOf(place, name);
+            int result = Libc.Unlink(path);
+            if (result < 0 && result is not (-Errno.ENOENT or -Errno.ENOTDIR)) throw Cannot(path, "remove", result);
+        }
+    }
+
+    private static RamRegion? OpenFile(string path)
+    {
         int fd = Libc.Open(path, Const.O_RDWR | Const.O_CLOEXEC | Const.O_NOFOLLOW);
-        if (fd == -Errno.ENOENT) return null;
+        if (fd is -Errno.ENOENT or -Errno.ENOTDIR) return null;
         if (fd < 0) throw Cannot(path, "open", fd);
         try
         {
@@ -54,63 +108,41 @@ public sealed class SharedMemoryStore : IRamStore
                     $"{path}: belongs to another user; start once as that user, it may hold what was acknowledged");
             }
             // A process that died between making the file and giving it its size left nothing.
-            return status.stx_size == 0 ? null : Map(path, fd, (long)status.stx_size);
-        }
-        finally
-        {
+            if (status.stx_size != 0) return new RamRegion(path, fd, status);
             _ = Libc.Close(fd);
-        }
-    }
-
-    /// <inheritdoc/>
-    public IRamRegion Create(string name, long sizeBytes)
-    {
-        Delete(name);
-        string path = PathOf(name);
-        const int flags = Const.O_RDWR | Const.O_CREAT | Const.O_EXCL | Const.O_CLOEXEC | Const.O_NOFOLLOW;
-        int fd = Libc.Open(path, flags, OwnerOnly);
-        if (fd < 0) throw Cannot(path, "create", fd);
-        try
-        {
-            Check(path, Libc.AllocateAnyhow(fd, 0, sizeBytes), $"allocate {sizeBytes} bytes for");
-            return Map(path, fd, sizeBytes);
+            return null;
         }
         catch
         {
-            Delete(name);
+            _ = Libc.Close(fd);
             throw;
         }
-        finally
-        {
-            _ = Libc.Close(fd);
-        }
     }
 
-    /// <inheritdoc/>
-    public void Delete(string name)
+    // Null: not here, and why.
+    private static RamRegion? TryCreate(string place, string name, long sizeBytes, List<string> reasons)
     {
-        string path = PathOf(name);
-        int result = Libc.Unlink(path);
-        if (result < 0 && result != -Errno.ENOENT) throw Cannot(path, "remove", result);
+        string path = PathOf(place, name);
+        long freeBytes = MemoryPlaces.RoomBytes(place);
+        int fd = -Errno.ENOSPC;
+        const int flags = Const.O_RDWR | Const.O_CREAT | Const.O_EXCL | Const.O_CLOEXEC | Const.O_NOFOLLOW;
+        if (freeBytes >= sizeBytes) fd = Libc.Open(path, flags, OwnerOnly);
+        int result = fd < 0 ? fd : Libc.AllocateAnyhow(fd, 0, sizeBytes);
+        if (result >= 0) result = FileLock.TryLock(fd, shared: false, patienceMs: 0);
+        statx made = default;
+        if (result >= 0) result = Libc.Status(fd, out made);
+        if (result >= 0) return new RamRegion(path, fd, made);
+        if (fd >= 0) (_, _) = (Libc.Unlink(path), Libc.Close(fd));
+        reasons.Add($"{place}: cannot allocate {ByteSize.Format(sizeBytes)} of memory that outlives the process: "
+            + Errno.Text(result) + (result == -Errno.ENOSPC ? $" ({ByteSize.Format(freeBytes)} there)" : ""));
+        return null;
     }
 
-    private string PathOf(string name)
+    private static string PathOf(string place, string name)
     {
         if (name.Length == 0 || name.Contains('/', StringComparison.Ordinal))
             throw new ArgumentException("a plain name is wanted", nameof(name));
-        return Path.Combine(_directory, "weir-" + name);
-    }
-
-    private static RamRegion Map(string path, int fd, long sizeBytes)
-    {
-        try
-        {
-            return new RamRegion(new SharedMemory(fd, sizeBytes));
-        }
-        catch (NativeException e)
-        {
-            throw new UserErrorException($"{path}: {e.Message}");
-        }
+        return Path.Combine(place, MemoryPlaces.Prefix + name);
     }
 
     private static void Check(string path, int result, string what)
@@ -122,18 +154,8 @@ public sealed class SharedMemoryStore : IRamStore
         new($"{path}: cannot {what} it: {Errno.Text(result)}");
 }
 
-/// <summary>A region of <see cref="SharedMemoryStore"/>.</summary>
-internal sealed unsafe class RamRegion(SharedMemory memory) : IRamRegion
-{
-    public byte* Pointer => memory.Start;
-
-    public long SizeBytes => memory.SizeBytes;
-
-    public void Dispose() => memory.Dispose();
-}
-
 /// <summary>This boot of the machine.</summary>
-internal static class Boot
+public static class Boot
 {
     /// <summary>36 characters, new at every boot (random(4)).</summary>
     public static string Id() => File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();

@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Generic;
+using Weir.Core.Base;
 
 namespace Weir.Core.Io;
 
@@ -16,14 +18,29 @@ public unsafe interface IRamStore
     /// </summary>
     bool OutlivesProcess { get; }
 
-    /// <summary>The region called <paramref name="name"/> as an earlier process left it, or null.</summary>
-    IRamRegion? Open(string name);
+    /// <summary>Where regions are looked for, for people.</summary>
+    string Places => "memory";
 
-    /// <summary>A new zeroed region, replacing any other of that name.</summary>
+    /// <summary>Bytes of the largest region that there is room for.</summary>
+    long RoomBytes => long.MaxValue;
+
+    /// <summary>
+    /// The regions called <paramref name="name"/> as earlier processes left them, in whatever place; the caller
+    /// disposes of them.
+    /// </summary>
+    IReadOnlyList<IRamRegion> Open(string name);
+
+    /// <summary>Looks in <paramref name="folder"/> too: an earlier process has said that its memory is there.</summary>
+    void AlsoSearch(string folder)
+    {
+    }
+
+    /// <summary>A new zeroed region, replacing all others of that name.</summary>
+    /// <exception cref="UserErrorException">There is no place for it.</exception>
     IRamRegion Create(string name, long sizeBytes);
 
     /// <summary>
-    /// Removes the region called <paramref name="name"/>, if any. Mappings stay valid until disposed.
+    /// Removes the regions called <paramref name="name"/>, if any. Mappings stay valid until disposed.
     /// </summary>
     void Delete(string name);
 }
@@ -36,4 +53,21 @@ public unsafe interface IRamRegion : IDisposable
 
     /// <summary>Bytes.</summary>
     long SizeBytes { get; }
+
+    /// <summary>Where it is, for people.</summary>
+    string Place => "memory";
+
+    /// <summary>The folder that the next process has to look in; empty when there is none.</summary>
+    string Folder => "";
+
+    /// <summary>
+    /// Somebody can take it away while it is used: <see cref="FindLoss"/> is to be asked again and again.
+    /// </summary>
+    bool CanVanish => false;
+
+    /// <summary>
+    /// Why the next process would not find it as it is, in words that follow its place; null: it would. A system call;
+    /// not for the data path.
+    /// </summary>
+    string? FindLoss() => null;
 }

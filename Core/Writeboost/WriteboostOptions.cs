@@ -21,6 +21,9 @@ public sealed class WriteboostOptions
     /// <summary>Export name of the backing device.</summary>
     public string VolumeName { get; set; } = "weir";
 
+    /// <summary>Where the cache is, for people who find its memory later; null: the device's name.</summary>
+    public string? CachePath { get; set; }
+
     /// <summary>
     /// RAM segments (the seeds' RAM buffers): what may be acknowledged and not yet durable. At least 2. The default is
     /// what a device of 2 GB/s, whose flush takes 6 ms under load, needs to be kept busy.

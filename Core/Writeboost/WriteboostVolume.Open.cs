@@ -28,7 +28,7 @@ public sealed unsafe partial class WriteboostVolume
         Options = options;
         options.SetDeviceThreshold = SetThreshold;
         options.Changed = WakeQueues;
-        _ram = options.ReadOnly ? new HeapRamStore() : ram;
+        _ram = ram;
         Health = new VolumeHealth(options.Log);
         Superblock = superblock;
         Geometry = layout.GeometryOf(superblock);
@@ -44,9 +44,6 @@ public sealed unsafe partial class WriteboostVolume
     }
 
     private SegmentTable Table { get; }
-
-    // Which cache this is, for what is kept about it elsewhere.
-    internal string RamName => RamSegments.NameOf(Superblock, Cache.Identity);
 
     /// <summary>
     /// Opens a formatted cache over its backing devices: finds the log's end, replays it, finishes what a life that
@@ -141,6 +138,8 @@ public sealed unsafe partial class WriteboostVolume
             scan.EraseFuture(position);
             if (!Layout.HasEpochs) WriteIdentity(io, queue);
             FlushDevices(io, queue, context);
+            // What the last life's memory held is durable now.
+            MakeRam();
             // A cache that has been served has a table: that comes first. But not where it makes the reason go by
             // which clean blocks count no more (R10): then the superblock says so first.
             bool outdatesClean = Superblock.IsClean && CleanPositionAtStart() == long.MaxValue;
@@ -164,19 +163,6 @@ public sealed unsafe partial class WriteboostVolume
         if (scan is not SegmentScan { HeadersBehindEnd: > 0 and int behind } segments) return;
         Options.Log($"{Cache.Name}: segment {segments.EndSegment + 1} is torn or rotten and ends the log; {behind} "
             + "segments with later ids are given up");
-    }
-
-    // Only memory of the log's own last life counts (R1): an epoch tells, or the header that the log ends with.
-    private RamSegments? OpenRam(IRamStore store, ILogScan scan)
-    {
-        RamSegments? ram = RamSegments.Open(store, RamName, Superblock);
-        bool foreign = ram != null && scan is SegmentScan segments
-            && !ram.HasSealed(segments.EndSegment, segments.EndHeaderChecksum);
-        if (!foreign) return ram;
-        Options.Log($"{Cache.Name}: somebody else has written to this cache since its last run: what memory still held "
-            + "is not used");
-        ram!.Dispose();
-        return null;
     }
 
     // The module's mark may lie behind its log.
@@ -227,10 +213,8 @@ public sealed unsafe partial class WriteboostVolume
 
     private SegmentLog StartLog(in LogEnd end)
     {
-        int most = Layout.HasEpochs ? Geometry.SegmentCount - 2
-            : Math.Min(SegmentScan.MaxUnproven, Geometry.SegmentCount - 2);
-        int count = Math.Clamp(Options.RamSegments, 2, Math.Max(2, most));
-        RamSegments segments = RamSegments.Create(_ram, RamName, Superblock, count);
+        if (_made == null) MakeRam();
+        RamSegments segments = _made!;
         segments.NoteSealed(Geometry.SegmentOf(end.Position - 1), end.HeaderChecksum);
         return new SegmentLog(Layout, Superblock, Geometry, segments, Table, Gate, Health, end, WakeQueues);
     }

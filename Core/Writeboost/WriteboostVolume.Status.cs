@@ -31,6 +31,7 @@ public sealed unsafe partial class WriteboostVolume
         status.Text("cache_uuid", Superblock.CacheId.ToString("D"));
         status.Text("backing", First.Device.Name);
         status.Text("acknowledge_when", RamOutlivesProcess ? "in shared memory" : "durable");
+        status.Text("memory", MemoryText);
         status.Text("cache_durable_write", Cache.CanWriteDurably && Log.WritesDurably ? "dsync" : "flush");
         status.Text("write_order", Around.Written == 0 && !Options.WriteAround && Options.BypassSequentialWrites == 0
             ? "prefix" : "prefix, but not of writes that go round the log");

@@ -21,7 +21,6 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 {
     private const long ActivityGrainUs = 1000;
 
-    private readonly IRamStore _ram;
     private readonly QueueCounters[] _counters = new QueueCounters[ReaderGate.MaxQueues];
     private readonly WriteboostQueue?[] _queues = new WriteboostQueue?[ReaderGate.MaxQueues];
     private int _queueCount;
@@ -96,8 +95,6 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 
     // As write-back last saw it; written on the first queue's thread.
     internal WritebackPace WritebackPace { get; set; }
-
-    internal bool RamOutlivesProcess => _ram.OutlivesProcess;
 
     internal long LastActivityUs => Volatile.Read(ref _lastActivityUs);
 
@@ -263,6 +260,4 @@ public sealed unsafe partial class WriteboostVolume : IVolume
             Superblock.CleanPosition = Math.Max(Superblock.CleanPosition, Volatile.Read(ref _cleanOutdated));
         Superblock.Settle(Math.Max(Log.DurableRecord, Superblock.MarkPosition), sequence, checksum);
     }
-
-    internal void ForgetRam() => _ram.Delete(RamName);
 }

@@ -19,11 +19,12 @@ internal static class ServeCommand
         Option<string?> segmentSize = SharedOptions.SegmentSize();
         ServeListenOptions listening = new();
         Option<string[]> option = SharedOptions.EngineOption();
+        Option<string?> memory = SharedOptions.Memory();
         Option<bool> readOnly = new("--read-only") { Description = "Refuse writes, and write nothing anywhere." };
         Command command = new("serve", "Serve a volume: format a blank cache, open a formatted one.")
         {
             engine, cache, backing, layout, segmentSize, listening.Frontend, listening.Listen, listening.Control,
-            listening.Queues, listening.Recover, listening.Copy, option, readOnly,
+            listening.Queues, listening.Recover, listening.Copy, option, memory, readOnly,
         };
         command.SetAction(result =>
         {
@@ -34,6 +35,7 @@ internal static class ServeCommand
                 Backings = result.GetValue(backing)!.Select(BackingArgument.Parse).ToArray(),
                 Layout = result.GetValue(layout),
                 SegmentBytes = SharedOptions.SizeOf(result.GetValue(segmentSize), "--segment-size"),
+                Memory = result.GetValue(memory),
                 ReadOnly = result.GetValue(readOnly),
                 Options = (result.GetValue(option) ?? []).Select(VolumeSpec.SplitOption).ToArray(),
             };

@@ -38,6 +38,14 @@ internal static class SharedOptions
         Description = "An engine option; 'weir message --control PATH help' lists them.",
     };
 
+    /// <summary>Where memory is that outlives the process.</summary>
+    public static Option<string?> Memory() => new("--memory")
+    {
+        HelpName = "DIR|none",
+        Description = "A folder on tmpfs for the memory that outlives the process (default: /run/weir where that can "
+            + "be, else /dev/shm); none: acknowledge writes when they are durable.",
+    };
+
     /// <summary>Segment size.</summary>
     public static Option<string?> SegmentSize() => new("--segment-size")
     {

@@ -29,6 +29,12 @@ internal sealed record VolumeSpec
     /// <summary>Bytes per segment when formatting, or null for the default.</summary>
     public long? SegmentBytes { get; init; }
 
+    /// <summary>The word for memory that does not outlive the process.</summary>
+    public const string NoMemory = "none";
+
+    /// <summary>The folder for memory that outlives the process, or <see cref="NoMemory"/>; null: the best.</summary>
+    public string? Memory { get; init; }
+
     /// <summary>Write nothing anywhere.</summary>
     public bool ReadOnly { get; init; }
 

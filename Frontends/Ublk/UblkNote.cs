@@ -92,7 +92,7 @@ internal sealed record UblkNote(ublksrv_ctrl_dev_info Info, string Name, string 
     }
 
     /// <summary>There may be devices of Weir's.</summary>
-    public static bool AnyThere => Directory.Exists(s_folder) && Directory.GetFiles(s_folder).Length > 0
+    public static bool AnyThere => Directory.Exists(s_folder) && Directory.GetFiles(s_folder, "ublk*").Length > 0
         && File.Exists(ControlDevice.Path);
 
     /// <summary>Every device of Weir's that there is.</summary>

@@ -1,7 +1,9 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
+using System.Linq;
 using System.Security.Cryptography;
+using Weir.Core.Devices;
 using Weir.Tests.Tidy;
 
 namespace Weir.Tests.EndToEnd;
@@ -9,8 +11,6 @@ namespace Weir.Tests.EndToEnd;
 /// <summary>A folder for one test, with sparse files for devices; gone afterwards, shared memory included.</summary>
 internal sealed class TestFolder : IDisposable
 {
-    private const string SharedMemory = "/dev/shm";
-
     private readonly List<string> _caches = [];
 
     public TestFolder()
@@ -47,13 +47,20 @@ internal sealed class TestFolder : IDisposable
     {
         bool any = false;
         foreach (string cache in _caches)
-            foreach (string file in Directory.GetFiles(SharedMemory, $"weir-*{cache}*"))
+            foreach (string file in MemoryOf(cache))
             {
                 System.IO.File.Delete(file);
                 any = true;
             }
         return any;
     }
+
+    /// <summary>The files of memory that outlives the process, of the cache with this UUID.</summary>
+    public static string[] MemoryOf(string cache) =>
+    [
+        .. MemoryPlaces.ToSearch(null).Where(Directory.Exists)
+            .SelectMany(place => Directory.GetFiles(place, $"weir-*{cache}*")),
+    ];
 
     /// <summary>Tells whether a file's contents changed.</summary>
     public static string HashOf(string path)

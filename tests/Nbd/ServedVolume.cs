@@ -49,7 +49,8 @@ internal sealed class ServedVolume : IDisposable
 
         public bool OutlivesProcess => true;
 
-        public IRamRegion? Open(string name) => _regions.GetValueOrDefault(name);
+        public IReadOnlyList<IRamRegion> Open(string name) =>
+            _regions.TryGetValue(name, out var region) ? [region] : [];
 
         public IRamRegion Create(string name, long sizeBytes) => _regions[name] = new Region(sizeBytes);
 

@@ -35,8 +35,10 @@ public sealed class MutantTests(ITestOutputHelper output)
         string? only = Environment.GetEnvironmentVariable("WEIR_MUTANT");
         foreach (MutantId mutant in Enum.GetValues<MutantId>())
         {
+            // MemoryLossTests: nothing takes memory away in the simulation.
+            bool injected = mutant == MutantId.R1LossUnnoticed;
             // R11 has no seeds: ErrorInjectionTests catches its mutants.
-            bool injected = mutant is MutantId.R11NoNote or MutantId.R11DirtyForgotten;
+            injected |= mutant is MutantId.R11NoNote or MutantId.R11DirtyForgotten;
             // One window of a few instructions: ReadStepsTests tries all of them.
             injected |= mutant == MutantId.R10RangesSampledLate;
             // GrowthTests: a segment that is opened between two copies of the superblock is rare.

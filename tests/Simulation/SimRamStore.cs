@@ -22,7 +22,8 @@ public sealed unsafe class SimRamStore(SimWorld world, bool outlivesProcess) : I
     /// <summary>Nobody may create or delete anything now (a read-only open).</summary>
     public bool Sealed { get; set; }
 
-    public IRamRegion? Open(string name) => _regions.GetValueOrDefault(name);
+    public IReadOnlyList<IRamRegion> Open(string name) =>
+        _regions.TryGetValue(name, out Region? region) ? [region] : [];
 
     public IRamRegion Create(string name, long sizeBytes)
     {

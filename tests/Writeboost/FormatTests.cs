@@ -40,6 +40,7 @@ public sealed unsafe class FormatTests
             (nameof(Superblock.CleanPosition), 112), (nameof(Superblock.SegmentShift), 120),
             (nameof(Superblock.KnownEpoch), 128), (nameof(Superblock.KeptPosition), 136),
             (nameof(Superblock.KeptKey), 144),
+            (nameof(Superblock.RamBoot), 152), (nameof(Superblock.RamFolder), 160),
             (nameof(Superblock.Checksum), 4092));
     }
 
@@ -56,9 +57,14 @@ public sealed unsafe class FormatTests
             + "001000000000000011000000000000002d10000000000000" // mark and its sequence, settled position
             + "1300000000000000a1a2a3a4b1b2b3b4" // its sequence, both checksums
             + "00000000000000000000000000000000"
-            + "04000000000000002910000000000000efcdab8967450100", // known epoch, kept position, kept key
-            Convert.ToHexStringLower(new ReadOnlySpan<byte>(bytes, 152)));
-        Assert.True(new ReadOnlySpan<byte>(bytes + 152, 4092 - 152).IndexOfAnyExcept((byte)0) < 0);
+            + "04000000000000002910000000000000efcdab8967450100" // known epoch, kept position, kept key
+            + "d4d3d2d1010000002f72756e2f776569" + "7200", // memory's boot and folder
+            Convert.ToHexStringLower(new ReadOnlySpan<byte>(bytes, 170)));
+        Assert.True(new ReadOnlySpan<byte>(bytes + 170, 4092 - 170).IndexOfAnyExcept((byte)0) < 0);
+        Assert.Equal("/run/weir", superblock.RamFolderText);
+        superblock.RamFolderText = new string('x', 121);
+        Assert.Equal("", superblock.RamFolderText);
+        superblock.RamFolderText = "/run/weir";
         Assert.True(Superblock.IsValid(&superblock));
     }
 
@@ -165,6 +171,8 @@ public sealed unsafe class FormatTests
             KnownEpoch = 4,
             KeptPosition = 0x1029,
             KeptKey = 0x0001_4567_89ab_cdef,
+            RamBoot = 0x1_d1d2_d3d4,
+            RamFolderText = "/run/weir",
         };
         superblock.Settle(0x102d, 19, 0xb4b3b2b1);
         return superblock;

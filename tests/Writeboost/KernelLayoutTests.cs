@@ -254,7 +254,8 @@ public sealed unsafe class KernelLayoutTests
 
         public bool OutlivesProcess => true;
 
-        public IRamRegion? Open(string name) => _regions.GetValueOrDefault(name);
+        public IReadOnlyList<IRamRegion> Open(string name) =>
+            _regions.TryGetValue(name, out var region) ? [region] : [];
 
         public IRamRegion Create(string name, long sizeBytes) =>
             _regions[name] = new Kept(_store.Create(name, sizeBytes));

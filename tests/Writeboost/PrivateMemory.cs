@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 
@@ -12,7 +13,7 @@ internal sealed class PrivateMemory : IRamStore
 
     public bool OutlivesProcess => true;
 
-    public IRamRegion? Open(string name) => null;
+    public IReadOnlyList<IRamRegion> Open(string name) => [];
 
     public IRamRegion Create(string name, long sizeBytes) => _store.Create(name, sizeBytes);
 

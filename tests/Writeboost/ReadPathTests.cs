@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
@@ -450,7 +451,7 @@ public sealed class ReadPathTests : IDisposable
 
         public bool OutlivesProcess => true;
 
-        public IRamRegion? Open(string name) => null;
+        public IReadOnlyList<IRamRegion> Open(string name) => [];
 
         public IRamRegion Create(string name, long sizeBytes) => _store.Create(name, sizeBytes);
 

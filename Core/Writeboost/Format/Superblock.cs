@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using System.Text;
 using Weir.Core.Base;
 
 namespace Weir.Core.Writeboost.Format;
@@ -27,7 +28,11 @@ namespace Weir.Core.Writeboost.Format;
 ///  128  known epoch               u64   the fields from here on are the ones of the life with this epoch, else nothing
 ///  136  kept position, kept key   u64, u64   data below this position, of blocks below this key, is on the backing
 ///                                            device: how far a drain had come in a batch (R8)
-///  152  zero
+///  152  memory's boot              u64   the boot of the machine in which this epoch acknowledges from memory that
+///                                        outlives the process: CRC32C of its id, and 1 in the upper half; 0: it does
+///                                        not
+///  160  memory's folder            120 bytes of UTF-8, zero behind; empty: it does not fit
+///  280  zero
 /// 4092  checksum                   u32   CRC32C of bytes 0..4091
 /// </code>
 /// </summary>
@@ -46,6 +51,8 @@ public unsafe struct Superblock
     public const uint GrownVersion = 3;
     /// <summary>Flag: the last stop was orderly, nothing lies behind <see cref="SettledPosition"/>.</summary>
     public const uint CleanFlag = 1;
+    /// <summary>Room for the folder of memory that outlives the process.</summary>
+    public const int RamFolderMax = 120;
     private const int ChecksumOffset = 4092;
 
     /// <summary>See the picture.</summary>
@@ -88,6 +95,10 @@ public unsafe struct Superblock
     [FieldOffset(136)] public long KeptPosition;
     /// <summary>Device and block, as in the index.</summary>
     [FieldOffset(144)] public ulong KeptKey;
+    /// <summary>See the picture; <see cref="RamBootOf"/>.</summary>
+    [FieldOffset(152)] public ulong RamBoot;
+    /// <summary>See the picture; <see cref="RamFolderText"/>.</summary>
+    [FieldOffset(160)] public fixed byte RamFolder[RamFolderMax];
     /// <summary>CRC32C of everything before it.</summary>
     [FieldOffset(ChecksumOffset)] public uint Checksum;
 
@@ -116,6 +127,34 @@ public unsafe struct Superblock
         halves[0] = Mix(halves[0] + (ulong)epoch * 0x9E3779B97F4A7C15);
         halves[1] = Mix(halves[1] ^ halves[0]);
         return secret;
+    }
+
+    /// <summary>What <see cref="RamBoot"/> is in the boot of this id.</summary>
+    public static ulong RamBootOf(string bootId)
+    {
+        byte[] text = Encoding.ASCII.GetBytes(bootId);
+        fixed (byte* bytes = text) return 1UL << 32 | Crc32C.Compute(bytes, text.Length);
+    }
+
+    /// <summary>The last life acknowledged from memory that outlives the process, in the boot of this id.</summary>
+    public readonly bool HasRam(string bootId) => KnownEpoch == Epoch && RamBoot == RamBootOf(bootId);
+
+    /// <summary>Where the memory of <see cref="RamBoot"/> is; empty when that is not known.</summary>
+    public string RamFolderText
+    {
+        readonly get
+        {
+            fixed (byte* bytes = RamFolder) return Encoding.UTF8.GetString(bytes, RamFolderMax).TrimEnd('\0');
+        }
+        set
+        {
+            fixed (byte* bytes = RamFolder)
+            {
+                Span<byte> to = new(bytes, RamFolderMax);
+                to.Clear();
+                if (Encoding.UTF8.GetByteCount(value) <= RamFolderMax) Encoding.UTF8.GetBytes(value, to);
+            }
+        }
     }
 
     /// <summary>Takes over where segments lie.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
 
@@ -12,7 +13,7 @@ internal sealed unsafe class HeapRamStore : IRamStore
 
     public bool OutlivesProcess => false;
 
-    public IRamRegion? Open(string name) => null;
+    public IReadOnlyList<IRamRegion> Open(string name) => [];
 
     public IRamRegion Create(string name, long sizeBytes) => new Region(sizeBytes);
 

@@ -1,5 +1,4 @@
 using System;
-using System.Runtime.InteropServices;
 using System.Text;
 using System.Threading;
 using Weir.Core.Base;
@@ -12,21 +11,17 @@ namespace Weir.Core.Writeboost.Log;
 /// The RAM segments: a region that outlives the process (R1), so that what was acknowledged can be written to the log
 /// by the next life.
 /// <code>
-///  0      head: magic, boot id, cache UUID, epoch, sizes, D; headers sealed last (layouts without epochs)
-///  4096   per RAM segment: sequence i64, stamps u32[slots], entries 15 B [slots], rounded up to 4 KiB
+///  0      head, see <see cref="RamHead"/>
+///  4096   per RAM segment: sequence i64, zero up to 64; stamps u32[slots]; entries 15 B [slots]; zero up to 4 KiB
 ///  ...    per RAM segment: slots x 4 KiB of data, slot 0 and other header slots for the record headers
 /// </code>
-/// A slot counts once its stamp equals its segment's: data and entry first, then the stamp. Stamps of an earlier use
-/// differ, so opening a segment only stores its sequence.
+/// A slot counts once its stamp equals its segment's, 2 x sequence + 1: data and entry first, then the stamp. Stamps of
+/// an earlier use differ, so opening a segment only stores its sequence.
 /// </summary>
 public sealed unsafe class RamSegments : IDisposable
 {
-    private const ulong MagicValue = 0x314D415252494557; // "WEIRRAM1"
-    private const int HeadBytes = 4096, SealedOffset = 1024;
+    private const int StampsOffset = 64, CountMax = 4096;
 
-    /// <summary>Headers that are remembered: more than there are RAM segments in a layout without epochs.</summary>
-    private const int SealedCount = 128;
-    private const int BootIdBytes = 40;
     private readonly IRamRegion _region;
     private readonly int _slots;
     private readonly int _metaBytes;
@@ -45,48 +40,96 @@ public sealed unsafe class RamSegments : IDisposable
     public int Count { get; }
 
     /// <summary>First byte of all data, for registration with the ring.</summary>
-    public byte* DataStart => _region.Pointer + HeadBytes + ((long)Count * _metaBytes);
+    public byte* DataStart => _region.Pointer + RamHead.Bytes + ((long)Count * _metaBytes);
 
     /// <summary>Bytes of all data.</summary>
     public long DataBytes => (long)Count * _segmentBytes;
 
+    /// <summary>The memory itself.</summary>
+    public IRamRegion Region => _region;
+
     /// <summary>A new region for the life that begins with <paramref name="superblock"/>'s epoch.</summary>
-    public static RamSegments Create(IRamStore store, string name, in Superblock superblock, int count)
+    /// <exception cref="UserErrorException">There is no place for it.</exception>
+    public static RamSegments Create(
+        IRamStore store, string name, in Superblock superblock, int count, string cachePath = "")
     {
-        long size = RegionBytes(superblock.SegmentBytes, count);
-        IRamRegion region = store.Create(name, size);
-        Head* head = (Head*)region.Pointer;
+        IRamRegion region = store.Create(name, RegionBytes(superblock.SegmentBytes, count));
+        RamHead* head = (RamHead*)region.Pointer;
         head->CacheId = superblock.CacheId;
         head->Epoch = superblock.Epoch;
         head->SegmentBytes = superblock.SegmentBytes;
         head->Count = count;
-        WriteBootId(head, store.BootId);
+        head->BootText = store.BootId;
+        head->Version = RamHead.VersionValue;
+        head->CachePathText = cachePath;
         RamSegments made = new(region, superblock.SegmentBytes, count);
-        for (int i = 0; i < SealedCount; i++) made.SealedAt(i)->Segment = -1;
-        Volatile.Write(ref head->Magic, MagicValue);
+        for (int i = 0; i < RamHead.SealedCount; i++) made.SealedAt(i)->Segment = -1;
+        Volatile.Write(ref head->Magic, RamHead.MagicValue);
         return made;
     }
 
+    /// <summary>RAM segments that fit into a region of <paramref name="roomBytes"/>.</summary>
+    public static long CountThatFits(int segmentBytes, long roomBytes) =>
+        (roomBytes - RamHead.Bytes) / (RegionBytes(segmentBytes, 1) - RamHead.Bytes);
+
     /// <summary>
-    /// What the life of <paramref name="superblock"/>'s epoch left behind in this boot, or null. Anything that does
-    /// not match in every field is not ours and counts for nothing.
+    /// As <see cref="Open"/>, in the folder too that the superblock names.
     /// </summary>
-    public static RamSegments? Open(IRamStore store, string name, in Superblock superblock)
+    public static RamSegments? Find(IRamStore store, string name, in Superblock superblock, Action<string> log)
     {
-        IRamRegion? region = store.Open(name);
-        if (region == null) return null;
-        Head* head = (Head*)region.Pointer;
-        bool ours = region.SizeBytes >= HeadBytes
-            && head->Magic == MagicValue
-            && head->CacheId == superblock.CacheId
-            && head->Epoch == superblock.Epoch
-            && head->SegmentBytes == superblock.SegmentBytes
-            && head->Count is > 0 and <= 4096
-            && ReadBootId(head) == store.BootId
+        string folder = superblock.HasRam(store.BootId) ? superblock.RamFolderText : "";
+        if (folder.Length > 0) store.AlsoSearch(folder);
+        return Open(store, name, superblock, log);
+    }
+
+    /// <summary>
+    /// What the life of <paramref name="superblock"/>'s epoch left behind in this boot, or null. What is of another
+    /// life counts for nothing.
+    /// </summary>
+    /// <exception cref="UserErrorException">It is of that life, and of a version that is not known.</exception>
+    public static RamSegments? Open(IRamStore store, string name, in Superblock superblock, Action<string> log)
+    {
+        RamSegments? found = null;
+        foreach (IRamRegion region in store.Open(name))
+        {
+            if (found == null && IsOf(region, superblock, store.BootId, log))
+            {
+                RamHead* head = (RamHead*)region.Pointer;
+                found = new RamSegments(region, head->SegmentBytes, head->Count);
+            }
+            else
+            {
+                region.Dispose();
+            }
+        }
+        return found;
+    }
+
+    private static bool IsOf(IRamRegion region, in Superblock superblock, string bootId, Action<string> log)
+    {
+        if (region.SizeBytes < RamHead.Bytes)
+        {
+            log($"{region.Place}: has {region.SizeBytes} bytes, less than the head of memory: not used");
+            return false;
+        }
+        RamHead* head = (RamHead*)region.Pointer;
+        if (head->Magic == 0) return false;
+        if (!head->IsWeirs)
+        {
+            log($"{region.Place}: does not begin as memory of Weir's: not used");
+            return false;
+        }
+        if (head->CacheId != superblock.CacheId || head->Epoch != superblock.Epoch || head->BootText != bootId)
+            return false;
+        if (!head->IsKnown)
+            throw new UserErrorException($"{region.Place}: memory of version {head->VersionText}, this weir knows "
+                + $"{RamHead.VersionValue}; it may hold what was acknowledged: start once with the weir that made it");
+        bool isWhole = head->SegmentBytes == superblock.SegmentBytes && head->Count is > 0 and <= CountMax
             && region.SizeBytes >= RegionBytes(head->SegmentBytes, head->Count);
-        if (ours) return new RamSegments(region, head->SegmentBytes, head->Count);
-        region.Dispose();
-        return null;
+        if (!isWhole)
+            log($"{region.Place}: is not whole ({region.SizeBytes} bytes, {head->Count} RAM segments of "
+                + $"{head->SegmentBytes} bytes): what was acknowledged and not yet in the log is lost");
+        return isWhole;
     }
 
     /// <summary>
@@ -138,7 +181,7 @@ public sealed unsafe class RamSegments : IDisposable
 
     /// <summary>Entry of slot <paramref name="slot"/>; the caller publishes it.</summary>
     public LogEntry* Entry(int ram, int slot) =>
-        (LogEntry*)(Meta(ram) + 64 + ((long)_slots * sizeof(uint))) + slot;
+        (LogEntry*)(Meta(ram) + StampsOffset + ((long)_slots * sizeof(uint))) + slot;
 
     /// <summary>The slot counts from now on: its bytes and its entry are complete.</summary>
     public void Publish(int ram, int slot, long segment) => Volatile.Write(ref Stamps(ram)[slot], StampOf(segment));
@@ -151,51 +194,24 @@ public sealed unsafe class RamSegments : IDisposable
     public void Dispose() => _region.Dispose();
 
     private static long RegionBytes(int segmentBytes, int count) =>
-        HeadBytes + (count * ((long)MetaBytes(segmentBytes >> Geometry.BlockShift) + segmentBytes));
+        RamHead.Bytes + (count * ((long)MetaBytes(segmentBytes >> Geometry.BlockShift) + segmentBytes));
 
-    private static int MetaBytes(int slots) => (64 + (slots * (sizeof(uint) + LogEntry.Bytes)) + 4095) & ~4095;
+    private static int MetaBytes(int slots) =>
+        (StampsOffset + (slots * (sizeof(uint) + LogEntry.Bytes)) + 4095) & ~4095;
 
     // Odd, so that the zero of a fresh region is nobody's stamp.
     private static uint StampOf(long segment) => ((uint)segment << 1) | 1;
 
-    private static void WriteBootId(Head* head, string bootId)
-    {
-        Invariant.Check(bootId.Length <= BootIdBytes);
-        Encoding.ASCII.GetBytes(bootId, new Span<byte>(head->BootId, BootIdBytes));
-    }
-
-    private static string ReadBootId(Head* head) =>
-        Encoding.ASCII.GetString(head->BootId, BootIdBytes).TrimEnd('\0');
-
-    private Head* Header => (Head*)_region.Pointer;
+    private RamHead* Header => (RamHead*)_region.Pointer;
 
     private SealedHeader* SealedAt(long segment) =>
-        (SealedHeader*)(_region.Pointer + SealedOffset) + (segment % SealedCount);
+        (SealedHeader*)Header->Sealed + (segment % RamHead.SealedCount);
 
     private byte* Meta(int ram)
     {
         Invariant.Check((uint)ram < (uint)Count);
-        return _region.Pointer + HeadBytes + ((long)ram * _metaBytes);
+        return _region.Pointer + RamHead.Bytes + ((long)ram * _metaBytes);
     }
 
-    private uint* Stamps(int ram) => (uint*)(Meta(ram) + 64);
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Head
-    {
-        public ulong Magic;
-        public Guid CacheId;
-        public long Epoch;
-        public int SegmentBytes;
-        public int Count;
-        public fixed byte BootId[BootIdBytes];
-        public long DurablePosition;
-    }
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct SealedHeader
-    {
-        public long Segment;
-        public uint Checksum;
-    }
+    private uint* Stamps(int ram) => (uint*)(Meta(ram) + StampsOffset);
 }

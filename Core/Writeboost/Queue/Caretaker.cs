@@ -29,6 +29,7 @@ public sealed unsafe class Caretaker : IDisposable
     private readonly BackingFlusher _flusher;
     private readonly DeviceChanger _changer;
     private readonly CacheGrower _grower;
+    private readonly MemoryWatch _memory;
     private long _syncDueUs = long.MaxValue;
     private StopStep _stop;
     private long _committing;
@@ -47,6 +48,7 @@ public sealed unsafe class Caretaker : IDisposable
         _scrubber = new Scrubber(volume, port, cache);
         _changer = new DeviceChanger(volume, port, cache, backings);
         _grower = new CacheGrower(volume, _superblocks);
+        _memory = new MemoryWatch(volume, port);
     }
 
     private enum StopStep
@@ -60,7 +62,7 @@ public sealed unsafe class Caretaker : IDisposable
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs => Math.Min(
         Math.Min(Math.Min(_syncDueUs, _scrubber.DeadlineUs), Math.Min(_changer.DeadlineUs, _grower.DeadlineUs)),
-        Math.Min(_writeback.DeadlineUs, _reclaimer.DeadlineUs));
+        Math.Min(Math.Min(_writeback.DeadlineUs, _reclaimer.DeadlineUs), _memory.DeadlineUs));
 
     /// <summary>As <see cref="IVolumeQueue.StopResult"/>.</summary>
     public int StopResult { get; private set; }
@@ -74,6 +76,7 @@ public sealed unsafe class Caretaker : IDisposable
             return;
         }
         _superblocks.Poll();
+        _memory.Poll(nowUs);
         if (_volume.Health.CacheHasFailed)
         {
             PollFailed(nowUs);

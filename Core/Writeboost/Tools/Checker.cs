@@ -180,7 +180,7 @@ public sealed class Checker : IDisposable
     private void LookIntoMemory(IRamStore store, ILogScan scan)
     {
         string name = RamSegments.NameOf(_cache.Superblock, _cache.Device.Identity);
-        using RamSegments? ram = RamSegments.Open(store, name, _cache.Superblock);
+        using RamSegments? ram = RamSegments.Find(store, name, _cache.Superblock, Note);
         if (ram != null && RamFinish.HasWork(ram, _cache.Geometry, scan.EndPosition))
             Note("the last run died and left acknowledged writes in memory: the next start writes them to the log");
     }

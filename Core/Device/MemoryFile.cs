@@ -1,0 +1,70 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using Weir.Core.Base;
+using Weir.Native;
+
+namespace Weir.Core.Devices;
+
+/// <summary>A file of memory that outlives its process, looked at from outside.</summary>
+/// <param name="Path">Where it is.</param>
+/// <param name="SizeBytes">Its size.</param>
+/// <param name="MadeAt">When it was made.</param>
+/// <param name="IsInUse">A process has it locked; those from before there was a lock are not known.</param>
+/// <param name="Head">Its first bytes, as many as were asked for, zeroes behind its end.</param>
+public sealed record MemoryFile(string Path, long SizeBytes, DateTime MadeAt, bool IsInUse, byte[] Head)
+{
+    /// <summary>Every such file in these folders that this user can read.</summary>
+    public static List<MemoryFile> All(IEnumerable<string> places, int headBytes)
+    {
+        List<MemoryFile> files = [];
+        foreach (string place in places)
+        {
+            if (!Directory.Exists(place)) continue;
+            string[] paths = Directory.GetFiles(place, MemoryPlaces.Prefix + "*");
+            Array.Sort(paths, StringComparer.Ordinal);
+            foreach (string path in paths)
+                if (Read(path, headBytes) is { } file) files.Add(file);
+        }
+        return files;
+    }
+
+    /// <summary>Removes it, unless a process has taken it in the meantime: then false.</summary>
+    public bool TryRemove()
+    {
+        int fd = Libc.Open(Path, Const.O_RDONLY | Const.O_CLOEXEC | Const.O_NOFOLLOW);
+        if (fd == -Errno.ENOENT) return true;
+        if (fd < 0) throw Cannot("open", fd);
+        try
+        {
+            if (FileLock.TryLock(fd, shared: false, patienceMs: 0) < 0) return false;
+            int result = Libc.Unlink(Path);
+            return result >= 0 ? true : throw Cannot("remove", result);
+        }
+        finally
+        {
+            _ = Libc.Close(fd);
+        }
+    }
+
+    private static unsafe MemoryFile? Read(string path, int headBytes)
+    {
+        int fd = Libc.Open(path, Const.O_RDONLY | Const.O_CLOEXEC | Const.O_NOFOLLOW);
+        if (fd < 0) return null;
+        try
+        {
+            if (Libc.Status(fd, out statx status) < 0 || (status.stx_mode & Const.S_IFMT) != Const.S_IFREG) return null;
+            byte[] head = new byte[headBytes];
+            fixed (byte* at = head) _ = Libc.ReadAt(fd, at, headBytes, 0);
+            bool isFree = FileLock.TryLock(fd, shared: true, patienceMs: 0) >= 0;
+            return new MemoryFile(path, (long)status.stx_size, File.GetLastWriteTimeUtc(path), !isFree, head);
+        }
+        finally
+        {
+            _ = Libc.Close(fd);
+        }
+    }
+
+    private UserErrorException Cannot(string what, int result) =>
+        new($"{Path}: cannot {what} it: {Errno.Text(result)}");
+}

@@ -1,0 +1,40 @@
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Log;
+
+namespace Weir.Core.Writeboost.Queue;
+
+/// <summary>
+/// Sees within a quarter of a second when somebody takes away the memory that should outlive the process (R1): removed,
+/// moved, replaced, cut or covered, it would not be found by the next life. Then acknowledgements wait for the log, and
+/// what had been acknowledged before is made durable at once. On the first queue's thread.
+/// </summary>
+internal sealed class MemoryWatch(WriteboostVolume volume, LogPort port)
+{
+    private const long TurnUs = 250_000;
+
+    private readonly IRamRegion _region = volume.Log.Ram.Region;
+    private long _acknowledgedEnd = -1; // in the lost memory alone, until durable
+
+    /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
+    public long DeadlineUs { get; private set; } =
+        volume.RamOutlivesProcess && volume.Log.Ram.Region.CanVanish ? 0 : long.MaxValue;
+
+    /// <summary>Once per turn.</summary>
+    public void Poll(long nowUs)
+    {
+        if (_acknowledgedEnd >= 0 && volume.Log.Durable >= _acknowledgedEnd)
+        {
+            _acknowledgedEnd = -1;
+            volume.SettleMemoryLoss();
+        }
+        if (nowUs < DeadlineUs || Mutant.Is(MutantId.R1LossUnnoticed)) return;
+        DeadlineUs = nowUs + TurnUs;
+        if (_region.FindLoss() is not { } loss) return;
+        DeadlineUs = long.MaxValue;
+        volume.ReportMemoryLoss(loss);
+        // Whoever saw the memory as good had reserved its slots before.
+        _acknowledgedEnd = volume.Log.ReservedEnd;
+        volume.Log.RequestDurable(port, _acknowledgedEnd);
+    }
+}
