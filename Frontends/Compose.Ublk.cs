@@ -15,6 +15,8 @@ internal static partial class Compose
     /// <summary>A line for each block device that Weir serves, or has left behind.</summary>
     public static IEnumerable<string> BlockDevices()
     {
+        // Without a driver there are no devices, and that is no error of who asks what there is.
+        if (!System.IO.File.Exists(Native.Ublk.ControlDevice.Path)) return [];
         using UblkHost host = UblkHost.Open("");
         return UblkNote.All(host.Control).ConvertAll(static note =>
             $"{UblkDevice.PathOf(note.Info.dev_id)} {note.Name}: {note.State} ({note.StandsOn})");

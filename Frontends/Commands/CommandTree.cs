@@ -15,6 +15,7 @@ internal static class CommandTree
         MessageCommand.Build(),
         StopCommand.Build(),
         ListCommand.Build(),
+        CleanCommand.Build(),
         CheckCommand.Build(),
         DumpCommand.Build(),
         DrainCommand.Build(),

@@ -1,0 +1,83 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using Weir.Core.Base;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Recovery;
+
+namespace Weir.Frontends;
+
+/// <content>Memory that outlives its process, seen from outside.</content>
+internal static partial class Compose
+{
+    // Far longer than it takes to make memory.
+    private static readonly TimeSpan s_makingTime = TimeSpan.FromMinutes(1);
+
+    /// <summary>Every file of such memory; <paramref name="folder"/> is looked into too, if there is one.</summary>
+    public static List<MemoryNote> Memories(string? folder)
+    {
+        string bootId = Boot.Id();
+        IReadOnlyList<string> places = MemoryPlaces.ToSearch(folder == null ? null : Path.GetFullPath(folder));
+        return MemoryFile.All(places, RamHead.Bytes).ConvertAll(file => NoteOf(file, bootId));
+    }
+
+    private static unsafe MemoryNote NoteOf(MemoryFile file, string bootId)
+    {
+        fixed (byte* bytes = file.Head)
+        {
+            RamHead* head = (RamHead*)bytes;
+            (MemoryUse use, string why) = Judge(file, *head, bootId);
+            string cache = head->IsWeirs && head->Version > 0 ? head->CachePathText : "";
+            return new MemoryNote(file.Path, file.SizeBytes, file.MadeAt, head->IsWeirs ? head->CacheId : default,
+                cache, use, why, file.TryRemove);
+        }
+    }
+
+    private static (MemoryUse Use, string Why) Judge(MemoryFile file, in RamHead head, string bootId)
+    {
+        if (file.IsInUse) return (MemoryUse.InUse, "in use");
+        if (head.Magic == 0)
+            return DateTime.UtcNow - file.MadeAt < s_makingTime ? (MemoryUse.Unknown, "being made")
+                : (MemoryUse.None, "of no use: its process died while it made it");
+        if (!head.IsWeirs) return (MemoryUse.Unknown, "not memory of Weir's");
+        if (head.BootText != bootId) return (MemoryUse.None, "of no use: of an earlier boot of the machine");
+        if (!head.IsKnown)
+            return (MemoryUse.Unknown, $"of version {head.VersionText}, which this weir does not know");
+        if (head.Version == 0) return (MemoryUse.Unknown, "of an older weir, which perhaps still runs");
+        return LookAtCache(head.CachePathText, head);
+    }
+
+    // What the cache that the memory belongs to says about it. In doubt somebody may need it.
+    private static (MemoryUse Use, string Why) LookAtCache(string path, RamHead head)
+    {
+        const string left = "left by a process that died; ";
+        if (path.Length == 0) return (MemoryUse.Unknown, left + "where its cache is, is not known");
+        if (!File.Exists(path)) return (MemoryUse.Unknown, left + "its cache is not there");
+        try
+        {
+            using Device cache = OpenDevice(path, readOnly: true, static _ => { });
+            using RingContext io = new();
+            Layout layout = Look(io, cache, null).Layout ?? Layout.Native;
+            Superblock superblock = SuperblockReader.Read(
+                layout, new BlockingIo(io), cache.OpenQueue(io), cache, out _, out _);
+            return Compare(layout, superblock, head);
+        }
+        catch (UserErrorException e)
+        {
+            return (MemoryUse.Unknown, $"{left}its cache cannot be looked at: {e.Message}");
+        }
+    }
+
+    private static (MemoryUse Use, string Why) Compare(Layout layout, in Superblock superblock, in RamHead head)
+    {
+        if (superblock.CacheId != head.CacheId)
+            return (MemoryUse.Unknown, "left by a process that died; another cache is in the place of its own");
+        if (layout.HasEpochs && superblock.Epoch > head.Epoch)
+            return (MemoryUse.None, "of no use: its cache has been served since");
+        if (layout.HasEpochs && superblock.Epoch == head.Epoch && superblock.IsClean)
+            return (MemoryUse.None, "of no use: its cache was stopped in order since");
+        return (MemoryUse.Needed, "left by a process that died; the next start of its cache needs it");
+    }
+}

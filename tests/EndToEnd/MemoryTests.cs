@@ -1,0 +1,234 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using Weir.Frontends.Nbd;
+using Weir.Tests.Nbd;
+using Xunit;
+
+namespace Weir.Tests.EndToEnd;
+
+/// <summary>The real program and the files of its memory: taken away, missing, too small, left behind.</summary>
+public sealed class MemoryTests(ITestOutputHelper output)
+{
+    private const int Writes = 100, BlockBytes = 4096, FileBytes = 16 << 20;
+
+    /// <summary>Long enough that nothing is durable by itself.</summary>
+    private static readonly string[] s_lazy = ["--option", "sync_data_interval=3600", "--option", "allow_writeback=0"];
+
+    [Theory]
+    [InlineData("removed")]
+    [InlineData("renamed")]
+    [InlineData("replaced")]
+    public void MemoryThatIsTakenAwayCostsNoAcknowledgedWrite(string way)
+    {
+        using TestFolder folder = new();
+        using (WeirProcess weir = Serve(folder))
+        {
+            folder.Remember(weir);
+            Assert.Equal("in shared memory", weir.Text("acknowledge_when"));
+            string file = Assert.Single(TestFolder.MemoryOf(weir.Text("cache_uuid")));
+            Assert.Equal(file, weir.Text("memory"));
+            using NbdClient client = weir.Connect();
+            Write(client, 0, Writes);
+            TakeAway(file, way);
+            WeirProcess.Until(() => weir.Text("acknowledge_when") == "durable", "the loss noticed");
+            Assert.Contains(file, weir.Error, StringComparison.Ordinal);
+            Write(client, Writes, Writes);
+            WeirProcess.Until(
+                () => weir.Error.Contains("before is durable now", StringComparison.Ordinal), "all durable");
+            weir.Kill();
+        }
+        folder.ForgetMemory();
+        using WeirProcess next = Serve(folder);
+        Assert.DoesNotContain("memory is gone", next.Error, StringComparison.Ordinal);
+        Verify(next, 2 * Writes);
+        next.Stop();
+    }
+
+    [Fact]
+    public void MemoryThatIsGoneBeforeTheNextStartIsMissedAloud()
+    {
+        using TestFolder folder = new();
+        using (WeirProcess weir = Serve(folder))
+        {
+            folder.Remember(weir);
+            using NbdClient client = weir.Connect();
+            Write(client, 0, 1);
+            weir.Kill();
+        }
+        Assert.True(folder.ForgetMemory());
+        using WeirProcess next = Serve(folder);
+        Assert.Contains("memory is gone", next.Error, StringComparison.Ordinal);
+        next.Stop();
+    }
+
+    /// <summary>In a folder of the user's choice, or where it is without one.</summary>
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void MemoryIsFoundWhereverItWasLeft(bool chosenFirst, bool chosenNext)
+    {
+        using TestFolder folder = new();
+        using TmpfsFolder place = new();
+        string[] chosen = ["--memory", place.Path];
+        using (WeirProcess weir = Serve(folder, chosenFirst ? chosen : []))
+        {
+            folder.Remember(weir);
+            Assert.Equal(chosenFirst ? 1 : 0, Directory.GetFiles(place.Path).Length);
+            using NbdClient client = weir.Connect();
+            Write(client, 0, Writes);
+            weir.Kill();
+        }
+        using WeirProcess next = Serve(folder, chosenNext ? chosen : []);
+        Verify(next, Writes);
+        next.Stop();
+        Assert.Empty(Directory.GetFiles(place.Path));
+        Assert.False(folder.ForgetMemory());
+    }
+
+    /// <summary>Whoever touches what was cut off dies of it: as with a power cut, what was flushed is there.</summary>
+    [Fact]
+    public void MemoryThatIsCutLosesNothingThatWasFlushed()
+    {
+        using TestFolder folder = new();
+        using (WeirProcess weir = Serve(folder))
+        {
+            folder.Remember(weir);
+            using NbdClient client = weir.Connect();
+            Write(client, 0, Writes);
+            Assert.Equal(0, client.Ask(NbdCommand.Flush, 0, 0));
+            string file = Assert.Single(TestFolder.MemoryOf(weir.Text("cache_uuid")));
+            using (FileStream stream = new(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+                stream.SetLength(BlockBytes);
+            weir.Kill();
+        }
+        using WeirProcess next = Serve(folder);
+        Assert.Contains("is not whole", next.Error, StringComparison.Ordinal);
+        Verify(next, Writes);
+        next.Stop();
+    }
+
+    [Fact]
+    public void ASmallPlaceSaysWhatFits()
+    {
+        using TestFolder folder = new();
+        using TmpfsFolder place = new();
+        if (!place.TryMount("8m", output.WriteLine)) return;
+        string[] chosen = ["--memory", place.Path];
+        using (WeirProcess weir = Serve(folder, chosen))
+        {
+            folder.Remember(weir);
+            Assert.Equal("durable", weir.Text("acknowledge_when"));
+            Assert.Contains("--option ram_segments=7 fits", weir.Error, StringComparison.Ordinal);
+            weir.Stop();
+        }
+        using WeirProcess next = Serve(folder, [.. chosen, "--option", "ram_segments=7"]);
+        Assert.Equal("in shared memory", next.Text("acknowledge_when"));
+        next.Stop();
+    }
+
+    [Fact]
+    public void NoMemoryIsAskedForByName()
+    {
+        using TestFolder folder = new();
+        using WeirProcess weir = Serve(folder, "--memory", "none");
+        Assert.Equal(("durable", "the process's own"), (weir.Text("acknowledge_when"), weir.Text("memory")));
+        Assert.Empty(TestFolder.MemoryOf(weir.Text("cache_uuid")));
+        weir.Stop();
+        Outcome refused = WeirProcess.Run("serve", "writeboost", "--cache", folder.PathOf("cache"), "--backing",
+            folder.PathOf("backing"), "--memory", "/proc", "--listen", "unix:" + folder.PathOf("nbd"));
+        Assert.Equal((1, true), (refused.ExitCode, refused.Error.Contains("not on tmpfs", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void OrphansAreListedAndOnlyThoseOfNoUseAreCleaned()
+    {
+        using TestFolder folder = new();
+        string uuid;
+        using (WeirProcess weir = Serve(folder))
+        {
+            folder.Remember(weir);
+            uuid = weir.Text("cache_uuid");
+            Assert.EndsWith("in use", Line("list", uuid), StringComparison.Ordinal);
+            Assert.StartsWith("kept: ", Line("clean", uuid, "--write", "--force", uuid, "!"), StringComparison.Ordinal);
+            using NbdClient client = weir.Connect();
+            Write(client, 0, Writes);
+            weir.Kill();
+        }
+        string file = Assert.Single(TestFolder.MemoryOf(uuid));
+        byte[] bytes = File.ReadAllBytes(file);
+        string line = Line("list", uuid);
+        Assert.Contains(folder.PathOf("cache"), line, StringComparison.Ordinal);
+        Assert.EndsWith("the next start of its cache needs it", line, StringComparison.Ordinal);
+        Assert.StartsWith("kept: ", Line("clean", uuid, "--write"), StringComparison.Ordinal);
+        Assert.StartsWith("would be removed: ", Line("clean", uuid, "--force", uuid), StringComparison.Ordinal);
+        using (WeirProcess weir = Serve(folder))
+        {
+            Verify(weir, Writes);
+            weir.Stop();
+        }
+        // As if it had been left in another place: its cache has gone on without it.
+        File.WriteAllBytes(file, bytes);
+        Assert.StartsWith("would be removed: ", Line("clean", uuid), StringComparison.Ordinal);
+        Assert.True(File.Exists(file));
+        Assert.StartsWith("removed: ", Line("clean", uuid, "--write"), StringComparison.Ordinal);
+        Assert.False(File.Exists(file));
+        // Of an earlier boot.
+        bytes[40]++;
+        File.WriteAllBytes(file, bytes);
+        Assert.Contains("earlier boot", Line("clean", uuid, "--write"), StringComparison.Ordinal);
+        // Its cache is not there: kept, but for who names it.
+        bytes[40]--;
+        File.WriteAllBytes(file, bytes);
+        File.Move(folder.PathOf("cache"), folder.PathOf("moved"));
+        Assert.EndsWith("its cache is not there", Line("clean", uuid, "--write"), StringComparison.Ordinal);
+        Assert.StartsWith("removed: ", Line("clean", uuid, "--write", "--force", file), StringComparison.Ordinal);
+        Outcome unknown = WeirProcess.Run("clean", "--force", uuid);
+        Assert.Equal(1, unknown.ExitCode);
+        Assert.Contains("no memory of that name", unknown.Error, StringComparison.Ordinal);
+    }
+
+    // The one line about a cache; "!": the command fails.
+    private static string Line(string command, string uuid, params string[] arguments)
+    {
+        bool fails = arguments is [.., "!"];
+        Outcome outcome = WeirProcess.Run([command, .. fails ? arguments[..^1] : arguments]);
+        Assert.True(outcome.ExitCode == (fails ? 1 : 0), outcome.Error);
+        return Assert.Single(outcome.Output.Split('\n'), line => line.Contains(uuid, StringComparison.Ordinal));
+    }
+
+    private static WeirProcess Serve(TestFolder folder, params string[] more)
+    {
+        foreach (string name in (string[])["cache", "backing"])
+            if (!File.Exists(folder.PathOf(name))) folder.File(name, name == "cache" ? 4 * FileBytes : FileBytes);
+        return WeirProcess.Serve(folder, [
+            "writeboost", "--cache", folder.PathOf("cache"), "--backing", folder.PathOf("backing"), .. s_lazy, .. more,
+        ]);
+    }
+
+    private static void TakeAway(string file, string way)
+    {
+        if (way == "removed") File.Delete(file);
+        else File.Move(file, file + "-away");
+        if (way == "replaced") File.Copy(file + "-away", file);
+        if (way != "removed") File.Delete(file + "-away");
+    }
+
+    private static void Write(NbdClient client, int first, int count)
+    {
+        for (int i = first; i < first + count; i++) client.Write((long)i * BlockBytes, BlockOf(i));
+    }
+
+    private static void Verify(WeirProcess weir, int count)
+    {
+        using NbdClient client = weir.Connect();
+        List<int> lost = [];
+        for (int i = 0; i < count; i++)
+            if (!client.Read((long)i * BlockBytes, BlockBytes).SequenceEqual(BlockOf(i))) lost.Add(i);
+        Assert.True(lost.Count == 0, $"of {count} acknowledged writes are lost: {string.Join(' ', lost)}");
+    }
+
+    private static byte[] BlockOf(int i) => [.. Enumerable.Repeat((byte)((i % 251) + 1), BlockBytes)];
+}
