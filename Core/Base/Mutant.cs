@@ -84,10 +84,14 @@ public enum MutantId
     R8KeptOverRange,
     /// <summary>R8: what a drain has skipped for a newer version counts as kept before that is durable.</summary>
     R8KeptUndurable,
+    /// <summary>NBD: a change of a part of a sector does not wait for others of that sector.</summary>
+    NbdEdgesUnguarded,
     /// <summary>R9: discard and zeroes do nothing.</summary>
     R9DiscardIgnored,
     /// <summary>R9: ranges are logged but not kept for reads.</summary>
     R9RangeNotKept,
+    /// <summary>R9: block status does not hear of a block that is logged after it began to keep regions.</summary>
+    R9RegionUnmarked,
     /// <summary>R9: an older version beats a newer range.</summary>
     R9OlderBeatsRange,
     /// <summary>R10: a read is staged although the block may have changed since it began.</summary>

@@ -12,6 +12,8 @@ internal sealed unsafe partial class Connection
         Part* part = (Part*)request;
         Command* command = part->Command;
         Invariant.Check(_inEngine > 0);
+        if (part->Merges && TryContinueMerge(part)) return;
+        LeaveGate(part);
         _inEngine--;
         command->Outstanding--;
         part->Completed = true;
@@ -57,7 +59,7 @@ internal sealed unsafe partial class Connection
     {
         bool last = IsComplete(command);
         int result = part->Request.Result;
-        long offset = part->Request.OffsetBytes;
+        long offset = part->OffsetBytes;
         if (result == 0)
         {
             Replies.OffsetData(part, command->Cookie, offset, last);
@@ -128,7 +130,7 @@ internal sealed unsafe partial class Connection
 
     private void Retire(Command* command)
     {
-        if (_read == command) _read = null;
+        if (_issuing == command) _issuing = null;
         _slots.Release(command);
         _freed = true;
     }

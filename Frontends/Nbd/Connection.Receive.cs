@@ -59,7 +59,7 @@ internal sealed unsafe partial class Connection
         Compact();
         long rest = _write == null ? 0 : _writeBytes - _writeFilled;
         _receivePart = Available == 0 && rest >= DirectBytes ? _write : null;
-        byte* target = _receivePart != null ? _write->Request.Data + _writeFilled : _stream + _end;
+        byte* target = _receivePart != null ? _write->Payload + _writeFilled : _stream + _end;
         long room = _receivePart != null ? rest : StreamBytes - _end;
         if (room == 0) return;
         _receive->Kind = IoKind.Receive;

@@ -11,8 +11,8 @@ internal sealed unsafe partial class Connection
 {
     private const int MaxExtents = 128;
 
-    /// <summary>A read whose chunks are not all issued yet.</summary>
-    private Command* _read;
+    /// <summary>A read, or zeroes, whose chunks are not all issued yet.</summary>
+    private Command* _issuing;
     /// <summary>The write whose payload is being received, chunk by chunk.</summary>
     private Part* _write;
     private Command* _writeCommand;
@@ -24,7 +24,7 @@ internal sealed unsafe partial class Connection
     private bool _stalled;
     private bool _freed;
 
-    private bool IsIssuingRead => _read != null;
+    private bool IsIssuing => _issuing != null;
 
     private void Parse()
     {
@@ -32,13 +32,13 @@ internal sealed unsafe partial class Connection
         _freed = false;
         while (!_stalled)
         {
-            if (_read != null) IssueRead();
+            if (_issuing != null) IssueNext();
             else if (_phase != Phase.Serving) return;
             else if (_drainBytes > 0) DrainPayload();
             else if (_writeCommand != null) TakePayload();
             else if (Available >= Protocol.RequestHeaderBytes) TakeRequest();
             else return;
-            if (Available == 0 && _read == null && (_writeCommand == null || _write != null)) return;
+            if (Available == 0 && _issuing == null && (_writeCommand == null || _write != null)) return;
         }
     }
 
@@ -103,29 +103,36 @@ internal sealed unsafe partial class Connection
         else if (header.Command == NbdCommand.Read) BeginRead(command);
         else if (header.Command == NbdCommand.Write) _writeCommand = command;
         else if (header.Command == NbdCommand.BlockStatus) AnswerBlockStatus(command);
+        else if (header.Command == NbdCommand.WriteZeroes) _issuing = command;
+        else if (header.Command == NbdCommand.Trim && !TryKeepEdges(command)) AnswerEmpty(command);
         else IssueRange(command);
     }
 
     /// <summary>A long read of a client without structured replies must be answered in order, and alone.</summary>
     private void BeginRead(Command* command)
     {
-        _read = command;
+        _issuing = command;
         command->Ordered = !_limits.Structured && command->LengthBytes > Protocol.ChunkBytes;
+    }
+
+    private void IssueNext()
+    {
+        if (_issuing->Type == NbdCommand.Read) IssueRead();
+        else IssueZeroes();
     }
 
     /// <summary>The next chunk of the read being issued.</summary>
     private void IssueRead()
     {
-        Command* command = _read;
+        Command* command = _issuing;
         _stalled = command->Ordered && MustWait(command);
         if (_stalled) return;
-        Part* part = NewPart(command, RequestKind.Read);
+        Part* part = NewPart(command, RequestKind.Read, long.MaxValue);
         if (part == null) return;
-        part->Payload = part->Request.Data;
-        part->PayloadBytes = (int)part->Request.LengthBytes;
+        part->PayloadBytes = (int)part->LengthBytes;
         if (command->Ordered) Append(command, part);
         bool last = command->IssuedBytes + part->PayloadBytes == command->LengthBytes;
-        if (last && !command->Ordered) _read = null;
+        if (last && !command->Ordered) _issuing = null;
         Submit(part);
     }
 
@@ -145,12 +152,12 @@ internal sealed unsafe partial class Connection
     {
         if (_write == null)
         {
-            _write = NewPart(_writeCommand, RequestKind.Write);
+            _write = NewPart(_writeCommand, RequestKind.Write, long.MaxValue);
             if (_write == null) return;
-            (_writeBytes, _writeFilled) = ((int)_write->Request.LengthBytes, 0);
+            (_writeBytes, _writeFilled) = ((int)_write->LengthBytes, 0);
         }
         int count = Math.Min(Available, _writeBytes - _writeFilled);
-        Buffer.MemoryCopy(_stream + _start, _write->Request.Data + _writeFilled, count, count);
+        Buffer.MemoryCopy(_stream + _start, _write->Payload + _writeFilled, count, count);
         _start += count;
         _writeFilled += count;
         if (_writeFilled < _writeBytes) return;
@@ -160,32 +167,36 @@ internal sealed unsafe partial class Connection
         Submit(part);
     }
 
-    /// <summary>Flush, trim and zeroes: one engine request, however long.</summary>
+    /// <summary>Flush and trim: one engine request, however long.</summary>
     private void IssueRange(Command* command)
     {
         Part* part = _slots.AcquirePart(command);
-        part->Request.Kind = command->Type switch
-        {
-            NbdCommand.Flush => RequestKind.Flush,
-            NbdCommand.Trim => RequestKind.Discard,
-            _ => RequestKind.WriteZeroes,
-        };
-        part->Request.OffsetBytes = command->OffsetBytes;
-        part->Request.LengthBytes = command->LengthBytes;
+        RequestKind kind = command->Type == NbdCommand.Flush ? RequestKind.Flush : RequestKind.Discard;
+        SubmitRange(part, kind, command->LengthBytes);
+    }
+
+    /// <summary>The next <paramref name="lengthBytes"/> of the command, whole sectors without data.</summary>
+    private void SubmitRange(Part* part, RequestKind kind, long lengthBytes)
+    {
+        part->OffsetBytes = part->Request.OffsetBytes = part->Command->OffsetBytes + part->Command->IssuedBytes;
+        part->LengthBytes = part->Request.LengthBytes = lengthBytes;
+        part->Request.Kind = kind;
         Submit(part);
     }
 
     /// <summary>
-    /// A part for the command's next chunk, with its pages, or null: the parser waits. Chunks after the first begin on
+    /// A part for the command's next chunk, of at most <paramref name="mostBytes"/>, with its pages, or null: the parser
+    /// waits. The request is for the whole sectors around it, the payload lies where the client's bytes are. Chunks after the first begin on
     /// a 4 KiB boundary of the volume; a request up to a chunk's length is never cut (NBD_CMD_FLAG_DF).
     /// </summary>
-    private Part* NewPart(Command* command, RequestKind kind)
+    private Part* NewPart(Command* command, RequestKind kind, long mostBytes)
     {
         long offset = command->OffsetBytes + command->IssuedBytes;
-        int skew = Arena.SkewOf(offset);
-        long rest = command->LengthBytes - command->IssuedBytes;
-        int length = (int)(rest <= Protocol.ChunkBytes ? rest : Protocol.ChunkBytes - skew);
-        int pages = Arena.PagesAround(offset, length);
+        long rest = Math.Min(command->LengthBytes - command->IssuedBytes, mostBytes);
+        int length = (int)(rest <= Protocol.ChunkBytes ? rest : Protocol.ChunkBytes - Arena.SkewOf(offset));
+        (long start, long sectorBytes) = SectorsAround(offset, length);
+        bool merges = kind == RequestKind.Write && sectorBytes != length;
+        int pages = Arena.PagesAround(start, sectorBytes) + (merges ? 1 : 0);
         Part* part = _slots.AcquirePart(command);
         int page = part == null ? -1 : _arena.Allocate(pages);
         if (page < 0)
@@ -195,10 +206,12 @@ internal sealed unsafe partial class Connection
             return null;
         }
         (part->FirstPage, part->PageCount) = (page, pages);
+        (part->OffsetBytes, part->LengthBytes, part->Merges) = (offset, length, merges);
         part->Request.Kind = kind;
-        part->Request.OffsetBytes = offset;
-        part->Request.LengthBytes = length;
-        part->Request.Data = _arena.At(page) + skew;
+        part->Request.OffsetBytes = start;
+        part->Request.LengthBytes = sectorBytes;
+        part->Request.Data = _arena.At(page) + Arena.SkewOf(start);
+        part->Payload = part->Request.Data + (offset - start);
         return part;
     }
 
@@ -206,12 +219,14 @@ internal sealed unsafe partial class Connection
     {
         Command* command = part->Command;
         command->Outstanding++;
-        command->IssuedBytes += part->Request.LengthBytes;
+        command->IssuedBytes += part->LengthBytes;
         part->Request.Flags = EngineFlags(command->Flags);
         part->Request.FrontendInt = Index;
         part->Request.Device = _export!.Device;
         _inEngine++;
-        _volume!.Submit(&part->Request);
+        bool changes = part->Request.Kind is not (RequestKind.Read or RequestKind.Flush);
+        if (changes) SubmitChange(part);
+        else _volume!.Submit(&part->Request);
     }
 
     private static RequestFlags EngineFlags(CommandFlags flags)
@@ -259,7 +274,7 @@ internal sealed unsafe partial class Connection
 
     private void ResetRequests()
     {
-        _read = _writeCommand = null;
+        _issuing = _writeCommand = null;
         _write = _drainReply = null;
         _writeBytes = _writeFilled = 0;
         _drainBytes = 0;

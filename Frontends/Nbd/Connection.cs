@@ -13,7 +13,7 @@ namespace Weir.Frontends.Nbd;
 /// </summary>
 /// <remarks>
 /// The files follow the data: Connection.Receive (bytes in), .Requests (parse, validate, hand to the engine),
-/// .Answers (engine results to replies), .Send (replies out). This one holds the life: greeting, handshake, end.
+/// .Edges (changes of parts of sectors), .Answers (engine results to replies), .Send (replies out). This one holds the life: greeting, handshake, end.
 /// </remarks>
 internal sealed unsafe partial class Connection : IDisposable
 {
@@ -159,7 +159,7 @@ internal sealed unsafe partial class Connection : IDisposable
         NativeMemory.Free(_vectors);
     }
 
-    private bool IsAnswered => _inEngine == 0 && !_sending && _readyHead == null && !IsIssuingRead;
+    private bool IsAnswered => _inEngine == 0 && !_sending && _readyHead == null && !IsIssuing;
 
     private Span<byte> HandshakeOutput => new(_arena.At(0), _handshakePages * Arena.PageBytes);
 
@@ -199,6 +199,7 @@ internal sealed unsafe partial class Connection : IDisposable
         _fd = -1;
         _phase = Phase.Free;
         _volume = null;
+        LeaveEdges();
         _export?.Leave();
         _export = null;
         _slots.Reset();

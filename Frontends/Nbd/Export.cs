@@ -36,6 +36,9 @@ internal sealed class Export
     /// <summary>What is served.</summary>
     public IVolume Volume { get; }
 
+    /// <summary>Where changes of parts of sectors meet all others.</summary>
+    public EdgeGate Edges { get; } = new();
+
     /// <summary>Bytes clients see.</summary>
     public long SizeBytes => _part?.SizeBytes ?? Volume.SizeBytes;
 

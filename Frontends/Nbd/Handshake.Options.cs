@@ -56,7 +56,7 @@ internal sealed partial class Handshake
         return HandshakeStep.Transmission;
     }
 
-    /// <summary>The block size goes to everyone: requests below 512 bytes are refused.</summary>
+    /// <summary>The block size goes to everyone, asked for or not: it refuses nothing but very long requests.</summary>
     private void Describe(NbdOption option, Export export, bool name, bool description, ref OptionWriter writer)
     {
         writer.Header(option, NbdOptionReply.Info, 12);

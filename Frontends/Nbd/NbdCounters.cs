@@ -16,6 +16,8 @@ internal sealed class NbdCounters
     public long Requests;
     /// <summary>Requests that were not valid.</summary>
     public long RefusedRequests;
+    /// <summary>Changes of parts of sectors, read, merged and written.</summary>
+    public long MergedChanges;
     /// <summary>Sends, each with all replies that were ready.</summary>
     public long Sends;
 
@@ -29,6 +31,7 @@ internal sealed class NbdCounters
         status.Number("nbd_broken_connections", sum.BrokenConnections);
         status.Number("nbd_requests", sum.Requests);
         status.Number("nbd_refused_requests", sum.RefusedRequests);
+        status.Number("nbd_merged_changes", sum.MergedChanges);
         status.Number("nbd_sends", sum.Sends);
     }
 
@@ -39,6 +42,7 @@ internal sealed class NbdCounters
         BrokenConnections += Volatile.Read(ref other.BrokenConnections);
         Requests += Volatile.Read(ref other.Requests);
         RefusedRequests += Volatile.Read(ref other.RefusedRequests);
+        MergedChanges += Volatile.Read(ref other.MergedChanges);
         Sends += Volatile.Read(ref other.Sends);
     }
 }

@@ -53,10 +53,10 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
     public IVolumeQueue Volume(Export export) => _thread!.Volume(export.Volume);
 
     /// <inheritdoc/>
-    public bool HasWork => _touchedCount > 0;
+    public bool HasWork => _touchedCount > 0 || (_waiting != null && _gateLeft);
 
     /// <inheritdoc/>
-    public long DeadlineUs => _timerUs;
+    public long DeadlineUs => _waiting == null ? _timerUs : Math.Min(_timerUs, Io.NowUs + GateRetryUs);
 
     /// <inheritdoc/>
     public bool IsStopped => _stopping && _openCount == 0 && _acceptCount == 0;
@@ -111,6 +111,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
     public void Step(long nowUs)
     {
         if (nowUs >= _timerUs) RunTimers(nowUs);
+        RetryWaiting();
         int count = _touchedCount;
         for (int i = 0; i < count; i++) _touched[i].Step(nowUs);
     }

@@ -42,12 +42,14 @@ internal static class Protocol
     /// <summary>Longest option taken; the longest useful one has a name and sixteen queries.</summary>
     public const int MaxOptionBytes = 64 << 10;
 
-    /// <summary>Smallest unit and alignment of requests, as told to clients.</summary>
-    public const int MinBlockBytes = 512;
+    /// <summary>Smallest unit and alignment of requests, as told to clients: any.</summary>
+    public const int MinBlockBytes = 1;
+    /// <summary>The engines' smallest unit: what is not whole sectors is merged here.</summary>
+    public const int SectorBytes = 512;
     /// <summary>What clients should prefer: the engines' block.</summary>
     public const int PreferredBlockBytes = 4096;
-    /// <summary>Most data one read or write may carry.</summary>
-    public const int MaxPayloadBytes = 32 << 20;
+    /// <summary>Most data one read or write may carry: as much as qemu sends, and more than nbd's own tests do.</summary>
+    public const int MaxPayloadBytes = 64 << 20;
     /// <summary>Data moved by one engine request and sent by one chunk; longer requests are cut.</summary>
     public const int ChunkBytes = 1 << 20;
 

@@ -36,6 +36,24 @@ internal unsafe struct Command
     public Command* Next;
 }
 
+/// <summary>A change that merges, from reading the sectors at its edges to writing all of it.</summary>
+internal enum MergeStep : byte
+{
+    None,
+    ReadHead,
+    ReadTail,
+    Write,
+}
+
+/// <summary>How a change stands in its export's <see cref="EdgeGate"/>.</summary>
+internal enum GateEntry : byte
+{
+    Outside,
+    Counted,
+    Noted,
+    Merging,
+}
+
 /// <summary>
 /// One engine request and the reply it leads to. A request of the client has one part, or several where it is longer
 /// than a chunk.
@@ -57,14 +75,26 @@ internal unsafe struct Part
     public byte* Payload;
     /// <summary>Bytes of it.</summary>
     public int PayloadBytes;
+    /// <summary>The client's first byte on the volume; the request may begin before it, with the sector.</summary>
+    public long OffsetBytes;
+    /// <summary>The client's bytes.</summary>
+    public long LengthBytes;
     /// <summary>First page of the arena.</summary>
     public int FirstPage;
-    /// <summary>Pages; 0 for none.</summary>
+    /// <summary>Pages; 0 for none. Of a change that merges the last one is for the sectors it merges with.</summary>
     public int PageCount;
     /// <summary>Bytes of <see cref="Header"/> to send.</summary>
     public int HeaderBytes;
     /// <summary>The engine has answered.</summary>
     public bool Completed;
+    /// <summary>A change that begins or ends inside a sector.</summary>
+    public bool Merges;
+    /// <summary>Of one that merges: what the engine does for it.</summary>
+    public MergeStep MergeStep;
+    /// <summary>How it has entered the export's gate.</summary>
+    public GateEntry Gate;
+    /// <summary>Of one that merges: its wish is noted at the gate.</summary>
+    public bool IsWished;
     /// <summary>The reply's header.</summary>
     public fixed byte Header[HeaderCapacity];
 }
@@ -140,7 +170,10 @@ internal sealed unsafe class Slots : IDisposable
         part->Next = part->NextInCommand = null;
         part->Payload = null;
         part->PayloadBytes = part->PageCount = part->HeaderBytes = 0;
-        part->Completed = false;
+        part->Completed = part->Merges = part->IsWished = false;
+        part->MergeStep = MergeStep.None;
+        part->Gate = GateEntry.Outside;
+        part->OffsetBytes = part->LengthBytes = 0;
         PartsInUse++;
         return part;
     }

@@ -26,7 +26,6 @@ internal static class Validate
         if (header.Command == NbdCommand.Flush)
             return header.Offset == 0 && header.Length == 0 ? 0 : NbdError.Invalid;
         if (Modifies(header.Command) && (limits.Flags & ExportFlags.ReadOnly) != 0) return NbdError.Perm;
-        if (((header.Offset | header.Length) & (Protocol.MinBlockBytes - 1)) != 0) return NbdError.Invalid;
         if (CarriesData(header.Command) && header.Length > Protocol.MaxPayloadBytes) return NbdError.Invalid;
         if (!InRange(header, limits.SizeBytes)) return PastEnd(header.Command);
         return Capability(header, limits);

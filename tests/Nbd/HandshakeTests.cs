@@ -63,7 +63,7 @@ public sealed class HandshakeTests : IDisposable
         Assert.Equal(Full, FlagsOf(replies[0]));
         Assert.Equal("disk", Encoding.UTF8.GetString(replies[1].Data, 2, 4));
         Assert.Equal("a test", Encoding.UTF8.GetString(replies[2].Data, 2, 6));
-        Assert.Equal(Wire.Concat(Wire.UInt32(512), Wire.UInt32(4096), Wire.UInt32(32 << 20)), replies[3].Data[2..]);
+        Assert.Equal(Wire.Concat(Wire.UInt32(1), Wire.UInt32(4096), Wire.UInt32(64 << 20)), replies[3].Data[2..]);
         client.Write(0, new byte[512]);
     }
 

@@ -50,8 +50,11 @@ public sealed class ModelTests
         if (error != 0) return;
         if (header.Command == NbdCommand.Read) Same(client.Receive((int)header.Length), header, model);
         if (writes) payload.CopyTo(model.AsSpan((int)header.Offset));
-        if (header.Command is NbdCommand.Trim or NbdCommand.WriteZeroes)
-            model.AsSpan((int)header.Offset, (int)header.Length).Clear();
+        long from = (long)header.Offset, end = from + header.Length;
+        // A part of a sector is not trimmed: nothing says that it must be.
+        if (header.Command == NbdCommand.Trim) (from, end) = ((from + 511) & -512, end & -512);
+        if (header.Command is NbdCommand.Trim or NbdCommand.WriteZeroes && end > from)
+            model.AsSpan((int)from, (int)(end - from)).Clear();
     }
 
     private static void Same(byte[] data, RequestHeader header, byte[] model)

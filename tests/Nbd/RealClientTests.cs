@@ -53,9 +53,9 @@ public sealed class RealClientTests
         // Offered always: a volume that cannot says so in time, by ENOTSUP.
         Assert.True(export.GetProperty("can_fast_zero").GetBoolean());
         Assert.False(export.GetProperty("is_read_only").GetBoolean());
-        Assert.Equal(512, export.GetProperty("block_size_minimum").GetInt32());
+        Assert.Equal(1, export.GetProperty("block_size_minimum").GetInt32());
         Assert.Equal(4096, export.GetProperty("block_size_preferred").GetInt32());
-        Assert.Equal(32 << 20, export.GetProperty("block_size_maximum").GetInt32());
+        Assert.Equal(64 << 20, export.GetProperty("block_size_maximum").GetInt32());
     }
 
     [Fact]
@@ -205,6 +205,44 @@ public sealed class RealClientTests
         Assert.DoesNotContain("error", text, StringComparison.OrdinalIgnoreCase);
         Assert.Equal(12, Regex.Count(text, "^read ", RegexOptions.Multiline));
         Assert.Contains("96 MiB", text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("passthrough")]
+    [InlineData("writeboost")]
+    public void QemuIoAtOddBytes(string engine)
+    {
+        using ServedVolume served = new(engine, Size);
+        using NbdHost host = new(served.Volume, queues: 2);
+        string[] commands =
+        [
+            "write -P 0x11 0 1M", "write -P 0x22 1000 1", "write -P 0x33 4095 2", "write -f -P 0x44 5555 77777",
+            "write -z 600001 99999", "write -z 700000 3", "discard 800001 50001", "flush",
+            "read -P 0x11 0 1000", "read -P 0x22 1000 1", "read -P 0x11 1001 3094", "read -P 0x33 4095 2",
+            "read -P 0x11 4097 1458", "read -P 0x44 5555 77777", "read -P 0x11 83332 516669", "read -P 0 600001 99999",
+            "read -P 0 700000 3", "read -P 0x11 700003 99998", "read -P 0 800256 49664", "read -P 0x11 850002 198574",
+        ];
+        string[] arguments = [.. commands.SelectMany(command => new[] { "-c", command }), host.Uri];
+        string text = Tool.Run("qemu-io", ["-f", "raw", "-t", "none", .. arguments]);
+        Assert.DoesNotContain("failed", text, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(12, Regex.Count(text, "^read ", RegexOptions.Multiline));
+    }
+
+    [Theory]
+    [InlineData("passthrough")]
+    [InlineData("writeboost")]
+    public void NbdcopyOfAnOddSize(string engine)
+    {
+        byte[] image = Image(11, (5 << 20) + 1234567);
+        using Scratch scratch = new();
+        File.WriteAllBytes(scratch["in"], image);
+        using ServedVolume served = new(engine, Size);
+        using NbdHost host = new(served.Volume, queues: 2);
+        Tool.Run("nbdcopy", "--flush", scratch["in"], host.Uri);
+        Tool.Run("nbdcopy", host.Uri, scratch["out"]);
+        byte[] found = File.ReadAllBytes(scratch["out"]);
+        Assert.True(found.AsSpan(0, image.Length).SequenceEqual(image));
+        Assert.False(found.AsSpan(image.Length).ContainsAnyExcept((byte)0));
     }
 
     [Fact]

@@ -30,6 +30,7 @@ public sealed class RequestTests : IDisposable
     [InlineData(1536, (3 << 20) + 512)]
     [InlineData(7 << 20, 32 << 20)]
     [InlineData(512, 32 << 20)]
+    [InlineData(1 << 20, 64 << 20)]
     public void WhatIsWrittenIsRead(int offset, int length)
     {
         byte[] data = Wire.Random(length, offset + length);
@@ -84,9 +85,8 @@ public sealed class RequestTests : IDisposable
     {
         using NbdClient client = _host.Serve();
         Assert.Equal(NbdError.NoSpace, client.Ask(NbdCommand.Write, Size, 1 << 20, 0, new byte[1 << 20]));
-        byte[] large = new byte[(32 << 20) + 512];
+        byte[] large = new byte[(64 << 20) + 512];
         Assert.Equal(NbdError.Invalid, client.Ask(NbdCommand.Write, 0, large.Length, 0, large));
-        Assert.Equal(NbdError.Invalid, client.Ask(NbdCommand.Write, 1, 511, 0, new byte[511]));
         Assert.Equal(NbdError.Invalid, client.Ask(NbdCommand.Write, 0, 512, CommandFlags.NoHole, new byte[512]));
         Assert.Equal(NbdError.Invalid, client.Ask(NbdCommand.Read, Size - 512, 1024));
         Assert.Equal(NbdError.Invalid, client.Ask(NbdCommand.Trim, Size, 512));

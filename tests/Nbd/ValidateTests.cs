@@ -101,16 +101,18 @@ public sealed class ValidateTests
     }
 
     [Fact]
-    public void LengthsAndAlignment()
+    public void LengthsAtAnyByte()
     {
-        Assert.Equal(0, Judge(NbdCommand.Read, 0, 32 << 20, 0, Limits()));
-        Assert.Equal(NbdError.Invalid, Judge(NbdCommand.Read, 0, (32 << 20) + 512, 0, Limits()));
+        Assert.Equal(0, Judge(NbdCommand.Read, 0, 64 << 20, 0, Limits()));
+        Assert.Equal(NbdError.Invalid, Judge(NbdCommand.Read, 0, (64 << 20) + 1, 0, Limits()));
         Assert.Equal(NbdError.Invalid, Judge(NbdCommand.Write, 0, 0xFFFFFE00, 0, Limits()));
         Assert.Equal(0, Judge(NbdCommand.Trim, 0, 0xFFFFFE00, 0, Limits()));
         Assert.Equal(0, Judge(NbdCommand.WriteZeroes, 0, 0xFFFFFE00, 0, Limits()));
         Assert.Equal(0, Judge(NbdCommand.Cache, 0, 0xFFFFFE00, 0, Limits()));
-        Assert.Equal(NbdError.Invalid, Judge(NbdCommand.Read, 1, 512, 0, Limits()));
-        Assert.Equal(NbdError.Invalid, Judge(NbdCommand.Write, 0, 511, 0, Limits()));
+        Assert.Equal(0, Judge(NbdCommand.Read, 1, 512, 0, Limits()));
+        Assert.Equal(0, Judge(NbdCommand.Write, 0, 511, 0, Limits()));
+        Assert.Equal(NbdError.Invalid, Judge(NbdCommand.Read, Size - 1, 2, 0, Limits()));
+        Assert.Equal(NbdError.NoSpace, Judge(NbdCommand.Write, Size - 1, 2, 0, Limits()));
         Assert.Equal(NbdError.Invalid, Judge(NbdCommand.Flush, 512, 0, 0, Limits()));
         Assert.Equal(NbdError.Invalid, Judge(NbdCommand.Flush, 0, 512, 0, Limits()));
         Assert.Equal(NbdError.Invalid, Judge(NbdCommand.BlockStatus, 0, 0, 0, Limits()));

@@ -41,6 +41,10 @@ public sealed class MutantTests(ITestOutputHelper output)
             injected |= mutant is MutantId.R11NoNote or MutantId.R11DirtyForgotten;
             // One window of a few instructions: ReadStepsTests tries all of them.
             injected |= mutant == MutantId.R10RangesSampledLate;
+            // Nbd.BlockStatusTests: here the disks are a region or two, and asked about before a life's first change.
+            injected |= mutant == MutantId.R9RegionUnmarked;
+            // Nbd.ByteTests: the simulation's clients know sectors.
+            injected |= mutant == MutantId.NbdEdgesUnguarded;
             // GrowthTests: a segment that is opened between two copies of the superblock is rare.
             injected |= mutant == MutantId.R12GrownUnplanned;
             // BackingFlushTests and SuperblockFlushTests: the one failing flush that matters is rare.
