@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
@@ -96,6 +97,21 @@ internal static partial class Compose
             throw new UserErrorException($"{spec.Cache}: all else is written back, but {lost}; --give-up "
                 + "NAME:OFFSET+LENGTH, or --give-up all, gives them up");
         return result;
+    }
+
+    /// <summary>Throws when one of the devices holds something that a benchmark would write over; names it.</summary>
+    public static void CheckNothingIsThere(VolumeSpec spec)
+    {
+        List<string> paths = [.. spec.Backings.Select(static backing => backing.Path)];
+        if (spec.Cache != null) paths.Add(spec.Cache);
+        using RingContext io = new();
+        foreach (string path in paths)
+        {
+            using Device device = DeviceOpener.Open(path, readOnly: true, anySize: true);
+            if (Look(io, device, null).Description is { } found)
+                throw new UserErrorException(
+                    $"{path}: holds {found}; 'weir bench' would write over it: expected a blank one, or --force");
+        }
     }
 
     private static OfflineCache OpenOffline(

@@ -95,7 +95,7 @@ internal static partial class Compose
         BackingArgument backing, VolumeSpec spec, List<IDisposable> below, Action<string> log)
     {
         PassthroughVolume volume =
-            new(Keep(below, OpenDevice(backing.Path, spec.ReadOnly, log)), backing.Name, spec.ReadOnly);
+            new(Keep(below, OpenBacking(backing.Path, spec.ReadOnly, log)), backing.Name, spec.ReadOnly);
         return new OpenedExport(volume, volume);
     }
 
@@ -114,7 +114,7 @@ internal static partial class Compose
         List<BackingSpec> cached = [];
         foreach (BackingArgument backing in spec.Backings)
             if (backing.Id != 0)
-                cached.Add(new(backing.Id, backing.Name, Keep(below, OpenDevice(backing.Path, spec.ReadOnly, log))));
+                cached.Add(new(backing.Id, backing.Name, Keep(below, OpenBacking(backing.Path, spec.ReadOnly, log))));
         using RingContext io = new();
         Prepare(io, cache, cached, spec, options, log);
         WriteboostVolume volume = WriteboostVolume.Open(io, cache, cached, OpenMemory(spec.Memory, log), options);
@@ -225,7 +225,7 @@ internal static partial class Compose
         List<Listener> listeners = [];
         try
         {
-            foreach (string address in spec.Listen) listeners.Add(Listener.Open(address));
+            foreach (string address in spec.Listen) listeners.Add(Listener.Open(address, spec.Insecure));
             return new NbdListening([.. listeners]);
         }
         catch
@@ -235,9 +235,13 @@ internal static partial class Compose
         }
     }
 
-    private static Device OpenDevice(string path, bool readOnly, Action<string> log)
+    /// <summary>A file of any size: its last partial sector is served too.</summary>
+    private static Device OpenBacking(string path, bool readOnly, Action<string> log) =>
+        OpenDevice(path, readOnly, log, anySize: true);
+
+    private static Device OpenDevice(string path, bool readOnly, Action<string> log, bool anySize = false)
     {
-        Device device = DeviceOpener.Open(path, readOnly);
+        Device device = DeviceOpener.Open(path, readOnly, anySize);
         if (DeviceOpener.Warning(device) is { } warning) log(warning);
         return device;
     }
@@ -258,7 +262,7 @@ internal static partial class Compose
                     + $"weir serve --backing 0:{given.Name}={given.Path}", Program.WrongUsage);
             if (spec.Backings.Any(other => other.Id == 0 && other.Name == given.Name))
                 throw new UserErrorException($"'{given.Name}': is the name of a device without cache");
-            Device device = OpenDevice(given.Path, readOnly: false, log);
+            Device device = OpenBacking(given.Path, readOnly: false, log);
             try
             {
                 return new OpenedExport(volume, volume.Attach(new BackingSpec(given.Id, given.Name, device)));

@@ -20,15 +20,18 @@ public static class DeviceOpener
     private const long DefaultBytesPerSecond = 150 << 20;
 
     /// <summary>Opens it; a file or block device is locked until disposed.</summary>
-    public static Device Open(string text, bool readOnly = false)
+    /// <param name="text">What the user wrote.</param>
+    /// <param name="readOnly">For reading only.</param>
+    /// <param name="anySize">A file may end inside a logical block: as a backing device, not as a cache.</param>
+    public static Device Open(string text, bool readOnly = false, bool anySize = false)
     {
         if (text.Length == 0)
             throw new UserErrorException("an empty path; expected a file or block device", UsageError);
         if (text.StartsWith(RamPrefix, StringComparison.Ordinal))
             return new RamDevice(ByteSize.Parse(text[RamPrefix.Length..], text));
         return text.StartsWith(SlowPrefix, StringComparison.Ordinal)
-            ? OpenSlow(text, readOnly)
-            : FileDevice.Open(text, readOnly);
+            ? OpenSlow(text, readOnly, anySize)
+            : FileDevice.Open(text, readOnly, anySize);
     }
 
     /// <summary>One line to print about a device that works, but not as well as it could; or null.</summary>
@@ -61,7 +64,7 @@ public static class DeviceOpener
         return FileOf(text[SlowPrefix.Length..(question < 0 ? text.Length : question)]);
     }
 
-    private static SlowDevice OpenSlow(string text, bool readOnly)
+    private static SlowDevice OpenSlow(string text, bool readOnly, bool anySize)
     {
         string rest = text[SlowPrefix.Length..];
         int question = rest.LastIndexOf('?');
@@ -70,7 +73,7 @@ public static class DeviceOpener
         if (question >= 0)
             foreach (string option in rest[(question + 1)..].Split('&'))
                 ReadOption(text, option, ref seekUs, ref bytesPerSecond);
-        Device inner = Open(path, readOnly);
+        Device inner = Open(path, readOnly, anySize);
         return new SlowDevice(inner, new DiskArm(inner.SizeBytes, seekUs, bytesPerSecond), text);
     }
 

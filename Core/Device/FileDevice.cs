@@ -12,15 +12,23 @@ namespace Weir.Core.Devices;
 /// </summary>
 public sealed class FileDevice : Device
 {
-    private int _fd;
-    private int _lacking;
-    private long _sizeBytes;
+    // Page cache and direct I/O must not meet on a page: what the one holds dirty, the other does not see.
+    private const long PageBytes = 4096;
 
-    internal FileDevice(int fd, FileFacts facts)
+    private int _fd;
+    private int _tailFd;
+    private int _lacking;
+    private long _clientBytes;
+
+    /// <param name="fd">Around the page cache.</param>
+    /// <param name="tailFd">Through the page cache, for the end of a file that is not whole blocks; else -1.</param>
+    /// <param name="facts">What is known of it.</param>
+    internal FileDevice(int fd, int tailFd, FileFacts facts)
     {
         _fd = fd;
+        _tailFd = tailFd;
         Facts = facts;
-        _sizeBytes = facts.SizeBytes;
+        _clientBytes = facts.SizeBytes;
     }
 
     /// <summary>What was found when it was opened.</summary>
@@ -30,7 +38,10 @@ public sealed class FileDevice : Device
     public override string Name => Facts.Path;
 
     /// <inheritdoc/>
-    public override long SizeBytes => Volatile.Read(ref _sizeBytes);
+    public override long SizeBytes => (ClientBytes + LogicalBlockBytes - 1) & -LogicalBlockBytes;
+
+    /// <inheritdoc/>
+    public override long ClientBytes => Volatile.Read(ref _clientBytes);
 
     /// <inheritdoc/>
     public override int LogicalBlockBytes => Facts.LogicalBlockBytes;
@@ -51,8 +62,10 @@ public sealed class FileDevice : Device
     public override bool TryGrow()
     {
         long size = FileOpener.SizeOf(_fd, Facts);
-        if (size <= SizeBytes) return false;
-        Volatile.Write(ref _sizeBytes, size);
+        // Opened for whole blocks, it stays so: the next start takes the rest.
+        if (_tailFd < 0) size &= -LogicalBlockBytes;
+        if (size <= ClientBytes) return false;
+        Volatile.Write(ref _clientBytes, size);
         return true;
     }
 
@@ -65,8 +78,15 @@ public sealed class FileDevice : Device
 
     internal int Descriptor => _fd;
 
+    /// <summary>Through the page cache; -1: no part of the file needs it.</summary>
+    internal int TailDescriptor => _tailFd;
+
+    /// <summary>What ends beyond goes through <see cref="TailDescriptor"/>.</summary>
+    internal long DirectEnd => _tailFd < 0 ? long.MaxValue : ClientBytes & -PageBytes;
+
     /// <summary>Opens PATH; see <see cref="FileOpener.Open"/>.</summary>
-    public static FileDevice Open(string path, bool readOnly = false) => FileOpener.Open(path, readOnly);
+    public static FileDevice Open(string path, bool readOnly = false, bool anySize = false) =>
+        FileOpener.Open(path, readOnly, anySize);
 
     /// <inheritdoc/>
     public override DeviceQueue OpenQueue(IoContext io) => io is RingContext ring
@@ -108,6 +128,8 @@ public sealed class FileDevice : Device
     {
         int fd = Interlocked.Exchange(ref _fd, -1);
         if (fd < 0) return;
+        if (_tailFd >= 0) _ = Libc.Close(_tailFd);
+        _tailFd = -1;
         // A ring may still hold the open file description for a moment; the lock need not wait for that.
         FileLock.Unlock(fd);
         _ = Libc.Close(fd);

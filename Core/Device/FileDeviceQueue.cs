@@ -27,13 +27,16 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
     private readonly RingContext _io;
     private readonly FileDevice _device;
     private readonly FileRef _file;
+    private readonly FileRef _tailFile;
     private readonly int _index;
+    private readonly int _tailIndex = -1;
 
     public FileDeviceQueue(RingContext io, FileDevice device)
     {
         _io = io;
         _device = device;
         _index = io.AddFile(this, device.Descriptor, out _file);
+        if (device.TailDescriptor >= 0) _tailIndex = io.AddFile(this, device.TailDescriptor, out _tailFile);
         if (!device.CanZeroRange || device.Facts.IsBlockDevice) _ = io.Zeroes;
     }
 
@@ -48,7 +51,11 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
 
     public override bool TakesRingBuffers => true;
 
-    public override void Close() => _io.RemoveFile(_index);
+    public override void Close()
+    {
+        _io.RemoveFile(_index);
+        if (_tailIndex >= 0) _io.RemoveFile(_tailIndex);
+    }
 
     /// <summary>One ring request of <paramref name="op"/> is done: go on, or complete.</summary>
     public void Advance(IoOp* op, int result)
@@ -86,26 +93,34 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         Invariant.Check(op->LengthBytes <= int.MaxValue);
         long offset = op->OffsetBytes + op->DeviceB;
         byte* start = buffer + op->DeviceB;
-        uint length = (uint)(op->LengthBytes - op->DeviceB);
+        uint length = (uint)(BytesOf(op) - op->DeviceB);
+        FileRef file = FileOf(op);
         ulong userData = RingContext.UserData(op);
         int bufferIndex = op->RingBuffer != 0 ? op->RingBuffer - 1 : _io.FindBuffer(start, length);
-        if (bufferIndex >= 0 && isWrite) Sqe.WriteFixed(sqe, _file, start, length, offset, bufferIndex, userData);
-        else if (bufferIndex >= 0) Sqe.ReadFixed(sqe, _file, start, length, offset, bufferIndex, userData);
-        else if (isWrite) Sqe.Write(sqe, _file, start, length, offset, userData);
-        else Sqe.Read(sqe, _file, start, length, offset, userData);
+        if (bufferIndex >= 0 && isWrite) Sqe.WriteFixed(sqe, file, start, length, offset, bufferIndex, userData);
+        else if (bufferIndex >= 0) Sqe.ReadFixed(sqe, file, start, length, offset, bufferIndex, userData);
+        else if (isWrite) Sqe.Write(sqe, file, start, length, offset, userData);
+        else Sqe.Read(sqe, file, start, length, offset, userData);
         // The kernel makes it one write with FUA where the device has that, else a write and a flush.
         if (op->Durable) sqe->rw_flags = Const.RWF_DSYNC;
     }
+
+    /// <summary>Those of the operation that are there: the file may end inside its last block.</summary>
+    private long BytesOf(IoOp* op) => Math.Min(op->LengthBytes, _device.ClientBytes - op->OffsetBytes);
+
+    private FileRef FileOf(IoOp* op) =>
+        _tailIndex >= 0 && op->OffsetBytes + op->LengthBytes > _device.DirectEnd ? _tailFile : _file;
 
     /// <summary>The first of three ways that the device is not known to lack: punch, zero, write zeroes.</summary>
     private void IssueRange(io_uring_sqe* sqe, IoOp* op)
     {
         long offset = op->OffsetBytes + op->DeviceB;
-        long length = op->LengthBytes - op->DeviceB;
+        long length = BytesOf(op) - op->DeviceB;
+        FileRef file = FileOf(op);
         ulong userData = RingContext.UserData(op);
         int mode = op->VectorCount = RangeMode(op);
-        if (mode != 0) Sqe.Allocate(sqe, _file, mode, offset, length, userData);
-        else Sqe.Write(sqe, _file, _io.Zeroes, (uint)Math.Min(RingContext.ZeroesBytes, length), offset, userData);
+        if (mode != 0) Sqe.Allocate(sqe, file, mode, offset, length, userData);
+        else Sqe.Write(sqe, file, _io.Zeroes, (uint)Math.Min(RingContext.ZeroesBytes, length), offset, userData);
     }
 
     /// <summary>
@@ -138,7 +153,7 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
     {
         op->DeviceB += written;
         if (written == 0) Complete(op, -Errno.EIO);
-        else if (op->DeviceB == op->LengthBytes) Complete(op, 0);
+        else if (op->DeviceB >= BytesOf(op)) Complete(op, 0);
         else Issue(op);
     }
 
@@ -148,8 +163,17 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         if (result < 0) Complete(op, result);
         // The end of the file inside the device: somebody has cut it off.
         else if (result == 0) Complete(op, -Errno.EIO);
-        else if (op->DeviceB == op->LengthBytes) Complete(op, (int)op->LengthBytes);
+        else if (op->DeviceB >= BytesOf(op)) CompleteData(op);
         else Issue(op);
+    }
+
+    /// <summary>Behind the end of the file there are zeroes. A ring's buffer ends before: its user knows sectors.</summary>
+    private void CompleteData(IoOp* op)
+    {
+        long rest = op->LengthBytes - op->DeviceB;
+        Invariant.Check(rest == 0 || op->RingBuffer == 0);
+        if (rest > 0 && op->Kind == IoKind.Read) new Span<byte>((byte*)op->Buffer + op->DeviceB, (int)rest).Clear();
+        Complete(op, (int)op->LengthBytes);
     }
 
     private void Complete(IoOp* op, int result)

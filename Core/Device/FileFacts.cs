@@ -4,7 +4,7 @@ namespace Weir.Core.Devices;
 
 /// <summary>What opening a file or block device found out.</summary>
 /// <param name="Path">As the user gave it.</param>
-/// <param name="SizeBytes">Usable bytes, a multiple of the logical block.</param>
+/// <param name="SizeBytes">Bytes; of a backing file, of any number.</param>
 /// <param name="LogicalBlockBytes">512 or 4096.</param>
 /// <param name="IsBlockDevice">A block device; else a regular file.</param>
 /// <param name="IsReadOnly">Opened for reading only.</param>

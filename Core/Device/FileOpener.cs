@@ -6,15 +6,15 @@ using Weir.Native;
 namespace Weir.Core.Devices;
 
 /// <summary>
-/// Opens files and block devices, with one clear line for everything that can be wrong. A size that is not a whole
-/// number of logical blocks is refused rather than rounded down: the tail would be lost to clients without a word.
+/// Opens files and block devices, with one clear line for everything that can be wrong. A backing file may have any
+/// size; elsewhere one that is not a whole number of logical blocks is refused rather than rounded down.
 /// </summary>
 public static class FileOpener
 {
     private const int RetryMs = 20;
 
     /// <summary>Opens and locks PATH. Throws <see cref="UserErrorException"/>.</summary>
-    public static FileDevice Open(string path, bool readOnly = false)
+    public static FileDevice Open(string path, bool readOnly = false, bool anySize = false)
     {
         NativeCheck(path, Libc.Status(path, out statx status));
         bool isBlock = CheckKind(path, status);
@@ -23,7 +23,8 @@ public static class FileOpener
         {
             NativeCheck(path, Libc.Status(fd, out status));
             TakeLock(path, fd, readOnly);
-            return new FileDevice(fd, Examine(path, fd, status, isBlock, readOnly, isDirect));
+            FileFacts facts = Examine(path, fd, status, isBlock, readOnly, isDirect, anySize);
+            return new FileDevice(fd, OpenTail(path, facts, status), facts);
         }
         catch
         {
@@ -32,15 +33,29 @@ public static class FileOpener
         }
     }
 
-    /// <summary>Whole logical blocks that an open device has now; a negative errno when that cannot be told.</summary>
+    /// <summary>Bytes that an open device has now; a negative errno when that cannot be told.</summary>
     internal static long SizeOf(int fd, FileFacts facts)
     {
         if (facts.IsBlockDevice) return BlockDevice.SizeBytes(fd);
         int result = Libc.Status(fd, out statx status);
-        return result < 0 ? result : (long)status.stx_size & -facts.LogicalBlockBytes;
+        return result < 0 ? result : (long)status.stx_size;
     }
 
-    private static FileFacts Examine(string path, int fd, in statx status, bool isBlock, bool readOnly, bool isDirect)
+    /// <summary>The same file once more, where its end is not to be had around the page cache; else -1.</summary>
+    private static int OpenTail(string path, FileFacts facts, in statx opened)
+    {
+        if (facts.SizeBytes % facts.LogicalBlockBytes == 0) return -1;
+        int fd = Libc.Open(path, Const.O_CLOEXEC | (facts.IsReadOnly ? Const.O_RDONLY : Const.O_RDWR));
+        if (fd < 0) throw Cannot(path, "open a second time", fd);
+        bool isSame = Libc.Status(fd, out statx status) == 0 && status.stx_ino == opened.stx_ino
+            && status.stx_dev_major == opened.stx_dev_major && status.stx_dev_minor == opened.stx_dev_minor;
+        if (isSame) return fd;
+        _ = Libc.Close(fd);
+        throw new UserErrorException($"{path}: has become another file while it was opened");
+    }
+
+    private static FileFacts Examine(
+        string path, int fd, in statx status, bool isBlock, bool readOnly, bool isDirect, bool anySize)
     {
         long size = isBlock ? BlockDevice.SizeBytes(fd) : (long)status.stx_size;
         if (size < 0) throw Cannot(path, "ask for the size", (int)size);
@@ -50,7 +65,7 @@ public static class FileOpener
         int logical = isBlock ? BlockDevice.LogicalBlockBytes(fd) : DirectAlignment.OfFile(fd, status, ref isDirect);
         if (logical is not (512 or 4096))
             throw new UserErrorException($"{path}: logical blocks of {logical} bytes; Weir knows 512 and 4096");
-        if (size % logical != 0)
+        if (size % logical != 0 && !(anySize && !isBlock))
             throw new UserErrorException($"{path}: {size} bytes are not a whole number of {logical}-byte blocks");
         string? warning = isDirect ? FlushPath.Warning(path, fd, isBlock)
             : $"{path}: this file system has no direct I/O; going through the page cache, which costs memory and speed";

@@ -19,6 +19,9 @@ public sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) : 
     public override long SizeBytes => inner.SizeBytes;
 
     /// <inheritdoc/>
+    public override long ClientBytes => inner.ClientBytes;
+
+    /// <inheritdoc/>
     public override int LogicalBlockBytes => inner.LogicalBlockBytes;
 
     /// <inheritdoc/>

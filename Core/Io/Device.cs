@@ -15,6 +15,12 @@ public abstract class Device : IDisposable
     /// <summary>Usable bytes, a multiple of <see cref="LogicalBlockBytes"/>.</summary>
     public abstract long SizeBytes { get; }
 
+    /// <summary>
+    /// Bytes that clients see: less than <see cref="SizeBytes"/> where a file ends inside its last logical block. What
+    /// lies beyond reads as zeroes, and what is written there is nowhere.
+    /// </summary>
+    public virtual long ClientBytes => SizeBytes;
+
     /// <summary>Smallest unit and alignment of offset, length and memory: 512 or 4096.</summary>
     public abstract int LogicalBlockBytes { get; }
 

@@ -8,7 +8,7 @@ public interface IVolume : IDisposable
     /// <summary>Engine name on the command line.</summary>
     string Engine { get; }
 
-    /// <summary>Bytes clients see. A multiple of 512.</summary>
+    /// <summary>Bytes clients see. Requests reach to the next multiple of 512 at most.</summary>
     long SizeBytes { get; }
 
     /// <summary>Writes are refused with EPERM by the frontend.</summary>

@@ -9,6 +9,6 @@ public interface IVolumeExport
     /// <summary>What <see cref="Request.Device"/> says for it.</summary>
     ushort Device { get; }
 
-    /// <summary>Bytes clients see. A multiple of 512; may grow.</summary>
+    /// <summary>Bytes clients see; may grow. Requests reach to the next multiple of 512 at most.</summary>
     long SizeBytes { get; }
 }

@@ -43,7 +43,7 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     public string Engine => "passthrough";
 
     /// <inheritdoc/>
-    public long SizeBytes => Backing.SizeBytes;
+    public long SizeBytes => Backing.ClientBytes;
 
     /// <inheritdoc/>
     public bool ReadOnly { get; }

@@ -46,7 +46,8 @@ public static unsafe class WriteboostFormat
         }
         if (cache.SizeBytes > Geometry.MaxCacheBytes)
             throw new UserErrorException(
-                $"{cache.Name}: {ByteSize.Format(cache.SizeBytes)} is too large: expected at most 8T");
+                $"{cache.Name}: {ByteSize.Format(cache.SizeBytes)} is too large: expected at most "
+                + $"{ByteSize.Format(Geometry.MaxCacheBytes)}, which is what the index has numbers for");
         return layout.NewSuperblock(segmentBytes, (int)segments, newGuid);
     }
 

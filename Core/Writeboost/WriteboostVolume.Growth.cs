@@ -30,8 +30,9 @@ public sealed unsafe partial class WriteboostVolume
         {
             if (backing.IsAbsent) continue;
             bool grown = backing.Device.TryGrow();
-            text.Append($"{backing.Name} {backing.SizeBytes} {(grown ? "grown" : "unchanged")}\n");
-            if (grown) Options.Log($"{backing.Device.Name}: has grown to {backing.SizeBytes} bytes");
+            Binding.CheckSize(backing.Device.Name, backing.SizeBytes);
+            text.Append($"{backing.Name} {backing.ClientBytes} {(grown ? "grown" : "unchanged")}\n");
+            if (grown) Options.Log($"{backing.Device.Name}: has grown to {backing.ClientBytes} bytes");
         }
         Volatile.Write(ref _sizes, text.ToString());
         Cache.TryGrow();

@@ -133,7 +133,7 @@ public sealed unsafe partial class WriteboostVolume
             item.Number("id", devices[i].Id);
             item.Text("state", BackingDevice.NameOf(devices[i].State));
             if (!devices[i].IsAbsent) item.Text("backing", devices[i].Device.Name);
-            item.Number("size_bytes", devices[i].SizeBytes);
+            item.Number("size_bytes", devices[i].ClientBytes);
             item.Number("dirty_blocks", Index.DirtyOf(devices[i].Id));
             item.Number("writeback_threshold", devices[i].WritebackThreshold >= 0
                 ? devices[i].WritebackThreshold

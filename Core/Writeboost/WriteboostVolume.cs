@@ -45,7 +45,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     public string Engine => "writeboost";
 
     /// <inheritdoc/>
-    public long SizeBytes => First.SizeBytes;
+    public long SizeBytes => First.ClientBytes;
 
     /// <inheritdoc/>
     public bool ReadOnly => Options.ReadOnly;

@@ -52,6 +52,8 @@ internal sealed class BenchRun : IDisposable
     {
         Compose.CheckNoneWaits(volumeSpec);
         CheckSize(volumeSpec.Backings[0].Path, spec.Job.SpanBytes);
+        bool onlyReads = spec.Job.ReadPercent == 100 && !spec.Fills && volumeSpec.Cache == null;
+        if (!volumeSpec.Force && !onlyReads) Compose.CheckNothingIsThere(volumeSpec);
         using OpenedVolume volume = Compose.Open(volumeSpec, Program.Log);
         using BenchRun run = new(volume, spec);
         using JsonStatus figures = new();
@@ -70,8 +72,8 @@ internal sealed class BenchRun : IDisposable
     // Before anything is formatted.
     private static void CheckSize(string path, long spanBytes)
     {
-        using Device backing = DeviceOpener.Open(path, readOnly: true);
-        long sizeBytes = backing.SizeBytes / backing.LogicalBlockBytes * backing.LogicalBlockBytes;
+        using Device backing = DeviceOpener.Open(path, readOnly: true, anySize: true);
+        long sizeBytes = backing.ClientBytes / backing.LogicalBlockBytes * backing.LogicalBlockBytes;
         if (spanBytes <= sizeBytes) return;
         throw new UserErrorException(
             $"--size {ByteSize.Format(spanBytes)}: {path} has {ByteSize.Format(sizeBytes)}", Program.WrongUsage);

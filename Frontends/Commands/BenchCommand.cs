@@ -18,11 +18,12 @@ internal static class BenchCommand
         Option<string[]> backing = SharedOptions.Backing();
         Option<string?> segmentSize = SharedOptions.SegmentSize();
         Option<string[]> option = SharedOptions.EngineOption();
+        Option<bool> force = new("--force") { Description = "Write over whatever the devices hold." };
         JobOptions job = new();
         Command command = new("bench", "Drive an engine in this process, without sockets; figures as JSON. It "
-            + "writes to both devices.")
+            + "writes to both devices, and refuses those that hold something.")
         {
-            engine, cache, backing, segmentSize, option, job.Job, job.Block, job.Depth, job.Size, job.Zipf, job.Sync,
+            engine, cache, backing, segmentSize, option, force, job.Job, job.Block, job.Depth, job.Size, job.Zipf, job.Sync,
             job.Fill, job.Memory, job.Queues, job.Seconds, job.WarmUp,
         };
         command.SetAction(result =>
@@ -35,7 +36,7 @@ internal static class BenchCommand
                 SegmentBytes = SharedOptions.SizeOf(result.GetValue(segmentSize), "--segment-size"),
                 Options = (result.GetValue(option) ?? []).Select(VolumeSpec.SplitOption).ToArray(),
             }.Check();
-            Output.Write(BenchRun.Run(spec, job.Read(result)));
+            Output.Write(BenchRun.Run(spec with { Force = result.GetValue(force) }, job.Read(result)));
             return Program.Done;
         });
         return command;

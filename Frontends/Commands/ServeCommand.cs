@@ -23,7 +23,8 @@ internal static class ServeCommand
         Option<bool> readOnly = new("--read-only") { Description = "Refuse writes, and write nothing anywhere." };
         Command command = new("serve", "Serve a volume: format a blank cache, open a formatted one.")
         {
-            engine, cache, backing, layout, segmentSize, listening.Frontend, listening.Listen, listening.Control,
+            engine, cache, backing, layout, segmentSize, listening.Frontend, listening.Listen, listening.Insecure,
+            listening.Control,
             listening.Queues, listening.Recover, listening.Copy, option, memory, readOnly,
         };
         command.SetAction(result =>
@@ -59,6 +60,12 @@ internal static class ServeCommand
             HelpName = "ADDRESS",
             Description = "unix:PATH, tcp:HOST:PORT or tcp:PORT (127.0.0.1); may be given more than once. Without it "
                 + "unix:$XDG_RUNTIME_DIR/weir-NAME.sock, or weir-NAME.sock in the temporary directory.",
+        };
+
+        public Option<bool> Insecure { get; } = new("--insecure")
+        {
+            Description = "Let --listen tcp: take addresses that other machines reach, though anyone there can read and, "
+                + "without --read-only, write the volume.",
         };
 
         public Option<string?> Control { get; } = new("--control")
@@ -98,7 +105,7 @@ internal static class ServeCommand
             if (frontend == "ublk") return ReadUblk(result, listen, queues);
             if (listen.Length == 0) listen = [ServingSpec.DefaultAddress(name)];
             if (result.GetValue(Recover)) throw new UserErrorException("--recover is for --frontend ublk", 2);
-            return new ServingSpec(listen, result.GetValue(Control), queues);
+            return new ServingSpec(listen, result.GetValue(Control), queues) { Insecure = result.GetValue(Insecure) };
         }
 
         private ServingSpec ReadUblk(ParseResult result, string[] listen, int queues)

@@ -12,6 +12,9 @@ namespace Weir.Frontends.Commands;
 internal sealed record ServingSpec(
     IReadOnlyList<string> Listen, string? Control, int Queues, UblkSpec? Ublk = null)
 {
+    /// <summary>TCP addresses that other machines reach are taken.</summary>
+    public bool Insecure { get; init; }
+
     /// <summary>A Unix socket in the user's runtime directory, or the temporary one.</summary>
     public static string DefaultAddress(string name)
     {

@@ -52,11 +52,13 @@ internal sealed unsafe class Listener : IDisposable
     /// Listens at <c>unix:PATH</c> or <c>tcp:HOST:PORT</c>; <c>tcp:PORT</c> is 127.0.0.1, IPv6 hosts stand in brackets,
     /// port 0 lets the kernel choose. Throws <see cref="UserErrorException"/> with one line.
     /// </summary>
-    public static Listener Open(string address)
+    /// <param name="address">As the user wrote it.</param>
+    /// <param name="insecure">Other machines may connect, of whom nothing is known.</param>
+    public static Listener Open(string address, bool insecure = false)
     {
         string path = address.StartsWith("unix:", StringComparison.Ordinal) ? address[5..] : "";
         if (path.Length > 0) return new Listener(UnixSocketFile.Listen(path), path);
-        if (address.StartsWith("tcp:", StringComparison.Ordinal)) return OpenTcp(address[4..]);
+        if (address.StartsWith("tcp:", StringComparison.Ordinal)) return OpenTcp(address[4..], insecure);
         throw new UserErrorException($"cannot listen at '{address}': expected unix:PATH or tcp:HOST:PORT", 2);
     }
 
@@ -79,7 +81,7 @@ internal sealed unsafe class Listener : IDisposable
         Descriptor = -1;
     }
 
-    private static Listener OpenTcp(string address)
+    private static Listener OpenTcp(string address, bool insecure)
     {
         int colon = address.LastIndexOf(':');
         string host = colon < 0 ? "127.0.0.1" : address[..colon];
@@ -88,6 +90,10 @@ internal sealed unsafe class Listener : IDisposable
         string plain = host is "localhost" or "" ? "127.0.0.1" : host.Trim('[', ']');
         if (!isPort || port > 65535 || !IPAddress.TryParse(plain, out IPAddress? ip))
             throw new UserErrorException($"cannot listen at 'tcp:{address}': expected a numeric HOST and a PORT", 2);
+        if (!insecure && !IPAddress.IsLoopback(ip))
+            throw new UserErrorException($"cannot listen at 'tcp:{address}': other machines could connect, and nobody is "
+                + "asked who he is, nor is anything encrypted: expected a loopback address such as 127.0.0.1, "
+                + "unix:PATH, or --insecure", 2);
         int fd = Sockets.ListenTcp(ip, port);
         if (fd < 0) throw new UserErrorException($"cannot listen at 'tcp:{address}': {Errno.Text(fd)}");
         string shown = plain.Contains(':', StringComparison.Ordinal) ? $"[{plain}]" : plain;

@@ -18,7 +18,7 @@ internal sealed class WeirBench(string binary, string folder)
     /// <summary>Figures by name.</summary>
     public Dictionary<string, double> Run(params string[] arguments)
     {
-        string output = Tool.Run(binary, ["bench", .. arguments]);
+        string output = Tool.Run(binary, ["bench", "--force", .. arguments]);
         File.WriteAllText(Path.Combine(folder, $"weir-{++_number:d4}.json"), output);
         Dictionary<string, double> figures = Numbers(output);
         if (figures["errors"] != 0) throw new InvalidOperationException("weir bench: requests failed: " + output);

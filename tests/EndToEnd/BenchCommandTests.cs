@@ -33,6 +33,27 @@ public sealed class BenchCommandTests : System.IDisposable
         Assert.InRange(Of("p50_ns") * 1e-9 * Of("iops"), 0, 4.0 * depth * queues);
     }
 
+    /// <summary>It writes: what is there must be named, and let go, first.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void DataIsNotOverwrittenUnasked(bool inTheCache)
+    {
+        _folder.File("cache", 32 << 20);
+        _folder.File("backing", 64 << 20);
+        string precious = _folder.PathOf(inTheCache ? "cache" : "backing");
+        byte[] data = Nbd.Wire.Random(1 << 20, 1);
+        using (System.IO.FileStream file = System.IO.File.OpenWrite(precious)) file.Write(data);
+        string arguments = $"bench writeboost --cache {_folder.PathOf("cache")} --backing b={_folder.PathOf("backing")} "
+            + "--size 16M --seconds 0.2 --warm-up 0.1";
+        Outcome outcome = WeirProcess.Run(arguments.Split(' '));
+        Assert.Equal(1, outcome.ExitCode);
+        Assert.Contains($"{precious}: holds unknown content", outcome.Error);
+        Assert.Contains("--force", outcome.Error);
+        Assert.Equal(data, System.IO.File.ReadAllBytes(precious)[..data.Length]);
+        if (!inTheCache) Assert.Equal(0, WeirProcess.Run((arguments + " --force").Split(' ')).ExitCode);
+    }
+
     [Theory]
     [InlineData("--job x", "expected one of write, read")]
     [InlineData("--depth 0", "expected 1 to 1024")]

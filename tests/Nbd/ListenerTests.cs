@@ -74,6 +74,22 @@ public sealed class ListenerTests
     public void AddressesThatAreNone(string address) =>
         Assert.Equal(2, Assert.Throws<UserErrorException>(() => Listener.Open(address)).ExitCode);
 
+    /// <summary>Anyone there could have the volume: not without a word.</summary>
+    [Theory]
+    [InlineData("tcp:0.0.0.0:0")]
+    [InlineData("tcp:[::]:0")]
+    [InlineData("tcp:192.0.2.1:10809")]
+    public void OtherMachinesAreLetInOnlyWhenToldSo(string address)
+    {
+        UserErrorException e = Assert.Throws<UserErrorException>(() => Listener.Open(address));
+        Assert.Equal(2, e.ExitCode);
+        Assert.Contains(address, e.Message, StringComparison.Ordinal);
+        Assert.Contains("--insecure", e.Message, StringComparison.Ordinal);
+        if (!address.StartsWith("tcp:0", StringComparison.Ordinal)) return;
+        using Listener listener = Listener.Open(address, insecure: true);
+        Assert.True(listener.IsTcp);
+    }
+
     [Theory]
     [InlineData("tcp:0", "127.0.0.1")]
     [InlineData("tcp:127.0.0.1:0", "127.0.0.1")]

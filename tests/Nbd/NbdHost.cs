@@ -27,7 +27,7 @@ internal sealed class NbdHost : IDisposable
         Server = NbdServer.Start(new NbdServerOptions
         {
             Exports = exports,
-            Listeners = Array.ConvertAll(listen ?? ["unix:" + Path], Listener.Open),
+            Listeners = Array.ConvertAll(listen ?? ["unix:" + Path], static address => Listener.Open(address)),
             Queues = queues,
             MaxConnections = maxConnections,
             IdleUs = idleUs,

@@ -1,3 +1,4 @@
+using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
@@ -55,8 +56,14 @@ public sealed class BackingDevice(int id, string name, Device? device) : IVolume
         }
     }
 
-    /// <summary>Bytes that clients see; of an absent device, what it had when it was last here.</summary>
-    public long SizeBytes => device?.SizeBytes ?? LastSizeBytes;
+    /// <summary>Bytes of its whole blocks; of an absent device, what it had when it was last here.</summary>
+    public long SizeBytes => Math.Min(device?.SizeBytes ?? LastSizeBytes, BackingTable.MaxDeviceBytes);
+
+    /// <summary>Bytes that clients see: a file may end inside its last block.</summary>
+    public long ClientBytes => Math.Min(device?.ClientBytes ?? LastSizeBytes, BackingTable.MaxDeviceBytes);
+
+    /// <inheritdoc/>
+    long IVolumeExport.SizeBytes => ClientBytes;
 
     /// <summary>
     /// Percent of its time that write-back may take while clients are at work (seed 000: each device's own

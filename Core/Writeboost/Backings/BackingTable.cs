@@ -20,6 +20,9 @@ public sealed class BackingTable
 
     private const int DeviceShift = 40;
 
+    /// <summary>Keys name no block beyond: 4 PiB.</summary>
+    public const long MaxDeviceBytes = 1L << (DeviceShift + Geometry.BlockShift);
+
     private readonly BackingDevice?[] _byId = new BackingDevice?[MaxId + 1];
     private BackingDevice[] _absent = [];
     private int _generation;

@@ -102,9 +102,18 @@ public sealed class Binding(DeviceTable? table, long position, WriteboostOptions
                 $"'{spec.Name}': a device of a cache has a name of at most {DeviceRecord.MaxNameBytes} bytes", 2);
         if (spec.Id is < 1 or > DeviceTable.MaxDevices)
             throw new UserErrorException($"'{spec.Name}': device number {spec.Id}: expected 1 to 254", 2);
+        CheckSize(spec.Device.Name, spec.Device.SizeBytes);
         if (!spec.Device.CanFlush && !options.TrustBackingWrites)
             throw new UserErrorException($"{spec.Device.Name}: cannot be flushed; --option backing_flush=none says "
                 + $"that its writes are durable at once");
+    }
+
+    /// <summary>Throws when blocks at the end of a device of this size would have the names of another's.</summary>
+    internal static void CheckSize(string name, long sizeBytes)
+    {
+        if (sizeBytes <= BackingTable.MaxDeviceBytes) return;
+        throw new UserErrorException($"{name}: {sizeBytes} bytes; a backing device of a cache has at most "
+            + $"{BackingTable.MaxDeviceBytes} ({ByteSize.Format(BackingTable.MaxDeviceBytes)})");
     }
 
     private void CheckReturn(int id, BackingSpec spec, in DeviceRecord known)
