@@ -13,12 +13,12 @@ namespace Weir.Tests.Nbd;
 /// <summary>A volume of a real engine over devices in memory, and what lies below it.</summary>
 internal sealed class ServedVolume : IDisposable
 {
-    private readonly RamDevice _backing;
+    private readonly Device _backing;
     private readonly RamDevice? _cache;
 
-    public ServedVolume(string engine, long sizeBytes, long cacheBytes = 24 << 20)
+    public ServedVolume(string engine, long sizeBytes, long cacheBytes = 24 << 20, Device? backing = null)
     {
-        _backing = new RamDevice(sizeBytes);
+        _backing = backing ?? new RamDevice(sizeBytes);
         if (engine == "passthrough")
         {
             Volume = new PassthroughVolume(_backing);

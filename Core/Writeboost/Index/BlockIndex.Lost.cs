@@ -72,6 +72,7 @@ public sealed unsafe partial class BlockIndex
         CountRotten(key, 1);
         Interlocked.Increment(ref DirtyCountOf(key));
         Exit(head, Prune(slot, key, out _));
+        Regions.Note(key);
     }
 
     /// <summary>

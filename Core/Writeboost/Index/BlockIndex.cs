@@ -108,6 +108,12 @@ public sealed unsafe partial class BlockIndex : IDisposable
         grown.SlotCount <= MostSlots && _nodeMemory.TryGrow(grown.SlotCount * sizeof(Node))
         && _checksumMemory?.TryGrow(grown.SlotCount * sizeof(uint)) != false;
 
+    /// <summary>Slots there are.</summary>
+    public long SlotCount => _geometry.SlotCount;
+
+    /// <summary>Which regions it has something of.</summary>
+    public RegionMarks Regions { get; } = new();
+
     /// <summary>Checksums are at hand: <see cref="IsIntact"/> can tell.</summary>
     public bool KeepsChecksums => _checksums != null;
 
@@ -218,6 +224,7 @@ public sealed unsafe partial class BlockIndex : IDisposable
         node->Flags = LinkedFlag;
         Interlocked.Increment(ref DirtyCountOf(key));
         Exit(head, Prune(slot, key, out FoundIn former));
+        Regions.Note(key);
         return former;
     }
 
@@ -244,6 +251,7 @@ public sealed unsafe partial class BlockIndex : IDisposable
             node->Flags = LinkedFlag | CleanFlag;
         }
         Exit(head, enters ? Prune(slot, key, out _) : first);
+        if (enters) Regions.Note(key);
         return enters;
     }
 
@@ -334,6 +342,7 @@ public sealed unsafe partial class BlockIndex : IDisposable
         _nodeMemory.Dispose();
         _headMemory.Dispose();
         _checksumMemory?.Dispose();
+        Regions.Dispose();
     }
 
     // Three for four slots; fewer in small segments, where the segment table and the header slots take their share of

@@ -3,6 +3,7 @@ using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Index;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -11,8 +12,14 @@ public sealed unsafe partial class WriteboostQueue
 {
     private const uint HoleAndZero = 3;
 
-    /// <summary>Blocks looked at for one answer, so that a question about a terabyte stalls nobody: 32 MiB.</summary>
-    private const long MaxStatusBytes = 32 << 20;
+    /// <summary>Blocks asked for, one by one, for one answer: two or three milliseconds.</summary>
+    private const int MaxStatusLookups = 32768;
+
+    /// <summary>Extents of the backing device looked at for one answer.</summary>
+    private const int MaxStatusSeeks = 1024;
+
+    /// <summary>Slots walked over for one answer, while it is not known what the index has nothing of.</summary>
+    private const int MaxStatusSlots = 1 << 20;
 
     /// <inheritdoc/>
     public int BlockStatus(int device, long offsetBytes, long lengthBytes, Span<Extent> extents)
@@ -24,28 +31,73 @@ public sealed unsafe partial class WriteboostQueue
                 ?? NothingKnown(lengthBytes, extents);
         }
         if (!_volume.Backings.IsServed(device + BackingTable.MinId)) return NothingKnown(lengthBytes, extents);
-        long end = offsetBytes + Math.Min(lengthBytes, MaxStatusBytes);
-        long backingEnd = offsetBytes;
-        long seen = -1;
-        Device backing = _volume.Backings.Of(KeyOf(device, 0)).Device;
-        bool backingHole = false;
+        _volume.Index.Regions.Advance(_volume.Index, MaxStatusSlots, _io.NowUs);
+        StatusWalk walk = new() { Device = device, End = offsetBytes + lengthBytes };
         int count = 0;
-        for (long at = offsetBytes; at < end;)
+        for (long at = offsetBytes; at < walk.End && !walk.IsLong;)
         {
-            long next = Math.Min((at & ~(long)(Geometry.BlockBytes - 1)) + Geometry.BlockBytes, end);
-            bool? logged = IsLoggedHole(KeyOf(device, at));
-            // The log before the backing device, and its answer only while nothing has left the log since.
-            long reclaims = Volatile.Read(ref _volume.Reclaims);
-            if (logged == null && (at >= backingEnd || reclaims != seen))
-            {
-                seen = reclaims;
-                backingEnd = backing.ExtentEnd(at, out backingHole);
-            }
-            bool hole = logged ?? (backingHole && next <= backingEnd);
+            long next = StretchEnd(ref walk, at, out bool? logged);
+            // The log before the backing device.
+            bool hole = logged ?? BackingHole(ref walk, at, ref next);
             if (!TryAdd(extents, ref count, next - at, hole ? HoleAndZero : 0)) break;
             at = next;
         }
         return count;
+    }
+
+    // Where what the log says of byte at ends; null: the log has nothing of it.
+    private long StretchEnd(ref StatusWalk walk, long at, out bool? logged)
+    {
+        ulong key = KeyOf(walk.Device, at);
+        ulong end = key + 1;
+        _volume.Gate.Enter(_index);
+        bool isRange = _volume.Ranges.TryFind(key, 0, long.MaxValue, out ulong start, out ulong rangeEnd, out long zero);
+        bool isOver = isRange && start == key;
+        if (!isOver) zero = 0;
+        Interleaving.Step();
+        if (_volume.Index.Regions.IsEmpty(key))
+        {
+            logged = isOver ? true : null;
+            ulong uniform = isOver ? rangeEnd : isRange ? start : ulong.MaxValue;
+            end = Math.Min(((key >> RegionMarks.RegionShift) + 1) << RegionMarks.RegionShift, uniform);
+        }
+        else
+        {
+            long newest = _volume.Index.NewestPosition(key);
+            logged = zero == 0 && newest == 0 ? null : newest < zero;
+            walk.Lookups++;
+        }
+        _volume.Gate.Exit(_index);
+        return Math.Min(at + ((long)(end - key) << Geometry.BlockShift) - (at & (Geometry.BlockBytes - 1)), walk.End);
+    }
+
+    // What the backing device says, while nothing has left the log since. A block that is a hole in part is none.
+    private bool BackingHole(ref StatusWalk walk, long at, ref long next)
+    {
+        long reclaims = Volatile.Read(ref _volume.Reclaims);
+        if (at >= walk.BackingEnd || reclaims != walk.SeenReclaims)
+        {
+            walk.SeenReclaims = reclaims;
+            walk.BackingEnd = _volume.Backings.Of(KeyOf(walk.Device, 0)).Device.ExtentEnd(at, out walk.BackingHole);
+            walk.Seeks++;
+        }
+        if (next <= walk.BackingEnd) return walk.BackingHole;
+        long whole = walk.BackingEnd & ~(long)(Geometry.BlockBytes - 1);
+        next = whole > at ? whole : Math.Min((at & ~(long)(Geometry.BlockBytes - 1)) + Geometry.BlockBytes, next);
+        return walk.BackingHole && whole > at;
+    }
+
+    private struct StatusWalk
+    {
+        public int Device;
+        public long End;
+        public long BackingEnd;
+        public bool BackingHole;
+        public long SeenReclaims;
+        public int Lookups;
+        public int Seeks;
+
+        public readonly bool IsLong => Lookups >= MaxStatusLookups || Seeks >= MaxStatusSeeks;
     }
 
     // The device is leaving, or gone, and its clients will be told.
@@ -53,17 +105,6 @@ public sealed unsafe partial class WriteboostQueue
     {
         extents[0] = new Extent { LengthBytes = lengthBytes };
         return 1;
-    }
-
-    // Null: the log has nothing of the block.
-    private bool? IsLoggedHole(ulong key)
-    {
-        _volume.Gate.Enter(_index);
-        long zero = _volume.Ranges.PositionOver(key);
-        Interleaving.Step();
-        long newest = _volume.Index.NewestPosition(key);
-        _volume.Gate.Exit(_index);
-        return zero == 0 && newest == 0 ? null : newest < zero;
     }
 
     private static bool TryAdd(Span<Extent> extents, ref int count, long length, uint flags)
