@@ -167,7 +167,7 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         else Issue(op);
     }
 
-    /// <summary>Behind the end of the file there are zeroes. A ring's buffer ends before: its user knows sectors.</summary>
+    /// <summary>Behind the file's end there are zeroes. A ring's buffer ends before: its user knows sectors.</summary>
     private void CompleteData(IoOp* op)
     {
         long rest = op->LengthBytes - op->DeviceB;

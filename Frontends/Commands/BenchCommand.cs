@@ -18,13 +18,13 @@ internal static class BenchCommand
         Option<string[]> backing = SharedOptions.Backing();
         Option<string?> segmentSize = SharedOptions.SegmentSize();
         Option<string[]> option = SharedOptions.EngineOption();
-        Option<bool> force = new("--force") { Description = "Write over whatever the devices hold." };
+        Option<bool> force = new("--force") { Description = "Write over what is there." };
         JobOptions job = new();
         Command command = new("bench", "Drive an engine in this process, without sockets; figures as JSON. It "
             + "writes to both devices, and refuses those that hold something.")
         {
-            engine, cache, backing, segmentSize, option, force, job.Job, job.Block, job.Depth, job.Size, job.Zipf, job.Sync,
-            job.Fill, job.Memory, job.Queues, job.Seconds, job.WarmUp,
+            engine, cache, backing, segmentSize, option, force, job.Job, job.Block, job.Depth, job.Size, job.Zipf,
+            job.Sync, job.Fill, job.Memory, job.Queues, job.Seconds, job.WarmUp,
         };
         command.SetAction(result =>
         {

@@ -64,8 +64,8 @@ internal static class ServeCommand
 
         public Option<bool> Insecure { get; } = new("--insecure")
         {
-            Description = "Let --listen tcp: take addresses that other machines reach, though anyone there can read and, "
-                + "without --read-only, write the volume.",
+            Description = "Let --listen tcp: take addresses that other machines reach, though anyone there can "
+                + "read and, without --read-only, write the volume.",
         };
 
         public Option<string?> Control { get; } = new("--control")

@@ -185,9 +185,10 @@ internal sealed unsafe partial class Connection
     }
 
     /// <summary>
-    /// A part for the command's next chunk, of at most <paramref name="mostBytes"/>, with its pages, or null: the parser
-    /// waits. The request is for the whole sectors around it, the payload lies where the client's bytes are. Chunks after the first begin on
-    /// a 4 KiB boundary of the volume; a request up to a chunk's length is never cut (NBD_CMD_FLAG_DF).
+    /// A part for the command's next chunk, of at most <paramref name="mostBytes"/>, with its pages, or null: the
+    /// parser waits. The request is for the whole sectors around it, the payload lies where the client's bytes are.
+    /// Chunks after the first begin on a 4 KiB boundary of the volume; a request up to a chunk's length is never cut
+    /// (NBD_CMD_FLAG_DF).
     /// </summary>
     private Part* NewPart(Command* command, RequestKind kind, long mostBytes)
     {

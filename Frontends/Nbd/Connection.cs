@@ -13,7 +13,8 @@ namespace Weir.Frontends.Nbd;
 /// </summary>
 /// <remarks>
 /// The files follow the data: Connection.Receive (bytes in), .Requests (parse, validate, hand to the engine),
-/// .Edges (changes of parts of sectors), .Answers (engine results to replies), .Send (replies out). This one holds the life: greeting, handshake, end.
+/// .Edges (changes of parts of sectors), .Answers (engine results to replies), .Send (replies out). This one holds the
+/// life: greeting, handshake, end.
 /// </remarks>
 internal sealed unsafe partial class Connection : IDisposable
 {

@@ -91,8 +91,8 @@ internal sealed unsafe class Listener : IDisposable
         if (!isPort || port > 65535 || !IPAddress.TryParse(plain, out IPAddress? ip))
             throw new UserErrorException($"cannot listen at 'tcp:{address}': expected a numeric HOST and a PORT", 2);
         if (!insecure && !IPAddress.IsLoopback(ip))
-            throw new UserErrorException($"cannot listen at 'tcp:{address}': other machines could connect, and nobody is "
-                + "asked who he is, nor is anything encrypted: expected a loopback address such as 127.0.0.1, "
+            throw new UserErrorException($"cannot listen at 'tcp:{address}': other machines could connect, and nobody "
+                + "is asked who he is, nor is anything encrypted: expected a loopback address such as 127.0.0.1, "
                 + "unix:PATH, or --insecure", 2);
         int fd = Sockets.ListenTcp(ip, port);
         if (fd < 0) throw new UserErrorException($"cannot listen at 'tcp:{address}': {Errno.Text(fd)}");

@@ -48,7 +48,7 @@ internal static class Protocol
     public const int SectorBytes = 512;
     /// <summary>What clients should prefer: the engines' block.</summary>
     public const int PreferredBlockBytes = 4096;
-    /// <summary>Most data one read or write may carry: as much as qemu sends, and more than nbd's own tests do.</summary>
+    /// <summary>Most data one read or write may carry: more than nbd's own tests send.</summary>
     public const int MaxPayloadBytes = 64 << 20;
     /// <summary>Data moved by one engine request and sent by one chunk; longer requests are cut.</summary>
     public const int ChunkBytes = 1 << 20;

@@ -44,8 +44,8 @@ public sealed class BenchCommandTests : System.IDisposable
         string precious = _folder.PathOf(inTheCache ? "cache" : "backing");
         byte[] data = Nbd.Wire.Random(1 << 20, 1);
         using (System.IO.FileStream file = System.IO.File.OpenWrite(precious)) file.Write(data);
-        string arguments = $"bench writeboost --cache {_folder.PathOf("cache")} --backing b={_folder.PathOf("backing")} "
-            + "--size 16M --seconds 0.2 --warm-up 0.1";
+        string arguments = $"bench writeboost --cache {_folder.PathOf("cache")} "
+            + $"--backing b={_folder.PathOf("backing")} --size 16M --seconds 0.2 --warm-up 0.1";
         Outcome outcome = WeirProcess.Run(arguments.Split(' '));
         Assert.Equal(1, outcome.ExitCode);
         Assert.Contains($"{precious}: holds unknown content", outcome.Error);

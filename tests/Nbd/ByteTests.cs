@@ -23,7 +23,10 @@ public sealed class ByteTests
         model.CopyTo(volume.Bytes(0, model.Length));
         using NbdClient client = host.Serve();
         (int Offset, int Length, int Reads)[] shapes =
-            [(1, 1, 1), (511, 1, 1), (511, 2, 2), (0, 511, 1), (100, 5000, 2), (512, 700, 1), (5000, 120, 1), (7, 99993, 2)];
+        [
+            (1, 1, 1), (511, 1, 1), (511, 2, 2), (0, 511, 1), (100, 5000, 2), (512, 700, 1),
+            (5000, 120, 1), (7, 99993, 2),
+        ];
         foreach ((int offset, int length, int reads) in shapes)
         {
             volume.Log!.Clear();
@@ -48,7 +51,8 @@ public sealed class ByteTests
         using NbdClient client = host.Serve();
         byte[] model = Wire.Random(1 << 20, 1);
         client.Write(0, model);
-        foreach ((int offset, int length) in new[] { (1, 1), (511, 2), (100, 300), (513, 4096), (1000, 1560), (7, 99993) })
+        (int, int)[] shapes = [(1, 1), (511, 2), (100, 300), (513, 4096), (1000, 1560), (7, 99993)];
+        foreach ((int offset, int length) in shapes)
         {
             Assert.Equal(0, client.Ask(NbdCommand.WriteZeroes, offset, length, CommandFlags.Fua));
             model.AsSpan(offset, length).Clear();

@@ -51,7 +51,8 @@ public sealed unsafe partial class WriteboostQueue
         ulong key = KeyOf(walk.Device, at);
         ulong end = key + 1;
         _volume.Gate.Enter(_index);
-        bool isRange = _volume.Ranges.TryFind(key, 0, long.MaxValue, out ulong start, out ulong rangeEnd, out long zero);
+        RangeMap ranges = _volume.Ranges;
+        bool isRange = ranges.TryFind(key, 0, long.MaxValue, out ulong start, out ulong rangeEnd, out long zero);
         bool isOver = isRange && start == key;
         if (!isOver) zero = 0;
         Interleaving.Step();
