@@ -115,20 +115,19 @@ public sealed unsafe partial class WriteboostVolume
                 {
                     order.Wait(isCancelled, OrderTurnMs);
                 }
-                catch (UserErrorException) when (order.LeavesLost)
+                catch (UserErrorException error) when (LostOf(order) is { } lost)
                 {
-                    throw LeftForLost(order.Name);
+                    string why = order.LeavesLost ? $"'{order.Name}': stays attached" : error.Message;
+                    throw new UserErrorException($"{why}: {lost}; {LostAdvice}");
                 }
                 return order.Device!;
             }
         }
     }
 
-    private UserErrorException LeftForLost(string name)
-    {
-        string? lost = Backings.Find(name) is { } device ? LostBlocks.Sentence(this, device.Id) : null;
-        return new UserErrorException($"'{name}': stays attached: {lost ?? "blocks of it were lost"}; {LostAdvice}");
-    }
+    // What a detach that was refused has to say, whatever it was refused for.
+    private string? LostOf(DeviceOrder order) =>
+        order.Spec == null && Backings.Find(order.Name) is { } device ? LostBlocks.Sentence(this, device.Id) : null;
 
     // Whoever posts it waits for its end before he posts another. Each side writes its word, then reads the other's: an
     // order that comes when nobody takes any more is refused by one of them.

@@ -23,7 +23,7 @@ public sealed unsafe partial class WriteboostVolume
         Cache = cache;
         _deviceTable = deviceTable;
         foreach (BackingDevice backing in backings) Backings.Set(backing);
-        if (deviceTable is { IsEmpty: false }) Backings.ForgetUnknown();
+        if (deviceTable is { IsComplete: true }) Backings.ForgetUnknown();
         First = backings.Find(static backing => !backing.IsAbsent)!;
         Options = options;
         options.SetDeviceThreshold = SetThreshold;
@@ -69,7 +69,7 @@ public sealed unsafe partial class WriteboostVolume
             : null;
         if (damaged != null) options.Log($"{cache.Name}: superblock copy {damaged} is damaged; using the other one");
         // Of a table that was lost nobody can tell whose the log's entries were: all count.
-        long first = table is { IsEmpty: true } ? superblock.MarkPosition : long.MaxValue;
+        long first = table is { IsComplete: true } ? long.MaxValue : superblock.MarkPosition;
         List<BackingDevice> bound = new Binding(table, first, options).Bind(backings);
         WriteboostVolume volume = new(layout, cache, table, bound, ram, options, superblock);
         try

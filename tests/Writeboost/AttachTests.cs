@@ -189,6 +189,63 @@ public sealed unsafe class AttachTests : IDisposable
         }
     }
 
+    /// <summary>A table that was lost: what the log holds waits for its device, however many starts later.</summary>
+    [Fact]
+    public void WhatTheLogHoldsOutlivesTheTable()
+    {
+        using (DirectClient client = Open(Kept("a", _first), Kept("b", _second)))
+        {
+            client.Device = 1;
+            client.Write(8192, Block(7));
+            client.Stop();
+        }
+        LoseTheTable();
+        for (int i = 0; i < 2; i++)
+        {
+            using DirectClient without = Open(Kept("a", _first, 1));
+            StatusFigures figures = new(without.Volume);
+            Assert.Equal(1, figures["dirty_blocks_absent"]);
+            without.Stop();
+        }
+        using DirectClient again = Open(Kept("a", _first), Kept("b", _second, 2));
+        again.Device = 1;
+        Assert.Equal(Block(7), again.Read(8192, 4096));
+        again.DrainAll();
+        Assert.Equal(Block(7), Content(_second, 8192));
+    }
+
+    /// <summary>No entry of theirs can say that a block is lost: the volume takes no more, and names it.</summary>
+    [Theory]
+    [InlineData("writeboost2")]
+    [InlineData("writeboost1")]
+    [InlineData("lc1")]
+    public void ALayoutOfTheKernelNamesWhatItCannotSave(string name)
+    {
+        Layout layout = Layout.Find(name);
+        using (RingContext io = new())
+            WriteboostFormat.Format(io, _cache, layout, layout.DefaultSegmentBytes, Guid.NewGuid);
+        WriteboostOptions options = new() { Layout = layout, RamSegments = 2, VerifyReads = true };
+        using DirectClient client = new(_cache, [Kept("a", _first, 1)], options);
+        Rot(client);
+        client.Volume.Drain();
+        client.Until(() => client.Volume.Health.State != VolumeState.Healthy);
+        Assert.Equal(VolumeState.ReadOnly, client.Volume.Health.State);
+        Assert.EndsWith(": a:8192+4096", client.Volume.LostSentence, StringComparison.Ordinal);
+        Assert.Contains("has no entry", Refused(() => client.Volume.GiveUp("all", new Patient())));
+    }
+
+    private void LoseTheTable()
+    {
+        using RingContext io = new();
+        BlockingIo blocking = new(io);
+        Superblock superblock = *(Superblock*)_cache.Start;
+        using DeviceTable empty = new(superblock.CacheId);
+        using DeviceTableWriter writer = new(_cache.OpenQueue(io), io);
+        writer.Begin(empty);
+        while (writer.IsBusy) blocking.Turn();
+        Assert.Equal(0, writer.Result);
+    }
+
     /// <summary>Nobody turns the queue any more, and nobody waits for it.</summary>
     [Fact]
     public void AnOrderToAVolumeThatHasStoppedIsRefused()
@@ -204,6 +261,11 @@ public sealed unsafe class AttachTests : IDisposable
     private void LoseABlock(DirectClient client)
     {
         client.Device = 1;
+        Rot(client);
+    }
+
+    private void Rot(DirectClient client)
+    {
         client.Write(8192, Block(7));
         client.Write(12288, Block(8));
         client.Flush();

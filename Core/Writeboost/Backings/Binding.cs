@@ -121,7 +121,9 @@ public sealed class Binding(DeviceTable? table, long position, WriteboostOptions
         Device device = spec.Device;
         if (spec.Id is { } given && given != id)
             throw new UserErrorException($"'{spec.Name}' is device {id} of the cache, not {given}");
-        if (!device.AnswersTo(known.Identity) && !options.Rebind)
+        // Of a table that was lost and rebuilt only the number is left.
+        bool isKnown = known.Identity.Length > 0;
+        if (isKnown && !device.AnswersTo(known.Identity) && !options.Rebind)
             throw new UserErrorException($"'{known.Name}' belongs to another backing device ({known.Identity}), not to "
                 + $"{device.Name} ({device.Identities[0]}); --option rebind=1 if it is the same one");
     }

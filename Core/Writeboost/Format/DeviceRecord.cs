@@ -41,9 +41,12 @@ public unsafe struct DeviceRecord
     /// </summary>
     public long FirstPosition
     {
-        readonly get => (_flags & FirstPositionCounts) != 0 ? _firstPosition : 0;
+        readonly get => HasFirstPosition ? _firstPosition : 0;
         set => (_firstPosition, _flags) = (value, FirstPositionCounts);
     }
+
+    /// <summary>A weir wrote it that compares first positions.</summary>
+    public readonly bool HasFirstPosition => (_flags & FirstPositionCounts) != 0;
 
     /// <summary>Export name.</summary>
     public string Name

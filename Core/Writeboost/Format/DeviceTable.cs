@@ -61,27 +61,35 @@ public sealed unsafe class DeviceTable : IDisposable
         }
     }
 
-    /// <summary>It names no device: before the first start, or because it was lost.</summary>
-    public bool IsEmpty
+    /// <summary>
+    /// It names every device of which the log holds something. An empty one does not, before the first start or because
+    /// the table was lost, nor one that an older weir has written after such a loss.
+    /// </summary>
+    public bool IsComplete
     {
         get
         {
+            bool isEmpty = true;
             for (int id = 1; id <= MaxDevices; id++)
-                if (this[id].Id != 0) return false;
-            return true;
+            {
+                if (this[id].Id == 0) continue;
+                if (!this[id].HasFirstPosition) return false;
+                isEmpty = false;
+            }
+            return !isEmpty;
         }
     }
 
     /// <summary>
-    /// By number, from where on the log's entries are of the device that has it now; of a number that is free none are.
-    /// Of an empty table nobody can tell, and all count.
+    /// By number, from where on the log's entries are of the device that has it now; of a number that is free none are,
+    /// unless the table is not complete: then nobody can tell, and all count.
     /// </summary>
     public long[] FirstPositions()
     {
         long[] positions = new long[byte.MaxValue + 1];
-        bool isEmpty = IsEmpty;
+        long free = IsComplete ? long.MaxValue : 0;
         for (int id = 1; id <= MaxDevices; id++)
-            positions[id] = this[id].Id != 0 ? this[id].FirstPosition : isEmpty ? 0 : long.MaxValue;
+            positions[id] = this[id].Id != 0 ? this[id].FirstPosition : free;
         return positions;
     }
 

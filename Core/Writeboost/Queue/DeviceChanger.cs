@@ -128,7 +128,8 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         try
         {
             if (_volume.Health.State != VolumeState.Healthy)
-                throw new UserErrorException($"the volume is {VolumeHealth.NameOf(_volume.Health.State)}");
+                throw new UserErrorException(
+                    $"the volume is {VolumeHealth.NameOf(_volume.Health.State)}: {_volume.Health.Reason}");
             if (_order.Spec == null) BeginDetach();
             else (_step, _target) = (Step.AwaitQuiet, 0);
         }

@@ -78,8 +78,22 @@ public sealed unsafe partial class WritebackEngine
         _segment++;
         _slot = 0;
         bool complete = last == 0 || _sequence == last + 1;
+        if (!complete) NameRot(segment);
         return complete
             || GetStuck($"cache device: a record of segment {segment} is rotten (record {_sequence} of {last})");
+    }
+
+    // One checksum covers the whole record: which blocks have made it wrong is told by those that the index keeps.
+    private void NameRot(long segment)
+    {
+        if (!_volume.Index.KeepsChecksums) return;
+        int place = (int)(segment - _batch.First);
+        for (int slot = 1; slot < _log.Geometry.SlotsPerSegment; slot++)
+        {
+            uint physical = _log.Geometry.PhysicalSlot(_log.Geometry.Position(segment, slot));
+            if (!_volume.Index.TryGetDirty(physical, out _, out _)) continue;
+            if (!_volume.Index.IsIntact(physical, _batch.Data(place, slot))) _volume.ReportRot(physical);
+        }
     }
 
     private bool TryTakeRecord(long segment)
