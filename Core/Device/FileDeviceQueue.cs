@@ -129,12 +129,15 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
     private int RangeMode(IoOp* op)
     {
         if (op->DeviceB > 0) return 0;
-        if (op->Kind == IoKind.Discard && _device.CanPunchHole)
+        if (op->Kind == IoKind.Discard && IsHoleWorthwhile(op))
             return Const.FALLOC_FL_PUNCH_HOLE | Const.FALLOC_FL_KEEP_SIZE;
-        bool isSmall = op->Kind == IoKind.WriteZeroes && op->LengthBytes <= ZeroesWrittenBytes;
-        if (isSmall && _device.Facts.IsBlockDevice) return 0;
+        if (op->LengthBytes <= ZeroesWrittenBytes && _device.Facts.IsBlockDevice) return 0;
         return _device.CanZeroRange ? Const.FALLOC_FL_ZERO_RANGE | Const.FALLOC_FL_KEEP_SIZE : 0;
     }
+
+    // On a block device this zeroes too, and never by writing: it is refused where the device cannot.
+    private bool IsHoleWorthwhile(IoOp* op) =>
+        _device.CanPunchHole && (!_device.Facts.IsBlockDevice || (_device.Facts.GivesSpaceBack && !op->IsPressing));
 
     private void AdvanceRange(IoOp* op, int result)
     {

@@ -15,4 +15,8 @@ namespace Weir.Core.Devices;
 /// <param name="Warning">One line to print, or null.</param>
 public sealed record FileFacts(
     string Path, long SizeBytes, int LogicalBlockBytes, bool IsBlockDevice, bool IsReadOnly, bool IsDirect,
-    bool WritesDurably, string Identity, IReadOnlyList<string> Identities, string? Warning);
+    bool WritesDurably, string Identity, IReadOnlyList<string> Identities, string? Warning)
+{
+    /// <summary>Of a block device: what it is told that nobody needs gains something.</summary>
+    public bool GivesSpaceBack { get; init; } = true;
+}

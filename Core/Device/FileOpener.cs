@@ -71,7 +71,10 @@ public static class FileOpener
             : $"{path}: this file system has no direct I/O; going through the page cache, which costs memory and speed";
         IReadOnlyList<string> identities = FileIdentity.Of(fd, status, isBlock, out string identity);
         return new FileFacts(path, size, logical, isBlock, readOnly, isDirect,
-            FlushPath.CarriesDsync(fd, isBlock), identity, identities, warning);
+            FlushPath.CarriesDsync(fd, isBlock), identity, identities, warning)
+        {
+            GivesSpaceBack = !isBlock || DiscardSupport.Of(status.stx_rdev_major, status.stx_rdev_minor),
+        };
     }
 
     private static bool CheckKind(string path, in statx status) => (status.stx_mode & Const.S_IFMT) switch

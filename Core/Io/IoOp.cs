@@ -45,6 +45,11 @@ public unsafe struct IoOp
     /// that say <see cref="Device.CanWriteDurably"/>.
     /// </summary>
     public bool Durable;
+    /// <summary>
+    /// Of a range operation: writers wait for it. What needs memory of the kernel's own, for which these may be waited
+    /// for in turn, is better done without.
+    /// </summary>
+    public bool IsPressing;
     /// <summary>Number of iovecs, for <see cref="IoKind.Send"/>.</summary>
     public int VectorCount;
     /// <summary>Byte offset on the device. A multiple of the device's logical block.</summary>

@@ -111,7 +111,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     private bool TryStart(Request* request)
     {
         _atGate = false;
-        IoOp* op = _io.Acquire(_handler, KindOf(request->Kind));
+        IoOp* op = _io.Acquire(_handler, KindOf(request));
         if (op == null) return false;
         op->Request = request;
         if (_blockMask > MinimumUnit && !TryEnterGate(request))
@@ -147,7 +147,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     private void SubmitRange(IoOp* op, Request* request, long offset, long length)
     {
         op->Step = (byte)Step.Main;
-        op->Kind = KindOf(request->Kind);
+        op->Kind = KindOf(request);
         op->OffsetBytes = offset;
         op->LengthBytes = length;
         op->Buffer = request->Data + (offset - request->OffsetBytes);
@@ -212,12 +212,13 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         _edge?.Dispose();
     }
 
-    private static IoKind KindOf(RequestKind kind) => kind switch
+    private static IoKind KindOf(Request* request) => request->Kind switch
     {
         RequestKind.Read => IoKind.Read,
         RequestKind.Write => IoKind.Write,
         RequestKind.Flush => IoKind.Flush,
         RequestKind.Discard => IoKind.Discard,
+        RequestKind.WriteZeroes when (request->Flags & RequestFlags.NoHole) == 0 => IoKind.Discard,
         _ => IoKind.WriteZeroes,
     };
 }

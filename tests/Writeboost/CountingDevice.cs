@@ -19,6 +19,9 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
     /// <summary>Of those, only operations at this offset; -1: all.</summary>
     public long HoldAt { get; set; } = -1;
 
+    /// <summary>Of those, only operations from this offset on.</summary>
+    public long HoldFrom { get; set; }
+
     /// <summary>So many writes succeed, and no more.</summary>
     public int WritesLeft { get; set; } = int.MaxValue;
 
@@ -69,7 +72,8 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
         {
             if (op->Durable) device.DurableWrites++;
             device.Counts[(int)op->Kind]++;
-            if (op->Kind != device.Hold || (device.HoldAt >= 0 && op->OffsetBytes != device.HoldAt))
+            if (op->Kind != device.Hold || (device.HoldAt >= 0 && op->OffsetBytes != device.HoldAt)
+                || op->OffsetBytes < device.HoldFrom)
             {
                 Pass(op);
                 return;

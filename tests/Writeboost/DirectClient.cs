@@ -92,6 +92,23 @@ internal sealed unsafe class DirectClient : IDisposable
         return _ended > 0;
     }
 
+    /// <summary>Requests have begun that have not ended.</summary>
+    public bool IsWaiting => _ended < _begun;
+
+    /// <summary>The stop has been asked for.</summary>
+    public void Hurry() => _queue.Hurry(mayRefuse: true);
+
+    /// <summary>The result of the one request that is under way.</summary>
+    public int EndOne()
+    {
+        Request* done = null;
+        for (long endUs = _io.NowUs + PatienceUs; done == null && _io.NowUs < endUs; done = _queue.TakeCompleted())
+            Turn();
+        Assert.True(done != null, "it never ends");
+        _begun = _ended = 0;
+        return done->Result;
+    }
+
     public void Until(Func<bool> condition)
     {
         for (long endUs = _io.NowUs + PatienceUs; !condition() && _io.NowUs < endUs;) Turn();

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Errors;
@@ -131,8 +132,8 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
         long end = _log.Geometry.Position(_log.FirstSegmentInRam, 0);
         for (long position = first; position < end; position++)
             if (_volume.Index.TryGetDirty(_log.Geometry.PhysicalSlot(position), out _, out _)) return false;
-        for (int i = 0; _volume.Ranges.TryGet(i, out _, out _, out long position); i++)
-            if (position >= first && position < end) return false;
+        for (int i = 0; _volume.Ranges.TryGet(i, out RangeMap.Interval range); i++)
+            if (range.Position >= first && range.Position < end) return false;
         return true;
     }
 
@@ -141,8 +142,8 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
         foreach (BackingDevice backing in _volume.Backings.ToList())
             if (backing.IsAbsent && _volume.Index.DirtyOf(backing.Id) > 0) return true;
         long first = _log.Geometry.Position(_log.DirtySegment, 0);
-        for (int i = 0; _volume.Ranges.TryGet(i, out ulong key, out _, out long position); i++)
-            if (position >= first && _volume.Backings.IsAbsent(key)) return true;
+        for (int i = 0; _volume.Ranges.TryGet(i, out RangeMap.Interval range); i++)
+            if (range.Position >= first && _volume.Backings.IsAbsent(range.Start)) return true;
         return false;
     }
 
@@ -158,16 +159,18 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
 
     private void ZeroNext()
     {
-        if (!_volume.Ranges.TryGet(_cursor, out ulong key, out long blocks, out long position))
+        if (!_volume.Ranges.TryGet(_cursor, out RangeMap.Interval range))
         {
             _step = Step.Blocks;
             return;
         }
         _cursor++;
-        if (position < _position || _volume.Backings.IsAbsent(key)) return;
-        IoOp* op = Start(IoKind.WriteZeroes, key);
+        ulong key = range.Start;
+        if (range.Position < _position || _volume.Backings.IsAbsent(key)) return;
+        IoOp* op = Start(range.KeepsSpace ? IoKind.WriteZeroes : IoKind.Discard, key);
         op->OffsetBytes = BackingTable.OffsetOf(key);
-        op->LengthBytes = Math.Min(blocks << Geometry.BlockShift, _volume.Backings.Of(key).SizeBytes - op->OffsetBytes);
+        long lengthBytes = (long)(range.End - key) << Geometry.BlockShift;
+        op->LengthBytes = Math.Min(lengthBytes, _volume.Backings.Of(key).SizeBytes - op->OffsetBytes);
         Submit(op);
     }
 

@@ -9,9 +9,11 @@ public enum EntryKind : byte
     Void = 0,
     /// <summary>A block, or the sectors of it that <see cref="LogEntry.Sectors"/> names.</summary>
     Data = 1,
-    /// <summary>A range of zeroes; its slot carries no data.</summary>
+    /// <summary>A range of zeroes that keeps its space; its slot carries no data.</summary>
     Zeroes = 2,
-    /// <summary>A discarded range: reads as zeroes too; its space may be given back.</summary>
+    /// <summary>
+    /// A range of zeroes whose space may be given back: discarded, or zeroed by a client that permits holes.
+    /// </summary>
     Discard = 3,
     /// <summary>A whole block as it was read from the backing device: nothing to write back.</summary>
     Clean = 4,

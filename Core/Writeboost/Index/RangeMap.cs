@@ -33,6 +33,16 @@ public sealed unsafe class RangeMap : IDisposable
     /// <summary>Range entries that may be in the log before requests wait.</summary>
     public int Budget => _budget;
 
+    /// <summary>
+    /// As <see cref="TryTakeBudget"/>, but only while at least half of it is left: for what can do without.
+    /// </summary>
+    public bool TryTakeSpareBudget()
+    {
+        if (Interlocked.Increment(ref _entries) <= _budget / 2) return true;
+        Interlocked.Decrement(ref _entries);
+        return false;
+    }
+
     /// <summary>Range entries in the log.</summary>
     public int Entries => Volatile.Read(ref _entries);
 
@@ -84,15 +94,18 @@ public sealed unsafe class RangeMap : IDisposable
     }
 
     /// <summary>
-    /// Lays a range of <paramref name="blocks"/> blocks at <paramref name="position"/> over what is there.
+    /// Lays a range of <paramref name="blocks"/> blocks at <paramref name="position"/> over what is there;
+    /// <paramref name="keepsSpace"/>: no hole shall come of it.
     /// </summary>
-    public void Insert(ulong key, long blocks, long position)
+    public void Insert(ulong key, long blocks, long position, bool keepsSpace = false)
     {
         _latch.Enter();
         int low = FirstEndingAfter(key);
         int high = low;
         while (high < _count && _intervals[high].Start < key + (ulong)blocks) high++;
-        int made = Merge(low, high, new Interval { Start = key, End = key + (ulong)blocks, Position = position });
+        Interval range =
+            new() { Start = key, End = key + (ulong)blocks, Position = position, KeepsSpace = keepsSpace };
+        int made = Merge(low, high, range);
         Interlocked.Increment(ref _version);
         Interleaving.Step();
         Replace(low, high, made);
@@ -104,17 +117,16 @@ public sealed unsafe class RangeMap : IDisposable
     /// The first interval that ends behind <paramref name="key"/> and whose position lies from <paramref name="low"/>
     /// to below <paramref name="high"/>; it begins at <paramref name="key"/> at the earliest.
     /// </summary>
-    public bool TryFind(ulong key, long low, long high, out ulong start, out ulong end, out long position)
+    public bool TryFind(ulong key, long low, long high, out Interval found)
     {
-        (start, end, position) = (0, 0, 0);
+        found = default;
         _latch.Enter();
         int at = FirstEndingAfter(key);
         while (at < _count && (_intervals[at].Position < low || _intervals[at].Position >= high)) at++;
-        bool found = at < _count;
-        if (found)
-            (start, end, position) = (Math.Max(key, _intervals[at].Start), _intervals[at].End, _intervals[at].Position);
+        bool any = at < _count;
+        if (any) found = _intervals[at] with { Start = Math.Max(key, _intervals[at].Start) };
         _latch.Exit();
-        return found;
+        return any;
     }
 
     /// <summary>
@@ -150,11 +162,10 @@ public sealed unsafe class RangeMap : IDisposable
     /// <summary>
     /// Interval number <paramref name="index"/>, by address; false beyond the last. While nobody changes the map.
     /// </summary>
-    public bool TryGet(int index, out ulong key, out long blocks, out long position)
+    public bool TryGet(int index, out Interval interval)
     {
         bool found = index < Volatile.Read(ref _count);
-        Interval interval = found ? _intervals[index] : default;
-        (key, blocks, position) = (interval.Start, (long)(interval.End - interval.Start), interval.Position);
+        interval = found ? _intervals[index] : default;
         return found;
     }
 
@@ -238,10 +249,16 @@ public sealed unsafe class RangeMap : IDisposable
         Volatile.Write(ref _count, low + made + tail);
     }
 
-    private struct Interval
+    /// <summary>Blocks that one range entry, the newest over them, makes zero.</summary>
+    public struct Interval
     {
+        /// <summary>Key of the first block.</summary>
         public ulong Start;
+        /// <summary>Key behind the last one.</summary>
         public ulong End;
+        /// <summary>Of the entry in the log.</summary>
         public long Position;
+        /// <summary>The client wants no hole.</summary>
+        public bool KeepsSpace;
     }
 }

@@ -52,14 +52,15 @@ public sealed unsafe partial class WriteboostQueue
         ulong end = key + 1;
         _volume.Gate.Enter(_index);
         RangeMap ranges = _volume.Ranges;
-        bool isRange = ranges.TryFind(key, 0, long.MaxValue, out ulong start, out ulong rangeEnd, out long zero);
+        bool isRange = ranges.TryFind(key, 0, long.MaxValue, out RangeMap.Interval range);
+        (ulong start, long zero) = (range.Start, range.Position);
         bool isOver = isRange && start == key;
         if (!isOver) zero = 0;
         Interleaving.Step();
         if (_volume.Index.Regions.IsEmpty(key))
         {
             logged = isOver ? true : null;
-            ulong uniform = isOver ? rangeEnd : isRange ? start : ulong.MaxValue;
+            ulong uniform = isOver ? range.End : isRange ? start : ulong.MaxValue;
             end = Math.Min(((key >> RegionMarks.RegionShift) + 1) << RegionMarks.RegionShift, uniform);
         }
         else

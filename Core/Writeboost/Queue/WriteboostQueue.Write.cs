@@ -35,6 +35,7 @@ public sealed unsafe partial class WriteboostQueue
         bool around = changes.BeginLogging(key, slots);
         Interleaving.Step();
         bool meets = around && _volume.Around.MustWait(key, key + (ulong)slots);
+        _meetsAround |= meets;
         bool done = !meets && AppendTo(request, slots);
         changes.EndLogging(key, slots);
         return done;
@@ -45,6 +46,7 @@ public sealed unsafe partial class WriteboostQueue
         _volume.Changes.BeginRange();
         ulong key = KeyOf(request, request->OffsetBytes + request->Progress);
         bool meets = _volume.Around.MustWait(key, key + (ulong)RangeBlocks(request));
+        _meetsAround |= meets;
         bool done = !meets && AppendTo(request, 1);
         _volume.Changes.EndRange();
         return done;
@@ -157,7 +159,8 @@ public sealed unsafe partial class WriteboostQueue
     private void PublishRange(in LogEntry entry, long segment, long position)
     {
         _volume.Log.Table.CountRange(_volume.Geometry.Physical(segment));
-        if (!Mutant.Is(MutantId.R9RangeNotKept)) _volume.Ranges.Insert(entry.Key, entry.Value, position);
+        if (Mutant.Is(MutantId.R9RangeNotKept)) return;
+        _volume.Ranges.Insert(entry.Key, entry.Value, position, entry.Kind == EntryKind.Zeroes);
     }
 
     private void FinishChange(Request* request)

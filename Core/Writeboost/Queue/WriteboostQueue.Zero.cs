@@ -7,8 +7,8 @@ namespace Weir.Core.Writeboost.Queue;
 
 /// <content>
 /// Discard and write-zeroes (R9): the whole blocks become one range entry, the ragged edges zeroed sectors, all ordered
-/// like writes. A single block is a plain write of zeroes: it costs the same slot and no budget. Layouts without ranges
-/// log every block of zeroes, and discard nothing.
+/// like writes. A single block is a plain write of zeroes, which costs the same slot and no budget, unless there is
+/// budget to spare and the client permits a hole. Layouts without ranges log every block of zeroes, and discard nothing.
 /// </content>
 public sealed unsafe partial class WriteboostQueue
 {
@@ -20,20 +20,28 @@ public sealed unsafe partial class WriteboostQueue
         if (!_volume.Layout.HasRanges) return request->Kind == RequestKind.Discard || TryFillWrite(request);
         while (request->Progress < request->LengthBytes)
         {
-            bool isRange = RangeBlocks(request) > 1;
-            if (isRange && request->EngineInt != BudgetTaken)
-            {
-                if (!_volume.Ranges.TryTakeBudget())
-                {
-                    _volume.RelieveRanges();
-                    return false;
-                }
-                request->EngineInt = BudgetTaken;
-            }
+            if (!TryTakeBudget(request)) return false;
+            bool isRange = request->EngineInt == BudgetTaken;
             if (!(isRange ? TryAppendRange(request) : TryAppend(request, 1))) return false;
         }
         return true;
     }
+
+    // False: what comes next must be a range, and the budget is used up.
+    private bool TryTakeBudget(Request* request)
+    {
+        long blocks = RangeBlocks(request);
+        if (blocks == 0 || request->EngineInt == BudgetTaken) return true;
+        bool isTaken = blocks > 1
+            ? _volume.Ranges.TryTakeBudget()
+            : MayBeHole(request) && _volume.Ranges.TryTakeSpareBudget();
+        if (isTaken) request->EngineInt = BudgetTaken;
+        if (isTaken || blocks == 1) return true;
+        _volume.RelieveRanges();
+        return false;
+    }
+
+    private static bool MayBeHole(Request* request) => (request->Flags & RequestFlags.NoHole) == 0;
 
     // Whole blocks from the request's next byte on; the last block of the volume counts as whole when it is short.
     private long RangeBlocks(Request* request)
@@ -50,13 +58,12 @@ public sealed unsafe partial class WriteboostQueue
     {
         byte* data = _volume.Log.Ram.Data(ram, slot);
         new Span<byte>(data, Geometry.BlockBytes).Clear();
-        long blocks = RangeBlocks(request);
         long offset = request->OffsetBytes + request->Progress;
         long left = request->LengthBytes - request->Progress;
-        if (blocks > 1)
+        if (request->EngineInt == BudgetTaken && _volume.Layout.HasRanges)
         {
-            EntryKind kind = request->Kind == RequestKind.Discard ? EntryKind.Discard : EntryKind.Zeroes;
-            if ((request->Flags & RequestFlags.NoHole) != 0) kind = EntryKind.Zeroes;
+            long blocks = RangeBlocks(request);
+            EntryKind kind = MayBeHole(request) ? EntryKind.Discard : EntryKind.Zeroes;
             request->EngineInt = 0;
             request->Progress += Math.Min(blocks << Geometry.BlockShift, left);
             Publish(ram, segment, slot, LogEntry.ForRange(KeyOf(request, offset), (uint)blocks, kind));

@@ -94,7 +94,7 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
         }
         ranges.TakeRecovered();
         table.CountRange(geometry.Physical(geometry.SegmentOf(position)));
-        ranges.Insert(entry.Key, entry.Value, position);
+        ranges.Insert(entry.Key, entry.Value, position, entry.Kind == EntryKind.Zeroes);
     }
 
     // A range is zeroed again before the rest of its batch is written: what lies over one is written again too.

@@ -1,6 +1,7 @@
 using System;
 using System.Runtime.InteropServices;
 using Weir.Core.Base;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Writeback;
@@ -25,6 +26,9 @@ public struct DirtyRange
     public long Blocks;
     /// <summary>Zeroes or Discard.</summary>
     public EntryKind Kind;
+
+    /// <summary>Behind its last block.</summary>
+    public readonly ulong End => Key + (ulong)Blocks;
 }
 
 /// <summary>
@@ -77,6 +81,9 @@ public sealed unsafe class Batch : IDisposable
     /// <summary>How many.</summary>
     public int RangeCount { get; private set; }
 
+    /// <summary>How many of them, the first ones, may become holes.</summary>
+    public int HoleCount { get; private set; }
+
     /// <summary>Every data slot that was looked at and is not <see cref="Covered"/>.</summary>
     public int* Places { get; }
 
@@ -92,6 +99,10 @@ public sealed unsafe class Batch : IDisposable
     // Sort() without a comparison makes a delegate on every call under Native AOT.
     private static readonly Comparison<ulong> s_ascending = static (a, b) => a.CompareTo(b);
 
+    // Holes first: where ranges meet, the one that keeps its space has the last word.
+    private static readonly Comparison<DirtyRange> s_holesFirst =
+        static (a, b) => a.Kind != b.Kind ? (a.Kind == EntryKind.Discard ? -1 : 1) : a.Key.CompareTo(b.Key);
+
     private int SortedCount { get; set; }
 
     /// <summary>Takes <paramref name="count"/> segments from <paramref name="first"/> on.</summary>
@@ -102,7 +113,7 @@ public sealed unsafe class Batch : IDisposable
     }
 
     /// <summary>Empties the lists.</summary>
-    public void Clear() => BlockCount = RangeCount = PlaceCount = CoveredCount = SortedCount = 0;
+    public void Clear() => BlockCount = RangeCount = HoleCount = PlaceCount = CoveredCount = SortedCount = 0;
 
     /// <summary>Where segment number <paramref name="index"/> of the next batch is read to.</summary>
     public byte* Ahead(int index) => _ahead + ((long)index * _geometry.SegmentBytes);
@@ -156,6 +167,24 @@ public sealed unsafe class Batch : IDisposable
             i = end;
         }
         BlockCount = made;
+        MergeRanges();
+    }
+
+    // Neighbours of one kind become one operation.
+    private void MergeRanges()
+    {
+        new Span<DirtyRange>(Ranges, RangeCount).Sort(s_holesFirst);
+        int made = 0;
+        for (int i = 0; i < RangeCount; i++)
+        {
+            DirtyRange range = Ranges[i];
+            bool joins = made > 0 && Ranges[made - 1].Kind == range.Kind && range.Key <= Ranges[made - 1].End
+                && BackingTable.IdOf(range.Key) == BackingTable.IdOf(Ranges[made - 1].Key);
+            if (!joins) Ranges[made++] = range;
+            else if (range.End > Ranges[made - 1].End) Ranges[made - 1].Blocks = (long)(range.End - Ranges[made - 1].Key);
+        }
+        RangeCount = made;
+        while (HoleCount < made && Ranges[HoleCount].Kind == EntryKind.Discard) HoleCount++;
     }
 
     /// <inheritdoc/>

@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Writeback;
@@ -143,21 +144,22 @@ public sealed unsafe partial class WritebackEngine
     private bool MoveRange()
     {
         long first = _log.Geometry.Position(_batch.First, 0);
-        if (!_volume.Ranges.TryFind(_moveKey, first, BatchEnd, out ulong start, out ulong end, out long position))
+        if (!_volume.Ranges.TryFind(_moveKey, first, BatchEnd, out RangeMap.Interval range))
         {
             _moveKey = ulong.MaxValue;
             return true;
         }
+        (ulong start, long position) = (range.Start, range.Position);
         if (!_volume.Backings.IsAbsent(start))
         {
-            _moveKey = end;
+            _moveKey = range.End;
             return true;
         }
-        ulong most = Math.Min(end, start + (ulong)LogEntry.MaxRangeBlocks);
+        ulong most = Math.Min(range.End, start + (ulong)LogEntry.MaxRangeBlocks);
         ulong at = ScanRun(Math.Max(start, _scannedKey), most, position, out bool isWhole);
         if (!isWhole) return false;
         if (at == start) return MoveEdge(start, position);
-        if (!TryMoveRange(start, (uint)(at - start))) return false;
+        if (!TryMoveRange(start, (uint)(at - start), range.KeepsSpace)) return false;
         _moveKey = at;
         return true;
     }
@@ -184,7 +186,7 @@ public sealed unsafe partial class WritebackEngine
         return true;
     }
 
-    private bool TryMoveRange(ulong key, uint blocks)
+    private bool TryMoveRange(ulong key, uint blocks, bool keepsSpace)
     {
         if (!_volume.Ranges.TryTakeBudget(beyond: true))
             return GetStuck("devices that are not given hold more discarded and zeroed ranges than the log can move");
@@ -194,7 +196,7 @@ public sealed unsafe partial class WritebackEngine
             return false;
         }
         new Span<byte>(_log.Ram.Data(ram, slot), Geometry.BlockBytes).Clear();
-        Publish(ram, segment, slot, LogEntry.ForRange(key, blocks, EntryKind.Zeroes));
+        Publish(ram, segment, slot, LogEntry.ForRange(key, blocks, keepsSpace ? EntryKind.Zeroes : EntryKind.Discard));
         return true;
     }
 
@@ -253,7 +255,7 @@ public sealed unsafe partial class WritebackEngine
         else
         {
             _log.Table.CountRange(_log.Geometry.Physical(segment));
-            _volume.Ranges.Insert(entry.Key, entry.Value, position);
+            _volume.Ranges.Insert(entry.Key, entry.Value, position, entry.Kind == EntryKind.Zeroes);
         }
         _log.CountFilled(_port, ram, _moveRecord, 1);
         _hasMoved = true;

@@ -12,6 +12,11 @@ public sealed unsafe partial class WritebackEngine
     /// <summary>Bytes of one write: large enough that a disk streams.</summary>
     private const long MaxWriteBytes = 1 << 20;
 
+    /// <summary>
+    /// Bytes of one zeroing: where they are written one by one, a stop waits for less than a second for each.
+    /// </summary>
+    private const long MaxRangeBytes = 16 << 20;
+
     private readonly RoomPool _scratch = new(WritebackGovernor.MostWrites, Gathering.RoomBytes);
     private readonly bool[] _flushed = new bool[BackingTable.MaxId + 1];
     private const int Eio = 5;
@@ -42,22 +47,30 @@ public sealed unsafe partial class WritebackEngine
         window = WindowToKeep(window);
         while (_cursor < ListLength() && _outstanding < window && _error == 0 && _io.FreeCount > 0)
         {
-            if (_phase == Phase.Zero) SubmitRange(_batch.Ranges[_cursor++]);
+            if (_phase == Phase.Zero && _cursor == _batch.HoleCount && _outstanding > 0) return;
+            if (_phase == Phase.Zero) SubmitRange(ref _batch.Ranges[_cursor]);
             else if (_phase == Phase.Fill) SubmitFill(_cursor++);
             else SubmitBlocks();
         }
     }
 
-    private void SubmitRange(in DirtyRange range)
+    // A piece of it; the last one goes on to the next range.
+    private void SubmitRange(ref DirtyRange range)
     {
+        bool isLast = range.Blocks <= MaxRangeBytes >> Geometry.BlockShift || _volume.Backings.IsAbsent(range.Key);
+        if (isLast) _cursor++;
         if (_volume.Backings.IsAbsent(range.Key)) return;
         IoOp* op = Acquire(range.Kind == EntryKind.Discard ? IoKind.Discard : IoKind.WriteZeroes);
         op->Step = RangeStep;
-        op->UserInt = 1;
+        op->UserInt = isLast ? 1 : 0;
+        op->IsPressing = _log.IsStarved || _volume.Pacer.IsHolding;
         op->OffsetBytes = BackingTable.OffsetOf(range.Key);
         long rest = _volume.Backings.Of(range.Key).SizeBytes - op->OffsetBytes;
-        op->LengthBytes = Math.Min(range.Blocks << Geometry.BlockShift, rest);
+        op->LengthBytes = isLast ? Math.Min(range.Blocks << Geometry.BlockShift, rest) : MaxRangeBytes;
         Submit(op, BackingOf(range.Key));
+        if (isLast) return;
+        range.Key += MaxRangeBytes >> Geometry.BlockShift;
+        range.Blocks -= MaxRangeBytes >> Geometry.BlockShift;
     }
 
     // A device with 4 KiB sectors takes whole blocks only: fetch what the log does not have (R14).
