@@ -33,6 +33,12 @@ internal unsafe interface IQueueFrontend : IDisposable
     /// <summary>Takes no more requests, answers those in progress.</summary>
     void BeginStop(long nowUs);
 
+    /// <summary>
+    /// At a stop, a request that still waits for room may fail (ESHUTDOWN): whoever asked has not been told it
+    /// succeeded, and can keep the data.
+    /// </summary>
+    bool MayRefuseAtStop { get; }
+
     /// <summary>Nothing is in progress any more; follows <see cref="BeginStop"/>.</summary>
     bool IsStopped { get; }
 }

@@ -234,6 +234,7 @@ internal sealed unsafe class QueueThread : IDisposable
         if (_stopPhase != StopPhase.Serving) return;
         _stopPhase = StopPhase.Frontend;
         _frontend.BeginStop(nowUs);
+        foreach (IVolumeQueue queue in _queues) queue.Hurry(_frontend.MayRefuseAtStop);
     }
 
     /// <summary>First the clients' requests, then the volumes' own end.</summary>

@@ -82,6 +82,14 @@ public unsafe interface IVolumeQueue
     /// </summary>
     int BlockStatus(int device, long offsetBytes, long lengthBytes, Span<Extent> extents);
 
+    /// <summary>
+    /// The stop has been asked for, and the frontend waits for what is under way: nothing shall wait long any more.
+    /// <paramref name="mayRefuse"/>: what waits for room may be refused, its client can be told.
+    /// </summary>
+    void Hurry(bool mayRefuse)
+    {
+    }
+
     /// <summary>Starts the orderly stop (R15): no request is submitted after this.</summary>
     void BeginStop();
 

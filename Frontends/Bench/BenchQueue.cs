@@ -71,6 +71,9 @@ internal sealed unsafe class BenchQueue : IQueueFrontend
     public long DeadlineUs => long.MaxValue;
 
     /// <inheritdoc/>
+    public bool MayRefuseAtStop => false;
+
+    /// <inheritdoc/>
     public bool IsStopped => _stopping && _phase == Phase.Idle;
 
     /// <summary>Begins a job; the one before has been waited for. From the main thread, as those that follow.</summary>

@@ -59,6 +59,9 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
     public long DeadlineUs => _waiting == null ? _timerUs : Math.Min(_timerUs, Io.NowUs + GateRetryUs);
 
     /// <inheritdoc/>
+    public bool MayRefuseAtStop => true;
+
+    /// <inheritdoc/>
     public bool IsStopped => _stopping && _openCount == 0 && _acceptCount == 0;
 
     /// <inheritdoc/>

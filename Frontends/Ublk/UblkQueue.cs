@@ -35,6 +35,9 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
     public long DeadlineUs => long.MaxValue;
 
     /// <inheritdoc/>
+    public bool MayRefuseAtStop => false; // a file system's dirty pages would be lost
+
+    /// <inheritdoc/>
     public bool IsStopped => _stopping && Array.TrueForAll(_doors, static door => door == null);
 
     /// <inheritdoc/>

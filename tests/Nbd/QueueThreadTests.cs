@@ -22,6 +22,8 @@ public sealed unsafe class QueueThreadTests
 
         public long DeadlineUs => long.MaxValue;
 
+        public bool MayRefuseAtStop => false;
+
         public bool IsStopped => IsStopping;
 
         public void Open(QueueThread thread)

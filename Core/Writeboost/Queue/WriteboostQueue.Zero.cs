@@ -8,7 +8,7 @@ namespace Weir.Core.Writeboost.Queue;
 /// <content>
 /// Discard and write-zeroes (R9): the whole blocks become one range entry, the ragged edges zeroed sectors, all ordered
 /// like writes. A single block is a plain write of zeroes, which costs the same slot and no budget, unless there is
-/// budget to spare and the client permits a hole. Layouts without ranges log every block of zeroes, and discard nothing.
+/// budget to spare and the client permits a hole. Layouts without ranges log every block of zeroes, discard nothing.
 /// </content>
 public sealed unsafe partial class WriteboostQueue
 {
@@ -33,10 +33,11 @@ public sealed unsafe partial class WriteboostQueue
         long blocks = RangeBlocks(request);
         if (blocks == 0 || request->EngineInt == BudgetTaken) return true;
         bool isTaken = blocks > 1
-            ? _volume.Ranges.TryTakeBudget()
+            ? _volume.Ranges.TryTakeBudget(beyond: _isHurried)
             : MayBeHole(request) && _volume.Ranges.TryTakeSpareBudget();
         if (isTaken) request->EngineInt = BudgetTaken;
         if (isTaken || blocks == 1) return true;
+        _lacksBudget = true;
         _volume.RelieveRanges();
         return false;
     }

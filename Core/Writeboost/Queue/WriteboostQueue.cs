@@ -16,6 +16,9 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
 {
     private const int Eio = 5, Eshutdown = 108;
 
+    /// <summary>A request that waits for room when the stop comes is refused when it has waited so long.</summary>
+    private const long StopPatienceUs = 2_000_000, RefusalTurnUs = 100_000;
+
     private readonly WriteboostVolume _volume;
     private readonly int _index;
     private readonly IoContext _io;
@@ -28,7 +31,13 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     private int _seenGeneration;
     private RequestList _completed;
     private RequestList _parked;
+    private RequestList _parkedRanges;
     private RequestList _parkedReads;
+    private RequestList _parkedAside;
+    private bool _lacksBudget;
+    private bool _meetsAround;
+    private long _refuseFromUs = long.MaxValue;
+    private bool _isHurried;
     private RequestList _waiting;
     private readonly Caretaker? _caretaker;
     private readonly int _threadId = Environment.CurrentManagedThreadId;
@@ -56,7 +65,11 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     /// <inheritdoc/>
     public long DeadlineUs => _flushIsForeseen || Volatile.Read(ref _wake) != 0
         ? 0
-        : Math.Min(_caretaker?.DeadlineUs ?? long.MaxValue, FallbackDeadlineUs());
+        : Math.Min(Math.Min(_caretaker?.DeadlineUs ?? long.MaxValue, FallbackDeadlineUs()), RefusalUs);
+
+    private long RefusalUs => _refuseFromUs == long.MaxValue || !IsParkedAny
+        ? long.MaxValue
+        : Math.Max(_refuseFromUs, _io.NowUs + RefusalTurnUs);
 
     /// <inheritdoc/>
     public void Submit(Request* request)
@@ -100,6 +113,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _port.Poll();
         StartForeseenFlush();
         RetryParked();
+        RetryRanges();
+        RetryAside();
         RetryReads();
         CheckWaiting();
         _caretaker?.Poll(nowUs);
@@ -109,9 +124,18 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     }
 
     /// <inheritdoc/>
+    public void Hurry(bool mayRefuse)
+    {
+        _isHurried = true;
+        if (mayRefuse) _refuseFromUs = _io.NowUs + StopPatienceUs;
+    }
+
+    /// <inheritdoc/>
     public void BeginStop()
     {
         Invariant.Check(_parked.IsEmpty);
+        Invariant.Check(_parkedRanges.IsEmpty);
+        Invariant.Check(_parkedAside.IsEmpty);
         Invariant.Check(_waiting.IsEmpty);
         _stopping = true;
         StopFallback();
@@ -188,7 +212,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         if (_index != 0) _volume.NoteChange();
     }
 
-    // Requests that need log space keep their order among themselves: none overtakes a parked one.
+    // Requests that need log space keep their order among themselves: none overtakes a parked one. Those that wait for
+    // the budget of ranges are overtaken: requests under way at the same time have no order.
     private void SubmitChange(Request* request)
     {
         request->EngineList = IsToGoAround(request) ? 1 : 0;
@@ -197,9 +222,17 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         else if (!TryGoAround(request))
         {
             if (TryFill(request)) FinishAtOnce(request);
-            else _parked.Add(request);
+            else Park(request);
         }
         NoteChange();
+    }
+
+    // Whoever waits for something else than room in the log waits aside.
+    private void Park(Request* request)
+    {
+        if (_lacksBudget) _parkedRanges.Add(request);
+        else if (_meetsAround) _parkedAside.Add(request);
+        else _parked.Add(request);
     }
 
     private void FinishAtOnce(Request* request)
@@ -217,17 +250,63 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         return false;
     }
 
+    private bool IsParkedAny => !_parked.IsEmpty || !_parkedRanges.IsEmpty || !_parkedAside.IsEmpty;
+
     private void RetryParked()
     {
         while (!_parked.IsEmpty)
         {
-            if (_volume.Health.State != VolumeState.Healthy) Complete(_parked.Take(), -Eio);
+            if (IsRefused(_parked.First, out int error)) Refuse(_parked.Take(), error);
             else if (TryGoAround(_parked.First)) _parked.Take();
             else if (TryFill(_parked.First)) FinishChange(_parked.Take());
+            else if (_lacksBudget || _meetsAround) Park(_parked.Take());
             else return;
         }
     }
 
-    private bool TryFill(Request* request) =>
-        request->Kind == RequestKind.Write ? TryFillWrite(request) : TryFillZero(request);
+    // The first has its turn with the budget that comes back; it may have to wait for room in the log like all others.
+    private void RetryRanges()
+    {
+        while (!_parkedRanges.IsEmpty)
+        {
+            if (IsRefused(_parkedRanges.First, out int error)) Refuse(_parkedRanges.Take(), error);
+            else if (TryFill(_parkedRanges.First)) FinishChange(_parkedRanges.Take());
+            else return;
+        }
+    }
+
+    // Writes round the log end in any order.
+    private void RetryAside()
+    {
+        RequestList aside = _parkedAside;
+        _parkedAside = default;
+        while (!aside.IsEmpty)
+        {
+            Request* request = aside.Take();
+            if (IsRefused(request, out int error)) Refuse(request, error);
+            else if (TryFill(request)) FinishChange(request);
+            else Park(request);
+        }
+    }
+
+    private bool IsRefused(Request* request, out int error)
+    {
+        error = _volume.Health.State != VolumeState.Healthy ? -Eio : -Eshutdown;
+        return error == -Eio
+            || (_io.NowUs >= _refuseFromUs && _io.NowUs - request->SubmittedUs >= StopPatienceUs);
+    }
+
+    // What it took of the budget, and did not use, is given back.
+    private void Refuse(Request* request, int error)
+    {
+        bool isRange = request->Kind != RequestKind.Write && _volume.Layout.HasRanges;
+        if (isRange && request->EngineInt == BudgetTaken) _volume.Ranges.ReturnBudget(1);
+        Complete(request, error);
+    }
+
+    private bool TryFill(Request* request)
+    {
+        _lacksBudget = _meetsAround = false;
+        return request->Kind == RequestKind.Write ? TryFillWrite(request) : TryFillZero(request);
+    }
 }

@@ -181,7 +181,7 @@ public sealed unsafe class Batch : IDisposable
             bool joins = made > 0 && Ranges[made - 1].Kind == range.Kind && range.Key <= Ranges[made - 1].End
                 && BackingTable.IdOf(range.Key) == BackingTable.IdOf(Ranges[made - 1].Key);
             if (!joins) Ranges[made++] = range;
-            else if (range.End > Ranges[made - 1].End) Ranges[made - 1].Blocks = (long)(range.End - Ranges[made - 1].Key);
+            else Ranges[made - 1].Blocks = (long)(Math.Max(range.End, Ranges[made - 1].End) - Ranges[made - 1].Key);
         }
         RangeCount = made;
         while (HoleCount < made && Ranges[HoleCount].Kind == EntryKind.Discard) HoleCount++;

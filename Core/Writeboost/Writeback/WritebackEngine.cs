@@ -264,10 +264,25 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         if (Mutant.Is(MutantId.R7Undurable))
             count = (int)Math.Clamp(_log.HeadSegment - _log.DirtySegment, 0, most);
         if (count == 0) return NothingReady(nowUs, relieve);
+        count = CountForRanges(count);
         _attempts = 0;
         (_keptUs, _keptAhead) = (nowUs, 0);
         _batch.Begin(_log.DirtySegment, count);
         return StartRead(TakeAhead());
+    }
+
+    // The budget comes back when a batch has ended: it shall not hold much of it, and while somebody waits for it no
+    // more than one segment that has any.
+    private int CountForRanges(int most)
+    {
+        int share = _volume.RangesPressed ? 1 : Math.Max(1, _volume.Ranges.Budget / 16);
+        int ranges = 0;
+        for (int i = 0; i < most; i++)
+        {
+            ranges += _log.Table.RangesIn(_log.Geometry.Physical(_log.DirtySegment + i));
+            if (ranges >= share) return i + 1;
+        }
+        return most;
     }
 
     // What is wanted back is not durable yet, or still in the open segment.
