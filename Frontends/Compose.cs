@@ -147,6 +147,7 @@ internal static partial class Compose
             throw new UserErrorException($"{cache.Name}: holds an empty dm-writeboost cache, which is the same bytes "
                 + "in layouts writeboost2 and writeboost1: say which with --layout");
         options.Layout = content.Layout ?? Layout.Find(spec.Layout ?? Layout.Native.Name);
+        options.CheckLayout();
         if (content.Layout != null) CheckSegmentSize(io, cache, options.Layout, spec);
         if (content.Layout != null && !spec.ReadOnly) Preallocate(cache);
         if (content.Layout != null) return;

@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.Globalization;
+using System.Linq;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Weir.Core.Base;
@@ -200,6 +201,18 @@ internal sealed class Server : IDisposable
         status.Text("access", _volume.Volume.ReadOnly ? "read-only" : "read-write");
         _volume.Volume.Report(status);
         _serving.Report(status);
+        if (_volume.Tunables.Any(static tunable => !tunable.IsOrder)) status.Group("options", ReportOptions);
+    }
+
+    // As 'weir message KEY' shows them.
+    private void ReportOptions(IStatusWriter status)
+    {
+        foreach (Tunable tunable in _volume.Tunables)
+        {
+            if (tunable.IsOrder) continue;
+            if (tunable.IsDuration || tunable.Words != null) status.Text(tunable.Name, tunable.Show(tunable.Read()));
+            else status.Number(tunable.Name, tunable.Read());
+        }
     }
 
     /// <summary>A queue's thread cannot go on: what is in shared memory is better replayed by a new process.</summary>

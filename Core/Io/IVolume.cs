@@ -38,6 +38,13 @@ public interface IStatusWriter
     void Text(string name, string value);
 
     /// <summary>
+    /// Figures under a common name, which <paramref name="report"/> adds. Writers without room for groups leave it out.
+    /// </summary>
+    void Group(string name, Action<IStatusWriter> report)
+    {
+    }
+
+    /// <summary>
     /// A list of <paramref name="count"/> things, each with figures of its own, which <paramref name="report"/> adds
     /// for the one of that number. Writers without room for lists leave it out.
     /// </summary>

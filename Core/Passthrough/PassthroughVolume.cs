@@ -2,6 +2,7 @@ using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Passthrough;
 
@@ -16,6 +17,9 @@ namespace Weir.Core.Passthrough;
 public sealed class PassthroughVolume : IVolume, IVolumeExport
 {
     private const int QueuesMax = 64;
+
+    // As the state of that name has in the engine with a cache.
+    private const int FailedNumber = 2;
 
     private readonly PassthroughQueue?[] _queues = new PassthroughQueue[QueuesMax];
     private int _flushError;
@@ -74,7 +78,9 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
         PassthroughCounters sum = default;
         for (int i = 0; i < QueuesMax; i++)
             if (Volatile.Read(ref _queues[i]) is { } queue) sum.Add(queue.Counters);
-        status.Text("state", FlushError < 0 ? "failed" : ReadOnly ? "read-only" : "ok");
+        status.Text("state", FlushError < 0 ? "failed" : "healthy");
+        status.Number("state_number", FlushError < 0 ? FailedNumber : 0);
+        if (FlushError < 0) status.Text("state_reason", $"backing device: flush failed: {Errno.Text(FlushError)}");
         status.Text("backing", Backing.Name);
         status.Number("size_bytes", SizeBytes);
         status.Number("reads", sum.Reads);

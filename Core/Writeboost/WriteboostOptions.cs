@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
 
@@ -129,6 +130,19 @@ public sealed class WriteboostOptions
 
     /// <summary>Where ids and secrets come from; seeded in the simulation.</summary>
     public Func<Guid> NewGuid { get; set; } = Guid.NewGuid;
+
+    /// <summary>
+    /// Throws when an option is set that the layout cannot heed: where clean blocks cannot be told from outdated ones,
+    /// every write is logged (R10).
+    /// </summary>
+    public void CheckLayout()
+    {
+        string? key = WriteAround ? "write_around_mode"
+            : BypassSequentialWrites != 0 ? "bypass_sequential_writes" : null;
+        if (key == null || Layout.HasCleanPosition) return;
+        throw new UserErrorException(
+            $"{key}: in layout {Layout.Name} every write is logged; expected 0, or layout {Layout.Native.Name}", 2);
+    }
 
     /// <summary>Called after a value was changed while the volume is served; set by the volume.</summary>
     public Action Changed { get; set; } = static () => { };

@@ -68,10 +68,12 @@ public static class WriteboostTunables
             () => options.ReadCacheThreshold, value => options.ReadCacheThreshold = (int)value),
         new("write_around_mode", 0, 1, "1: writes go to the backing device, the cache keeps clean blocks only; gives "
             + "up the prefix order of writes",
-            () => options.WriteAround ? 1 : 0, value => options.WriteAround = value == 1),
+            () => options.WriteAround ? 1 : 0, Checked(options, () => options.WriteAround ? 1 : 0,
+                value => options.WriteAround = value == 1)),
         new("bypass_sequential_writes", 0, 1 << 20, "writes of a sequential stream longer than this many 4K blocks go "
             + "round the cache, and have no place in the prefix order; 0: none",
-            () => options.BypassSequentialWrites, value => options.BypassSequentialWrites = (int)value),
+            () => options.BypassSequentialWrites, Checked(options, () => options.BypassSequentialWrites,
+                value => options.BypassSequentialWrites = (int)value)),
         new("scrub_interval", 0, 365L * 24 * 3600, "seconds in which the log's segments are read once and compared "
             + "with their checksums; 0: not at all",
             () => options.ScrubIntervalUs / UsPerSecond,
@@ -120,6 +122,22 @@ public static class WriteboostTunables
     {
         write(value);
         options.Changed();
+    };
+
+    // At the start the layout is not known yet: whoever opens the cache checks again.
+    private static Action<long> Checked(WriteboostOptions options, Func<long> read, Action<long> write) => value =>
+    {
+        long before = read();
+        write(value);
+        try
+        {
+            options.CheckLayout();
+        }
+        catch
+        {
+            write(before);
+            throw;
+        }
     };
 
     private static Tunable AtStart(

@@ -21,18 +21,25 @@ public sealed unsafe partial class WriteboostVolume
     /// <summary>A drain is under way.</summary>
     public bool IsDraining => Volatile.Read(ref _drainEnd) != 0 || Volatile.Read(ref _deviceDrainEnd) != 0;
 
-    /// <summary>Versions of blocks that the mark has not passed.</summary>
-    public long DirtyBlocks => Index.DirtyCount;
+    /// <summary>
+    /// Versions of blocks that the mark has not passed. None once the volume goes on without its cache: then the
+    /// backing devices have everything.
+    /// </summary>
+    public long DirtyBlocks => HasNoCache ? 0 : Index.DirtyCount;
+
+    internal long DirtyBlocksOf(int id) => HasNoCache ? 0 : Index.DirtyOf(id);
+
+    private bool HasNoCache => Health.State == VolumeState.PassThrough;
 
     /// <summary>
     /// Discarded and zeroed ranges, or what newer ones have left of them, that the backing devices do not have yet.
     /// </summary>
-    public int DirtyRanges => Ranges.CountFrom(Geometry.Position(Log.DirtySegment, 0));
+    public int DirtyRanges => HasNoCache ? 0 : Ranges.CountFrom(Geometry.Position(Log.DirtySegment, 0));
 
     /// <summary>
     /// A drain's progress: as <see cref="DirtyBlocks"/>, without those of the batch under way that are written already.
     /// </summary>
-    public long DrainBlocksLeft => Math.Max(0, Index.DirtyCount - Volatile.Read(ref _blocksAhead));
+    public long DrainBlocksLeft => Math.Max(0, DirtyBlocks - Volatile.Read(ref _blocksAhead));
 
     // Written from the batch under way; on the first queue's thread.
     internal long BlocksAhead

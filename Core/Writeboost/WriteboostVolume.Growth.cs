@@ -90,7 +90,7 @@ public sealed unsafe partial class WriteboostVolume
         string what = $"{Cache.Name}: has room for {room} segments, of which {Geometry.SegmentCount} are used";
         if (ReadOnly) throw new UserErrorException($"{what}: the volume is served read-only");
         if (!Layout.HasEpochs)
-            throw new UserErrorException($"{what}: in layout {Layout.Name} their number stays as it was formatted");
+            throw new UserErrorException($"{what}: in layout {Layout.Name} their number stays while it is served");
         if (Health.State != VolumeState.Healthy)
             throw new UserErrorException($"{what}: the volume is {VolumeHealth.NameOf(Health.State)}");
         int reserved = Cache.Preallocate();

@@ -17,23 +17,24 @@ public sealed unsafe partial class WriteboostVolume : IKernelStatus
 
     private int BlocksPerSegment => Geometry.SlotsPerSegment - 1;
 
-    private long LastFlushed => Geometry.SegmentOf(Log.Durable) - 1;
+    // On the cache device, durable or not: the kernel's programs say so when the write has ended.
+    private long LastFlushed => Geometry.SegmentOf(Log.Written) - 1;
 
     private long LastWrittenBack => Log.DirtySegment - 1;
 
     // Where the next block goes, counted over all blocks of the cache.
-    private long Cursor
+    private (long Segment, long Cursor) Current
     {
         get
         {
-            long end = Log.ReservedEnd;
-            int within = Math.Max(0, Geometry.SlotOf(end) - 1);
-            return ((long)Geometry.Physical(Geometry.SegmentOf(end)) * BlocksPerSegment) + within;
+            long segment = Log.CurrentSegment(out int taken);
+            return (segment, ((long)Geometry.Physical(segment) * BlocksPerSegment) + Math.Max(0, taken - 1));
         }
     }
 
-    // What the next batch takes.
-    private long BatchNow => Math.Clamp(LastFlushed - LastWrittenBack, 0, Options.MaxBatchedWriteback);
+    // What the next batch takes: only what is durable.
+    private long BatchNow => Math.Clamp(
+        Geometry.SegmentOf(Log.Durable) - 1 - LastWrittenBack, 0, Options.MaxBatchedWriteback);
 
     /// <inheritdoc/>
     public string KernelStatus() => Layout.Name switch
@@ -52,10 +53,11 @@ public sealed unsafe partial class WriteboostVolume : IKernelStatus
     private string Writeboost2Fields()
     {
         StringBuilder text = new();
-        text.Append($"{Cursor} {(long)Geometry.SegmentCount * BlocksPerSegment} {Geometry.SegmentCount} ");
-        text.Append($"{Log.HeadSegment} {LastFlushed} {LastWrittenBack} {Index.DirtyCount} ");
+        (long current, long cursor) = Current;
+        text.Append($"{cursor} {(long)Geometry.SegmentCount * BlocksPerSegment} {Geometry.SegmentCount} ");
+        text.Append($"{current} {LastFlushed} {LastWrittenBack} {DirtyBlocks} ");
         for (int i = 0; i < 16; i++) text.Append($"{Sum(static (c, k) => c.Pieces[k], i)} ");
-        text.Append($"{Log.PartialRecords} 10 writeback_threshold {Options.WritebackThreshold} ");
+        text.Append($"{PartialRecords} 10 writeback_threshold {Options.WritebackThreshold} ");
         text.Append($"nr_cur_batched_writeback {BatchNow} sync_data_interval {Options.SyncIntervalUs / UsPerSecond} ");
         text.Append($"update_sb_record_interval {Options.MarkIntervalUs / UsPerSecond} ");
         text.Append($"read_cache_threshold {Options.ReadCacheThreshold}");
@@ -71,8 +73,8 @@ public sealed unsafe partial class WriteboostVolume : IKernelStatus
     private string Writeboost1Fields()
     {
         StringBuilder text = new();
-        text.Append($"{Index.DirtyCount} {Geometry.SegmentCount} {LastWrittenBack} {LastFlushed} ");
-        text.Append($"{Log.HeadSegment} {Cursor} ");
+        (long current, long cursor) = Current;
+        text.Append($"{DirtyBlocks} {Geometry.SegmentCount} {LastWrittenBack} {LastFlushed} {current} {cursor} ");
         for (int i = 0; i < SeedCounters; i++) text.Append($"{SeedCounter(i)} ");
         text.Append($"7 barrier_deadline_ms {Options.BarrierDeadlineUs / UsPerMs} ");
         text.Append($"allow_migrate {(Options.AllowWriteback ? 1 : 0)} ");
@@ -87,12 +89,13 @@ public sealed unsafe partial class WriteboostVolume : IKernelStatus
     private string Lc1Status()
     {
         StringBuilder text = new();
+        (long current, long cursor) = Current;
         for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++)
             if (Attached(id) is { } device) text.Append($"0 {device.SizeBytes / Geometry.SectorBytes} lc \n");
         text.Append($"0 1 lc-mgr \ncurrent cache_id_ptr: 1\nstatic RAM(approx.): {MemoryBytes} (byte)\n");
         text.Append($"allow_migrate: {(Options.AllowWriteback ? 1 : 0)}\nnr_segments: {Geometry.SegmentCount}\n");
         text.Append($"last_migrated_segment_id: {LastWrittenBack}\nlast_flushed_segment_id: {LastFlushed}\n");
-        text.Append($"current segment id: {Log.HeadSegment}\ncursor: {Cursor}\n\n");
+        text.Append($"current segment id: {current}\ncursor: {cursor}\n\n");
         text.Append("write? hit? on_buffer? fullsize?\n");
         for (int i = 0; i < SeedCounters; i++)
             text.Append($"{i & 1} {(i >> 1) & 1} {(i >> 2) & 1} {i >> 3} {SeedCounter(i)}\n");

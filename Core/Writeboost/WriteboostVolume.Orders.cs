@@ -29,7 +29,7 @@ public sealed unsafe partial class WriteboostVolume
         CheckWritesBack();
         WritebackOrder order = new(this);
         long end = Drain();
-        return () => order.Look(IsWrittenBack(end) || Health.State == VolumeState.PassThrough);
+        return () => order.Look(IsWrittenBack(end) || HasNoCache);
     }
 
     /// <summary>Begins to write everything back, and then to forget all that is cached now.</summary>

@@ -1,5 +1,6 @@
 using System;
 using System.CommandLine;
+using System.Linq;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Frontends.Control;
@@ -21,18 +22,23 @@ internal static class StatusCommand
         {
             Description = "The status and table lines that dmsetup printed for the kernel's program.",
         };
+        Option<bool> explain = new("--explain") { Description = "What each figure means, beside its present value." };
         Option<bool> watch = new("--watch") { Description = "Again every second, until the volume ends." };
-        Command command = new("status", "Show what a served volume reports.") { control, json, dm, watch };
+        Command command = new("status", "Show what a served volume reports.") { control, json, dm, explain, watch };
         command.SetAction(result =>
-            Run(result.GetValue(control)!, Question(result.GetValue(json), result.GetValue(dm)),
+            Run(result.GetValue(control)!,
+                Question(result.GetValue(json), result.GetValue(dm), result.GetValue(explain)),
                 result.GetValue(watch)));
         return command;
     }
 
-    private static string Question(bool json, bool dm)
+    private static string Question(bool json, bool dm, bool explain)
     {
-        if (json && dm) throw new UserErrorException("--json and --dm are two forms; expected one of them", 2);
-        return json ? "status json" : dm ? "status dm" : "status text";
+        string[] forms = [.. new[] { json ? "--json" : "", dm ? "--dm" : "", explain ? "--explain" : "" }
+            .Where(static form => form != "")];
+        if (forms.Length > 1)
+            throw new UserErrorException($"{string.Join(" and ", forms)} are several forms; expected one of them", 2);
+        return forms.Length == 0 ? "status text" : "status " + forms[0][2..];
     }
 
     private static int Run(string control, string question, bool watch)

@@ -52,6 +52,7 @@ internal sealed class ControlCommands(
         return words switch
         {
             ["status", "json"] => Json(),
+            ["status", "explain"] => Explain(),
             ["status", "dm"] => KernelStatus?.Invoke()
                 ?? throw new UserErrorException("this engine has no ancestor in the kernel's device mapper", 2),
             ["status", ..] => Table(),
@@ -74,6 +75,13 @@ internal sealed class ControlCommands(
     private string Json()
     {
         using JsonStatus status = new();
+        report(status);
+        return status.Finish();
+    }
+
+    private string Explain()
+    {
+        ExplainStatus status = new(tunables);
         report(status);
         return status.Finish();
     }

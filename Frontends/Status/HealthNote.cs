@@ -14,17 +14,26 @@ internal sealed class HealthNote : IStatusWriter
     private string _reason = "";
     private string _lost = "";
     private long _dirtyBlocks;
+    private long _dirtyRanges;
 
     /// <summary>The lines, none when there is nothing to say.</summary>
     public IEnumerable<string> Lines
     {
         get
         {
-            if (_state != "healthy")
-                yield return $"the volume was {_state}: {_reason}; {_dirtyBlocks} dirty blocks stay on the cache "
-                    + "device";
-            if (_lost != "")
-                yield return $"{_lost}; they read errors until they are overwritten or given up";
+            if (_state != "healthy") yield return $"the volume was {_state}: {_reason}{Left}";
+            if (_lost != "") yield return $"{_lost}; they read errors until they are overwritten or given up";
+        }
+    }
+
+    private string Left
+    {
+        get
+        {
+            if (_dirtyBlocks + _dirtyRanges == 0) return "";
+            string blocks = $"{_dirtyBlocks} dirty block{(_dirtyBlocks == 1 ? "" : "s")}";
+            string ranges = _dirtyRanges == 0 ? "" : $" and {_dirtyRanges} discarded or zeroed ranges";
+            return $"; {blocks}{ranges} stay{(_dirtyBlocks + _dirtyRanges == 1 ? "s" : "")} on the cache device";
         }
     }
 
@@ -32,6 +41,7 @@ internal sealed class HealthNote : IStatusWriter
     public void Number(string name, long value)
     {
         if (name == "dirty_blocks") _dirtyBlocks = value;
+        if (name == "dirty_ranges") _dirtyRanges = value;
     }
 
     /// <inheritdoc/>

@@ -52,6 +52,18 @@ internal sealed class JsonStatus : IStatusWriter, IDisposable
         _names = outer;
     }
 
+    /// <inheritdoc/>
+    public void Group(string name, Action<IStatusWriter> report)
+    {
+        if (!_names.Add(name)) return;
+        HashSet<string> outer = _names;
+        _names = [];
+        _json.WriteStartObject(name);
+        report(this);
+        _json.WriteEndObject();
+        _names = outer;
+    }
+
     /// <summary>Closes the object and returns it.</summary>
     public string Finish()
     {

@@ -45,6 +45,15 @@ internal sealed class TextStatus : IStatusWriter
         _prefix = outer;
     }
 
+    /// <inheritdoc/>
+    public void Group(string name, Action<IStatusWriter> report)
+    {
+        string outer = _prefix;
+        _prefix = $"{outer}{name}.";
+        report(this);
+        _prefix = outer;
+    }
+
     /// <summary>The table.</summary>
     public string Finish()
     {

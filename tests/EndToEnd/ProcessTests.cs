@@ -74,10 +74,76 @@ public sealed class ProcessTests : IDisposable
         string text = WeirProcess.Run("status", "--control", _folder.PathOf("control")).Output;
         string[] names = text.TrimEnd('\n').Split('\n').Select(line => line.Split(' ')[0]).ToArray();
         Assert.Equal(names.Length, names.Distinct().Count());
-        // An array of objects in one form is NAME[INDEX].FIELD in the other.
-        names = names.Select(name => name.Split('[')[0]).Distinct().ToArray();
+        // An array of objects in one form is NAME[INDEX].FIELD in the other, an object NAME.FIELD.
+        names = names.Select(name => name.Split('[', '.')[0]).Distinct().ToArray();
         Assert.Equal(json.EnumerateObject().Select(figure => figure.Name), names);
         Assert.All(names, name => Assert.Matches("^[a-z][a-z0-9_]*$", name));
+        weir.Stop();
+    }
+
+    /// <summary>Each figure that status has, in every layout, with a line that says what it is.</summary>
+    [Theory]
+    [InlineData("native")]
+    [InlineData("lc1")]
+    [InlineData("passthrough")]
+    public void EveryFigureIsExplained(string layout)
+    {
+        string[] arguments = layout == "passthrough"
+            ? ["passthrough", "--backing", "data=" + _folder.File("backing", 64 << 20)]
+            : [.. Arguments(), "--layout", layout];
+        using WeirProcess weir = WeirProcess.Serve(_folder, arguments);
+        string[] status = Status(), explained = Status("--explain");
+        Assert.Equal(status.Select(NameOf), explained.Select(NameOf));
+        Assert.All(explained, line => Assert.Matches(@"^\S+ +\S.*  \S.*$", line));
+        if (layout == "passthrough")
+        {
+            weir.Stop();
+            return;
+        }
+        JsonElement options = weir.Status().GetProperty("options");
+        foreach (string line in Message("help").Output.TrimEnd('\n').Split('\n')[1..])
+        {
+            string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (words[1] == "-") Assert.False(options.TryGetProperty(words[0], out _));
+            else Assert.Equal(words[1], options.GetProperty(words[0]).ToString());
+        }
+        string control = _folder.PathOf("control");
+        Assert.Equal(2, WeirProcess.Run("status", "--control", control, "--dm", "--explain").ExitCode);
+        weir.Stop();
+
+        static string NameOf(string line) => line.Split(' ')[0];
+        string[] Status(params string[] more)
+        {
+            Outcome outcome = WeirProcess.Run(["status", "--control", _folder.PathOf("control"), .. more]);
+            Assert.True(outcome.ExitCode == 0, outcome.Error);
+            return outcome.Output.TrimEnd('\n').Split('\n');
+        }
+    }
+
+    [Fact]
+    public void APassthroughVolumeThatStopsHasNothingToSay()
+    {
+        using WeirProcess weir = WeirProcess.Serve(
+            _folder, "passthrough", "--backing", "data=" + _folder.File("backing", 64 << 20));
+        weir.Stop();
+        Assert.DoesNotContain("was ok", weir.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("the volume was", weir.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Refused before anything is written, and while it is served.</summary>
+    [Fact]
+    public void AnOptionThatTheLayoutDoesNotHeedIsRefused()
+    {
+        string[] arguments = Arguments();
+        string cache = TestFolder.HashOf(_folder.PathOf("cache"));
+        Outcome outcome = WeirProcess.Run(["serve", .. arguments, "--layout", "writeboost2",
+            "--option", "write_around_mode=1", "--listen", "unix:" + _folder.PathOf("nbd")]);
+        Assert.Equal(2, outcome.ExitCode);
+        Assert.Contains("in layout writeboost2 every write is logged", outcome.Error, StringComparison.Ordinal);
+        Assert.Equal(cache, TestFolder.HashOf(_folder.PathOf("cache")));
+        using WeirProcess weir = Serve("--layout", "writeboost2");
+        Assert.Equal(2, Message("write_around_mode", "1").ExitCode);
+        Assert.Equal("write_around_mode 0\n", Message("write_around_mode").Output);
         weir.Stop();
     }
 

@@ -317,7 +317,7 @@ public sealed unsafe class GrowthTests
     }
 
     [Theory]
-    [InlineData("writeboost2", false, "their number stays as it was formatted")]
+    [InlineData("writeboost2", false, "their number stays while it is served")]
     [InlineData("native", true, "the volume is served read-only")]
     public void WhatCannotGrowSaysSo(string layout, bool readOnly, string why)
     {

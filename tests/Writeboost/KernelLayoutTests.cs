@@ -232,6 +232,41 @@ public sealed unsafe class KernelLayoutTests
         Assert.Equal(Filled(4, 4096), last.Read(4096, 4096));
     }
 
+    /// <summary>
+    /// A log that has gone round stays where it is on a device that has become larger; one that has not may use it all.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void ALogThatHasGoneRoundKeepsItsNumberOfSegmentsOnALargerDevice(string layout)
+    {
+        for (int last = Segments - 1; last <= (3 * Segments) + 1; last++)
+        {
+            KernelImage image = new(layout, Segments) { Mark = Math.Max(0, last - 3) };
+            for (int id = Math.Max(1, last - Segments + 1); id <= last; id++)
+                image.Put(id, Block(8 * (ulong)id, 0xFF, (byte)id));
+            using RamDevice larger = new(image.Bytes.Length + (5 * (image.Bytes.Length - (1 << 20)) / Segments));
+            image.Bytes.CopyTo(new Span<byte>(larger.Start, image.Bytes.Length));
+            using RamDevice backing = new(BackingBytes);
+            for (int life = 0; life < 3; life++)
+            {
+                using DirectClient client = new(larger, backing, new WriteboostOptions
+                {
+                    Layout = Layout.Find(layout), AllowWriteback = false, SyncIntervalUs = 0,
+                });
+                long segments = client.Volume.Geometry.SegmentCount;
+                if (life == 0) Assert.Equal(last <= Segments ? Segments + 5 : Segments, segments);
+                for (int id = Math.Max(1, last - 2); id <= last; id++)
+                    Assert.Equal(Filled((byte)id, 512), client.Read(id * 4096L, 512));
+                for (int i = 0; i < life; i++)
+                    Assert.Equal(Filled((byte)(100 + i), 512), client.Read((200 + i) * 4096L, 512));
+                client.Write((200 + life) * 4096L, Filled((byte)(100 + life), 4096));
+                client.Flush();
+                if (life == 1) client.DrainAll();
+                client.Stop();
+            }
+        }
+    }
+
     private static string Refused(Pair pair) => Assert.Throws<UserErrorException>(() => pair.Open()).Message;
 
     private static KernelBlock Block(ulong sector, byte dirtyBits, byte value) =>

@@ -22,6 +22,7 @@ internal static class DirtyRanges
     public static string List(WriteboostVolume volume)
     {
         List<ulong> keys = [];
+        if (volume.Health.State == VolumeState.PassThrough) return "";
         for (uint slot = 0; slot < volume.Geometry.SlotCount && keys.Count < MaxBlocks; slot++)
             if (volume.Index.TryGetDirty(slot, out ulong key, out _)) keys.Add(key);
         keys.Sort();
@@ -35,7 +36,7 @@ internal static class DirtyRanges
             listed = end;
             lines++;
         }
-        long left = volume.Index.DirtyCount - listed;
+        long left = volume.DirtyBlocks - listed;
         if (left > 0 && (listed < keys.Count || keys.Count == MaxBlocks)) text.Append($"and {left} blocks more\n");
         if (volume.DirtyRanges is > 0 and int ranges) text.Append($"and {ranges} discarded or zeroed ranges\n");
         return text.ToString();

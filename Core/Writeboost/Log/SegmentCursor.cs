@@ -146,6 +146,21 @@ public struct SegmentCursor
         return geometry.Position(SegmentOf(word), next == start + 1 ? start : Math.Min(next, geometry.SlotsPerSegment));
     }
 
+    /// <summary>
+    /// The segment that is being filled, in the kernel's words the current one, and how many of its slots are taken.
+    /// One whose last slot is taken is still it; one that has been closed is not: the next one is, whether or not it is
+    /// open yet.
+    /// </summary>
+    public readonly long Current(in Geometry geometry, out int taken)
+    {
+        long word = Load();
+        int next = NextOf(word);
+        bool isClosed = next > geometry.SlotsPerSegment;
+        int start = OpenRecordOf(word, geometry);
+        taken = isClosed ? 0 : next == start + 1 ? start : next;
+        return SegmentOf(word) + (isClosed ? 1 : 0);
+    }
+
     /// <summary>Position of the open record's header; the segment's end when it is full.</summary>
     public readonly long OpenRecord(in Geometry geometry)
     {

@@ -80,6 +80,9 @@ public sealed unsafe partial class SegmentLog : IDisposable
     /// <summary>Position below which every slot has been reserved.</summary>
     public long ReservedEnd => _cursor.ReservedEnd(_geometry);
 
+    /// <summary>As <see cref="SegmentCursor.Current"/>.</summary>
+    public long CurrentSegment(out int taken) => _cursor.Current(_geometry, out taken);
+
     /// <summary>Segment that is open, or was last.</summary>
     public long HeadSegment => SegmentCursor.SegmentOf(_cursor.Load());
 

@@ -14,10 +14,16 @@ public static class CacheGrowth
     /// <summary>Raises the number of segments in <paramref name="superblock"/>, or says what would let it.</summary>
     public static void Apply(ref Superblock superblock, Device cache, WriteboostOptions options)
     {
-        if (!options.Layout.HasEpochs || options.ReadOnly) return;
+        if (options.ReadOnly) return;
         long gained = Geometry.MostSegmentsIn(cache.SizeBytes, superblock.SegmentBytes) - superblock.SegmentCount;
         if (gained <= 0) return;
         string what = $"{cache.Name}: has room for {gained} segments more than the {superblock.SegmentCount} it has";
+        if (!options.Layout.HasEpochs)
+        {
+            options.Log($"{what}: a log of layout {options.Layout.Name} that has gone round keeps their number; the "
+                + "kernel's program would go by the size of the device");
+            return;
+        }
         bool isEmpty = superblock.SettledPosition == superblock.MarkPosition
             && (superblock.IsClean || superblock.Epoch == 0);
         if (!isEmpty)

@@ -54,7 +54,8 @@ public static unsafe class SuperblockReader
         long segments = Geometry.SegmentsIn(cache.SizeBytes, layout.SegmentBytes);
         if (segments < Geometry.MinSegments)
             throw new UserErrorException($"{cache.Name}: too small for a cache: {cache.SizeBytes} bytes");
-        Superblock superblock = layout.ReadSuperblock(mark, (int)Math.Min(segments, int.MaxValue));
+        int count = SegmentCount.Find(layout, io.Context, queue, cache, (int)Math.Min(segments, int.MaxValue));
+        Superblock superblock = layout.ReadSuperblock(mark, count);
         superblock.CacheId = *(Guid*)identity;
         return superblock;
     }

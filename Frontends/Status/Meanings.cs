@@ -1,0 +1,195 @@
+using System.Collections.Generic;
+using System.Linq;
+
+namespace Weir.Frontends.Status;
+
+/// <summary>
+/// One line for each figure of <c>weir status</c>: what it counts, and in which unit. A list's figures are LIST.FIGURE.
+/// A test compares this with what the program reports, both ways.
+/// </summary>
+internal static class Meanings
+{
+    private static readonly Dictionary<string, string> s_volume = new()
+    {
+        // The program.
+        ["name"] = "name of the first export",
+        ["uri"] = "where clients find the exports",
+        ["version"] = "of this program",
+        ["pid"] = "process number of this program",
+        ["uptime_s"] = "seconds since the start",
+        ["queues"] = "queue threads",
+        ["engine"] = "what serves the volume",
+        ["access"] = "read-write, or read-only as the command line has asked",
+        ["options"] = "present values of the options, as 'weir message KEY' shows them; 'weir message help' says more",
+        // Of both engines.
+        ["state"] = "healthy, read-only, failed or pass-through: what is still served (docs/durability.md)",
+        ["state_number"] = "the state as a number: 0 healthy, 1 read-only, 2 failed, 3 pass-through",
+        ["state_reason"] = "why the state is not healthy",
+        ["backing"] = "the first backing device",
+        ["size_bytes"] = "size of the first export, in bytes",
+        ["read_bytes"] = "bytes that clients have asked to read, since the start or clear_stat",
+        ["write_bytes"] = "bytes that clients have written, since the start or clear_stat",
+        // Engine passthrough.
+        ["reads"] = "reads completed",
+        ["writes"] = "writes completed",
+        ["flushes"] = "flushes completed",
+        ["discards"] = "discards completed",
+        ["write_zeroes"] = "write-zeroes completed",
+        ["errors"] = "requests that have failed",
+        // Engine writeboost: what it is.
+        ["layout"] = "form of what lies on the cache device",
+        ["layout_limits"] = "what the layout cannot do",
+        ["cache"] = "the cache device",
+        ["cache_uuid"] = "identity of the cache, from its superblock",
+        ["memory"] = "whether the memory that outlives the process is there, and where",
+        ["cache_durable_write"] = "how a lone record becomes durable: dsync: by its own write; flush: by a flush",
+        ["reads_verified"] = "yes: blocks read from the cache device are compared with checksums; no, and why not",
+        ["acknowledge_when"] = "a write is answered when it is in shared memory, or when it is durable",
+        ["write_order"] = "what survives a power cut: a prefix of all writes, or of those that went through the log",
+        ["write_around_mode"] = "1: writes go to the backing device",
+        ["epoch"] = "starts of this cache so far; 0 where the layout does not count them",
+    };
+
+    private static readonly Dictionary<string, string> s_log = new()
+    {
+        // The log.
+        ["segment_size_bytes"] = "size of a segment of the log, in bytes",
+        ["segments"] = "segments of the cache",
+        ["segments_wanted"] = "segments that there will be when the growth has ended",
+        ["segments_free"] = "segments that may be written at once",
+        ["segment_head"] = "number of the newest segment that has been opened",
+        ["segments_dirty"] = "segments from the oldest that is not written back to the newest",
+        ["segment_tail"] = "number of the oldest segment that is still cached",
+        ["log_reserved_position"] = "log position, in slots, up to which writers have taken their places",
+        ["log_written_position"] = "log position, in slots, up to which the log is on the cache device, durable or not",
+        ["log_durable_position"] = "log position, in slots, up to which the log is durable",
+        ["log_records_written"] = "records written to the log since the start",
+        ["log_bytes_written"] = "bytes written to the log since the start, headers included",
+        ["nr_partial_flushed"] = "records closed before they were full, since the start or clear_stat",
+        ["log_flushes"] = "flushes of the cache device for the log since the start",
+        ["log_durable_writes"] = "records that were written durably by themselves, so that no flush followed",
+        // Write-back.
+        ["blocks_written_back"] = "blocks written to backing devices since the start",
+        ["segments_written_back"] = "segments written back since the start",
+        ["writeback_pace"] = "rest: only while clients are idle; share: a part of the time; full: without regard",
+        ["writers_paced"] = "1: writers go at the pace of write-back, as the cache is full",
+        ["dirty_blocks"] = "versions of 4 KiB blocks that backing devices do not have; a block in pieces: each",
+        ["drain_blocks_left"] = "of a drain under way: blocks that are not written back yet; else 0",
+        ["dirty_ranges"] = "discarded and zeroed ranges that backing devices do not have",
+        ["ranges_in_log"] = "range entries in the log until their segments are reclaimed; at most range_budget",
+        ["dropping_caches"] = "1: a drop_caches is under way",
+        // Rot.
+        ["rotten_clean"] = "rotten blocks found since the start that the backing device has too",
+        ["rotten_dirty"] = "rotten blocks found since the start that only the cache had",
+        ["rotten_dirty_now"] = "blocks that read EIO now, until they are written",
+        ["lost_blocks"] = "how many blocks are lost, and some of them; 'weir message lost_blocks' lists all",
+        ["blocks_given_up"] = "lost blocks that were given up since the start",
+        ["scrub_passes"] = "times that the scrubber has read the whole log since the start",
+        ["scrub_segments"] = "segments that the scrubber has read since the start",
+        ["scrub_blocks"] = "blocks that the scrubber has compared with their checksums since the start",
+        ["scrub_errors"] = "blocks and headers that the scrubber has found rotten since the start",
+    };
+
+    private static readonly Dictionary<string, string> s_requests = new()
+    {
+        // Requests, since the start or clear_stat.
+        ["requests_read"] = "reads that clients have asked for, since the start or clear_stat",
+        ["requests_write"] = "writes, since the start or clear_stat",
+        ["requests_flush"] = "flushes, since the start or clear_stat",
+        ["requests_discard"] = "discards, since the start or clear_stat",
+        ["requests_write_zeroes"] = "write-zeroes, since the start or clear_stat",
+        ["discard_bytes"] = "bytes that clients have discarded, since the start or clear_stat",
+        ["write_zeroes_bytes"] = "bytes that clients have zeroed, since the start or clear_stat",
+        ["requests_fua"] = "requests that wanted to be durable before their answer, since the start or clear_stat",
+        ["blocks_staged"] = "blocks that reads have brought into the cache, since the start or clear_stat",
+        ["blocks_not_staged"] = "blocks that were not, for want of room or because they had changed",
+        ["reads_again"] = "reads begun again because a block was rotten or had gone, since the start or clear_stat",
+        ["sequential_read_bytes"] = "bytes of reads too long for the read cache, since the start or clear_stat",
+        ["write_around_bytes"] = "bytes of writes that went round the log, since the start or clear_stat",
+        ["blocks_read_ram"] = "block versions read from RAM, since the start or clear_stat",
+        ["blocks_read_cache"] = "block versions read from the cache device, since the start or clear_stat",
+        ["blocks_read_unverified"] = "block versions read from the cache device without a check, likewise",
+        ["reads_handed_on_unseen"] = "reads whose bytes this program does not see, so that it checks nothing, likewise",
+        ["blocks_read_backing"] = "blocks read from a backing device, since the start or clear_stat",
+        // Parts of requests in one block, as the kernel's programs count them, since the start or clear_stat.
+        ["pieces_read_miss_part"] = "parts of reads in one block: less than the block, not in the log",
+        ["pieces_read_miss_full"] = "parts of reads in one block: the whole block, not in the log",
+        ["pieces_read_none_part"] = "always 0: in RAM and not in the log",
+        ["pieces_read_none_full"] = "always 0: in RAM and not in the log",
+        ["pieces_read_cache_part"] = "parts of reads in one block: less than the block, on the cache device",
+        ["pieces_read_cache_full"] = "parts of reads in one block: the whole block, on the cache device",
+        ["pieces_read_ram_part"] = "parts of reads in one block: less than the block, in RAM",
+        ["pieces_read_ram_full"] = "parts of reads in one block: the whole block, in RAM",
+        ["pieces_write_miss_part"] = "parts of writes in one block: less than the block, not in the log before",
+        ["pieces_write_miss_full"] = "parts of writes in one block: the whole block, not in the log before",
+        ["pieces_write_none_part"] = "always 0: in RAM and not in the log",
+        ["pieces_write_none_full"] = "always 0: in RAM and not in the log",
+        ["pieces_write_cache_part"] = "parts of writes in one block: less than the block, on the cache device before",
+        ["pieces_write_cache_full"] = "parts of writes in one block: the whole block, on the cache device before",
+        ["pieces_write_ram_part"] = "parts of writes in one block: less than the block, in RAM before",
+        ["pieces_write_ram_full"] = "parts of writes in one block: the whole block, in RAM before",
+    };
+
+    private static readonly Dictionary<string, string> s_rest = new()
+    {
+        // Devices.
+        ["devices_absent"] = "backing devices of this cache that are not given",
+        ["dirty_blocks_absent"] = "dirty blocks of those",
+        ["devices"] = "the backing devices of this cache",
+        ["devices.name"] = "name of the export",
+        ["devices.id"] = "number of the device in the log",
+        ["devices.state"] = "attached, absent, or on its way",
+        ["devices.backing"] = "the device or file",
+        ["devices.size_bytes"] = "its size, in bytes",
+        ["devices.dirty_blocks"] = "dirty_blocks of this device",
+        ["devices.writeback_threshold"] = "its own writeback_threshold, or the volume's: percent of the time",
+        // Memory.
+        ["ram_segments"] = "segments kept in memory",
+        ["ram_segments_bytes"] = "their size, in bytes",
+        ["changes_bytes"] = "memory of the table of changes under way, in bytes",
+        ["index_bytes"] = "memory of the index, in bytes: the next three",
+        ["index_node_bytes"] = "memory of the index's nodes, one for each block of the cache, in bytes",
+        ["index_head_bytes"] = "memory of the index's chain heads, in bytes",
+        ["segment_table_bytes"] = "memory of the table of segments, in bytes",
+        ["checksum_bytes"] = "memory of block checksums, in bytes; 0 without verify_reads",
+        ["ram_bytes_per_block"] = "memory of all these for each block of the cache, in bytes, rounded up",
+        ["ranges_memory_bytes"] = "memory of the map of ranges, in bytes",
+        // The queue threads.
+        ["queue_turns"] = "turns of the queue threads' loops since the start",
+        ["queue_allocated_bytes"] = "bytes that the queue threads have allocated on the managed heap since the start",
+        // NBD.
+        ["nbd_open_connections"] = "connections now",
+        ["nbd_connections"] = "connections served since the start",
+        ["nbd_refused_connections"] = "connections turned away because there were too many",
+        ["nbd_broken_connections"] = "connections ended because the client broke the protocol",
+        ["nbd_requests"] = "requests taken since the start",
+        ["nbd_refused_requests"] = "requests that were not valid",
+        ["nbd_merged_changes"] = "changes of parts of sectors, read, merged and written",
+        ["nbd_sends"] = "sends since the start, each with all replies that were ready",
+        // ublk.
+        ["ublk_reads"] = "reads answered since the start",
+        ["ublk_direct_reads"] = "of these, the ones whose bytes went to the driver without a copy of ours",
+        ["ublk_writes"] = "writes answered since the start",
+        ["ublk_flushes"] = "flushes answered since the start",
+        ["ublk_fua_writes"] = "writes that wanted to be durable before their answer, since the start",
+        ["ublk_discards"] = "discards answered since the start",
+        ["ublk_write_zeroes"] = "write-zeroes answered since the start",
+        ["ublk_errors"] = "requests that have failed since the start",
+        ["ublk_copy"] = "how the bytes of requests are copied",
+        ["ublk_recoverable"] = "yes: another process can take the devices over when this one dies",
+        ["ublk_features"] = "what the driver can do, as bits of UBLK_F_*",
+    };
+
+    private static readonly Dictionary<string, string>[] s_all = [s_volume, s_log, s_requests, s_rest];
+
+    /// <summary>Every figure that has a line.</summary>
+    public static IEnumerable<string> Figures => s_all.SelectMany(static part => part.Keys);
+
+    /// <summary>Of one figure; null when it has none.</summary>
+    public static string? Of(string figure)
+    {
+        foreach (Dictionary<string, string> part in s_all)
+            if (part.TryGetValue(figure, out string? line)) return line;
+        return null;
+    }
+}
