@@ -45,7 +45,8 @@ internal static partial class Compose
         if (head.BootText != bootId) return (MemoryUse.None, "of no use: of an earlier boot of the machine");
         if (!head.IsKnown)
             return (MemoryUse.Unknown, $"of version {head.VersionText}, which this weir does not know");
-        if (head.Version == 0) return (MemoryUse.Unknown, "of an older weir, which perhaps still runs");
+        if (head.Version == 0)
+            return (MemoryUse.Unknown, "left by an older weir; where its cache is, is not known");
         return LookAtCache(head.CachePathText, head);
     }
 

@@ -10,7 +10,7 @@ namespace Weir.Core.Devices;
 /// <param name="Path">Where it is.</param>
 /// <param name="SizeBytes">Its size.</param>
 /// <param name="MadeAt">When it was made.</param>
-/// <param name="IsInUse">A process has it locked; those from before there was a lock are not known.</param>
+/// <param name="IsInUse">A process has it locked or, as far as this user may see that, mapped.</param>
 /// <param name="Head">Its first bytes, as many as were asked for, zeroes behind its end.</param>
 public sealed record MemoryFile(string Path, long SizeBytes, DateTime MadeAt, bool IsInUse, byte[] Head)
 {
@@ -56,13 +56,32 @@ public sealed record MemoryFile(string Path, long SizeBytes, DateTime MadeAt, bo
             if (Libc.Status(fd, out statx status) < 0 || (status.stx_mode & Const.S_IFMT) != Const.S_IFREG) return null;
             byte[] head = new byte[headBytes];
             fixed (byte* at = head) _ = Libc.ReadAt(fd, at, headBytes, 0);
-            bool isFree = FileLock.TryLock(fd, shared: true, patienceMs: 0) >= 0;
-            return new MemoryFile(path, (long)status.stx_size, File.GetLastWriteTimeUtc(path), !isFree, head);
+            bool isInUse = FileLock.TryLock(fd, shared: true, patienceMs: 0) < 0 || IsMapped(path);
+            return new MemoryFile(path, (long)status.stx_size, File.GetLastWriteTimeUtc(path), isInUse, head);
         }
         finally
         {
             _ = Libc.Close(fd);
         }
+    }
+
+    // Processes that this user may look at; older weirs lock nothing.
+    private static bool IsMapped(string path)
+    {
+        foreach (string process in Directory.GetDirectories("/proc"))
+        {
+            if (!char.IsAsciiDigit(process["/proc/".Length])) continue;
+            try
+            {
+                foreach (string line in File.ReadLines(process + "/maps"))
+                    if (line.EndsWith(path, StringComparison.Ordinal)) return true;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // It has ended, or is another user's.
+            }
+        }
+        return false;
     }
 
     private UserErrorException Cannot(string what, int result) =>

@@ -67,6 +67,18 @@ public sealed class MemoryLossTests : IDisposable
         Assert.DoesNotContain(_lines, static line => line.Contains("memory is gone", StringComparison.Ordinal));
     }
 
+    /// <summary>There is no later turn to wait for when nothing has to be written.</summary>
+    [Fact]
+    public void WhatIsDurableAlreadyIsSaidAtOnce()
+    {
+        using DirectClient client = Open();
+        client.Write(0, Block(1));
+        client.Flush();
+        _memory.Loss = "was removed";
+        client.Until(() => !client.Volume.RamOutlivesProcess);
+        Assert.Contains(_lines, static line => line.Contains("durable now", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void MemoryThatIsGoneBeforeTheStartIsMissed()
     {

@@ -23,12 +23,14 @@ internal sealed class MemoryWatch(WriteboostVolume volume, LogPort port)
     /// <summary>Once per turn.</summary>
     public void Poll(long nowUs)
     {
-        if (_acknowledgedEnd >= 0 && volume.Log.Durable >= _acknowledgedEnd)
-        {
-            _acknowledgedEnd = -1;
-            volume.SettleMemoryLoss();
-        }
-        if (nowUs < DeadlineUs || Mutant.Is(MutantId.R1LossUnnoticed)) return;
+        if (nowUs >= DeadlineUs && !Mutant.Is(MutantId.R1LossUnnoticed)) Look(nowUs);
+        if (_acknowledgedEnd < 0 || volume.Log.Durable < _acknowledgedEnd) return;
+        _acknowledgedEnd = -1;
+        volume.SettleMemoryLoss();
+    }
+
+    private void Look(long nowUs)
+    {
         DeadlineUs = nowUs + TurnUs;
         if (_region.FindLoss() is not { } loss) return;
         DeadlineUs = long.MaxValue;
