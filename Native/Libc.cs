@@ -100,6 +100,17 @@ public static unsafe class Libc
             return p == null ? -Errno.EINVAL : Result(LibcImports.statx(Const.AT_FDCWD, p, 0, StatusMask, s));
     }
 
+    /// <summary>
+    /// The same of a path in UTF-8 that ends with a zero, for who asks again and again and may allocate nothing.
+    /// </summary>
+    public static int Status(byte[] path, out statx buffer)
+    {
+        buffer = default;
+        fixed (byte* p = path)
+        fixed (statx* s = &buffer)
+            return Result(LibcImports.statx(Const.AT_FDCWD, p, 0, StatusMask, s));
+    }
+
     /// <summary>geteuid(2).</summary>
     public static uint EffectiveUserId() => LibcImports.geteuid();
 

@@ -67,8 +67,10 @@ public static class FileOpener
             throw new UserErrorException($"{path}: logical blocks of {logical} bytes; Weir knows 512 and 4096");
         if (size % logical != 0 && !(anySize && !isBlock))
             throw new UserErrorException($"{path}: {size} bytes are not a whole number of {logical}-byte blocks");
-        string? warning = isDirect ? FlushPath.Warning(path, fd, isBlock)
-            : $"{path}: this file system has no direct I/O; going through the page cache, which costs memory and speed";
+        string? warning = FlushPath.Warning(path, fd, isBlock);
+        if (!isDirect)
+            warning = $"{path}: this file system has no direct I/O; going through the page cache, which costs memory "
+                + "and speed" + (warning == null ? "" : "; " + warning);
         IReadOnlyList<string> identities = FileIdentity.Of(fd, status, isBlock, out string identity);
         return new FileFacts(path, size, logical, isBlock, readOnly, isDirect,
             FlushPath.CarriesDsync(fd, isBlock), identity, identities, warning)

@@ -1,4 +1,5 @@
 using System.IO;
+using System.Text;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Native;
@@ -10,12 +11,14 @@ internal sealed unsafe class RamRegion : IRamRegion
 {
     private readonly SharedMemory _memory;
     private readonly statx _made;
+    private readonly byte[] _path;
     private int _fd;
 
     /// <summary>Takes over <paramref name="fd"/>. Throws <see cref="UserErrorException"/> and leaves it open.</summary>
     public RamRegion(string path, int fd, in statx status)
     {
         Place = path;
+        _path = Encoding.UTF8.GetBytes(path + "\0");
         _made = status;
         try
         {
@@ -42,7 +45,7 @@ internal sealed unsafe class RamRegion : IRamRegion
     /// </summary>
     public string? FindLoss()
     {
-        int result = Libc.Status(Place, out statx now);
+        int result = Libc.Status(_path, out statx now);
         if (result == -Errno.ENOENT) return "was removed";
         if (result < 0) return $"cannot be found any more ({Errno.Text(result)})";
         bool isSame = (now.stx_ino, now.stx_dev_major, now.stx_dev_minor)

@@ -120,6 +120,10 @@ public sealed unsafe class RamStoreTests(ITestOutputHelper output)
         using IRamRegion region = store.Create("x", 8192);
         Assert.True(region.CanVanish);
         Assert.Null(region.FindLoss());
+        // A thread that serves clients asks.
+        long allocated = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++) _ = region.FindLoss();
+        Assert.Equal(allocated, GC.GetAllocatedBytesForCurrentThread());
         Assert.Equal(Path.Combine(folder.Path, "weir-x"), region.Place);
         switch (way)
         {
