@@ -33,6 +33,9 @@ internal sealed unsafe class Arena : IDisposable
     /// <summary>Pages in use.</summary>
     public int UsedPages { get; private set; }
 
+    /// <summary>Pages from the first on of which some may have been used since <see cref="GiveBack"/>.</summary>
+    public int TouchedPages { get; private set; }
+
     /// <summary>No page is free.</summary>
     public bool IsFull => UsedPages == _pages;
 
@@ -60,11 +63,20 @@ internal sealed unsafe class Arena : IDisposable
             if (end - first >= count)
             {
                 Mark(first, count, used: true);
+                TouchedPages = Math.Max(TouchedPages, first + count);
                 return first;
             }
             first = Next(end, free: true);
         }
         return -1;
+    }
+
+    /// <summary>Gives the system its memory back while no page is in use. Not where a ring has it registered.</summary>
+    public void GiveBack()
+    {
+        Invariant.Check(UsedPages == 0);
+        _slab.GiveBack((long)TouchedPages * PageBytes);
+        TouchedPages = 0;
     }
 
     /// <summary>Gives pages back.</summary>

@@ -227,7 +227,7 @@ internal static partial class Compose
         try
         {
             foreach (string address in spec.Listen) listeners.Add(Listener.Open(address, spec.Insecure));
-            return new NbdListening([.. listeners]);
+            return new NbdListening([.. listeners], spec);
         }
         catch
         {
@@ -278,7 +278,7 @@ internal static partial class Compose
         public void Detach(string name, Func<bool> isCancelled) => volume.Detach(name, isCancelled);
     }
 
-    private sealed class NbdListening(Listener[] listeners) : IListening
+    private sealed class NbdListening(Listener[] listeners, ServingSpec spec) : IListening
     {
         private bool _serving;
 
@@ -289,6 +289,9 @@ internal static partial class Compose
                 Exports = [.. volume.Exports.Select(Export.Of)],
                 Listeners = listeners,
                 Queues = queues,
+                MaxConnections = spec.MaxConnections,
+                MemoryBytes = spec.RequestMemoryBytes,
+                Log = Program.Log,
                 OnFailure = onFailure,
             });
             _serving = true;

@@ -115,6 +115,8 @@ public static class Const
     public const int MAP_POPULATE = 0x8000;
     public const int MADV_HUGEPAGE = 14;
     public const int MADV_DONTFORK = 10;
+    public const int MADV_DONTNEED = 4;
+    public const int MADV_NOHUGEPAGE = 15;
     public const int MADV_POPULATE_WRITE = 23;
 
     public const uint RWF_DSYNC = 2;
@@ -134,6 +136,10 @@ public static class Const
     public const int IPPROTO_TCP = 6;
     public const int IPPROTO_IPV6 = 41;
     public const int TCP_NODELAY = 1;
+    public const int TCP_KEEPIDLE = 4;
+    public const int TCP_KEEPINTVL = 5;
+    public const int TCP_KEEPCNT = 6;
+    public const int TCP_USER_TIMEOUT = 18;
     public const int IPV6_V6ONLY = 26;
     public const int SHUT_RDWR = 2;
     public const int MSG_PEEK = 0x2;

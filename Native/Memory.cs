@@ -47,6 +47,18 @@ public sealed unsafe class Slab : IDisposable
     /// </summary>
     public int Populate() => (int)Libc.Advise(Start, (nuint)SizeBytes, Const.MADV_POPULATE_WRITE);
 
+    /// <summary>From now on pages come one by one, and can be given back so.</summary>
+    public void UseSmallPages() => _ = Libc.Advise(Start, (nuint)SizeBytes, Const.MADV_NOHUGEPAGE);
+
+    /// <summary>
+    /// Gives the system back what has been used of the first <paramref name="bytes"/>, which read as zeroes then.
+    /// Nobody uses them, and no ring has them registered.
+    /// </summary>
+    public void GiveBack(long bytes)
+    {
+        if (bytes > 0) _ = Libc.Advise(Start, (nuint)RoundUp(bytes, PageBytes), Const.MADV_DONTNEED);
+    }
+
     /// <summary>Unmaps. The owner has seen to it that no operation uses the memory any more.</summary>
     public void Dispose()
     {

@@ -96,6 +96,19 @@ public static unsafe class Sockets
     /// <summary>Ends both directions: pending receives and sends of the peer and of ours end.</summary>
     public static int Shutdown(int fd) => Libc.Result(LibcImports.shutdown(fd, Const.SHUT_RDWR));
 
+    /// <summary>
+    /// A peer whose machine has gone is noticed within about <paramref name="seconds"/>, whether we wait for it or it
+    /// owes us acknowledgements; fails on other than TCP sockets.
+    /// </summary>
+    public static int NoticeDeadPeer(int fd, int seconds)
+    {
+        int result = SetOption(fd, Const.SOL_SOCKET, Const.SO_KEEPALIVE, 1);
+        if (result >= 0) result = SetOption(fd, Const.IPPROTO_TCP, Const.TCP_KEEPIDLE, seconds / 2);
+        if (result >= 0) result = SetOption(fd, Const.IPPROTO_TCP, Const.TCP_KEEPINTVL, Math.Max(seconds / 6, 1));
+        if (result >= 0) result = SetOption(fd, Const.IPPROTO_TCP, Const.TCP_KEEPCNT, 3);
+        return result < 0 ? result : SetOption(fd, Const.IPPROTO_TCP, Const.TCP_USER_TIMEOUT, seconds * 1000);
+    }
+
     /// <summary>Sends small packets at once (TCP_NODELAY); fails on other than TCP sockets.</summary>
     public static int SetNoDelay(int fd) => SetOption(fd, Const.IPPROTO_TCP, Const.TCP_NODELAY, 1);
 

@@ -115,7 +115,30 @@ public sealed class FileDevice : Device
 
     /// <inheritdoc/>
     public override int Preallocate() =>
-        Facts.IsBlockDevice ? 0 : Libc.AllocateAnyhow(_fd, 0, SizeBytes);
+        Facts.IsBlockDevice ? 0 : TakeSpace();
+
+    private int TakeSpace()
+    {
+        int result;
+        do result = Libc.Allocate(_fd, 0, 0, SizeBytes);
+        while (result == -Errno.EINTR);
+        return result == -Errno.EOPNOTSUPP ? SpaceByWriting.Take(new Space(_fd, SizeBytes), SizeBytes) : result;
+    }
+
+    private sealed unsafe class Space(int fd, long sizeBytes) : IFileSpace
+    {
+        public long AllocatedBytes => Libc.Status(fd, out statx status) < 0 ? 0 : (long)status.stx_blocks * 512;
+
+        public long NextHole(long offset)
+        {
+            long hole = Libc.Seek(fd, offset, Const.SEEK_HOLE);
+            return hole < 0 ? sizeBytes : Math.Min(hole, sizeBytes);
+        }
+
+        public long Read(void* buffer, long length, long offset) => Libc.ReadAt(fd, buffer, length, offset);
+
+        public long Write(void* buffer, long length, long offset) => Libc.WriteAt(fd, buffer, length, offset);
+    }
 
     /// <summary>A file beside the file; for a block device, one in <see cref="FileNotes.StateFolder"/>.</summary>
     public override int LeaveNote(string name, string text) => FileNotes.Leave(FileNotes.PlaceOf(Facts, name), text);

@@ -8,6 +8,8 @@ namespace Weir.Frontends.Commands;
 internal static class ServeCommand
 {
     private const int QueuesMax = 64;
+    // Two operations each of the thread's pool.
+    private const int ConnectionsMax = 512;
 
     /// <summary>The command.</summary>
     public static Command Build()
@@ -24,6 +26,7 @@ internal static class ServeCommand
         Command command = new("serve", "Serve a volume: format a blank cache, open a formatted one.")
         {
             engine, cache, backing, layout, segmentSize, listening.Frontend, listening.Listen, listening.Insecure,
+            listening.Connections, listening.Memory,
             listening.Control,
             listening.Queues, listening.Recover, listening.Copy, option, memory, readOnly,
         };
@@ -60,6 +63,21 @@ internal static class ServeCommand
             HelpName = "ADDRESS",
             Description = "unix:PATH, tcp:HOST:PORT or tcp:PORT (127.0.0.1); may be given more than once. Without it "
                 + "unix:$XDG_RUNTIME_DIR/weir-NAME.sock, or weir-NAME.sock in the temporary directory.",
+        };
+
+        public Option<int> Connections { get; } = new("--max-connections")
+        {
+            HelpName = "N",
+            Description = "NBD clients served at a time; one more is told so and turned away.",
+            DefaultValueFactory = static _ => Nbd.NbdServerOptions.DefaultMaxConnections,
+        };
+
+        public Option<string> Memory { get; } = new("--request-memory")
+        {
+            HelpName = "SIZE",
+            Description = "Memory for data of NBD requests under way, of all clients together, beyond the MiB that "
+                + "each has in any case; who wants more waits.",
+            DefaultValueFactory = static _ => "64M",
         };
 
         public Option<bool> Insecure { get; } = new("--insecure")
@@ -105,7 +123,14 @@ internal static class ServeCommand
             if (frontend == "ublk") return ReadUblk(result, listen, queues);
             if (listen.Length == 0) listen = [ServingSpec.DefaultAddress(name)];
             if (result.GetValue(Recover)) throw new UserErrorException("--recover is for --frontend ublk", 2);
-            return new ServingSpec(listen, result.GetValue(Control), queues) { Insecure = result.GetValue(Insecure) };
+            int connections = result.GetValue(Connections);
+            if (connections is < 1 or > ConnectionsMax)
+                throw new UserErrorException($"--max-connections {connections}: expected 1 to {ConnectionsMax}", 2);
+            return new ServingSpec(listen, result.GetValue(Control), queues)
+            {
+                Insecure = result.GetValue(Insecure), MaxConnections = connections,
+                RequestMemoryBytes = ByteSize.Parse(result.GetValue(Memory)!, "--request-memory"),
+            };
         }
 
         private ServingSpec ReadUblk(ParseResult result, string[] listen, int queues)

@@ -12,6 +12,12 @@ namespace Weir.Frontends.Commands;
 internal sealed record ServingSpec(
     IReadOnlyList<string> Listen, string? Control, int Queues, UblkSpec? Ublk = null)
 {
+    /// <summary>NBD clients served at a time.</summary>
+    public int MaxConnections { get; init; } = Nbd.NbdServerOptions.DefaultMaxConnections;
+
+    /// <summary>Bytes for data of NBD requests, beyond the MiB of each connection.</summary>
+    public long RequestMemoryBytes { get; init; } = Nbd.NbdServerOptions.DefaultMemoryBytes;
+
     /// <summary>TCP addresses that other machines reach are taken.</summary>
     public bool Insecure { get; init; }
 

@@ -141,6 +141,7 @@ internal sealed unsafe partial class Connection
         part->PayloadBytes = 0;
         if (part->PageCount == 0) return;
         _arena.Free(part->FirstPage, part->PageCount);
+        ReturnUnused();
         part->PageCount = 0;
         _freed = true;
     }

@@ -14,6 +14,7 @@ internal sealed unsafe partial class Connection
     /// <summary>From here on a write's rest is received into its pages instead of copied there.</summary>
     private const int DirectBytes = 32 << 10;
 
+    private readonly Slab _streamSlab;
     private readonly byte* _stream;
     private int _start;
     private int _end;

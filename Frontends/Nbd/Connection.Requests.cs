@@ -199,7 +199,7 @@ internal sealed unsafe partial class Connection
         bool merges = kind == RequestKind.Write && sectorBytes != length;
         int pages = Arena.PagesAround(start, sectorBytes) + (merges ? 1 : 0);
         Part* part = _slots.AcquirePart(command);
-        int page = part == null ? -1 : _arena.Allocate(pages);
+        int page = part == null ? -1 : AllocatePages(pages);
         if (page < 0)
         {
             if (part != null) _slots.Release(part);
@@ -244,8 +244,16 @@ internal sealed unsafe partial class Connection
     {
         Span<Extent> extents = stackalloc Extent[MaxExtents];
         if ((command->Flags & CommandFlags.ReqOne) != 0) extents = extents[..1];
-        int page = _arena.Allocate(1);
-        Invariant.Check(page >= 0);
+        int page = AllocatePages(1);
+        if (page < 0)
+        {
+            // Whole, or not at all: it comes again when a page is free.
+            _start -= Protocol.RequestHeaderBytes;
+            _queue.Counters.Requests--;
+            _slots.Release(command);
+            _stalled = true;
+            return;
+        }
         int count = _volume!.BlockStatus(_export!.Device, command->OffsetBytes, command->LengthBytes, extents);
         Invariant.Check(count > 0 && count <= extents.Length);
         Part* part = _slots.AcquirePart(null);

@@ -113,6 +113,7 @@ internal sealed unsafe partial class Connection
         if (_sent == null && _phase != Phase.Handshaking && _handshakeHeld)
         {
             _arena.Free(0, _handshakePages);
+            ReturnUnused();
             _handshakeHeld = false;
             _freed = true;
         }

@@ -13,8 +13,8 @@ namespace Weir.Frontends.Nbd;
 /// </summary>
 /// <remarks>
 /// The files follow the data: Connection.Receive (bytes in), .Requests (parse, validate, hand to the engine),
-/// .Edges (changes of parts of sectors), .Answers (engine results to replies), .Send (replies out). This one holds the
-/// life: greeting, handshake, end.
+/// .Memory (what it may take), .Edges (changes of parts of sectors), .Answers (engine results to replies), .Send
+/// (replies out). This one holds the life: greeting, handshake, end.
 /// </remarks>
 internal sealed unsafe partial class Connection : IDisposable
 {
@@ -34,7 +34,8 @@ internal sealed unsafe partial class Connection : IDisposable
 
     private readonly NbdQueue _queue;
     private readonly Handshake _handshake;
-    // Thirty-two requests of 256 KiB: more than clients keep in flight. No client can take another's.
+    // Thirty-two requests of 256 KiB: more than clients keep in flight. Addresses; memory comes as it is used
+    // (Connection.Memory).
     private readonly Arena _arena = new(8 << 20);
     private readonly Slots _slots = new();
     private readonly int _handshakePages;
@@ -57,7 +58,9 @@ internal sealed unsafe partial class Connection : IDisposable
         Index = index;
         _handshake = new Handshake();
         _handshakePages = Arena.PagesAround(0, Handshake.OutputBytes(queue.Exports));
-        _stream = (byte*)NativeMemory.AlignedAlloc(StreamBytes, Arena.PageBytes);
+        _arena.Slab.UseSmallPages();
+        _streamSlab = new Slab(StreamBytes);
+        _stream = _streamSlab.Start;
         _vectors = (iovec*)NativeMemory.AllocZeroed(MaxVectors, (nuint)sizeof(iovec));
     }
 
@@ -88,9 +91,9 @@ internal sealed unsafe partial class Connection : IDisposable
         Invariant.Check(IsFree);
         _fd = fd;
         _phase = Phase.Handshaking;
-        _handshake.Reset(_queue.Exports);
+        _handshake.Reset(_queue.Exports, _queue);
         DeadlineUs = nowUs + _queue.IdleUs;
-        int page = _arena.Allocate(_handshakePages);
+        int page = AllocatePages(_handshakePages);
         Invariant.Check(page == 0);
         _handshakeHeld = true;
         SendHandshake(Handshake.Greet(HandshakeOutput));
@@ -106,8 +109,9 @@ internal sealed unsafe partial class Connection : IDisposable
     }
 
     /// <summary>Sends what is ready; ends what is over.</summary>
-    public void EndTurn()
+    public void EndTurn(long nowUs)
     {
+        NoteUse(nowUs);
         if (_phase is Phase.Serving or Phase.Finishing) SendReady();
         if (_phase == Phase.Finishing && IsAnswered) Abort();
         if (_phase == Phase.Closing && !_receiving && !_sending && _inEngine == 0) Close();
@@ -156,7 +160,7 @@ internal sealed unsafe partial class Connection : IDisposable
     {
         _arena.Dispose();
         _slots.Dispose();
-        NativeMemory.AlignedFree(_stream);
+        _streamSlab.Dispose();
         NativeMemory.Free(_vectors);
     }
 
@@ -175,6 +179,7 @@ internal sealed unsafe partial class Connection : IDisposable
             if (step == HandshakeStep.NeedInput) return;
             DeadlineUs = nowUs + _queue.IdleUs;
             if (step == HandshakeStep.Transmission) Serve();
+            if (_handshake.IsTurnedAway) _queue.TurnedAway();
             if (step == HandshakeStep.Close) _phase = Phase.Finishing;
         }
     }
@@ -201,10 +206,13 @@ internal sealed unsafe partial class Connection : IDisposable
         _phase = Phase.Free;
         _volume = null;
         LeaveEdges();
+        if (_handshake.IsAdmitted) _queue.Dismiss();
+        _handshake.IsAdmitted = false;
         _export?.Leave();
         _export = null;
         _slots.Reset();
         _arena.Reset();
+        ReturnAll();
         ResetReceive();
         ResetRequests();
         ResetSend();

@@ -9,7 +9,7 @@ internal sealed partial class Handshake
     private HandshakeStep ExportName(ReadOnlySpan<byte> name, ref OptionWriter writer)
     {
         Export? export = Find(name);
-        if (export == null) return HandshakeStep.Close;
+        if (export == null || !TryAdmit()) return HandshakeStep.Close;
         Export = export;
         writer.UInt64((ulong)export.SizeBytes);
         writer.UInt16((ushort)export.Flags(Structured));
@@ -50,10 +50,22 @@ internal sealed partial class Handshake
         if (!reader.IsComplete) writer.Reply(option, NbdOptionReply.ErrInvalid, "malformed option"u8);
         else if (export == null) writer.Reply(option, NbdOptionReply.ErrUnknown, "no export of this name"u8);
         if (export == null) return HandshakeStep.Again;
+        if (option == NbdOption.Go && !TryAdmit())
+        {
+            writer.Reply(option, NbdOptionReply.ErrPolicy, _places!.FullText);
+            return HandshakeStep.Close;
+        }
         Describe(option, export, wantsName, wantsDescription, ref writer);
         if (option == NbdOption.Info) return HandshakeStep.Again;
         Export = export;
         return HandshakeStep.Transmission;
+    }
+
+    private bool TryAdmit()
+    {
+        IsAdmitted = _places?.TryAdmit() != false;
+        IsTurnedAway = !IsAdmitted;
+        return IsAdmitted;
     }
 
     /// <summary>The block size goes to everyone, asked for or not: it refuses nothing but very long requests.</summary>

@@ -16,6 +16,16 @@ internal enum HandshakeStep
     Close,
 }
 
+/// <summary>How many may be served at a time.</summary>
+internal interface IPlaces
+{
+    /// <summary>What a client is told for whom there is none.</summary>
+    byte[] FullText { get; }
+
+    /// <summary>Takes a place; false: all are taken.</summary>
+    bool TryAdmit();
+}
+
 /// <summary>
 /// The fixed newstyle handshake of one connection, as pure code: bytes in, bytes out. Each call takes at most one
 /// step, and its output fits in <see cref="OutputBytes"/>.
@@ -23,6 +33,7 @@ internal enum HandshakeStep
 internal sealed partial class Handshake
 {
     private Export[] _exports = [];
+    private IPlaces? _places;
     /// <summary>254 exports with names of the command line's longest.</summary>
     private const int ListBytes = 256 * (64 + 255 + 64);
 
@@ -34,6 +45,12 @@ internal sealed partial class Handshake
 
     /// <summary>The export chosen; set with <see cref="HandshakeStep.Transmission"/>.</summary>
     public Export? Export { get; private set; }
+
+    /// <summary>The client has one of the places; whoever set it gives it back.</summary>
+    public bool IsAdmitted { get; set; }
+
+    /// <summary>All places are taken: the client has been told, and the connection ends.</summary>
+    public bool IsTurnedAway { get; private set; }
 
     /// <summary>The client takes structured replies.</summary>
     public bool Structured { get; private set; }
@@ -53,9 +70,11 @@ internal sealed partial class Handshake
     }
 
     /// <summary>For the next connection, which sees <paramref name="exports"/>.</summary>
-    public void Reset(Export[] exports)
+    public void Reset(Export[] exports, IPlaces? places = null)
     {
         _exports = exports;
+        _places = places;
+        IsAdmitted = IsTurnedAway = false;
         _clientFlags = ClientFlags.None;
         _haveClientFlags = false;
         _drainBytes = 0;

@@ -10,6 +10,9 @@ namespace Weir.Frontends.Nbd;
 /// <summary>Where clients connect: a Unix socket or a TCP port. Control path but for the descriptor.</summary>
 internal sealed unsafe class Listener : IDisposable
 {
+    /// <summary>A client whose machine has gone without a word keeps its place this long.</summary>
+    public const int DeadPeerSeconds = 60;
+
     private readonly string? _path;
     private readonly string? _host;
     private readonly int _port;
@@ -45,7 +48,7 @@ internal sealed unsafe class Listener : IDisposable
     public static void TuneTcp(int fd)
     {
         _ = Sockets.SetNoDelay(fd);
-        _ = Sockets.SetOption(fd, Const.SOL_SOCKET, Const.SO_KEEPALIVE, 1);
+        _ = Sockets.NoticeDeadPeer(fd, DeadPeerSeconds);
     }
 
     /// <summary>

@@ -12,10 +12,10 @@ internal sealed unsafe partial class NbdQueue
     private const long AcceptRestUs = 100_000;
 
     /// <summary>A client may think this long about its next option while others wait for a place.</summary>
-    private const long SilenceUs = 1_000_000;
+    private const long SilenceUs = 200_000;
 
-    /// <summary>The other queues are asked for a place no more often than this.</summary>
-    private const long MakeRoomRestUs = 100_000;
+    /// <summary>The queues are asked for a place no more often than this.</summary>
+    private const long MakeRoomRestUs = 20_000;
 
     private int _acceptCount;
     private long _roomAskedUs;
@@ -75,6 +75,7 @@ internal sealed unsafe partial class NbdQueue
         if (queue != null && queue.Post(new QueueMessage(QueueMessageKind.Connection, fd))) return;
         if (queue != null) _server.Leave();
         Counters.RefusedConnections++;
+        _server.NoteFull();
         _ = Libc.Close(fd);
     }
 

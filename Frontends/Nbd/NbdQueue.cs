@@ -7,10 +7,10 @@ using Weir.Native;
 namespace Weir.Frontends.Nbd;
 
 /// <summary>The NBD clients of one queue. The first queue also accepts, for all.</summary>
-internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
+internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler, IPlaces
 {
     /// <summary>Data memories registered with the ring, which pins them: those of the first connections.</summary>
-    private const int RegisteredArenas = 16;
+    private const int RegisteredArenas = 1;
 
     private const byte AcceptStep = 1;
     private const byte ReceiveStep = 2;
@@ -32,9 +32,9 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
     public NbdQueue(NbdServer server)
     {
         _server = server;
-        _connections = new Connection?[server.MaxConnections];
-        _operations = new IoOp*[2 * server.MaxConnections];
-        _touched = new Connection[server.MaxConnections];
+        _connections = new Connection?[server.MostOpen];
+        _operations = new IoOp*[2 * server.MostOpen];
+        _touched = new Connection[server.MostOpen];
     }
 
     /// <summary>What this queue has done.</summary>
@@ -71,6 +71,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
         _io = (RingContext)thread.Io;
         _handler = _io.AddHandler(this);
         AcquireOperations();
+        for (int i = 0; i < _connections.Length; i++) _connections[i] = NewConnection(i);
         if (thread.Index == 0) BeginAccept();
     }
 
@@ -131,8 +132,8 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
         {
             Connection connection = _touched[i];
             connection.IsTouched = false;
-            connection.EndTurn();
-            _timerUs = Math.Min(_timerUs, connection.DeadlineUs);
+            connection.EndTurn(nowUs);
+            _timerUs = Math.Min(_timerUs, Math.Min(connection.DeadlineUs, connection.RestDueUs));
             if (connection.CanGoOn) Touch(connection);
         }
     }
@@ -151,6 +152,28 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
     {
         foreach (Connection? connection in _connections) connection?.Dispose();
     }
+
+    /// <inheritdoc/>
+    public byte[] FullText => _server.FullText;
+
+    /// <inheritdoc/>
+    public bool TryAdmit() => _server.TryAdmit();
+
+    /// <summary>A client that had a place has gone.</summary>
+    public void Dismiss() => _server.Dismiss();
+
+    /// <summary>A client has been told that there is no place.</summary>
+    public void TurnedAway()
+    {
+        Counters.RefusedConnections++;
+        _server.NoteFull();
+    }
+
+    /// <summary>Pages of what all connections share; false: there are none.</summary>
+    public bool TryBorrow(int pages) => _server.TryBorrow(pages);
+
+    /// <summary>Gives them back.</summary>
+    public void Return(int pages) => _server.Return(pages);
 
     /// <summary>A connection has ended: its place is free.</summary>
     public void Closed()
@@ -188,16 +211,21 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
         }
     }
 
-    /// <summary>The first place without a client; its memory is made when it is used for the first time.</summary>
+    /// <summary>The first place without a client.</summary>
     private Connection FreeConnection()
     {
         int index = 0;
         while (_connections[index] is { IsFree: false }) index++;
-        Connection? connection = _connections[index];
-        if (connection != null) return connection;
-        connection = new Connection(this, index, _operations[2 * index], _operations[2 * index + 1]);
-        _connections[index] = connection;
-        if (index < RegisteredArenas) _ = Io.RegisterSlab(connection.Slab.Start, connection.Slab.SizeBytes);
+        return _connections[index]!;
+    }
+
+    /// <summary>Addresses rather than memory, which comes as it is used.</summary>
+    private Connection NewConnection(int index)
+    {
+        bool isKept = index < RegisteredArenas;
+        Connection connection =
+            new(this, index, _operations[2 * index], _operations[2 * index + 1]) { KeepsMemory = isKept };
+        if (isKept) _ = Io.RegisterSlab(connection.Slab.Start, connection.Slab.SizeBytes);
         return connection;
     }
 
@@ -208,7 +236,8 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler
         {
             if (connection == null) continue;
             if (connection.DeadlineUs <= nowUs) connection.Expire(nowUs);
-            _timerUs = Math.Min(_timerUs, connection.DeadlineUs);
+            if (connection.RestDueUs <= nowUs) connection.Rest(nowUs);
+            _timerUs = Math.Min(_timerUs, Math.Min(connection.DeadlineUs, connection.RestDueUs));
         }
         if (_acceptRetry) RetryAccept();
     }

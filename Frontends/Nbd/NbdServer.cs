@@ -20,8 +20,20 @@ internal sealed record NbdServerOptions
     /// <summary>Queue threads.</summary>
     public int Queues { get; init; } = 1;
 
-    /// <summary>Clients served at a time; one more is turned away.</summary>
-    public int MaxConnections { get; init; } = 128;
+    /// <summary>Clients served at a time; one more is told so and turned away.</summary>
+    public int MaxConnections { get; init; } = DefaultMaxConnections;
+
+    /// <summary>As many as anyone has asked for.</summary>
+    public const int DefaultMaxConnections = 128;
+
+    /// <summary>Bytes for data of requests, of all connections together, beyond the MiB that each has.</summary>
+    public long MemoryBytes { get; init; } = DefaultMemoryBytes;
+
+    /// <summary>Eight connections at full depth.</summary>
+    public const long DefaultMemoryBytes = 64 << 20;
+
+    /// <summary>Takes a line for whoever runs the server.</summary>
+    public Action<string>? Log { get; init; }
 
     /// <summary>How long a client may take for an option, or for its last replies.</summary>
     public long IdleUs { get; init; } = 30_000_000;
@@ -41,10 +53,18 @@ internal sealed class NbdServer : IServing
 
     private const int RemoveTurnMs = 5;
 
+    private const int HandshakePlaces = 64;
+
     private readonly QueueThread[] _threads;
     private readonly NbdCounters[] _counters;
     private readonly Lock _changing = new();
     private Export[] _exports;
+    private readonly Action<string>? _log;
+    private readonly string _fullLine;
+    private readonly long _memoryPages;
+    private long _borrowedPages;
+    private int _admittedCount;
+    private int _isFullTold;
     private int _openCount;
     private int _turn;
 
@@ -53,6 +73,10 @@ internal sealed class NbdServer : IServing
     {
         _exports = options.Exports;
         MaxConnections = options.MaxConnections;
+        _memoryPages = options.MemoryBytes / Arena.PageBytes;
+        _log = options.Log;
+        string full = $"all {MaxConnections} connections that may be open are (--max-connections)";
+        (FullText, _fullLine) = (Encoding.UTF8.GetBytes(full), full + ": newcomers are turned away");
         IdleUs = options.IdleUs;
         Listeners = options.Listeners;
         IVolume[] volumes = [.. Exports.Select(export => export.Volume).Distinct()];
@@ -78,8 +102,14 @@ internal sealed class NbdServer : IServing
     /// <summary>How long a client may take for an option, or for its last replies.</summary>
     public long IdleUs { get; }
 
-    /// <summary>No place is left.</summary>
-    public bool IsFull => Volatile.Read(ref _openCount) >= MaxConnections;
+    /// <summary>Sockets at a time: those served, and some that have not said yet what they want.</summary>
+    public int MostOpen => MaxConnections + HandshakePlaces;
+
+    /// <summary>No place is left, not even to be told so.</summary>
+    public bool IsFull => Volatile.Read(ref _openCount) >= MostOpen;
+
+    /// <summary>What a client is told for whom there is no place.</summary>
+    public byte[] FullText { get; }
 
     /// <summary>The queue threads.</summary>
     public ReadOnlySpan<QueueThread> Threads => _threads;
@@ -167,6 +197,7 @@ internal sealed class NbdServer : IServing
     public void Report(IStatusWriter status)
     {
         status.Number("nbd_open_connections", Volatile.Read(ref _openCount));
+        status.Number("nbd_borrowed_bytes", BorrowedBytes);
         NbdCounters.Report(_counters, status);
         QueueThread.Report(_threads, status);
     }
@@ -174,10 +205,46 @@ internal sealed class NbdServer : IServing
     /// <summary>Counts a client in. The queue that serves it, round robin, or null: there are too many.</summary>
     public QueueThread? Enter()
     {
-        if (Interlocked.Increment(ref _openCount) <= MaxConnections) return _threads[_turn++ % _threads.Length];
+        if (Interlocked.Increment(ref _openCount) <= MostOpen) return _threads[_turn++ % _threads.Length];
         Leave();
         return null;
     }
+
+    /// <summary>Bytes that connections have beyond their own; any thread.</summary>
+    public long BorrowedBytes => Volatile.Read(ref _borrowedPages) * Arena.PageBytes;
+
+    /// <summary>A client has chosen an export: takes one of the places; false: all are taken.</summary>
+    public bool TryAdmit()
+    {
+        if (Interlocked.Increment(ref _admittedCount) <= MaxConnections) return true;
+        Interlocked.Decrement(ref _admittedCount);
+        return false;
+    }
+
+    /// <summary>Its place is free again.</summary>
+    public void Dismiss()
+    {
+        Interlocked.Decrement(ref _admittedCount);
+        Volatile.Write(ref _isFullTold, 0);
+    }
+
+    /// <summary>Somebody was turned away: said once until a place is free again.</summary>
+    public void NoteFull()
+    {
+        if (Volatile.Read(ref _isFullTold) != 0 || Interlocked.Exchange(ref _isFullTold, 1) != 0) return;
+        _log?.Invoke(_fullLine);
+    }
+
+    /// <summary>Takes pages of what all connections share; false: there are none.</summary>
+    public bool TryBorrow(int pages)
+    {
+        if (Interlocked.Add(ref _borrowedPages, pages) <= _memoryPages) return true;
+        Return(pages);
+        return false;
+    }
+
+    /// <summary>Gives them back.</summary>
+    public void Return(int pages) => Interlocked.Add(ref _borrowedPages, -pages);
 
     /// <summary>Counts a client out.</summary>
     public void Leave() => Interlocked.Decrement(ref _openCount);

@@ -1,7 +1,7 @@
 using System;
-using System.Runtime.InteropServices;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Slab = Weir.Native.Slab;
 
 namespace Weir.Frontends.Nbd;
 
@@ -108,16 +108,20 @@ internal sealed unsafe class Slots : IDisposable
     /// <summary>More than commands, for those that are cut in chunks.</summary>
     public const int Parts = Commands + 64;
 
+    private readonly Slab _slab = new((Commands * (long)sizeof(Command)) + (Parts * (long)sizeof(Part)));
     private readonly Command* _commands;
     private readonly Part* _parts;
+    // Those behind have not been touched since the last reset: an idle client's take no memory.
+    private int _usedCommands;
+    private int _usedParts;
     private Command* _freeCommand;
     private Part* _freePart;
 
     /// <summary>Allocates both.</summary>
     public Slots()
     {
-        _commands = (Command*)NativeMemory.AllocZeroed(Commands, (nuint)sizeof(Command));
-        _parts = (Part*)NativeMemory.AllocZeroed(Parts, (nuint)sizeof(Part));
+        _parts = (Part*)_slab.Start;
+        _commands = (Command*)(_parts + Parts);
         Reset();
     }
 
@@ -128,32 +132,24 @@ internal sealed unsafe class Slots : IDisposable
     public int PartsInUse { get; private set; }
 
     /// <summary>A command and a part for it can be had.</summary>
-    public bool HasFree => _freeCommand != null && _freePart != null;
+    public bool HasFree => CommandsInUse < Commands && PartsInUse < Parts;
 
     /// <summary>Everything is free again; the caller knows that the engine has no part any more.</summary>
     public void Reset()
     {
         _freeCommand = null;
         _freePart = null;
-        for (int i = Commands - 1; i >= 0; i--)
-        {
-            _commands[i].Next = _freeCommand;
-            _freeCommand = &_commands[i];
-        }
-        for (int i = Parts - 1; i >= 0; i--)
-        {
-            _parts[i].Next = _freePart;
-            _freePart = &_parts[i];
-        }
+        _usedCommands = _usedParts = 0;
         CommandsInUse = PartsInUse = 0;
     }
 
     /// <summary>A cleared command. The caller asked <see cref="HasFree"/>.</summary>
     public Command* AcquireCommand()
     {
+        Invariant.Check(CommandsInUse < Commands);
         Command* command = _freeCommand;
-        Invariant.Check(command != null);
-        _freeCommand = command->Next;
+        if (command != null) _freeCommand = command->Next;
+        else command = &_commands[_usedCommands++];
         *command = default;
         CommandsInUse++;
         return command;
@@ -162,9 +158,10 @@ internal sealed unsafe class Slots : IDisposable
     /// <summary>A part without pages and header for <paramref name="command"/>, or null.</summary>
     public Part* AcquirePart(Command* command)
     {
+        if (PartsInUse == Parts) return null;
         Part* part = _freePart;
-        if (part == null) return null;
-        _freePart = part->Next;
+        if (part != null) _freePart = part->Next;
+        else part = &_parts[_usedParts++];
         part->Request = default;
         part->Command = command;
         part->Next = part->NextInCommand = null;
@@ -197,9 +194,5 @@ internal sealed unsafe class Slots : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        NativeMemory.Free(_commands);
-        NativeMemory.Free(_parts);
-    }
+    public void Dispose() => _slab.Dispose();
 }

@@ -21,7 +21,8 @@ internal sealed class NbdHost : IDisposable
     }
 
     public NbdHost(
-        Export[] exports, int queues = 1, int maxConnections = 128, string[]? listen = null, long idleUs = 30_000_000)
+        Export[] exports, int queues = 1, int maxConnections = 128, string[]? listen = null, long idleUs = 30_000_000,
+        long memoryBytes = NbdServerOptions.DefaultMemoryBytes)
     {
         Path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"weir-{Guid.NewGuid():n}.sock");
         Server = NbdServer.Start(new NbdServerOptions
@@ -30,10 +31,18 @@ internal sealed class NbdHost : IDisposable
             Listeners = Array.ConvertAll(listen ?? ["unix:" + Path], static address => Listener.Open(address)),
             Queues = queues,
             MaxConnections = maxConnections,
+            MemoryBytes = memoryBytes,
+            Log = line =>
+            {
+                lock (Lines) Lines.Add(line);
+            },
             IdleUs = idleUs,
             OnFailure = failure => _failure = failure,
         });
     }
+
+    /// <summary>What whoever runs the server is told.</summary>
+    public System.Collections.Generic.List<string> Lines { get; } = [];
 
     public NbdServer Server { get; }
 

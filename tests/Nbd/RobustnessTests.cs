@@ -169,7 +169,9 @@ public sealed class RobustnessTests : IDisposable
         {
             return host.Serve();
         }
-        catch (Exception closed) when (closed is System.IO.IOException or System.Net.Sockets.SocketException)
+        // Closed, or told that there is no place.
+        catch (Exception closed) when (closed is System.IO.IOException or System.Net.Sockets.SocketException
+            or Xunit.Sdk.XunitException)
         {
             return null;
         }
@@ -236,7 +238,18 @@ public sealed class RobustnessTests : IDisposable
         using NbdHost host = new(volume, queues: 2, maxConnections: 3);
         NbdClient[] clients = [host.Serve(), host.Serve(), host.Serve()];
         using NbdClient extra = host.Connect();
+        extra.Greet();
+        OptionReply refusal = Assert.Single(extra.Option(NbdOption.Go, Wire.Info("disk")));
+        Assert.Equal(NbdOptionReply.ErrPolicy, refusal.Type);
+        string text = System.Text.Encoding.UTF8.GetString(refusal.Data);
+        Assert.Contains("all 3 connections", text, StringComparison.Ordinal);
         extra.ExpectClosed();
+        using NbdClient second = host.Connect();
+        second.Greet();
+        Assert.NotEmpty(second.Option(NbdOption.List));
+        _ = second.Option(NbdOption.Go, Wire.Info("disk"));
+        second.ExpectClosed();
+        Assert.Single(host.Lines);
         foreach (NbdClient client in clients) Assert.Equal(512, client.Read(0, 512).Length);
         clients[0].Dispose();
         // The place is free when the server has noticed; until then newcomers are turned away.
@@ -251,7 +264,7 @@ public sealed class RobustnessTests : IDisposable
     {
         using TestVolume volume = new(1 << 20);
         using NbdHost host = new(volume, queues: 2, maxConnections: 8);
-        NbdClient[] silent = Enumerable.Range(0, 8).Select(_ => host.Connect()).ToArray();
+        NbdClient[] silent = Enumerable.Range(0, host.Server.MostOpen).Select(_ => host.Connect()).ToArray();
         using NbdClient served = Stubborn(host);
         for (int i = 0; i < 20; i++)
             using (host.Connect())

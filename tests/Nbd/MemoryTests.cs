@@ -1,0 +1,52 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Weir.Frontends.Nbd;
+using Xunit;
+
+namespace Weir.Tests.Nbd;
+
+/// <summary>What connections take, and give back.</summary>
+public sealed class MemoryTests
+{
+    private const int Size = 64 << 20;
+
+    /// <summary>Clients that ask for much and read nothing share what there is; whoever reads is served.</summary>
+    [Fact]
+    public void UnreadRepliesTakeNoMoreThanTheServerMayUse()
+    {
+        using TestVolume volume = new(Size);
+        using NbdHost host = new([new Export("disk", "", volume)], queues: 2, memoryBytes: 4 << 20);
+        NbdClient[] deaf = [.. Enumerable.Range(0, 6).Select(_ => host.Serve())];
+        foreach (NbdClient client in deaf)
+            for (int i = 0; i < 16; i++) client.Request(NbdCommand.Read, (ulong)i, i << 20, 1 << 20);
+        NbdHost.Until(() => volume.Submitted >= deaf.Length, "a read of each in the engine");
+        Assert.InRange(host.Server.BorrowedBytes, 0, 4 << 20);
+        using (NbdClient other = host.Serve())
+            for (int i = 0; i < 10; i++) Assert.Equal(3 << 20, other.Read(i << 20, 3 << 20).Length);
+        Assert.InRange(host.Server.BorrowedBytes, 0, 4 << 20);
+        foreach (NbdClient client in deaf)
+            for (int i = 0; i < 16; i++)
+            {
+                Assert.Equal(0, client.TakeSimple().Error);
+                _ = client.Receive(1 << 20);
+            }
+        foreach (NbdClient client in deaf) client.Dispose();
+        host.UntilNobodyIsThere();
+        Assert.Equal(0, host.Server.BorrowedBytes);
+    }
+
+    /// <summary>Of whatever length, and with a pool that never has enough for two.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2 << 20)]
+    public void LittleMemoryIsSlowAndNotWrong(long memoryBytes)
+    {
+        using TestVolume volume = new(Size);
+        using NbdHost host = new([new Export("disk", "", volume)], memoryBytes: memoryBytes);
+        using NbdClient client = host.Serve();
+        byte[] data = Wire.Random((6 << 20) + 5, 1);
+        client.Write(3, data);
+        Assert.True(client.Read(3, data.Length).AsSpan().SequenceEqual(data));
+    }
+}
