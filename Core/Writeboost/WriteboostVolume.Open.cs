@@ -130,8 +130,10 @@ public sealed unsafe partial class WriteboostVolume
         SettleFirstPositions(position);
         Superblock.Settle(position, sequence, checksum);
         // What this life logs is behind it, also where a repair has cut the log; another device has nothing yet.
-        Superblock.KeptPosition = Options.Rebind ? 0 : Math.Min(Superblock.KeptPosition, position);
-        _keptEnd = Superblock.KeptPosition;
+        _keptEnd = Options.Rebind ? 0 : Math.Min(Superblock.KeptPosition, position);
+        // Forgotten with the epoch, before a range is zeroed again, or absent devices make the next batch a small one.
+        bool stays = !replay.KeptLiesOverRange && Backings.Absent.Length == 0;
+        Superblock.KeptPosition = stays ? _keptEnd : 0;
         if (!ReadOnly || Mutant.Is(MutantId.R16ReadOnlyWrites))
         {
             scan.RewriteUnproven(unproven);

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using Weir.Core.Devices;
+using Weir.Core.Io;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Xunit;
@@ -92,6 +93,41 @@ public sealed class DrainProgressTests(ITestOutputHelper output) : IDisposable
         AssertAll(again);
         again.Stop();
         AssertBacking();
+    }
+
+    /// <summary>
+    /// A range is zeroed again before its batch is written again. When the mark has passed it and not what lies over
+    /// it, that must still be written, whatever an earlier drain had kept.
+    /// </summary>
+    [Fact]
+    public void WhatLiesOverARangeThatIsZeroedAgainIsWrittenAgain()
+    {
+        using (RingContext ring = new())
+            WriteboostFormat.Format(ring, _cacheBytes, Layout.Native, 128 << 10, Guid.NewGuid);
+        using (DirectClient client = Open(60_000, out _))
+        {
+            Assert.Equal(0, client.Run(RequestKind.WriteZeroes, 0, Block));
+            for (int i = 1; i < 100; i++)
+            {
+                if (i == 50) client.Write(0, DataOf(0));
+                client.Write(OffsetOf(i), DataOf(i));
+            }
+            client.Flush();
+            client.Volume.Drain();
+            client.Until(() => client.Volume.Superblock.KeptPosition > client.Volume.Superblock.MarkPosition);
+        }
+        using (DirectClient client = Open(60_000, out _))
+        {
+            client.Volume.Options.MaxBatchedWriteback = 1;
+            long mark = client.Volume.Superblock.MarkPosition;
+            client.Volume.Drain();
+            client.Until(() => client.Volume.Superblock.MarkPosition > mark);
+            Assert.False(client.Volume.IsDrained);
+        }
+        using DirectClient last = Open(60_000, out _);
+        Assert.Equal(DataOf(0), last.Read(0, Block));
+        last.DrainAll();
+        Assert.Equal(DataOf(0), last.Read(0, Block));
     }
 
     /// <summary>Where nobody drains, a batch is one sorted pass and one flush, as large as ever.</summary>

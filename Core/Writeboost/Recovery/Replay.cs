@@ -36,6 +36,11 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     /// <summary>Entries that did not count, because their device has gone.</summary>
     public long ForeignCount { get; private set; }
 
+    /// <summary>
+    /// What is kept lies over a range, and was entered: once the mark is between the two, nobody could tell.
+    /// </summary>
+    public bool KeptLiesOverRange { get; private set; }
+
     /// <summary>Blocks and ranges replayed.</summary>
     public long EntryCount { get; private set; }
 
@@ -100,10 +105,13 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     // A range is zeroed again before the rest of its batch is written: what lies over one is written again too.
     private bool IsKept(in LogEntry entry, long position)
     {
-        if (position >= KeptPosition || entry.Kind is not (EntryKind.Data or EntryKind.Poison)) return false;
+        if (position >= KeptPosition || entry.Kind != EntryKind.Data) return false;
         if (entry.Key >= KeptKey) return false;
-        if (entry.Kind == EntryKind.Poison) return true;
-        if (ranges.PositionOver(entry.Key) != 0 && !Mutant.Is(MutantId.R8KeptOverRange)) return false;
+        if (ranges.PositionOver(entry.Key) != 0 && !Mutant.Is(MutantId.R8KeptOverRange))
+        {
+            KeptLiesOverRange = true;
+            return false;
+        }
         // An older clean version is out of date.
         return index.TryDropClean(entry.Key, out _);
     }

@@ -18,6 +18,8 @@ public sealed unsafe partial class WritebackEngine
     private bool _keeping;
     private long _keptUs;
     private long _keptAhead;
+    private long _keptEnd;
+    private bool _seesPoison;
     private long _writeEndUs;
     private long _writeUs = FirstWriteUs;
     private long _mostWriteBytes = FirstWriteBytes;
@@ -67,8 +69,14 @@ public sealed unsafe partial class WritebackEngine
         return true;
     }
 
+    // A batch that was called off is as long again: the mark must not come to lie in what is kept of it, where a range
+    // that is zeroed again may be on one side and what lies over it on the other.
+    private int AtLeastKept(int count) =>
+        (int)Math.Clamp(_log.Geometry.SegmentOf(_keptEnd) - _log.DirtySegment, count, _batch.MaxSegments);
+
     private bool EndKeep()
     {
+        _keptEnd = BatchEnd;
         _keeping = false;
         _keptAhead = _volume.BlocksAhead;
         _keptUs = _io.NowUs;

@@ -28,6 +28,7 @@ public sealed unsafe partial class WritebackEngine
         _checksum = _volume.Superblock.MarkChecksum;
         _skipped = false;
         _poisonCount = 0;
+        _seesPoison = false;
         _record = default;
         _entry = _segment = _slot = 0;
         _phase = Phase.Plan;
@@ -60,7 +61,7 @@ public sealed unsafe partial class WritebackEngine
         _batch.SortAndMerge();
         // R7: what was skipped because something newer is logged may be forgotten only when that is durable.
         _durableBefore = _skipped && !Mutant.Is(MutantId.R7SkipForUndurable) ? _log.ReservedEnd : 0;
-        _mayKeep = _log.Layout.HasEpochs && _poisonCount == 0 && !_volume.HasAbsentData;
+        _mayKeep = _log.Layout.HasEpochs && _poisonCount == 0 && !_seesPoison && !_volume.HasAbsentData;
         _phase = Phase.Zero;
         return true;
     }
@@ -126,6 +127,7 @@ public sealed unsafe partial class WritebackEngine
             case EntryKind.Data:
                 return (!_volume.Backings.IsAbsent(entry.Key) || MayMove(place)) && PlanData(entry, place);
             case EntryKind.Poison:
+                _seesPoison = true;
                 return PlanOldPoison(entry, place);
             case EntryKind.Zeroes or EntryKind.Discard:
                 if (_volume.Backings.IsAbsent(entry.Key) && !MayMove(place)) return false;

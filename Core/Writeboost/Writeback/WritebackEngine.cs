@@ -264,7 +264,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         if (Mutant.Is(MutantId.R7Undurable))
             count = (int)Math.Clamp(_log.HeadSegment - _log.DirtySegment, 0, most);
         if (count == 0) return NothingReady(nowUs, relieve);
-        count = CountForRanges(count);
+        count = AtLeastKept(CountForRanges(count));
         _attempts = 0;
         (_keptUs, _keptAhead) = (nowUs, 0);
         _batch.Begin(_log.DirtySegment, count);
