@@ -1,4 +1,3 @@
-using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
 
