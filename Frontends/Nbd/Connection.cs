@@ -80,7 +80,7 @@ internal sealed unsafe partial class Connection : IDisposable
     public bool IsHandshaking => _phase == Phase.Handshaking;
 
     /// <summary>When <see cref="Expire"/> is due; <see cref="long.MaxValue"/> for never.</summary>
-    public long DeadlineUs { get; private set; }
+    public long DeadlineUs { get; private set; } = long.MaxValue;
 
     /// <summary>Something stopped the parser, and what it waits for has come.</summary>
     public bool CanGoOn => _stalled && _freed && _phase != Phase.Closing;

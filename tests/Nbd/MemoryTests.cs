@@ -36,6 +36,24 @@ public sealed class MemoryTests
         Assert.Equal(0, host.Server.BorrowedBytes);
     }
 
+    /// <summary>Places that nobody has had yet are due for nothing.</summary>
+    [Fact]
+    public void AQueueSleepsWhenItsClientsHaveGone()
+    {
+        using TestVolume volume = new(1 << 20);
+        using NbdHost host = new(volume);
+        using (NbdClient client = host.Serve()) client.Write(0, new byte[512]);
+        host.UntilNobodyIsThere();
+        Assert.Contains(Enumerable.Range(0, 20), _ => IsAsleep(host.Server));
+    }
+
+    private static bool IsAsleep(NbdServer server)
+    {
+        long turns = server.Threads[0].Turns;
+        System.Threading.Thread.Sleep(1500);
+        return server.Threads[0].Turns == turns;
+    }
+
     /// <summary>Of whatever length, and with a pool that never has enough for two.</summary>
     [Theory]
     [InlineData(0)]
