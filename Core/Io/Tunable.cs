@@ -48,6 +48,9 @@ public sealed record Tunable(
     /// </summary>
     public Func<string, IOrderWaiter, string>? OrderWith { get; init; }
 
+    /// <summary>What <see cref="OrderWith"/> takes, for people.</summary>
+    public string ValueName { get; init; } = "VALUE";
+
     /// <summary>What to answer, in lines, for keys that are questions such as <c>dirty_ranges</c>; else null.</summary>
     public Func<string>? Answer { get; init; }
 
@@ -57,7 +60,7 @@ public sealed record Tunable(
     /// <exception cref="UserErrorException">It has failed, or <paramref name="waiter"/> waits no longer.</exception>
     public string Carry(IOrderWaiter waiter)
     {
-        if (OrderWith != null) throw new UserErrorException($"{Name}: expected a value: {Meaning}", 2);
+        if (OrderWith != null) throw new UserErrorException($"{Name}: expected {ValueName}: {Meaning}", 2);
         Func<OrderProgress>? look = Order?.Invoke();
         OrderProgress progress = look?.Invoke() ?? OrderProgress.Done;
         while (!progress.IsOver)
@@ -84,7 +87,7 @@ public sealed record Tunable(
     public long Default { get; } = Read();
 
     /// <summary>What values there are, for people.</summary>
-    public string Range => IsOrder ? "-"
+    public string Range => OrderWith != null ? ValueName : IsOrder ? "-"
         : Words != null ? string.Join('|', Words) : $"{Show(Minimum)}..{Show(Maximum)}";
 
     /// <summary>A value as users write it.</summary>

@@ -67,7 +67,8 @@ public sealed class DeliveredReadsTests : IDisposable
     [InlineData(true)]
     public void TheCachesBlocksAreDeliveredUnlessTheyAreVerified(bool verify)
     {
-        WriteboostOptions options = new() { VerifyReads = verify, AllowWriteback = false };
+        // By default they are.
+        WriteboostOptions options = new() { VerifyReads = verify ? null : false, AllowWriteback = false };
         using (DirectClient before = Open(options))
         {
             Write(before, 0, 8 * Block);
@@ -75,6 +76,10 @@ public sealed class DeliveredReadsTests : IDisposable
         }
         using DirectClient client = Open(options);
         Check(client, 0, 8 * Block, isDelivered: !verify);
+        StatusFigures figures = new(client.Volume);
+        Assert.Equal(verify ? 0 : 1, figures["reads_handed_on_unseen"]);
+        Assert.Equal(verify ? 0 : 8, figures["blocks_read_unverified"]);
+        Assert.StartsWith(verify ? "yes" : "no: verify_reads is 0", figures.TextOf("reads_verified"));
     }
 
     [Fact]

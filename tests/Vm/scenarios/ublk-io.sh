@@ -27,6 +27,7 @@ check --rw=randwrite --bs=512 --size=1M --iodepth=8
 fio --name=read --filename="$device" --ioengine=io_uring --direct=1 --rw=randread --bs=4k --offset=128M --size=32M \
   --io_size=4M --iodepth=16 > fio.out 2>&1 || { cat fio.out; fail "fio reads"; }
 [ "$copy" != direct ] || [ "$(figure ublk_direct_reads)" -gt 0 ] || fail "no read went straight from a device"
+expect "reads of the cache device that nobody checked" "$(figure reads_handed_on_unseen)" 0
 
 blkdiscard -o $((4 << 20)) -l $((8 << 20)) "$device" || fail "blkdiscard"
 blkdiscard -z -o $((16 << 20)) -l $((2 << 20)) "$device" || fail "blkdiscard -z"
