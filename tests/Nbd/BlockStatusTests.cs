@@ -5,7 +5,6 @@ using System.Linq;
 using System.Text.Json;
 using Weir.Core.Base;
 using Weir.Core.Devices;
-using Weir.Core.Io;
 using Weir.Frontends.Nbd;
 using Xunit;
 
