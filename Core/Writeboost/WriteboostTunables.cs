@@ -103,8 +103,8 @@ public static class WriteboostTunables
         new("lost_blocks", 0, 0, "list what only the cache had and is rotten there: device, offset and length in "
             + "bytes; it reads EIO until it is overwritten, discarded or given up", static () => 0, null)
         { Answer = () => LostBlocks.List(volume) },
-        new("give_up", 0, 0, "give up what is lost in a range, in bytes, or all of it: it reads what the backing device "
-            + "has, older data; cannot be undone", static () => 0, null)
+        new("give_up", 0, 0, "give up what is lost in a range, in bytes, or all of it: it reads what the backing "
+            + "device has, older data; cannot be undone", static () => 0, null)
         { OrderWith = volume.GiveUp, ValueName = "NAME:OFFSET+LENGTH|all" },
     ];
 
