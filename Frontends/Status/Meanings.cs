@@ -165,6 +165,7 @@ internal static class Meanings
         ["nbd_requests"] = "requests taken since the start",
         ["nbd_refused_requests"] = "requests that were not valid",
         ["nbd_merged_changes"] = "changes of parts of sectors, read, merged and written",
+        ["nbd_borrowed_bytes"] = "memory that connections have borrowed for large requests now, in bytes",
         ["nbd_sends"] = "sends since the start, each with all replies that were ready",
         // ublk.
         ["ublk_reads"] = "reads answered since the start",
