@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Writeboost;
@@ -46,6 +47,55 @@ public sealed unsafe class BlockIndexTests
         for (int i = 0; i < 20; i++) Assert.Equal(i % 2 == 0 ? 0 : first + i, index.NewestPosition((ulong)i));
         Assert.Equal(10, index.DirtyCount);
     }
+
+    /// <summary>W1: while one writer is in its bucket, others come and go in theirs.</summary>
+    [Fact]
+    public void WritersOfDifferentBucketsNeverWaitForEachOther()
+    {
+        using SegmentTable table = NewTable();
+        using BlockIndex index = new(s_geometry, table, keepChecksums: false);
+        long position = s_geometry.Position(1, 1);
+        List<int> waited = [];
+        for (int other = 0; other < 64; other++)
+        {
+            uint first = s_geometry.PhysicalSlot(position++), second = s_geometry.PhysicalSlot(position++);
+            InTheLatch meeting = new(() => index.Insert((ulong)other, second, 0xFF, 0));
+            Interleaving.Current = meeting;
+            index.Insert(0, first, 0xFF, 0);
+            Interleaving.Current = null;
+            if (meeting.HasWaited) waited.Add(other);
+            if ((position & 31) > 20) position = s_geometry.Position(s_geometry.SegmentOf(position) + 1, 1);
+        }
+        // The same block, and at most one that has its bucket by chance.
+        Assert.Contains(0, waited);
+        Assert.InRange(waited.Count, 1, 2);
+    }
+
+    // Runs another writer where this one has its bucket's latch.
+    private sealed class InTheLatch(Action other) : IInterleaver
+    {
+        private bool _isIn;
+
+        public bool HasWaited { get; private set; }
+
+        public void Step()
+        {
+            if (_isIn) return;
+            _isIn = true;
+            try
+            {
+                other();
+            }
+            catch (LatchedException)
+            {
+                HasWaited = true;
+            }
+        }
+
+        public bool Yield() => throw new LatchedException();
+    }
+
+    private sealed class LatchedException : Exception;
 
     [Fact]
     public void ItTakesAtMostSixteenBytesPerCachedBlock()

@@ -16,6 +16,8 @@ namespace Weir.Tests.Writeboost;
 /// </summary>
 public sealed class RamPerBlockTests
 {
+    private const long RangeBytes = 256;
+
     [Theory]
     [InlineData(128 << 10, 2048)]
     [InlineData(256 << 10, 1000)]
@@ -34,9 +36,29 @@ public sealed class RamPerBlockTests
         Assert.InRange(plain["index_bytes"] + plain["changes_bytes"], 12 * blocks, 16 * blocks);
         Assert.InRange(plain["ram_bytes_per_block"], 13, 16);
         Assert.Equal(0, plain["checksum_bytes"]);
+        // Beside the 16 bytes, and whatever the size of the cache.
+        Assert.InRange(plain["ranges_memory_bytes"], 4096 * RangeBytes, (4096 * RangeBytes) + 1024);
         Figures verified = Report(cache, backing, new WriteboostOptions());
         Assert.Equal(4L * segments * segmentBytes / 4096, verified["checksum_bytes"]);
         Assert.InRange(verified["ram_bytes_per_block"], 17, 20);
+    }
+
+    /// <summary>Memory for ranges follows from their budget alone: 256 bytes for each.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(64)]
+    [InlineData(65_536)]
+    public void RangesTakeWhatTheirBudgetSays(int budget)
+    {
+        using RangeMap ranges = new(budget);
+        Assert.InRange(ranges.BytesUsed, budget * RangeBytes, (budget * RangeBytes) + 1024);
+        for (int i = 0; i < budget; i++)
+        {
+            Assert.True(ranges.TryTakeBudget());
+            ranges.Insert((ulong)i * 2, 1, i + 1);
+        }
+        Assert.False(ranges.TryTakeBudget());
+        Assert.InRange(ranges.BytesUsed, budget * RangeBytes, (budget * RangeBytes) + 1024);
     }
 
     /// <summary>A cache of 64 GiB, of small segments and of the usual ones.</summary>
