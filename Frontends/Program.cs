@@ -2,6 +2,7 @@ using System;
 using System.CommandLine;
 using Weir.Core.Base;
 using Weir.Frontends.Commands;
+using Weir.Frontends.Status;
 
 namespace Weir.Frontends;
 
@@ -13,8 +14,18 @@ internal static class Program
     /// <summary>Exit codes of every command.</summary>
     public const int Done = 0, Failed = 1, WrongUsage = 2;
 
+    // Whoever does not read what is said holds up the end by this much, and nothing else at all.
+    private const int ExitPatienceMs = 1000;
+
+    /// <summary>Standard error, and the lines on standard output that say that a volume is served.</summary>
+    public static LineWriter Errors { get; } = new(2, "standard error");
+
+    /// <summary>See <see cref="Errors"/>.</summary>
+    public static LineWriter Ready { get; } = new(1, "standard output");
+
     private static int Main(string[] arguments)
     {
+        StandardStreams.FillUp();
         try
         {
             return Run(arguments);
@@ -27,20 +38,28 @@ internal static class Program
         {
             return Complain($"internal error: {e.GetType().Name}: {e.Message}{Where(e)}", Failed);
         }
+        finally
+        {
+            Ready.Flush(ExitPatienceMs);
+            Errors.Flush(ExitPatienceMs);
+        }
     }
 
-    /// <summary>Prints the one line that every error gets on standard error.</summary>
+    /// <summary>Prints the one line that every error gets on standard error; the program ends after it.</summary>
     public static int Complain(string message, int exitCode)
     {
         Log(message);
+        Errors.Flush(ExitPatienceMs);
         return exitCode;
     }
 
-    /// <summary>One line on standard error; any thread.</summary>
+    /// <summary>One line on standard error; any thread, and none waits for its reader.</summary>
     public static void Log(string line)
     {
         Output.BeforeLine?.Invoke();
-        Console.Error.WriteLine("weir: " + line.ReplaceLineEndings(" "));
+        Errors.Add("weir: " + line.ReplaceLineEndings(" "));
+        // Where a line is drawn again and again, in the commands that serve nobody, this one comes before it.
+        if (Output.BeforeLine != null && ProgressLine.HasTerminal) Errors.Flush(ExitPatienceMs);
     }
 
     private static int Run(string[] arguments)

@@ -28,12 +28,15 @@ internal sealed class Server : IDisposable
     private readonly VolumeDoor _door = new();
     // A device's number is another's only when nobody is served under it any more.
     private readonly Lock _changingDevices = new();
+    private const int DoorPatienceMs = 5000;
+
     private int _result = Pending;
     private string[] _lastWords = [];
 
     private Server(VolumeSpec volume, ServingSpec serving)
     {
         _spec = serving;
+        Program.Errors.Start();
         using IListening listening = Compose.Listen(volume, serving);
         if (serving.Control != null) UnixSocketFile.Check(serving.Control);
         _volume = ToolCommand.WithProgress(shows: true, progress => Compose.Open(volume, Program.Log, progress));
@@ -72,8 +75,7 @@ internal sealed class Server : IDisposable
         using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, AskToStop);
         using ControlServer? control = OpenControl();
         if (_serving.Warning is { } warning) Program.Log(warning);
-        foreach (OpenedExport export in _volume.Exports) Console.Out.WriteLine("weir: ready " + Describe(export));
-        Console.Out.Flush();
+        foreach (OpenedExport export in _volume.Exports) Program.Ready.Add("weir: ready " + Describe(export));
         _stopAsked.Wait();
         _door.Announce();
         _result = Finish();
@@ -91,7 +93,8 @@ internal sealed class Server : IDisposable
         _volume.Volume.Report(health);
         _lastWords = [.. health.Lines];
         foreach (string line in _lastWords) Program.Log(line);
-        _door.Close();
+        // Held up by a device that hangs: the process's end closes what is in use.
+        if (!_door.Close(DoorPatienceMs)) return result;
         _serving.Dispose();
         _volume.Dispose();
         return result;
@@ -195,6 +198,7 @@ internal sealed class Server : IDisposable
         status.Text("uri", string.Join(' ', _serving.Uris));
         status.Text("version", typeof(Server).Assembly.GetName().Version?.ToString(3) ?? "");
         status.Number("pid", Environment.ProcessId);
+        status.Number("log_lines_dropped", Program.Errors.Dropped);
         status.Number("uptime_s", (long)Stopwatch.GetElapsedTime(_startedAt).TotalSeconds);
         status.Number("queues", _spec.Queues);
         status.Text("engine", _volume.Volume.Engine);

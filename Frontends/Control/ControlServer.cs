@@ -8,13 +8,17 @@ namespace Weir.Frontends.Control;
 
 /// <summary>
 /// Answers on the control socket: a thread that accepts, and one short-lived thread per conversation, so that a client
-/// that says nothing keeps nobody else waiting; when there are too many, the one that has said nothing longest goes.
+/// that says nothing, or does not read, keeps nobody else waiting; when there are too many, the one that has kept us
+/// waiting longest goes. Orders that take their time are limited too, so that there is always room to look and to stop.
 /// Far from the data path; it may allocate.
 /// </summary>
 internal sealed class ControlServer : IDisposable
 {
-    /// <summary>Conversations at a time; beyond, a silent one ends, or else the new one.</summary>
-    private const int ConversationsMax = 32;
+    /// <summary>Conversations at a time; beyond, one that waits for its client ends.</summary>
+    private const int ConversationsMax = 64;
+
+    /// <summary>Requests that are carried out at a time; beyond, all but a stop are refused.</summary>
+    private const int OrdersMax = 32;
 
     private const int DrainPatienceMs = 1000;
 
@@ -22,9 +26,10 @@ internal sealed class ControlServer : IDisposable
     private readonly int _fd;
     private readonly ControlCommands _commands;
     private readonly Thread _thread;
-    private readonly List<ControlConnection> _silent = [];
+    private readonly List<ControlConnection> _idle = [];
     private int _conversations;
     private int _answering;
+    private int _orders;
     private volatile bool _closing;
 
     /// <summary>Listens at <paramref name="path"/>, mode 0600.</summary>
@@ -76,11 +81,11 @@ internal sealed class ControlServer : IDisposable
     private bool HasRoom()
     {
         if (Volatile.Read(ref _conversations) < ConversationsMax) return true;
-        lock (_silent)
+        lock (_idle)
         {
-            if (_silent.Count == 0) return false;
-            _silent[0].Shutdown();
-            _silent.RemoveAt(0);
+            if (_idle.Count == 0) return false;
+            _idle[0].Shutdown();
+            _idle.RemoveAt(0);
             return true;
         }
     }
@@ -89,10 +94,11 @@ internal sealed class ControlServer : IDisposable
     {
         ControlConnection connection = new(fd);
         Interlocked.Increment(ref _conversations);
-        lock (_silent) _silent.Add(connection);
+        NoteIdle(connection, true);
         Thread thread = new(() =>
         {
             bool staysOpen = Answer(connection);
+            NoteIdle(connection, false);
             Interlocked.Decrement(ref _conversations);
             if (!staysOpen) connection.Dispose();
         });
@@ -101,30 +107,51 @@ internal sealed class ControlServer : IDisposable
         thread.Start();
     }
 
+    // Idle is who waits for its client: for the question, or for the answer to be read.
+    private void NoteIdle(ControlConnection connection, bool isIdle)
+    {
+        lock (_idle)
+        {
+            if (isIdle) _idle.Add(connection);
+            else _idle.Remove(connection);
+        }
+    }
+
     /// <summary>True when the process's end shall close the connection: whoever asked to stop waits for that.</summary>
     private bool Answer(ControlConnection connection)
     {
         string? line = connection.ReadLine();
-        lock (_silent) _silent.Remove(connection);
+        NoteIdle(connection, false);
         if (line == null) return false;
         Interlocked.Increment(ref _answering);
+        bool isFollowed = ControlConnection.IsFollowed(ref line);
+        string answer = Run(line, connection, isFollowed);
+        NoteIdle(connection, true);
+        connection.Write(answer);
+        Interlocked.Decrement(ref _answering);
+        return ControlCommands.IsStop(line);
+    }
+
+    // Whatever goes wrong, clients of the volume are served on, and the stop flushes.
+    private string Run(string line, ControlConnection connection, bool isFollowed)
+    {
+        bool isOrder = !ControlCommands.IsStop(line);
         try
         {
-            Action<long, long>? progress = ControlConnection.IsFollowed(ref line) ? connection.TellProgress : null;
-            connection.Write("ok\n" + _commands.Run(line, connection.IsGone, progress));
-            return ControlCommands.IsStop(line);
+            if (Interlocked.Increment(ref _orders) > OrdersMax && isOrder)
+                throw new UserErrorException($"busy with {OrdersMax} other requests; try again later");
+            Action<long, long>? progress = isFollowed ? connection.TellProgress : null;
+            return "ok\n" + _commands.Run(line, connection.IsGone, progress);
         }
         catch (Exception e)
         {
-            // Whatever it was, clients of the volume are served on, and the stop flushes.
-            connection.Write(e is UserErrorException mendable
+            return e is UserErrorException mendable
                 ? $"error {mendable.ExitCode} {mendable.Message}\n"
-                : $"error {Program.Failed} internal error: {e.GetType().Name}: {e.Message}\n");
-            return ControlCommands.IsStop(line);
+                : $"error {Program.Failed} internal error: {e.GetType().Name}: {e.Message}\n";
         }
         finally
         {
-            Interlocked.Decrement(ref _answering);
+            Interlocked.Decrement(ref _orders);
         }
     }
 }

@@ -6,8 +6,8 @@ namespace Weir.Frontends.Control;
 
 /// <summary>
 /// Between the conversations on the control socket and the end of the volume they are about: nobody enters once it is
-/// closed, and whoever closes it waits until all have left. Orders that take their time look at
-/// <see cref="IsClosing"/>.
+/// closed, and whoever closes it waits until all have left, or leaves the volume to them. Orders that take their time
+/// look at <see cref="IsClosing"/>.
 /// </summary>
 internal sealed class VolumeDoor
 {
@@ -37,14 +37,24 @@ internal sealed class VolumeDoor
         }
     }
 
-    /// <summary>Returns when nobody is within, and nobody will be.</summary>
-    public void Close()
+    /// <summary>
+    /// Nobody will be within any more. True when nobody is; false when somebody still is after
+    /// <paramref name="patienceMs"/> ms, held up by a device that hangs.
+    /// </summary>
+    public bool Close(int patienceMs)
     {
         Announce();
+        long endMs = Environment.TickCount64 + patienceMs;
         lock (_turnstile)
         {
             _isClosed = true;
-            while (_visitors > 0) Monitor.Wait(_turnstile);
+            while (_visitors > 0)
+            {
+                long leftMs = endMs - Environment.TickCount64;
+                if (leftMs <= 0) return false;
+                Monitor.Wait(_turnstile, (int)leftMs);
+            }
+            return true;
         }
     }
 

@@ -38,7 +38,8 @@ internal sealed class ProgressLine(TextWriter output, Func<int>? columns, Func<d
     {
         long start = Stopwatch.GetTimestamp();
         ProgressLine line = new(
-            Console.Error, HasTerminal ? ColumnsNow : null, () => Stopwatch.GetElapsedTime(start).TotalSeconds);
+            HasTerminal ? Console.Error : new PlainLines(), HasTerminal ? ColumnsNow : null,
+            () => Stopwatch.GetElapsedTime(start).TotalSeconds);
         Output.BeforeLine = line.Clear;
         return line;
     }
@@ -138,5 +139,13 @@ internal sealed class ProgressLine(TextWriter output, Func<int>? columns, Func<d
         int columns = isKnown ? size[1] : UsualColumns;
         bool isSet = int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), out int set) && set > 0;
         return isSet && (!isKnown || set < columns) ? set : columns;
+    }
+
+    // Who is not at a terminal may not read either.
+    private sealed class PlainLines : TextWriter
+    {
+        public override System.Text.Encoding Encoding => System.Text.Encoding.UTF8;
+
+        public override void WriteLine(string? value) => Program.Errors.Add(value ?? "");
     }
 }
