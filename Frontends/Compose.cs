@@ -106,6 +106,7 @@ internal static partial class Compose
         {
             VolumeName = spec.Name, ReadOnly = spec.ReadOnly, Log = log, Progress = progress,
             CachePath = Path.GetFullPath(DeviceOpener.FileOf(spec.Cache!)),
+            AddsDevices = !spec.MustExist,
             Fallback = static device => new PassthroughVolume(device),
         };
         List<Tunable> tunables = WriteboostTunables.Of(options);
@@ -266,7 +267,8 @@ internal static partial class Compose
             Device device = OpenBacking(given.Path, readOnly: false, log);
             try
             {
-                return new OpenedExport(volume, volume.Attach(new BackingSpec(given.Id, given.Name, device)));
+                using RingContext io = new();
+                return new OpenedExport(volume, volume.Attach(new BackingSpec(given.Id, given.Name, device), io));
             }
             catch
             {

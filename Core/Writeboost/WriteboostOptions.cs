@@ -125,6 +125,9 @@ public sealed class WriteboostOptions
     /// <summary>Take the cache although it was bound to another backing device.</summary>
     public bool Rebind { get; set; }
 
+    /// <summary>A backing device that the cache has not met is taken; else it is refused (<c>weir drain</c>).</summary>
+    public bool AddsDevices { get; set; } = true;
+
     /// <summary>The backing device cannot flush and needs none: its writes are durable at once (R14).</summary>
     public bool TrustBackingWrites { get; set; }
 

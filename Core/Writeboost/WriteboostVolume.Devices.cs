@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
@@ -72,14 +73,29 @@ public sealed unsafe partial class WriteboostVolume
 
     /// <summary>
     /// Serves one more device, or one that was absent. Waits; not on a queue's thread. The device stays the caller's
-    /// to dispose when this fails.
+    /// to dispose when this fails. What it holds is looked at with <paramref name="io"/>, the caller's own.
     /// </summary>
     /// <exception cref="UserErrorException">It is not the one it was, or its name or number is taken, or the volume is
     /// not healthy.</exception>
-    public IVolumeExport Attach(BackingSpec spec)
+    public IVolumeExport Attach(BackingSpec spec, IoContext? io = null)
     {
         CacheNote.Check(this, spec.Device);
-        return Carry(new DeviceOrder { Name = spec.Name, Spec = spec }, static () => false);
+        lock (_ordering)
+        {
+            BackingSpec looked = io == null ? spec : LookAt(spec, io);
+            return Carry(new DeviceOrder { Name = spec.Name, Spec = looked }, static () => false);
+        }
+    }
+
+    // Samples of absent devices change with orders only: this is read beside the first queue's thread.
+    private BackingSpec LookAt(BackingSpec spec, IoContext io)
+    {
+        if (Fingerprints == null) return spec;
+        ContentEvidence evidence = new(new BlockingIo(io), _deviceTable!, Fingerprints.Table);
+        foreach (BackingDevice absent in Backings.Absent) evidence.Compare(spec.Device, absent.Id);
+        List<BlockSample> samples = evidence.Sample(spec.Device, SamplesBlank);
+        evidence.Seal();
+        return spec with { Evidence = evidence, Samples = samples };
     }
 
     /// <summary>
@@ -211,7 +227,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         foreach (BackingDevice backing in Backings.ToList()) Describe(backing);
         if (!_tableIsDue) return;
-        using DeviceTableWriter writer = new(queue, context);
+        using TableWriter writer = new(queue, context);
         writer.Begin(_deviceTable!, copyBFirst);
         while (writer.IsBusy) io.Turn();
         if (writer.Result < 0)
@@ -223,7 +239,8 @@ public sealed unsafe partial class WriteboostVolume
         ref DeviceRecord record = ref _deviceTable![backing.Id];
         DeviceRecord before = record;
         record.Id = (byte)backing.Id;
-        record.Name = backing.Name;
+        // A drain serves no export: it renames none.
+        if (Options.AddsDevices || before.Id == 0) record.Name = backing.Name;
         record.SizeBytes = backing.SizeBytes;
         record.FirstPosition = backing.FirstPosition;
         if (!backing.IsAbsent) record.Identity = backing.Device.Identities[0];

@@ -16,12 +16,13 @@ namespace Weir.Core.Writeboost;
 public sealed unsafe partial class WriteboostVolume
 {
     private WriteboostVolume(
-        Layout layout, Device cache, DeviceTable? deviceTable, List<BackingDevice> backings, IRamStore ram,
-        WriteboostOptions options, Superblock superblock)
+        Layout layout, Device cache, DeviceTable? deviceTable, Fingerprints? fingerprints,
+        List<BackingDevice> backings, IRamStore ram, WriteboostOptions options, Superblock superblock)
     {
         Layout = layout;
         Cache = cache;
         _deviceTable = deviceTable;
+        Fingerprints = fingerprints;
         foreach (BackingDevice backing in backings) Backings.Set(backing);
         if (deviceTable is { IsComplete: true }) Backings.ForgetUnknown();
         First = backings.Find(static backing => !backing.IsAbsent)!;
@@ -63,21 +64,27 @@ public sealed unsafe partial class WriteboostVolume
             SuperblockReader.Read(layout, blocking, queue, cache, out string? damaged, out bool copyBFirst);
         OpenChecks.Check(cache, superblock);
         CacheGrowth.Apply(ref superblock, cache, options);
-        bool tableBFirst = false, equal = true;
+        bool tableBFirst = false, samplesBFirst = false, equal = true;
         DeviceTable? table = layout.HasDeviceTable
-            ? DeviceTableReader.Read(blocking, queue, cache, superblock, out tableBFirst, out equal)
+            ? TableReader.ReadDevices(blocking, queue, cache, superblock, out tableBFirst, out equal)
             : null;
+        using SampleTable? samples = table != null
+            ? TableReader.ReadSamples(blocking, queue, cache, superblock, out samplesBFirst)
+            : null;
+        ContentEvidence? evidence = table != null ? new ContentEvidence(blocking, table, samples!) : null;
         if (damaged != null) options.Log($"{cache.Name}: superblock copy {damaged} is damaged; using the other one");
         // Of a table that was lost nobody can tell whose the log's entries were: all count.
         long first = table is { IsComplete: true } ? long.MaxValue : superblock.MarkPosition;
-        List<BackingDevice> bound = new Binding(table, first, options).Bind(backings);
-        WriteboostVolume volume = new(layout, cache, table, bound, ram, options, superblock);
+        List<BackingDevice> bound = new Binding(table, first, options, evidence).Bind(backings);
+        Fingerprints? fingerprints = samples != null ? new Fingerprints(superblock.CacheId, samples) : null;
+        WriteboostVolume volume = new(layout, cache, table, fingerprints, bound, ram, options, superblock);
         try
         {
             CacheNote.Check(volume);
             volume._tableIsDue = !equal;
-            volume.Recover(blocking, queue, ram, io, copyBFirst, tableBFirst);
+            volume.Recover(blocking, queue, ram, io, evidence, (copyBFirst, tableBFirst, samplesBFirst));
             volume.WarnOfAbsent();
+            foreach (BackingDevice backing in volume.Backings.ToList()) volume.WarnOfDifference(backing);
             return volume;
         }
         catch
@@ -88,8 +95,9 @@ public sealed unsafe partial class WriteboostVolume
         }
     }
 
-    private void Recover(BlockingIo io, DeviceQueue queue, IRamStore ram, IoContext context, bool copyBFirst,
-        bool tableBFirst)
+    // The copies that may be lost come first: B if bFirst says so, of superblock, device table and samples.
+    private void Recover(BlockingIo io, DeviceQueue queue, IRamStore ram, IoContext context,
+        ContentEvidence? evidence, (bool Superblock, bool Devices, bool Samples) bFirst)
     {
         Replay replay = new(Geometry, Table, Index, Ranges)
         {
@@ -105,8 +113,7 @@ public sealed unsafe partial class WriteboostVolume
         long unproven = 0;
         uint header = (scan as SegmentScan)?.EndHeaderChecksum ?? 0;
         (long position, long sequence, uint checksum) = (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum);
-        CheckBlocks(replay);
-        CheckShrunk();
+        CheckDevices(replay);
         using (RamSegments? old = OpenRam(ram, scan))
         {
             if (old != null) unproven = old.DurablePosition;
@@ -122,8 +129,7 @@ public sealed unsafe partial class WriteboostVolume
             }
         }
         // Once more, for what memory held.
-        CheckBlocks(replay);
-        CheckShrunk();
+        CheckDevices(replay);
         string before = !Layout.HasEpochs ? "" : Superblock.IsClean ? " after an orderly stop, epoch "
             : Superblock.Epoch == 0 ? " after format, epoch " : " after a crash, epoch ";
         MoveTail(scan.TailSegment);
@@ -142,12 +148,14 @@ public sealed unsafe partial class WriteboostVolume
             FlushDevices(io, queue, context);
             // What the last life's memory held is durable now.
             MakeRam();
+            if (evidence != null) TakeSamples(evidence);
             // A cache that has been served has a table: that comes first. But not where it makes the reason go by
             // which clean blocks count no more (R10): then the superblock says so first.
             bool outdatesClean = Superblock.IsClean && CleanPositionAtStart() == long.MaxValue;
-            if (outdatesClean) BeginEpoch(io, queue, context, copyBFirst);
-            if (_deviceTable != null) WriteDeviceTable(io, queue, context, tableBFirst);
-            if (!outdatesClean) BeginEpoch(io, queue, context, copyBFirst);
+            if (outdatesClean) BeginEpoch(io, queue, context, bFirst.Superblock);
+            WriteSamples(io, queue, context, Superblock.Epoch + (outdatesClean ? 0 : 1), bFirst.Samples);
+            if (_deviceTable != null) WriteDeviceTable(io, queue, context, bFirst.Devices);
+            if (!outdatesClean) BeginEpoch(io, queue, context, bFirst.Superblock);
         }
         LogEnd end = EndAt(position, sequence, checksum);
         end.HeaderChecksum = header;
@@ -158,7 +166,8 @@ public sealed unsafe partial class WriteboostVolume
 
     // R10: what was read from the backing device is still there after an orderly stop only, and on the same device.
     private long CleanPositionAtStart() => Mutant.Is(MutantId.R10CleanAfterCrash) ? 0
-        : Superblock.IsClean && !Options.Rebind && !AnyHasShrunk ? Superblock.CleanPosition : long.MaxValue;
+        : Superblock.IsClean && !Options.Rebind && !AnyHasShrunk && !AnyDiffers ? Superblock.CleanPosition
+        : long.MaxValue;
 
     private void WarnOfHeadersBehind(ILogScan scan)
     {

@@ -138,6 +138,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         Changes.Dispose();
         Gate.Dispose();
         _deviceTable?.Dispose();
+        Fingerprints?.Dispose();
     }
 
     internal QueueCounters CountersOf(int index) => _counters[index] ??= new QueueCounters();

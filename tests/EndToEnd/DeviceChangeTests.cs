@@ -177,6 +177,56 @@ public sealed class DeviceChangeTests : IDisposable
         Assert.Contains("formatted with 63 segments", smaller.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>It was taken for a new device, showed old data, and a drain added it.</summary>
+    [Fact]
+    public void AFileThatWasCopiedIsTheSameDeviceUnderAnyName()
+    {
+        byte[] content = Wire.Random(16 * Mib, 40);
+        File.WriteAllBytes(_folder.PathOf("a"), content);
+        using (WeirProcess weir = Serve("a"))
+        {
+            using (NbdClient a = weir.Connect("a")) Change(a, content, 41, 50);
+            weir.Stop();
+        }
+        File.Copy(_folder.PathOf("a"), _folder.PathOf("moved"));
+        File.Delete(_folder.PathOf("a"));
+        using (WeirProcess weir = Serve("weir=" + _folder.PathOf("moved")))
+        {
+            Assert.Equal(1, weir.Status().GetProperty("devices").GetArrayLength());
+            using (NbdClient moved = weir.Connect("weir")) Verify(moved, content);
+            weir.Stop();
+        }
+        Outcome drain = Drain(_folder.PathOf("moved"));
+        Assert.True(drain.ExitCode == 0, drain.Error);
+        Assert.Equal(content, Content("moved"));
+    }
+
+    [Fact]
+    public void AnotherFileIsNeverTakenBesideOneThatIsMissed()
+    {
+        byte[] content = new byte[16 * Mib];
+        using (WeirProcess weir = Serve("a"))
+        {
+            using (NbdClient a = weir.Connect("a")) Change(a, content, 42, 50);
+            weir.Stop();
+        }
+        string before = TestFolder.HashOf(_folder.PathOf("cache"));
+        foreach (string command in new[] { "serve", "drain" })
+        {
+            Outcome refused = command == "drain" ? Drain(_folder.PathOf("b"))
+                : WeirProcess.Run("serve", "writeboost", "--cache", _folder.PathOf("cache"), "--backing",
+                    _folder.PathOf("b"), "--listen", "unix:" + _folder.PathOf("nbd"));
+            Assert.Equal(1, refused.ExitCode);
+            Assert.Contains("'a'", refused.Error, StringComparison.Ordinal);
+            Assert.Contains("a=" + (command == "drain" ? "" : _folder.PathOf("b")),
+                refused.Error.Replace("NAME=", "a=", StringComparison.Ordinal), StringComparison.Ordinal);
+            Assert.Equal(before, TestFolder.HashOf(_folder.PathOf("cache")));
+        }
+    }
+
+    private Outcome Drain(string backing) =>
+        WeirProcess.Run("drain", "writeboost", "--cache", _folder.PathOf("cache"), "--backing", backing);
+
     private void Resize(string name, long sizeBytes)
     {
         using FileStream file = new(_folder.PathOf(name), FileMode.Open, FileAccess.Write, FileShare.ReadWrite);

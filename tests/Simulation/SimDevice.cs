@@ -69,7 +69,7 @@ public sealed unsafe class SimDevice : Device
     public override long SizeBytes => _sizeBytes;
     public override int LogicalBlockBytes => _logicalBlockBytes;
     public override bool CanFlush => true;
-    public override string Identity => "simulated:" + Name;
+    public override string Identity => "place:" + Name;
 
     public override bool TryGrow()
     {

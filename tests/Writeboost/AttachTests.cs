@@ -240,7 +240,7 @@ public sealed unsafe class AttachTests : IDisposable
         BlockingIo blocking = new(io);
         Superblock superblock = *(Superblock*)_cache.Start;
         using DeviceTable empty = new(superblock.CacheId);
-        using DeviceTableWriter writer = new(_cache.OpenQueue(io), io);
+        using TableWriter writer = new(_cache.OpenQueue(io), io);
         writer.Begin(empty);
         while (writer.IsBusy) blocking.Turn();
         Assert.Equal(0, writer.Result);

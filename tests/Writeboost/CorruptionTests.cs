@@ -150,7 +150,7 @@ public sealed unsafe class CorruptionTests : IDisposable
         Superblock superblock = SuperblockReader.Read(
             Layout.Native, _blocking, _queue, _cache, out string? damaged, out _);
         superblockDamaged = damaged != null;
-        using DeviceTable devices = DeviceTableReader.Read(_blocking, _queue, _cache, superblock, out _, out _);
+        using DeviceTable devices = TableReader.ReadDevices(_blocking, _queue, _cache, superblock, out _, out _);
         Geometry geometry = Layout.Native.GeometryOf(superblock);
         using SegmentTable table = new(geometry);
         using BlockIndex index = new(geometry, table, keepChecksums: false);

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Threading.Tasks;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
@@ -14,6 +15,7 @@ namespace Weir.Tests.Writeboost;
 /// </summary>
 internal sealed unsafe class DirectClient : IDisposable
 {
+    private const int HangMs = 60_000;
     private const long PatienceUs = 120_000_000;
     private readonly IoContext _io;
     private readonly AlignedMemory _memory = new(1 << 20);
@@ -180,6 +182,16 @@ internal sealed unsafe class DirectClient : IDisposable
         _io.Dispose();
         Volume.Dispose();
         _memory.Dispose();
+    }
+
+    /// <summary>What waits on a thread of its own while this one serves.</summary>
+    public T Await<T>(Func<T> order)
+    {
+        Task<T> task = Task.Run(order);
+        // Turns cost nothing: only time tells that the other thread hangs and is not merely off the processor.
+        for (long end = Environment.TickCount64 + HangMs; !task.IsCompleted; Turn())
+            Assert.True(Environment.TickCount64 < end, "the order hangs");
+        return task.GetAwaiter().GetResult();
     }
 
     public void Turn()

@@ -45,6 +45,32 @@ public sealed unsafe class FormatTests
     }
 
     [Fact]
+    public void ASampleTableIsTheseBytes()
+    {
+        using SampleTable table = new(Guid.Parse("67452301-ab89-efcd-0123-456789abcdef"));
+        table.Epoch = 4;
+        table[2].FirstPosition = 0x1122;
+        table[2][0] = new BlockSample { Sum = 0xA1A2A3A4, Block = 0x0102030405, Kind = SampleKind.Content };
+        table[2][15] = new BlockSample { Block = 1, Kind = SampleKind.Zeroes };
+        table.Seal();
+        Assert.Equal((69632, 593920), (table.OffsetA, table.OffsetB));
+        Assert.Equal((12, 256), (sizeof(BlockSample), sizeof(DeviceSamples)));
+        Assert.Equal("57454952465030310100000000000000" + "0123456789abcdef0123456789abcdef"
+            + "01000000000000000400000000000000", Convert.ToHexStringLower(new ReadOnlySpan<byte>(table.Pointer, 48)));
+        Assert.Equal("22110000000000000000000000000000" + "a4a3a2a105040302010100000000000000000000",
+            Convert.ToHexStringLower(new ReadOnlySpan<byte>(table.Pointer + 512, 36)));
+        Assert.Equal("000000000100000000020000",
+            Convert.ToHexStringLower(new ReadOnlySpan<byte>(table.Pointer + 512 + 16 + (15 * 12), 12)));
+        Assert.Equal(Crc32C.Compute(table.Pointer, 65532), *(uint*)(table.Pointer + 65532));
+        Assert.True(table.IsWhole(table.Pointer));
+        Assert.True(table.IsOfLife(4));
+        // Written before the life's epoch was.
+        Assert.True(table.IsOfLife(3));
+        // A weir that keeps no samples has served since.
+        Assert.False(table.IsOfLife(5));
+    }
+
+    [Fact]
     public void ASuperblockIsTheseBytes()
     {
         Superblock superblock = Sample();

@@ -81,6 +81,18 @@ public sealed class BackingDevice(int id, string name, Device? device) : IVolume
     /// <summary>It is smaller than when it was last served.</summary>
     public bool HasShrunk { get; init; }
 
+    /// <summary>The cache has not met it before.</summary>
+    public bool IsNew { get; init; }
+
+    /// <summary>Whether it holds what the cache knows of it.</summary>
+    public ContentVerdict Content { get; init; }
+
+    /// <summary>The cache knows only the place where it was found.</summary>
+    public bool IsKnownByPlace { get; init; }
+
+    /// <summary>Some or all that it held has changed.</summary>
+    public bool HoldsSomethingElse => Content is ContentVerdict.Changed or ContentVerdict.Other;
+
     /// <summary>
     /// What the log holds of this number below is another device's. Set until the volume is served.
     /// </summary>

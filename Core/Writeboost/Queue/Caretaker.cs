@@ -42,6 +42,7 @@ public sealed unsafe class Caretaker : IDisposable
         _volume = volume;
         _port = port;
         _superblocks = new SuperblockWriter(volume.Log, cache, port);
+        volume.Fingerprints?.Serve(volume.Log, cache, port);
         _writeback = new WritebackEngine(volume, port, cache, backings, _superblocks);
         _reclaimer = new Reclaimer(volume);
         _rescue = new Rescue(volume, port, backings);
@@ -199,7 +200,7 @@ public sealed unsafe class Caretaker : IDisposable
             bool roundSettled = _flusher.Ensure(_volume.Around.Written);
             if (!roundSettled && _volume.Around.HasFailed) Finish(-5);
             if (!settled || !roundSettled || !_writeback.IsQuiet || _superblocks.IsBusy || !_changer.IsQuiet
-                || !_scrubber.IsQuiet || !_grower.IsQuiet)
+                || !_scrubber.IsQuiet || !_grower.IsQuiet || _volume.Fingerprints?.Settle() == false)
                 return;
             _stop = StopStep.Mark;
             _volume.SettleClean();

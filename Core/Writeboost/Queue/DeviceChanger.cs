@@ -8,9 +8,10 @@ namespace Weir.Core.Writeboost.Queue;
 
 /// <summary>
 /// Attaches and detaches backing devices while the volume is served (R13), one at a time, as part of the caretaker.
-/// Attach: no batch under way, device table written, every queue has its door, then the export. Detach: drain while
-/// clients are served, refuse new requests, drain the rest, flush the device, mark beyond every record that names it,
-/// device table written, its blocks out of the index, every queue has let go, and only then is the number free.
+/// Attach: no batch under way, samples and device table written, every queue has its door, then the export. Detach:
+/// drain while clients are served, refuse new requests, drain the rest, flush the device, mark beyond every record that
+/// names it, device table written, its blocks out of the index, every queue has let go, and only then is the number
+/// free.
 /// </summary>
 public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
 {
@@ -33,7 +34,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private readonly LogPort _port;
     private readonly BackingQueues _backings;
     private readonly IoContext _io;
-    private readonly DeviceTableWriter? _table;
+    private readonly TableWriter? _table;
     private readonly byte _handler;
     private DeviceOrder? _order;
     private BackingDevice? _device;
@@ -51,13 +52,14 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         _backings = backings;
         _io = port.Io;
         _handler = _io.AddHandler(this);
-        if (volume.Layout.HasDeviceTable) _table = new DeviceTableWriter(volume.Log, cache, port);
+        if (volume.Layout.HasDeviceTable) _table = new TableWriter(volume.Log, cache, port);
     }
 
     private enum Step
     {
         None,
         AwaitQuiet,
+        WriteSamples,
         WriteAttached,
         AwaitDoors,
         Drain,
@@ -76,7 +78,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     /// No batch of write-back may begin: what it does with a device is settled at its start, so none begins before the
     /// device that comes is in the table and this thread has its door.
     /// </summary>
-    public bool WantsQuiet => _step is Step.AwaitQuiet or Step.WriteAttached or Step.AwaitDoors;
+    public bool WantsQuiet => _step is Step.AwaitQuiet or Step.WriteSamples or Step.WriteAttached or Step.AwaitDoors;
 
     /// <summary>Nothing is under way.</summary>
     public bool IsQuiet => _step == Step.None;
@@ -182,24 +184,35 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         {
             try
             {
-                _device = new Binding(_volume.DeviceTable, _target, _volume.Options)
-                    .BindOne(_order!.Spec!, _volume.Backings.ToList());
+                BackingSpec spec = _order!.Spec!;
+                _device = new Binding(_volume.DeviceTable, _target, _volume.Options, spec.Evidence)
+                    .BindOne(spec, _volume.Backings.ToList());
+                _volume.CheckIdentity(_device);
+                _volume.WarnOfDifference(_device);
             }
             catch (UserErrorException error)
             {
+                _device = null;
                 Finish(error);
                 return;
             }
+            _step = Step.WriteSamples;
+            if (_table != null) _volume.TakeSamples(_device, _order.Spec!.Samples);
+            _volume.Fingerprints?.BeginWrite();
+        }
+        if (_step == Step.WriteSamples && _volume.Fingerprints is not { IsBusy: true })
+        {
+            if (TableFailed(_volume.Fingerprints?.Result ?? 0)) return;
             _step = Step.WriteAttached;
             if (_table != null)
             {
-                _volume.Describe(_device);
+                _volume.Describe(_device!);
                 _table.Begin(_volume.DeviceTable!);
             }
         }
         if (_step == Step.WriteAttached && _table is not { IsBusy: true })
         {
-            if (TableFailed()) return;
+            if (TableFailed(_table?.Result ?? 0)) return;
             _volume.Backings.Set(_device!);
             Announce();
             _step = Step.AwaitDoors;
@@ -256,7 +269,8 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
                 else FlushFailed();
                 break;
             case Step.WriteDetached when _table is not { IsBusy: true }:
-                if (TableFailed()) return;
+                if (TableFailed(_table?.Result ?? 0)) return;
+                _volume.Fingerprints?.Forget(_device!.Id);
                 (_step, _slot) = (Step.Forget, 0);
                 break;
             case Step.Forget when ForgetMore():
@@ -330,10 +344,10 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     }
 
     // What the durable table says is not known any more.
-    private bool TableFailed()
+    private bool TableFailed(int result)
     {
-        if (_table is not { Result: < 0 }) return false;
-        string reason = $"cache device: writing the device table failed with errno {-_table.Result}";
+        if (result >= 0) return false;
+        string reason = $"cache device: writing the device table failed with errno {-result}";
         _volume.Health.Worsen(VolumeState.Failed, reason);
         _volume.WakeQueues();
         _device = null;

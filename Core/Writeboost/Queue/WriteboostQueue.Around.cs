@@ -27,6 +27,17 @@ public sealed unsafe partial class WriteboostQueue
         return _volume.Options.WriteAround;
     }
 
+    // It is to go round, and over a sample of the device: that is dropped first.
+    private bool AwaitsSamples(Request* request)
+    {
+        if (request->EngineList == 0 || request->Progress != 0 || request->Ticket != 0) return false;
+        ulong first = KeyOf(request, request->OffsetBytes);
+        ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
+        if (!_volume.Fingerprints!.MustWait(first, end)) return false;
+        _volume.WakeCaretaker();
+        return true;
+    }
+
     // False: the request is to be logged.
     private bool TryGoAround(Request* request)
     {
@@ -40,7 +51,8 @@ public sealed unsafe partial class WriteboostQueue
         if (!aligned || _io.FreeCount <= IoContext.Reserve) return false;
         ulong first = KeyOf(request, request->OffsetBytes);
         ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
-        if (!_volume.Around.TryEnter(first, end, out int place)) return false;
+        if (_volume.Fingerprints!.Covers(first, end) || !_volume.Around.TryEnter(first, end, out int place))
+            return false;
         Interleaving.Step();
         if (_volume.Changes.BeginAround(first, (int)(end - first)) || !TryLeaveLog(first, end))
         {

@@ -218,7 +218,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     {
         request->EngineList = IsToGoAround(request) ? 1 : 0;
         if (_volume.Health.State != VolumeState.Healthy) Complete(request, -Eio);
-        else if (!_parked.IsEmpty) _parked.Add(request);
+        else if (!_parked.IsEmpty || AwaitsSamples(request)) _parked.Add(request);
         else if (!TryGoAround(request))
         {
             if (TryFill(request)) FinishAtOnce(request);
@@ -257,6 +257,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         while (!_parked.IsEmpty)
         {
             if (IsRefused(_parked.First, out int error)) Refuse(_parked.Take(), error);
+            else if (AwaitsSamples(_parked.First)) return;
             else if (TryGoAround(_parked.First)) _parked.Take();
             else if (TryFill(_parked.First)) FinishChange(_parked.Take());
             else if (_lacksBudget || _meetsAround) Park(_parked.Take());

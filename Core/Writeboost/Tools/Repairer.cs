@@ -180,7 +180,7 @@ public sealed unsafe class Repairer(IoContext io, Device device, RepairOptions o
     private void WriteEmptyTable()
     {
         using DeviceTable table = new(_superblock.CacheId);
-        using DeviceTableWriter writer = new(_queue, io);
+        using TableWriter writer = new(_queue, io);
         writer.Begin(table);
         while (writer.IsBusy) _io.Turn();
         if (writer.Result < 0)

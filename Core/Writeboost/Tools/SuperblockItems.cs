@@ -57,6 +57,8 @@ internal static unsafe class SuperblockItems
         equal = true;
         if (!cache.Layout.HasDeviceTable) return true;
         using DeviceTable? table = ReadTable(cache, out equal);
+        using SampleTable samples =
+            TableReader.ReadSamples(cache.Io, cache.Queue, cache.Device, cache.Superblock, out _);
         for (int id = 1; table != null && id <= DeviceTable.MaxDevices; id++)
         {
             if (table[id].Id == 0) continue;
@@ -65,6 +67,8 @@ internal static unsafe class SuperblockItems
             items.Text("name", table[id].Name);
             items.Number("size_bytes", table[id].SizeBytes);
             items.Text("identity", table[id].Identity);
+            items.Text("identity_names", Device.IsPlace(table[id].Identity) ? "a place" : "the device");
+            items.Number("content_samples", samples[id].CountOf(table[id].FirstPosition));
             items.End();
         }
         return table != null;
@@ -78,7 +82,7 @@ internal static unsafe class SuperblockItems
         equal = true;
         try
         {
-            return DeviceTableReader.Read(cache.Io, cache.Queue, cache.Device, cache.Superblock, out _, out equal);
+            return TableReader.ReadDevices(cache.Io, cache.Queue, cache.Device, cache.Superblock, out _, out equal);
         }
         catch (UserErrorException)
         {

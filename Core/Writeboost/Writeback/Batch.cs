@@ -187,6 +187,22 @@ public sealed unsafe class Batch : IDisposable
         while (HoleCount < made && Ranges[HoleCount].Kind == EntryKind.Discard) HoleCount++;
     }
 
+    /// <summary>Something of the block <paramref name="key"/> is going to be written or zeroed.</summary>
+    public bool Changes(ulong key)
+    {
+        int low = 0, high = BlockCount;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (Blocks[middle].Key < key) low = middle + 1;
+            else high = middle;
+        }
+        if (low < BlockCount && Blocks[low].Key == key) return true;
+        for (int i = 0; i < RangeCount; i++)
+            if (key >= Ranges[i].Key && key - Ranges[i].Key < (ulong)Ranges[i].Blocks) return true;
+        return false;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

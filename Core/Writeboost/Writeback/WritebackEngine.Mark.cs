@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Base;
+using Weir.Core.Writeboost.Backings;
 
 namespace Weir.Core.Writeboost.Writeback;
 
@@ -35,7 +36,20 @@ public sealed unsafe partial class WritebackEngine
         }
         if (_keeping) return EndKeep();
         _cursor = 0;
-        _phase = Phase.Clean;
+        bool notes = _volume.Fingerprints?.EndBatch(_io.NowUs) == true;
+        _phase = notes ? Phase.Sample : Phase.Clean;
+        return true;
+    }
+
+    // The samples of the devices are durable as they are from now on.
+    private bool EndSamples(Phase next)
+    {
+        Fingerprints samples = _volume.Fingerprints!;
+        if (samples.IsBusy) return false;
+        if (samples.Result < 0)
+            return GetStuck($"cache device: writing the samples of devices failed: "
+                + Native.Errno.Text(samples.Result), VolumeState.Failed);
+        _phase = next;
         return true;
     }
 

@@ -64,6 +64,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         Idle,
         Read,
         Plan,
+        Drop,
         Zero,
         Fill,
         Write,
@@ -71,6 +72,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         Flush,
         AwaitDurable,
         Mark,
+        Sample,
         Clean,
         Pause,
         Stuck,
@@ -99,6 +101,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     public void Poll(long nowUs, bool mayStart)
     {
         _mayStart = mayStart;
+        if (_volume.Fingerprints?.Poll() == true) _volume.WakeQueues();
         if (_volume.GiveUpOrder != null) GiveUpMore();
         if (!mayStart) Abandon();
         if (_phase == Phase.Idle && (!mayStart || !TryStart(nowUs))) return;
@@ -147,7 +150,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             Geometry geometry = _log.Geometry;
             long batch = HasNoBatch ? 0 : (long)_batch.Count << geometry.SlotShift;
             long work = _batch.BlockCount + _batch.RangeCount;
-            long earned = _phase <= Phase.Plan || HasNoBatch ? 0 : work == 0 ? batch : batch * _workDone / work;
+            long earned = _phase <= Phase.Drop || HasNoBatch ? 0 : work == 0 ? batch : batch * _workDone / work;
             long all = (long)geometry.SegmentCount << geometry.SlotShift;
             return new WriterRoom
             {
@@ -197,6 +200,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private void Abandon()
     {
         if (_outstanding == 0) GiveBackTurn();
+        if (_phase == Phase.Drop) return;
         if ((_outstanding == 0 && _phase < Phase.Mark) || _phase == Phase.Pause)
         {
             (_phase, _error, _keeping) = (Phase.Idle, 0, false);
@@ -213,6 +217,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         {
             case Phase.Read: return _aheadUnderWay == 0 && (_aheadFailed ? StartRead() : EndRead());
             case Phase.Plan: return PlanMore();
+            case Phase.Drop: return EndSamples(Phase.Zero);
             case Phase.Zero: return EndList(Phase.Fill);
             case Phase.Fill: return EndList(Phase.Write) && ReadAhead();
             case Phase.Write: return EndList(Phase.Move) ? StartMove() : IsKeepDue(nowUs) && StartKeep();
@@ -220,6 +225,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             case Phase.Flush: return FlushMore();
             case Phase.AwaitDurable: return _log.Durable >= _durableBefore && StartMark();
             case Phase.Mark: return !_superblocks.IsBusy && EndMark();
+            case Phase.Sample: return EndSamples(Phase.Clean);
             case Phase.Clean: return CleanMore();
             case Phase.Pause: return nowUs >= _resumeUs && StartRead();
             default: return false;

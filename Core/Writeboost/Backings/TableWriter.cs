@@ -6,20 +6,20 @@ using Weir.Core.Writeboost.Log;
 namespace Weir.Core.Writeboost.Backings;
 
 /// <summary>
-/// Writes the device table, both copies; see <see cref="TwoCopyWriter"/>. One update at a time; the owner calls
+/// Writes a table, both copies; see <see cref="TwoCopyWriter"/>. One update at a time; the owner calls
 /// <see cref="Poll"/> and looks at <see cref="IsBusy"/> once per turn.
 /// </summary>
-public sealed unsafe class DeviceTableWriter : IDisposable
+public sealed unsafe class TableWriter : IDisposable
 {
     private readonly TwoCopyWriter _writer;
 
     /// <summary>A writer on the thread that owns <paramref name="io"/>, for a device that nobody else uses.</summary>
-    public DeviceTableWriter(DeviceQueue cache, IoContext io) =>
-        _writer = new TwoCopyWriter(DeviceTable.Bytes, cache, io);
+    public TableWriter(DeviceQueue cache, IoContext io) =>
+        _writer = new TwoCopyWriter(TwoCopyTable.TableBytes, cache, io);
 
     /// <summary>A writer beside <paramref name="log"/>, on the thread of <paramref name="port"/>.</summary>
-    public DeviceTableWriter(SegmentLog log, DeviceQueue cache, LogPort port) =>
-        _writer = new TwoCopyWriter(DeviceTable.Bytes, cache, port.Io, log, port);
+    public TableWriter(SegmentLog log, DeviceQueue cache, LogPort port) =>
+        _writer = new TwoCopyWriter(TwoCopyTable.TableBytes, cache, port.Io, log, port);
 
     /// <summary>An update is under way.</summary>
     public bool IsBusy => _writer.IsBusy;
@@ -31,11 +31,11 @@ public sealed unsafe class DeviceTableWriter : IDisposable
     /// Starts to make <paramref name="table"/>, with the next generation, the durable one; the copy that may be lost
     /// first.
     /// </summary>
-    public void Begin(DeviceTable table, bool copyBFirst = false)
+    public void Begin(TwoCopyTable table, bool copyBFirst = false)
     {
         table.Seal();
-        Buffer.MemoryCopy(table.Pointer, _writer.Pointer, DeviceTable.Bytes, DeviceTable.Bytes);
-        (long a, long b) = (DeviceTable.Offsets[0], DeviceTable.Offsets[1]);
+        Buffer.MemoryCopy(table.Pointer, _writer.Pointer, TwoCopyTable.TableBytes, TwoCopyTable.TableBytes);
+        (long a, long b) = (table.OffsetA, table.OffsetB);
         _writer.Begin(copyBFirst ? b : a, copyBFirst ? a : b);
     }
 

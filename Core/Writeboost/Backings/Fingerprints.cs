@@ -1,0 +1,292 @@
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Writeback;
+
+namespace Weir.Core.Writeboost.Backings;
+
+/// <summary>
+/// Keeps the samples of the backing devices true while a volume writes to them (R13): a durable sample is what the
+/// device holds, at any moment. Write-back drops those that it is going to change, durably, before it does; what it has
+/// written and flushed gives new ones. A write that goes round the log waits until the ones it changes are dropped.
+/// </summary>
+/// <remarks>
+/// Protocol. Everything is changed on the first queue's thread; <see cref="Covers"/> may be asked by any. A block is
+/// guarded before it becomes a sample, while the log still holds it dirty, so that no write can go round there; and
+/// until the table that names it has been replaced durably.
+/// </remarks>
+public sealed unsafe class Fingerprints : IDisposable
+{
+    /// <summary>Blocks of a batch that become samples of their device.</summary>
+    private const int CandidateCount = 2;
+
+    /// <summary>Of a device: what the durable table names, what the next one will, and the batch's.</summary>
+    private const int GuardCount = (2 * DeviceSamples.Count) + CandidateCount;
+
+    /// <summary>How often new samples alone make a table be written: it costs two flushes.</summary>
+    private const long NoteIntervalUs = 10_000_000;
+
+    private readonly SampleTable _durable, _written, _next;
+    private readonly ulong[] _guards = new ulong[(BackingTable.MaxId + 1) * GuardCount];
+    private readonly uint[] _candidateSums = new uint[(BackingTable.MaxId + 1) * CandidateCount];
+    private readonly int[] _turns = new int[BackingTable.MaxId + 1];
+    private TableWriter? _writer;
+    private SpinLatch _asking;
+    private ulong _askedFirst, _askedEnd;
+    private bool _isWriting;
+    private bool _writesAgain;
+    private bool _isPending;
+    private long _noteDueUs;
+
+    /// <summary>Begins with what the last life kept, <paramref name="found"/>.</summary>
+    public Fingerprints(Guid cacheId, SampleTable found)
+    {
+        (_durable, _next) = (new SampleTable(cacheId), new SampleTable(cacheId));
+        _written = new SampleTable(cacheId);
+        _durable.CopyFrom(found.Pointer);
+        _next.CopyFrom(found.Pointer);
+        for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++) Guard(id);
+    }
+
+    /// <summary>What is kept from the next update on.</summary>
+    public SampleTable Table => _next;
+
+    /// <summary>An update is under way.</summary>
+    public bool IsBusy => _isWriting;
+
+    /// <summary>How the last update ended: 0, or a negative errno.</summary>
+    public int Result { get; private set; }
+
+    /// <summary>Serving begins; on the thread of <paramref name="port"/>.</summary>
+    public void Serve(SegmentLog log, DeviceQueue cache, LogPort port) => _writer = new TableWriter(log, cache, port);
+
+    /// <summary>
+    /// The samples of a device that is not written yet become <paramref name="samples"/>; with
+    /// <paramref name="keepsWritten"/> those that were written back stay.
+    /// </summary>
+    public void Take(int id, long firstPosition, IReadOnlyList<BlockSample> samples, bool keepsWritten)
+    {
+        ref DeviceSamples kept = ref _next[id];
+        if (!keepsWritten) kept = default;
+        kept.FirstPosition = firstPosition;
+        for (int i = 0; i < DeviceSamples.FoundCount; i++) kept[i] = i < samples.Count ? samples[i] : default;
+        Guard(id);
+    }
+
+    /// <summary>The device is gone from the device table.</summary>
+    public void Forget(int id)
+    {
+        _next[id] = default;
+        Guard(id);
+    }
+
+    /// <summary>
+    /// A block from <paramref name="first"/> to <paramref name="end"/> (exclusive), all on one device, is a sample:
+    /// whoever changes it must let the log do it. Any thread.
+    /// </summary>
+    public bool Covers(ulong first, ulong end)
+    {
+        int start = BackingTable.IdOf(first) * GuardCount;
+        for (int i = start; i < start + GuardCount; i++)
+        {
+            ulong key = Volatile.Read(ref _guards[i]);
+            if (key >= first && key < end) return true;
+        }
+        return false;
+    }
+
+    /// <summary>
+    /// As <see cref="Covers"/>, for a write that wants to go round the log: true, and it has to ask again later, until
+    /// the samples it changes are dropped. What is going to be a sample is dirty in the log: false. Any thread.
+    /// </summary>
+    public bool MustWait(ulong first, ulong end)
+    {
+        int start = BackingTable.IdOf(first) * GuardCount;
+        bool meets = false;
+        for (int i = start; i < start + (2 * DeviceSamples.Count) && !meets; i++)
+        {
+            ulong key = Volatile.Read(ref _guards[i]);
+            meets = key >= first && key < end;
+        }
+        if (!meets) return false;
+        _asking.Enter();
+        if (_askedEnd == 0) (_askedFirst, _askedEnd) = (first, end);
+        _asking.Exit();
+        return true;
+    }
+
+    /// <summary>
+    /// <paramref name="batch"/> is going to be written. False: it changes no durable sample. Else an update without
+    /// those that it changes has begun: nothing may be written before it has ended well.
+    /// </summary>
+    public bool BeginBatch(Batch batch, BackingTable backings)
+    {
+        bool changes = false;
+        for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++)
+        {
+            for (int i = 0; i < CandidateCount; i++) SetGuard(id, (2 * DeviceSamples.Count) + i, 0);
+            if (backings.Find(id) is not { IsAbsent: false }) continue;
+            bool drops = false;
+            for (int i = 0; i < DeviceSamples.Count; i++)
+            {
+                changes |= IsChanged(batch, id, _durable[id][i]);
+                if (!IsChanged(batch, id, _next[id][i])) continue;
+                _next[id][i] = default;
+                drops = true;
+            }
+            if (drops) Guard(id);
+        }
+        Choose(batch, backings);
+        if (!changes || Mutant.Is(MutantId.R13SampleKept)) return false;
+        BeginWrite();
+        return true;
+    }
+
+    /// <summary>
+    /// The batch is on the devices, flushed, and the mark behind it. True: an update with its samples has begun.
+    /// </summary>
+    public bool EndBatch(long nowUs)
+    {
+        for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++)
+            for (int i = 0; i < CandidateCount; i++)
+                if (_guards[(id * GuardCount) + (2 * DeviceSamples.Count) + i] is > 0 and ulong key)
+                    Accept(id, i, key);
+        if (!_isPending || nowUs < _noteDueUs) return false;
+        _noteDueUs = nowUs + NoteIntervalUs;
+        BeginWrite();
+        return true;
+    }
+
+    /// <summary>Starts an update, or another one behind that which is under way.</summary>
+    public void BeginWrite()
+    {
+        _writesAgain = _isWriting;
+        if (_isWriting) return;
+        _isWriting = true;
+        _isPending = false;
+        _written.CopyFrom(_next.Pointer);
+        _writer!.Begin(_next);
+    }
+
+    /// <summary>Once per turn. True when an update has ended: who waits for one may look.</summary>
+    public bool Poll()
+    {
+        if (_isWriting) _writer!.Poll();
+        bool ends = _isWriting && !_writer!.IsBusy;
+        if (ends) EndWrite();
+        DropAsked();
+        return ends;
+    }
+
+    /// <summary>All that is known is durable; begins an update otherwise. For an orderly stop.</summary>
+    public bool Settle()
+    {
+        if (_isPending && !_isWriting) BeginWrite();
+        return !_isWriting;
+    }
+
+    /// <summary>Written by others: <see cref="Table"/> is what the device has.</summary>
+    public void NoteDurable()
+    {
+        _written.CopyFrom(_next.Pointer);
+        KeepWritten();
+    }
+
+    private void EndWrite()
+    {
+        _isWriting = false;
+        Result = _writer!.Result;
+        if (Result < 0) return;
+        KeepWritten();
+        if (_writesAgain) BeginWrite();
+    }
+
+    private void DropAsked()
+    {
+        _asking.Enter();
+        (ulong first, ulong end) = (_askedFirst, _askedEnd);
+        _askedEnd = 0;
+        _asking.Exit();
+        if (end == 0 || Result < 0 || !Covers(first, end)) return;
+        int id = BackingTable.IdOf(first);
+        for (int i = 0; i < DeviceSamples.Count; i++)
+            if (KeyOf(id, _next[id][i]) is ulong key && key >= first && key < end) _next[id][i] = default;
+        Guard(id);
+        BeginWrite();
+    }
+
+    private void KeepWritten()
+    {
+        _durable.CopyFrom(_written.Pointer);
+        for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++) Guard(id);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _durable.Dispose();
+        _written.Dispose();
+        _next.Dispose();
+        _writer?.Dispose();
+    }
+
+    private void Accept(int id, int candidate, ulong key)
+    {
+        int place = DeviceSamples.FoundCount + (_turns[id]++ & (DeviceSamples.Count - DeviceSamples.FoundCount - 1));
+        _next[id][place] = new BlockSample
+        {
+            Block = BackingTable.OffsetOf(key) >> Geometry.BlockShift,
+            Sum = _candidateSums[(id * CandidateCount) + candidate],
+            Kind = SampleKind.Content,
+        };
+        Guard(id);
+        SetGuard(id, (2 * DeviceSamples.Count) + candidate, 0);
+        _isPending = true;
+    }
+
+    private static bool IsChanged(Batch batch, int id, in BlockSample sample) =>
+        sample.Kind != SampleKind.None && batch.Changes(BackingTable.KeyOf(id, sample.Block << Geometry.BlockShift));
+
+    // Of each device's blocks, which are sorted, one of the middle and the last.
+    private void Choose(Batch batch, BackingTable backings)
+    {
+        for (int first = 0; first < batch.BlockCount;)
+        {
+            int id = BackingTable.IdOf(batch.Blocks[first].Key);
+            int end = first + 1;
+            while (end < batch.BlockCount && BackingTable.IdOf(batch.Blocks[end].Key) == id) end++;
+            if (backings.Find(id) is { IsAbsent: false })
+            {
+                Choose(batch, id, 0, (first + end) / 2);
+                if (end - 1 != (first + end) / 2) Choose(batch, id, 1, end - 1);
+            }
+            first = end;
+        }
+    }
+
+    private void Choose(Batch batch, int id, int candidate, int index)
+    {
+        ref DirtyBlock block = ref batch.Blocks[index];
+        if (block.Sectors != SectorMask.Full) return;
+        BlockSample sample = ContentEvidence.SampleOf(0, batch.Data(block.Place));
+        if (sample.Kind != SampleKind.Content) return;
+        _candidateSums[(id * CandidateCount) + candidate] = sample.Sum;
+        SetGuard(id, (2 * DeviceSamples.Count) + candidate, block.Key);
+    }
+
+    // The next table's guards first: what moves from there to the durable one is never without.
+    private void Guard(int id)
+    {
+        for (int i = 0; i < DeviceSamples.Count; i++) SetGuard(id, DeviceSamples.Count + i, KeyOf(id, _next[id][i]));
+        for (int i = 0; i < DeviceSamples.Count; i++) SetGuard(id, i, KeyOf(id, _durable[id][i]));
+    }
+
+    private static ulong KeyOf(int id, in BlockSample sample) =>
+        sample.Kind == SampleKind.None ? 0 : BackingTable.KeyOf(id, sample.Block << Geometry.BlockShift);
+
+    private void SetGuard(int id, int place, ulong key) => Volatile.Write(ref _guards[(id * GuardCount) + place], key);
+}

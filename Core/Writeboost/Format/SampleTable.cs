@@ -1,0 +1,129 @@
+using System;
+using System.Runtime.InteropServices;
+using Weir.Core.Base;
+
+namespace Weir.Core.Writeboost.Format;
+
+/// <summary>What a sampled block holds.</summary>
+public enum SampleKind : byte
+{
+    /// <summary>There is no sample at this place.</summary>
+    None = 0,
+    /// <summary>Something.</summary>
+    Content = 1,
+    /// <summary>Zeroes only: any blank device has them.</summary>
+    Zeroes = 2,
+}
+
+/// <summary>
+/// A block of a backing device, and what it holds there.
+/// <code>
+///  0        4         9      10
+///  | sum    | block   | kind | zeroes |
+///  | u32    | u40     | u8   |        |
+/// </code>
+/// </summary>
+[StructLayout(LayoutKind.Explicit, Pack = 1, Size = Bytes)]
+public struct BlockSample
+{
+    /// <summary>Size on disk.</summary>
+    public const int Bytes = 12;
+
+    /// <summary><see cref="BlockSum"/> of its 4 KiB.</summary>
+    [FieldOffset(0)] public uint Sum;
+    [FieldOffset(4)] private uint _blockLow;
+    [FieldOffset(8)] private byte _blockHigh;
+    /// <summary>What it holds.</summary>
+    [FieldOffset(9)] public SampleKind Kind;
+
+    /// <summary>Block number on the backing device (4 KiB units, 40 bits).</summary>
+    public long Block
+    {
+        readonly get => _blockLow | ((long)_blockHigh << 32);
+        set => (_blockLow, _blockHigh) = ((uint)value, (byte)(value >> 32));
+    }
+}
+
+/// <summary>
+/// The samples of one backing device, 256 bytes. Places 0 to 7: found on the device when it was met or a life began;
+/// 8 to 15: written back lately.
+/// <code>
+///    0  first position            u64  as in the device table: these are that device's
+///    8  zero
+///   16  samples                   16 x 12 bytes
+///  208  zero
+/// </code>
+/// </summary>
+[StructLayout(LayoutKind.Explicit, Pack = 1, Size = Bytes)]
+public unsafe struct DeviceSamples
+{
+    /// <summary>Size on disk.</summary>
+    public const int Bytes = 256;
+    /// <summary>Samples of a device; the first half were found, the rest written.</summary>
+    public const int Count = 16, FoundCount = 8;
+    private const int SamplesOffset = 16;
+
+    /// <summary>As <see cref="DeviceRecord.FirstPosition"/>.</summary>
+    [FieldOffset(0)] public long FirstPosition;
+    [FieldOffset(SamplesOffset)] private fixed byte _samples[Count * BlockSample.Bytes];
+
+    /// <summary>Those with content, if they are of the device that has <paramref name="firstPosition"/>.</summary>
+    public int CountOf(long firstPosition)
+    {
+        int count = 0;
+        for (int i = 0; i < Count && firstPosition == FirstPosition; i++)
+            if (this[i].Kind == SampleKind.Content) count++;
+        return count;
+    }
+
+    /// <summary>One of them.</summary>
+    [System.Diagnostics.CodeAnalysis.UnscopedRef]
+    public ref BlockSample this[int index]
+    {
+        get
+        {
+            Invariant.Check((uint)index < Count);
+            fixed (byte* first = _samples) return ref ((BlockSample*)first)[index];
+        }
+    }
+}
+
+/// <summary>
+/// Samples of what backing devices hold, which tell one from another where names cannot: magic "WEIRFP01". Bytes 40 to
+/// 47: the epoch of the life that keeps it; a table of another life than the last says nothing, because that life may
+/// have written without it. The devices are <see cref="DeviceSamples"/>. Copy A at byte 68 KiB, copy B at 580 KiB, each
+/// behind a copy of the device table.
+/// </summary>
+public sealed unsafe class SampleTable(Guid cacheId) : TwoCopyTable(MagicValue, VersionValue, cacheId)
+{
+    /// <summary>"WEIRFP01", little endian.</summary>
+    public const ulong MagicValue = 0x3130504652494557;
+    /// <summary>Format version.</summary>
+    public const uint VersionValue = 1;
+
+    /// <inheritdoc/>
+    public override long OffsetA => Superblock.Bytes + DeviceTable.Bytes;
+
+    /// <summary>Of the life that keeps it.</summary>
+    public long Epoch
+    {
+        get => *(long*)(Pointer + 40);
+        set => *(long*)(Pointer + 40) = value;
+    }
+
+    /// <summary>The samples of device <paramref name="id"/>.</summary>
+    public ref DeviceSamples this[int id]
+    {
+        get
+        {
+            Invariant.Check(id is > 0 and <= DeviceTable.MaxDevices);
+            return ref ((DeviceSamples*)(Pointer + RecordsOffset))[id - 1];
+        }
+    }
+
+    /// <summary>
+    /// It speaks for the last life of a cache whose superblock has <paramref name="epoch"/>: that life raised the epoch
+    /// after it had written the table.
+    /// </summary>
+    public bool IsOfLife(long epoch) => Epoch == epoch || Epoch == epoch + 1;
+}

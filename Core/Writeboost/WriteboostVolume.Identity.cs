@@ -1,0 +1,113 @@
+using System.Collections.Generic;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Recovery;
+
+namespace Weir.Core.Writeboost;
+
+/// <content>Whether the backing devices are those that the log is about (R13).</content>
+public sealed unsafe partial class WriteboostVolume
+{
+    /// <summary>What keeps samples of the devices; null in layouts that have no place for them.</summary>
+    internal Fingerprints? Fingerprints { get; private set; }
+
+    private bool AnyDiffers => Backings.ToList().Exists(static backing => backing.HoldsSomethingElse);
+
+    // When the log has been read: what holds nothing of a device cannot harm it.
+    private void CheckDevices(Replay replay)
+    {
+        CheckBlocks(replay);
+        CheckShrunk();
+        foreach (BackingDevice backing in Backings.ToList()) CheckIdentity(backing);
+    }
+
+    /// <summary>
+    /// Refuses a device that does not hold what it held while the log has dirty data of it, and a new one that may be
+    /// one which is missed.
+    /// </summary>
+    internal void CheckIdentity(BackingDevice backing)
+    {
+        if (backing.IsAbsent) return;
+        if (backing.IsNew) CheckUnknown(backing);
+        if (!backing.HoldsSomethingElse || Options.Rebind) return;
+        bool isSureToBeIt = backing.Content == ContentVerdict.Changed && !backing.IsKnownByPlace;
+        if (isSureToBeIt || HoldsOf(backing) is not { } held) return;
+        throw new UserErrorException($"{Difference(backing)}; the cache holds {held} of it; --option rebind=1 if it is "
+            + "the right one all the same");
+    }
+
+    internal void WarnOfDifference(BackingDevice backing)
+    {
+        if (!backing.IsAbsent && backing.HoldsSomethingElse) Options.Log(Difference(backing));
+    }
+
+    private static string Difference(BackingDevice backing) =>
+        $"{backing.Device.Name}: does not hold what '{backing.Name}' held: "
+        + (backing.Content == ContentVerdict.Other ? "it is another device, or was " : "it was ")
+        + "written without its cache";
+
+    private void CheckUnknown(BackingDevice backing)
+    {
+        foreach (BackingDevice absent in Backings.Absent)
+        {
+            if (absent.SizeBytes != backing.SizeBytes || HoldsOf(absent) is not { } held) continue;
+            throw new UserErrorException($"{backing.Device.Name}: '{backing.Name}' is new to this cache, which holds "
+                + $"{held} of '{absent.Name}', a device of the same size that is not given: give "
+                + $"{absent.Name}={backing.Device.Name} if it is that one (with --option rebind=1 if that is refused), "
+                + $"else '{absent.Name}' first");
+        }
+    }
+
+    private string? HoldsOf(BackingDevice backing)
+    {
+        (long blocks, int ranges) = (Index.DirtyOf(backing.Id), RangesOf(backing.Id));
+        return blocks == 0 && ranges == 0 ? null
+            : $"{blocks} dirty blocks and {ranges} discarded or zeroed ranges";
+    }
+
+    // What the devices hold now, before anybody writes to them.
+    private void TakeSamples(ContentEvidence evidence)
+    {
+        foreach (BackingDevice backing in Backings.ToList())
+        {
+            if (backing.IsAbsent) continue;
+            if (NeedsSamples(backing, out _)) TakeSamples(backing, evidence.Sample(backing.Device, SamplesBlank));
+            Fingerprints!.Table[backing.Id].FirstPosition = backing.FirstPosition;
+        }
+    }
+
+    /// <summary>Of a device that was met, or that has few left; the others are kept.</summary>
+    internal void TakeSamples(BackingDevice backing, IReadOnlyList<BlockSample> samples)
+    {
+        if (NeedsSamples(backing, out bool isKnown))
+            Fingerprints!.Take(backing.Id, backing.FirstPosition, samples, keepsWritten: isKnown);
+    }
+
+    // Of writes that go round the log none shall be logged because a blank block is a sample.
+    private bool SamplesBlank => !Options.WriteAround && Options.BypassSequentialWrites == 0;
+
+    private bool NeedsSamples(BackingDevice backing, out bool isKnown)
+    {
+        isKnown = !backing.IsNew && !Options.Rebind
+            && backing.Content is ContentVerdict.Same or ContentVerdict.Blank;
+        int found = 0;
+        for (int i = 0; i < DeviceSamples.FoundCount; i++)
+            if (Fingerprints!.Table[backing.Id][i].Kind == SampleKind.Content) found++;
+        return !isKnown || found < DeviceSamples.FoundCount / 2;
+    }
+
+    private void WriteSamples(BlockingIo io, DeviceQueue queue, IoContext context, long epoch, bool copyBFirst)
+    {
+        if (Fingerprints == null) return;
+        Fingerprints.Table.Epoch = epoch;
+        using TableWriter writer = new(queue, context);
+        writer.Begin(Fingerprints.Table, copyBFirst);
+        while (writer.IsBusy) io.Turn();
+        if (writer.Result < 0)
+            throw new UserErrorException(
+                $"{Cache.Name}: writing the samples of devices failed: {Native.Errno.Text(writer.Result)}");
+        Fingerprints.NoteDurable();
+    }
+}
