@@ -106,6 +106,8 @@ public enum MutantId
     R10OutdatedKept,
     /// <summary>R10: a write goes round although the log holds newer data of its blocks.</summary>
     R10AroundDirty,
+    /// <summary>R8: after a pause, what the backing device has refused counts as written.</summary>
+    R8RefusedForgotten,
     /// <summary>R11: the volume goes on without its cache although no note of that is durable.</summary>
     R11NoNote,
     /// <summary>R11: the volume goes on without its cache although that alone holds dirty data.</summary>

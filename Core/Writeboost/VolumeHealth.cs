@@ -3,9 +3,7 @@ using System.Threading;
 
 namespace Weir.Core.Writeboost;
 
-/// <summary>
-/// The named states of a volume; a volume only ever goes to a later one. Their numbers are for metrics.
-/// </summary>
+/// <summary>The named states of a volume. Their numbers are for metrics, and stay.</summary>
 public enum VolumeState
 {
     /// <summary>All is well.</summary>
@@ -23,45 +21,165 @@ public enum VolumeState
     /// The cache device has failed, and the backing device has everything: it is served without a cache.
     /// </summary>
     PassThrough = 3,
+    /// <summary>
+    /// A device refuses something now and is tried again; everything is served while there is room. Ends by itself.
+    /// </summary>
+    Retrying = 4,
 }
 
-/// <summary>The state of a volume until the next start. Any thread may worsen it.</summary>
-public sealed class VolumeHealth(Action<string> log)
+/// <summary>What is tried again while a volume is <see cref="VolumeState.Retrying"/>.</summary>
+public enum Trouble
 {
-    private int _state;
+    /// <summary>Write-back: the backing device does not take it, or the cache device does not give it.</summary>
+    Writeback = 0,
+    /// <summary>Records of the log: the cache device does not take them.</summary>
+    LogWrite = 1,
+    /// <summary>Flushes of the cache device.</summary>
+    LogFlush = 2,
+    /// <summary>A superblock that somebody has asked for.</summary>
+    Superblock = 3,
+}
+
+/// <summary>One state of a volume, all of it: what readers get belongs together.</summary>
+/// <param name="State">The state.</param>
+/// <param name="Reason">Why, in a sentence; empty while healthy.</param>
+/// <param name="Since">When it began.</param>
+public sealed record HealthReport(VolumeState State, string Reason, DateTimeOffset Since)
+{
+    /// <summary>What is tried again, by <see cref="Trouble"/>, and why; null: nothing.</summary>
+    internal string?[] Troubles { get; init; } = new string?[Enum.GetValues<Trouble>().Length];
+}
+
+/// <summary>
+/// The state of a volume. What is tried again comes and goes; apart from that a volume only ever goes to a worse state
+/// until its next start. Any thread. State, reason and time are one object that is replaced as a whole.
+/// </summary>
+public sealed class VolumeHealth
+{
+    private const long PatienceSeconds = 60;
+
+    private readonly Action<string> _log;
+    private readonly TimeProvider _time;
+    private HealthReport _now;
+
+    /// <summary>Healthy, since now. Changes are told to <paramref name="log"/>, one line each.</summary>
+    public VolumeHealth(Action<string> log, TimeProvider? time = null)
+    {
+        _log = log;
+        _time = time ?? TimeProvider.System;
+        _now = new HealthReport(VolumeState.Healthy, "", _time.GetUtcNow());
+    }
+
+    /// <summary>All of it, at one moment.</summary>
+    public HealthReport Now => Volatile.Read(ref _now);
 
     /// <summary>The state now.</summary>
-    public VolumeState State => (VolumeState)Volatile.Read(ref _state);
-
-    /// <summary>The cache device is used no more.</summary>
-    public bool CacheHasFailed => State >= VolumeState.Failed;
+    public VolumeState State => Now.State;
 
     /// <summary>Why, in a sentence; empty while healthy.</summary>
-    public string Reason { get; private set; } = "";
+    public string Reason => Now.Reason;
+
+    /// <summary>The cache device is used no more.</summary>
+    public bool CacheHasFailed => State is VolumeState.Failed or VolumeState.PassThrough;
+
+    /// <summary>Changes are taken, as long as there is room for them.</summary>
+    public bool TakesWrites => State is VolumeState.Healthy or VolumeState.Retrying;
+
+    /// <summary>Whoever waits for write-back should not wait on: a minute's errors may last.</summary>
+    public bool MayLast
+    {
+        get
+        {
+            HealthReport now = Now;
+            if (now.State == VolumeState.Retrying) return SecondsIn(now) >= PatienceSeconds;
+            return now.State != VolumeState.Healthy;
+        }
+    }
+
+    /// <summary>Seconds in this state.</summary>
+    public long SecondsIn(HealthReport report) => Math.Max(0, (long)(_time.GetUtcNow() - report.Since).TotalSeconds);
 
     /// <summary>Enters <paramref name="state"/> unless it is there or further, and says so once.</summary>
     public void Worsen(VolumeState state, string reason)
     {
-        int old = Volatile.Read(ref _state);
-        while (old < (int)state)
+        HealthReport old, next;
+        do
         {
-            int seen = Interlocked.CompareExchange(ref _state, (int)state, old);
-            if (seen == old)
-            {
-                Reason = reason;
-                log($"volume is {NameOf(state)}: {reason}");
-                return;
-            }
-            old = seen;
+            old = Now;
+            if (RankOf(old.State) >= RankOf(state)) return;
+            next = new HealthReport(state, reason, _time.GetUtcNow()) { Troubles = old.Troubles };
         }
+        while (!TryPublish(old, next));
+        _log($"volume is {NameOf(state)}: {reason}");
+    }
+
+    /// <summary>Something is refused and will be tried again; says so once for each new reason.</summary>
+    public void Hold(Trouble trouble, string reason) => Set(trouble, reason);
+
+    /// <summary>It has gone well again.</summary>
+    public void Pass(Trouble trouble)
+    {
+        if (Now.Troubles[(int)trouble] != null) Set(trouble, null);
+    }
+
+    /// <summary>
+    /// Leaves <see cref="VolumeState.ReadOnly"/> if <paramref name="report"/> is still how things are: somebody has
+    /// found that its reason may be gone, and looks again.
+    /// </summary>
+    public void Reconsider(HealthReport report)
+    {
+        if (report.State != VolumeState.ReadOnly) return;
+        HealthReport next = Without(report);
+        if (TryPublish(report, next)) _log($"volume is {NameOf(next.State)}: tried again, as asked for");
     }
 
     /// <summary>The state's name in status, logs and documents.</summary>
     public static string NameOf(VolumeState state) => state switch
     {
         VolumeState.Healthy => "healthy",
+        VolumeState.Retrying => "retrying",
         VolumeState.ReadOnly => "read-only",
         VolumeState.Failed => "failed",
         _ => "pass-through",
     };
+
+    private static int RankOf(VolumeState state) => state switch
+    {
+        VolumeState.Healthy => 0,
+        VolumeState.Retrying => 1,
+        _ => 1 + (int)state,
+    };
+
+    private bool TryPublish(HealthReport old, HealthReport next) =>
+        ReferenceEquals(Interlocked.CompareExchange(ref _now, next, old), old);
+
+    private void Set(Trouble trouble, string? reason)
+    {
+        HealthReport old, next;
+        do
+        {
+            old = Now;
+            if (old.Troubles[(int)trouble] == reason) return;
+            string?[] troubles = (string?[])old.Troubles.Clone();
+            troubles[(int)trouble] = reason;
+            next = old with { Troubles = troubles };
+            if (RankOf(old.State) <= RankOf(VolumeState.Retrying)) next = Without(next);
+        }
+        while (!TryPublish(old, next));
+        if (next.State == VolumeState.Healthy)
+            _log($"volume is healthy again, after {SecondsIn(old)} s: {old.Reason}");
+        else if (next.State == VolumeState.Retrying && reason != null)
+            _log($"volume is {NameOf(next.State)}: {reason}");
+    }
+
+    // What remains when there is nothing but what is tried again. One state, from its first trouble to its last.
+    private HealthReport Without(HealthReport report)
+    {
+        string reason = "";
+        foreach (string? each in report.Troubles)
+            if (each != null) reason += reason == "" ? each : "; " + each;
+        VolumeState state = reason == "" ? VolumeState.Healthy : VolumeState.Retrying;
+        DateTimeOffset since = state == report.State ? report.Since : _time.GetUtcNow();
+        return report with { State = state, Reason = reason, Since = since };
+    }
 }

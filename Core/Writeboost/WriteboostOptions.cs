@@ -119,6 +119,18 @@ public sealed class WriteboostOptions
     /// </summary>
     public long ScrubIntervalUs { get; set; }
 
+    /// <summary>
+    /// How long writes wait for room in a full cache that cannot be written back, before they fail, in microseconds;
+    /// 0: for ever.
+    /// </summary>
+    public long NoSpaceTimeoutUs { get; set; } = 60_000_000;
+
+    /// <summary>
+    /// How long a cache device that refuses records or flushes is tried again before it counts as failed, in
+    /// microseconds.
+    /// </summary>
+    public long CacheRetryUs { get; set; } = 30_000_000;
+
     /// <summary>Write nothing anywhere.</summary>
     public bool ReadOnly { get; set; }
 

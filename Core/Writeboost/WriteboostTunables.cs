@@ -78,6 +78,13 @@ public static class WriteboostTunables
             + "with their checksums; 0: not at all",
             () => options.ScrubIntervalUs / UsPerSecond,
             Then(options, value => options.ScrubIntervalUs = value * UsPerSecond)),
+        new("no_space_timeout", 0, 24 * 3600, "seconds that writes wait for room in a full cache that cannot be "
+            + "written back, before they fail; 0: for ever",
+            () => options.NoSpaceTimeoutUs / UsPerSecond,
+            Then(options, value => options.NoSpaceTimeoutUs = value * UsPerSecond)),
+        new("cache_retry_timeout", 0, 24 * 3600, "seconds that a cache device which refuses records or flushes is "
+            + "tried again, before it counts as failed",
+            () => options.CacheRetryUs / UsPerSecond, value => options.CacheRetryUs = value * UsPerSecond),
         AtStart("verify_reads", 0, 1, "1: check every block read from the cache device, as is usual where the layout "
             + "has checksums; 0: hand it on unseen, and save 4 bytes of RAM per block",
             () => options.VerifiesReads ? 1 : 0, value => options.VerifyReads = value == 1),
@@ -94,6 +101,8 @@ public static class WriteboostTunables
         Order("cancel_drain", "let go of a drain; whoever waits for it is told", () => Now(volume.CancelDrain)),
         Order("drop_caches", "write everything back and forget all that is cached; waits, the order stands when let go",
             volume.BeginDropCaches),
+        Order("resume", "try again at once what a device has refused, as state_reason in status says",
+            () => Now(volume.Resume)),
         Order("flush_current_buffer", "make all that is acknowledged durable; waits", volume.BeginFlush),
         Order("commit_super_block", "write the superblock with the mark as it is; waits", volume.BeginCommit),
         Order("grow", "take the room that devices have gained; block devices (Linux 6.16) and new connections show it; "

@@ -63,12 +63,14 @@ public sealed unsafe partial class WriteboostVolume
     public Func<OrderProgress> BeginCommit()
     {
         if (ReadOnly) throw new UserErrorException("the volume is served read-only: nothing is written");
+        long setbacks = Setbacks;
         long ticket = Interlocked.Increment(ref _commitsAsked);
         WakeCaretaker();
         return () =>
         {
             if (Volatile.Read(ref _commitsDone) >= ticket) return OrderProgress.Done;
             OrderProgress open = OrderProgress.UnderWay("the superblock is not written");
+            if (Setbacks != setbacks) return open.Fail(LastSetback);
             return Health.CacheHasFailed ? open.Fail(Health.Reason) : open;
         };
     }

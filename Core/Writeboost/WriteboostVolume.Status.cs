@@ -1,4 +1,5 @@
 using System.Collections.Generic;
+using System.Globalization;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Log;
@@ -25,9 +26,12 @@ public sealed unsafe partial class WriteboostVolume
         status.Text("layout", Layout.Name);
         if (Layout.Limits.Length > 0) status.Text("layout_limits", Layout.Limits);
         status.Text("name", Options.VolumeName);
-        status.Text("state", VolumeHealth.NameOf(Health.State));
-        status.Number("state_number", (int)Health.State);
-        if (Health.State != VolumeState.Healthy) status.Text("state_reason", Health.Reason);
+        HealthReport health = Health.Now;
+        status.Text("state", VolumeHealth.NameOf(health.State));
+        status.Number("state_number", (int)health.State);
+        if (health.State != VolumeState.Healthy) status.Text("state_reason", health.Reason);
+        status.Text("state_since", health.Since.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+        status.Number("state_seconds", Health.SecondsIn(health));
         status.Text("cache", Cache.Name);
         status.Text("cache_uuid", Superblock.CacheId.ToString("D"));
         status.Text("backing", First.Device.Name);

@@ -28,6 +28,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     private long _lastActivityUs;
     private int _changed;
     private int _rangesPressed;
+    private int _refusedWith;
     private long _segmentsWrittenBack;
     private long _cleanOutdated;
     private long _keptEnd;
@@ -102,6 +103,9 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     internal bool HasKeptBlocks => Log.DirtyPosition < _keptEnd;
 
     internal bool RangesPressed => Volatile.Read(ref _rangesPressed) != 0;
+
+    // Writes that need room fail with this errno; 0: they wait for it. Written on the first queue's thread.
+    internal int RefusedWith { get => Volatile.Read(ref _refusedWith); set => Volatile.Write(ref _refusedWith, value); }
 
     internal bool OtherQueuesStopped => Volatile.Read(ref _openQueues) == 0;
 
@@ -235,7 +239,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     {
         FlushTurn.CountFailure();
         if (Mutant.Is(MutantId.R6OthersFailureIgnored) || !Around.NoteFailedFlush(id)) return;
-        Health.Worsen(VolumeState.ReadOnly, $"backing device: flush failed with errno {errno}; "
+        Health.Worsen(VolumeState.ReadOnly, $"backing device: flush failed: {ErrorText.Of(errno)}; "
             + "writes that went round the log may be lost");
         WakeQueues();
     }

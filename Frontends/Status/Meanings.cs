@@ -22,9 +22,11 @@ internal static class Meanings
         ["access"] = "read-write, or read-only as the command line has asked",
         ["options"] = "present values of the options, as 'weir message KEY' shows them; 'weir message help' says more",
         // Of both engines.
-        ["state"] = "healthy, read-only, failed or pass-through: what is still served (docs/durability.md)",
-        ["state_number"] = "the state as a number: 0 healthy, 1 read-only, 2 failed, 3 pass-through",
+        ["state"] = "healthy, retrying, read-only, failed or pass-through: what is still served (docs/durability.md)",
+        ["state_number"] = "the state as a number: 0 healthy, 1 read-only, 2 failed, 3 pass-through, 4 retrying",
         ["state_reason"] = "why the state is not healthy",
+        ["state_since"] = "when the state began, in UTC",
+        ["state_seconds"] = "seconds since the state began",
         ["backing"] = "the first backing device",
         ["size_bytes"] = "size of the first export, in bytes",
         ["read_bytes"] = "bytes that clients have asked to read, since the start or clear_stat",

@@ -22,6 +22,9 @@ public enum InjectedError
     Gone,
     /// <summary>The next flush from there on fails, and drops half of what it should have covered.</summary>
     FlushOnce,
+    /// <summary>That one and the ones after it, <see cref="Injection.WindowOperations"/> in all, fail with
+    /// ENOSPC.</summary>
+    Window,
 }
 
 /// <summary>
@@ -29,7 +32,15 @@ public enum InjectedError
 /// after the error. The cache device has writes that are durable by themselves, or has not.
 /// </summary>
 public readonly record struct Injection(
-    bool OnCache, int Index, InjectedError Error, CrashKind End, bool Early, bool WritesDurably = false);
+    bool OnCache, int Index, InjectedError Error, CrashKind End, bool Early, bool WritesDurably = false,
+    string Layout = "native")
+{
+    /// <summary>So many operations fail before an error passes: more than are tried without a pause.</summary>
+    public const int WindowOperations = 8;
+
+    /// <summary>What the device refuses at first, it takes later.</summary>
+    public bool Passes => Error is InjectedError.Once or InjectedError.FlushOnce or InjectedError.Window;
+}
 
 /// <summary>
 /// A fixed workload over two lives, with one injected error, judged by the oracle: while it runs, after it has ended,
@@ -39,6 +50,7 @@ public sealed unsafe class InjectionRun : IDisposable
 {
     private const long BackingBytes = (1 << 20) + 4096 + 512;
     private readonly Injection _injection;
+    private readonly Layout _layout;
     private readonly SimWorld _world = new(20130925, trace: false);
     private readonly SimDevice _cache;
     private readonly SimDevice _backing;
@@ -58,7 +70,8 @@ public sealed unsafe class InjectionRun : IDisposable
     public InjectionRun(Injection injection)
     {
         _injection = injection;
-        _cache = new SimDevice(_world, "cache", (1 << 20) + (12 * (128 << 10)), 512, 512)
+        _layout = Layout.Find(injection.Layout);
+        _cache = new SimDevice(_world, "cache", (1 << 20) + (12L * _layout.MinSegmentBytes), 512, 512)
         {
             WritesDurably = injection.WritesDurably,
         };
@@ -85,7 +98,7 @@ public sealed unsafe class InjectionRun : IDisposable
     public void Run()
     {
         _world.Restart(long.MaxValue);
-        WriteboostFormat.Format(NewContext(), _cache, Layout.Native, 128 << 10, NewGuid);
+        WriteboostFormat.Format(NewContext(), _cache, _layout, _layout.MinSegmentBytes, NewGuid);
         Bury();
         _armed = true;
         bool stopped = Open() && Live();
@@ -113,13 +126,19 @@ public sealed unsafe class InjectionRun : IDisposable
         {
             InjectedError.Once => index == _injection.Index,
             InjectedError.WritesAlways => kind is not (IoKind.Read or IoKind.Flush),
+            InjectedError.Window => index < _injection.Index + Injection.WindowOperations,
             InjectedError.FlushOnce => kind == IoKind.Flush && Failures == 0,
             _ => true,
         };
         if (!fails) return 0;
         Failures++;
         _flushedBefore = _history.DurableHorizon;
-        return _injection.Error == InjectedError.Gone ? SimDevice.Gone : -5;
+        return _injection.Error switch
+        {
+            InjectedError.Gone => SimDevice.Gone,
+            InjectedError.Window => -28,
+            _ => -5,
+        };
     }
 
     private bool Open()
@@ -129,7 +148,8 @@ public sealed unsafe class InjectionRun : IDisposable
         SimContext io = NewContext();
         try
         {
-            _volume = WriteboostVolume.Open(io, _cache, [new BackingSpec(null, "disk", _backing)], _ram, Options());
+            BackingSpec disk = new(_injection.Layout == "lc1" ? 1 : null, "disk", _backing);
+            _volume = WriteboostVolume.Open(io, _cache, [disk], _ram, Options());
         }
         catch (UserErrorException) when (_world.Faults > faults)
         {
@@ -141,6 +161,7 @@ public sealed unsafe class InjectionRun : IDisposable
 
     private WriteboostOptions Options() => new()
     {
+        Layout = _layout,
         RamSegments = 4,
         MaxBatchedWriteback = 2,
         IdleUs = 20_000,
@@ -163,7 +184,7 @@ public sealed unsafe class InjectionRun : IDisposable
             Ask(RequestKind.WriteZeroes, 65536 + 512, 131072);
             Ask(RequestKind.Read, 0, 256 << 10);
             Ask(RequestKind.Write, 65536 + 4096, 512);
-            Ask(RequestKind.Discard, 512 << 10, 262144);
+            if (_layout.HasRanges) Ask(RequestKind.Discard, 512 << 10, 262144);
             for (int i = 0; i < 3; i++) Ask(RequestKind.Write, (round + i) * 200_704, 200 << 10);
             _client!.Idle(30_000 * round);
             Ask(RequestKind.Read, 0, 200 << 10);
@@ -171,8 +192,19 @@ public sealed unsafe class InjectionRun : IDisposable
         Ask(RequestKind.Flush, 0, 0);
         if (IsOverEarly) return false;
         _client!.Idle(3_000_000);
+        if (_injection.Passes) AwaitHealth();
         _client.ReadAll(_image);
         return _client.Stop() == 1;
+    }
+
+    // Without anybody's help, and without a client.
+    private void AwaitHealth()
+    {
+        for (int s = 0; s < 200 && !(_volume!.Health.State == VolumeState.Healthy && _volume.IsDrained); s++)
+            _client!.Idle(1_000_000);
+        if (_volume!.Health.State != VolumeState.Healthy)
+            throw new SimViolationException($"does not heal: {_volume.Health.Reason}");
+        if (!_volume.IsDrained || _volume.DirtyBlocks > 0) throw new SimViolationException("does not drain");
     }
 
     private bool IsOverEarly => _injection.Early && Failures > 0 && _history.DurableHorizon > _flushedBefore;

@@ -31,6 +31,9 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
     /// <summary>So many of the writes that come next fail with EIO.</summary>
     public int WritesToFail { get; set; }
 
+    /// <summary>Changes fail with this, all of them; 0: they do not.</summary>
+    public int RefusesWith { get; set; }
+
     /// <summary>Reads fail with EIO.</summary>
     public bool FailsReads { get; set; }
 
@@ -88,7 +91,9 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
             if (fails) device.FlushesToFail--;
             fails |= op->Kind == IoKind.Read && (device.FailsReads || device.ReadsToPass-- <= 0);
             fails |= op->Kind == IoKind.Write && (device.WritesLeft-- <= 0 || device.WritesToFail-- > 0);
-            if (fails) io.Complete(op, -5);
+            bool changes = op->Kind is IoKind.Write or IoKind.Discard or IoKind.WriteZeroes;
+            if (changes && device.RefusesWith != 0) io.Complete(op, device.RefusesWith);
+            else if (fails) io.Complete(op, -5);
             else inner.Submit(op);
         }
     }

@@ -78,6 +78,8 @@ public sealed class OrderTests : IDisposable
         Assert.Null(End(later));
         // The second came after the first had begun to be written.
         Assert.Equal(before + 2, Volume.Superblock.Generation);
+        _options.CacheRetryUs = 0;
+        _client.Write(0, new byte[Block]);
         _cache.WritesLeft = 0;
         Assert.Contains("superblock", End(Volume.BeginCommit()), StringComparison.Ordinal);
         Assert.NotNull(End(Volume.BeginFlush()));

@@ -64,7 +64,7 @@ public sealed unsafe class BackingFlusher : IIoHandler
         {
             _failed = true;
             if (!Mutant.Is(MutantId.R8OthersFailureIgnored)) _volume.FlushTurn.CountFailure();
-            _volume.Health.Worsen(VolumeState.ReadOnly, $"backing device: flush failed with errno {-op->Result}; "
+            _volume.Health.Worsen(VolumeState.ReadOnly, $"backing device: flush failed: {ErrorText.Of(op->Result)}; "
                 + "writes that went round the log may be lost");
         }
         _io.Release(op);

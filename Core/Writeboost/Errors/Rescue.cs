@@ -86,7 +86,7 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
         }
         _busy = false;
         _port.Io.Release(op);
-        if (result < 0) GiveUp($"a backing device failed with errno {-result}");
+        if (result < 0) GiveUp($"a backing device failed: {ErrorText.Of(result)}");
     }
 
     /// <inheritdoc/>
@@ -255,7 +255,7 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
         _port.Io.Release(op);
         _volume.FlushTurn.GiveBack();
         if (result >= 0) return;
-        if (++_attempts == LogPort.MaxAttempts) GiveUp($"a backing device's flush failed with errno {-result}");
+        if (++_attempts == LogPort.MaxAttempts) GiveUp($"a backing device's flush failed: {ErrorText.Of(result)}");
         else Restart();
     }
 

@@ -1,15 +1,19 @@
+using System;
+using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Errors;
 
 namespace Weir.Core.Writeboost.Log;
 
 /// <summary>
-/// One queue thread's way to the cache device for the log: record writes and flushes, and their completions.
+/// One queue thread's way to the cache device for the log: record writes and flushes, and their completions. What the
+/// device refuses three times in a row is tried again with growing pauses, for a while: RAM still has it all.
 /// </summary>
 public sealed unsafe class LogPort : IIoHandler
 {
     private const byte WriteStep = 1, FlushStep = 2, HeaderStep = 3;
 
-    /// <summary>Tries of one record write: a device that fails three times in a row is not passing dust.</summary>
+    /// <summary>Tries of one record write at once.</summary>
     public const int MaxAttempts = 3;
 
     private const int BackgroundReserve = 64;
@@ -20,6 +24,10 @@ public sealed unsafe class LogPort : IIoHandler
     private readonly byte _handler;
     private int _inFlight;
     private bool _stalled;
+    private RetryClock _writes;
+    private RetryClock _flushes;
+    private IoOp* _later;
+    private bool _flushLater;
 
     /// <summary>The port of the thread that owns <paramref name="io"/>.</summary>
     public LogPort(SegmentLog log, Device device, DeviceQueue cache, IoContext io)
@@ -30,6 +38,13 @@ public sealed unsafe class LogPort : IIoHandler
         Io = io;
         _handler = io.AddHandler(this);
     }
+
+    /// <summary>Says for how long refusals are borne.</summary>
+    public WriteboostOptions Options { get; init; } = new();
+
+    /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
+    public long DeadlineUs => Math.Min(
+        _later != null ? _writes.DueUs : long.MaxValue, _flushLater ? _flushes.DueUs : long.MaxValue);
 
     /// <summary>The thread's context.</summary>
     public IoContext Io { get; }
@@ -48,9 +63,11 @@ public sealed unsafe class LogPort : IIoHandler
         return false;
     }
 
-    /// <summary>Once per turn: goes on with what had no room.</summary>
+    /// <summary>Once per turn: goes on with what had no room, and tries again what is due.</summary>
     public void Poll()
     {
+        if (_later != null && (_log.Health.CacheHasFailed || Io.NowUs >= _writes.DueUs)) TakeLater();
+        if (_flushes.IsHeldUp) PollFlush();
         if (!_stalled) return;
         _stalled = false;
         _log.Resume(this);
@@ -98,6 +115,15 @@ public sealed unsafe class LogPort : IIoHandler
         _cache.Submit(op);
     }
 
+    /// <summary>
+    /// A flush has failed as often as it is tried at once. True: <see cref="SegmentLog.Resume"/> comes after a pause.
+    /// </summary>
+    public bool MayFlushLater(int error)
+    {
+        _flushLater = MayTryLater(ref _flushes, Trouble.LogFlush, "flushing", error);
+        return _flushLater;
+    }
+
     /// <inheritdoc/>
     public void Completed(IoOp* op)
     {
@@ -108,21 +134,83 @@ public sealed unsafe class LogPort : IIoHandler
             Io.Release(op);
             _log.FlushDone(this, result);
         }
-        else if (op->Result < 0 && !op->Durable && ++op->Attempts < MaxAttempts)
+        else if (op->Result >= 0 || op->Durable)
+        {
+            if (op->Result >= 0) Passed(ref _writes, Trouble.LogWrite);
+            EndWrite(op);
+        }
+        else if (++op->Attempts < MaxAttempts)
         {
             _cache.Submit(op);
         }
+        else if (MayTryLater(ref _writes, Trouble.LogWrite, "writing the log", op->Result))
+        {
+            op->Next = _later;
+            _later = op;
+        }
         else
         {
-            (int result, long track, bool header) = (op->Result, op->UserA, op->Step == HeaderStep);
-            bool durable = op->Durable;
-            _inFlight--;
-            _log.CountInFlight(-op->LengthBytes);
-            Io.Release(op);
-            if (header) _log.HeaderDone(this, result);
-            else if (durable && result < 0) _log.DurableWriteFailed(this, track, result);
-            else _log.WriteDone(this, track, result);
-            _log.Seal(this);
+            EndWrite(op);
+        }
+    }
+
+    private void EndWrite(IoOp* op)
+    {
+        (int result, long track, bool header) = (op->Result, op->UserA, op->Step == HeaderStep);
+        bool durable = op->Durable;
+        _inFlight--;
+        _log.CountInFlight(-op->LengthBytes);
+        Io.Release(op);
+        if (header) _log.HeaderDone(this, result);
+        else if (durable && result < 0) _log.DurableWriteFailed(this, track, result);
+        else _log.WriteDone(this, track, result);
+        _log.Seal(this);
+    }
+
+    private bool MayTryLater(ref RetryClock clock, Trouble trouble, string what, int error)
+    {
+        bool isOver = clock.IsHeldUp && Io.NowUs - clock.SinceUs >= Options.CacheRetryUs;
+        if (isOver || Options.CacheRetryUs == 0 || _log.Health.CacheHasFailed) return false;
+        clock.Refused(Io.NowUs);
+        _log.Health.Hold(trouble, $"cache device: {what} failed, and is tried again: {ErrorText.Of(error)}");
+        return true;
+    }
+
+    private void Passed(ref RetryClock clock, Trouble trouble)
+    {
+        if (!clock.IsHeldUp) return;
+        clock.Passed();
+        _log.Health.Pass(trouble);
+    }
+
+    // One try each from now on, before the next pause. A device that has failed meanwhile is asked nothing more.
+    private void TakeLater()
+    {
+        IoOp* op = _later;
+        _later = null;
+        while (op != null)
+        {
+            IoOp* next = op->Next;
+            op->Next = null;
+            op->Attempts = MaxAttempts - 1;
+            if (_log.Health.CacheHasFailed) EndWrite(op);
+            else _cache.Submit(op);
+            op = next;
+        }
+    }
+
+    // The flush that goes well may be another port's.
+    private void PollFlush()
+    {
+        if (_log.FlushesGoWell || _log.Health.CacheHasFailed)
+        {
+            _flushLater = false;
+            Passed(ref _flushes, Trouble.LogFlush);
+        }
+        else if (_flushLater && Io.NowUs >= _flushes.DueUs)
+        {
+            _flushLater = false;
+            _log.Resume(this);
         }
     }
 }

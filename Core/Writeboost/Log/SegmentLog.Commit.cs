@@ -137,7 +137,7 @@ public sealed unsafe partial class SegmentLog
     {
         if (result < 0 && !Mutant.Is(MutantId.R6WriteErrorIgnored))
         {
-            Health.Worsen(VolumeState.Failed, $"cache device: log write failed with errno {-result}");
+            Health.Worsen(VolumeState.Failed, $"cache device: log writes fail: {ErrorText.Of(result)}");
             _wakeQueues();
             return;
         }
@@ -193,7 +193,7 @@ public sealed unsafe partial class SegmentLog
     {
         if (result < 0 && !Mutant.Is(MutantId.R6WriteErrorIgnored))
         {
-            Health.Worsen(VolumeState.Failed, $"cache device: log write failed with errno {-result}");
+            Health.Worsen(VolumeState.Failed, $"cache device: log writes fail: {ErrorText.Of(result)}");
             _wakeQueues();
             return;
         }

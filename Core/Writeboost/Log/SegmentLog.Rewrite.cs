@@ -19,6 +19,9 @@ public sealed unsafe partial class SegmentLog
     /// <summary>Flushes that failed in this life: what was written before one and not flushed may be gone.</summary>
     public long FlushFailures => Volatile.Read(ref _flushFailures);
 
+    /// <summary>The last flush has not failed.</summary>
+    public bool FlushesGoWell => Volatile.Read(ref _flushAttempts) == 0;
+
     /// <summary>Records written once more because a flush had failed.</summary>
     public long RecordsRewritten { get; private set; }
 
@@ -42,9 +45,10 @@ public sealed unsafe partial class SegmentLog
         bool last = ++_flushAttempts >= LogPort.MaxAttempts;
         if (!Mutant.Is(MutantId.R6NotRewritten)) TakeBack();
         _commit.Exit();
-        if (last)
-            Health.Worsen(VolumeState.Failed, $"cache device: {_flushAttempts} flushes failed, errno {-result}");
-        else Rewrite(port);
+        // Later, when the port comes with Resume.
+        bool later = last && port.MayFlushLater(result);
+        if (last && !later) Health.Worsen(VolumeState.Failed, $"cache device: flushes fail: {ErrorText.Of(result)}");
+        if (!last) Rewrite(port);
         _wakeQueues();
         if (!last) TryFlush(port);
     }

@@ -1,3 +1,4 @@
+using Weir.Core.Base;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Queue;
@@ -33,7 +34,7 @@ public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superb
         }
         int segments = volume.SegmentsWanted;
         if (segments == 0) return;
-        if (volume.Health.State != VolumeState.Healthy || segments <= volume.Geometry.SegmentCount)
+        if (!volume.Health.TakesWrites || segments <= volume.Geometry.SegmentCount)
         {
             volume.EndGrowth(segments);
             return;
@@ -68,7 +69,7 @@ public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superb
         // First: nobody opens a segment after that, and what the superblocks say is not known.
         if (result < 0)
             volume.Health.Worsen(
-                VolumeState.Failed, $"cache device: superblock write failed with errno {-result}");
+                VolumeState.Failed, $"cache device: writing the superblock failed: {ErrorText.Of(result)}");
         _log.EndGrowth(success: result >= 0);
         if (result >= 0)
             volume.Options.Log($"{volume.Cache.Name}: has grown to {volume.Geometry.SegmentCount} segments");

@@ -30,6 +30,8 @@ public sealed unsafe class Caretaker : IDisposable
     private readonly DeviceChanger _changer;
     private readonly CacheGrower _grower;
     private readonly MemoryWatch _memory;
+    private readonly FullWait _fullWait;
+    private RetryClock _commitRetry;
     private long _syncDueUs = long.MaxValue;
     private StopStep _stop;
     private long _committing;
@@ -50,6 +52,7 @@ public sealed unsafe class Caretaker : IDisposable
         _changer = new DeviceChanger(volume, port, cache, backings);
         _grower = new CacheGrower(volume, _superblocks);
         _memory = new MemoryWatch(volume, port);
+        _fullWait = new FullWait(volume);
     }
 
     private enum StopStep
@@ -63,7 +66,8 @@ public sealed unsafe class Caretaker : IDisposable
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs => Math.Min(
         Math.Min(Math.Min(_syncDueUs, _scrubber.DeadlineUs), Math.Min(_changer.DeadlineUs, _grower.DeadlineUs)),
-        Math.Min(Math.Min(_writeback.DeadlineUs, _reclaimer.DeadlineUs), _memory.DeadlineUs));
+        Math.Min(Math.Min(_writeback.DeadlineUs, Math.Min(_reclaimer.DeadlineUs, _memory.DeadlineUs)),
+            Math.Min(_fullWait.DeadlineUs, _commitRetry.IsHeldUp ? _commitRetry.DueUs : long.MaxValue)));
 
     /// <summary>As <see cref="IVolumeQueue.StopResult"/>.</summary>
     public int StopResult { get; private set; }
@@ -92,6 +96,7 @@ public sealed unsafe class Caretaker : IDisposable
         _writeback.Poll(nowUs, mayStart);
         PollDevices(nowUs, mayGoOn: _stop == StopStep.None);
         if (_volume.Pacer.Update(_writeback.Room)) _volume.WakeQueues();
+        _fullWait.Poll(nowUs, _writeback.HeldUpBy);
         if (_stop == StopStep.None) _scrubber.Poll(nowUs);
         else PollStop();
     }
@@ -159,7 +164,8 @@ public sealed unsafe class Caretaker : IDisposable
         if (around > _volume.Around.Flushed) _flusher.Ensure(around);
         if (_superblocks.IsBusy || _stop != StopStep.None) return;
         if (_committing != 0) EndCommit();
-        if (_volume.CommitsAsked > _volume.CommitsDone && !_volume.Health.CacheHasFailed) StartCommit();
+        bool isDue = !_commitRetry.IsHeldUp || _port.Io.NowUs >= _commitRetry.DueUs;
+        if (_volume.CommitsAsked > _volume.CommitsDone && isDue && !_volume.Health.CacheHasFailed) StartCommit();
     }
 
     // For all who have asked until now.
@@ -174,12 +180,16 @@ public sealed unsafe class Caretaker : IDisposable
         if (_superblocks.Result >= 0)
         {
             _volume.CommitsDone = _committing;
+            _commitRetry.Passed();
+            _volume.Health.Pass(Trouble.Superblock);
         }
         else
         {
-            _volume.Health.Worsen(
-                VolumeState.Failed, $"cache device: superblock write failed with errno {-_superblocks.Result}");
-            _volume.WakeQueues();
+            _commitRetry.Refused(_port.Io.NowUs);
+            string reason = "cache device: writing the superblock failed, and is tried again: "
+                + ErrorText.Of(_superblocks.Result);
+            _volume.Health.Hold(Trouble.Superblock, reason);
+            _volume.NoteSetback(reason);
         }
         _committing = 0;
     }

@@ -93,7 +93,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
             return;
         }
         DeadlineUs = _step == Step.Forget ? 0 : nowUs + TurnUs;
-        if (MayTurnBack && (_order!.IsCancelled || _volume.Health.State != VolumeState.Healthy)) TurnBack();
+        if (MayTurnBack && (_order!.IsCancelled || !_volume.Health.TakesWrites)) TurnBack();
         else if (_step <= Step.AwaitDoors) Attach(writebackIsQuiet);
         else Detach();
         if (_step == Step.None) DeadlineUs = long.MaxValue;
@@ -129,7 +129,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         _device = null;
         try
         {
-            if (_volume.Health.State != VolumeState.Healthy)
+            if (!_volume.Health.TakesWrites)
                 throw new UserErrorException(
                     $"the volume is {VolumeHealth.NameOf(_volume.Health.State)}: {_volume.Health.Reason}");
             if (_order.Spec == null) BeginDetach();
@@ -347,7 +347,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private bool TableFailed(int result)
     {
         if (result >= 0) return false;
-        string reason = $"cache device: writing the device table failed with errno {-result}";
+        string reason = $"cache device: writing the device table failed: {ErrorText.Of(result)}";
         _volume.Health.Worsen(VolumeState.Failed, reason);
         _volume.WakeQueues();
         _device = null;

@@ -24,7 +24,7 @@ internal sealed class WritebackOrder(WriteboostVolume volume)
 
     /// <summary>What has happened since the beginning, or null.</summary>
     public string? WhyItFails => volume.Setbacks != _setbacks ? volume.LastSetback
-        : volume.Health.State != VolumeState.Healthy ? volume.Health.Reason
+        : !volume.Health.TakesWrites ? volume.Health.Reason
         : volume.DrainsCancelled != _cancels ? "called off by cancel_drain"
         : null;
 }

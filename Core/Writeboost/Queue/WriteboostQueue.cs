@@ -56,7 +56,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _backings = new BackingQueues(volume.Backings, io);
         _seenGeneration = _backings.Generation;
         _handler = io.AddHandler(this);
-        _port = new LogPort(volume.Log, volume.Cache, _cache, io);
+        _port = new LogPort(volume.Log, volume.Cache, _cache, io) { Options = volume.Options };
         _counters = volume.CountersOf(index);
         _flusher = new BackingFlusher(volume, _backings, io);
         if (index == 0) _caretaker = new Caretaker(volume, _port, _cache, _backings, _flusher);
@@ -65,7 +65,9 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     /// <inheritdoc/>
     public long DeadlineUs => _flushIsForeseen || Volatile.Read(ref _wake) != 0
         ? 0
-        : Math.Min(Math.Min(_caretaker?.DeadlineUs ?? long.MaxValue, FallbackDeadlineUs()), RefusalUs);
+        : Math.Min(
+            Math.Min(_caretaker?.DeadlineUs ?? long.MaxValue, _port.DeadlineUs),
+            Math.Min(FallbackDeadlineUs(), RefusalUs));
 
     private long RefusalUs => _refuseFromUs == long.MaxValue || !IsParkedAny
         ? long.MaxValue
@@ -217,7 +219,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     private void SubmitChange(Request* request)
     {
         request->EngineList = IsToGoAround(request) ? 1 : 0;
-        if (_volume.Health.State != VolumeState.Healthy) Complete(request, -Eio);
+        if (!_volume.Health.TakesWrites) Complete(request, -Eio);
         else if (!_parked.IsEmpty || AwaitsSamples(request)) _parked.Add(request);
         else if (!TryGoAround(request))
         {
@@ -260,6 +262,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
             else if (AwaitsSamples(_parked.First)) return;
             else if (TryGoAround(_parked.First)) _parked.Take();
             else if (TryFill(_parked.First)) FinishChange(_parked.Take());
+            else if (_volume.RefusedWith != 0) Refuse(_parked.Take(), -_volume.RefusedWith);
             else if (_lacksBudget || _meetsAround) Park(_parked.Take());
             else return;
         }
@@ -272,6 +275,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         {
             if (IsRefused(_parkedRanges.First, out int error)) Refuse(_parkedRanges.Take(), error);
             else if (TryFill(_parkedRanges.First)) FinishChange(_parkedRanges.Take());
+            else if (_volume.RefusedWith != 0) Refuse(_parkedRanges.Take(), -_volume.RefusedWith);
             else return;
         }
     }
@@ -292,7 +296,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
 
     private bool IsRefused(Request* request, out int error)
     {
-        error = _volume.Health.State != VolumeState.Healthy ? -Eio : -Eshutdown;
+        error = !_volume.Health.TakesWrites ? -Eio : -Eshutdown;
         return error == -Eio
             || (_io.NowUs >= _refuseFromUs && _io.NowUs - request->SubmittedUs >= StopPatienceUs);
     }

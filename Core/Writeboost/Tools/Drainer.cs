@@ -41,7 +41,7 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
         long total = volume.DrainBlocksLeft, nextUs = 0;
         IVolumeQueue queue = volume.OpenQueue(0, io);
         long end = volume.Drain();
-        while (!volume.IsWrittenBack(end) && volume.Health.State == VolumeState.Healthy && !stopAsked())
+        while (!volume.IsWrittenBack(end) && !volume.Health.MayLast && !stopAsked())
         {
             Turn(queue);
             if (io.NowUs < nextUs) continue;

@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Writeback;
 
@@ -11,10 +12,15 @@ public sealed unsafe partial class WritebackEngine
     /// <summary>Slots marked clean in one turn: some tens of microseconds.</summary>
     private const int PlacesPerTurn = 512;
 
+    private long _oldMark, _oldSequence;
+    private uint _oldChecksum;
+
     private bool StartMark()
     {
         if (_superblocks.IsBusy) return false;
         _phase = Phase.Mark;
+        Superblock old = _volume.Superblock;
+        (_oldMark, _oldSequence, _oldChecksum) = (old.MarkPosition, old.MarkSequence, old.MarkChecksum);
         if (_keeping) return KeepMark();
         _volume.Superblock.MarkPosition = _log.Geometry.Position(_batch.First + _batch.Count, 0);
         _volume.Superblock.MarkSequence = _sequence;
@@ -28,11 +34,13 @@ public sealed unsafe partial class WritebackEngine
     {
         if (_superblocks.Result < 0)
         {
-            _phase = Phase.Stuck;
-            _volume.Health.Worsen(
-                VolumeState.Failed, $"cache device: superblock write failed with errno {-_superblocks.Result}");
-            _volume.WakeQueues();
-            return false;
+            // One copy may say so: that is true. Until both do, nothing is freed, and the batch comes once more.
+            _volume.Superblock.MarkPosition = _oldMark;
+            _volume.Superblock.MarkSequence = _oldSequence;
+            _volume.Superblock.MarkChecksum = _oldChecksum;
+            if (_keeping) _keptEnd = BatchEnd;
+            _error = _superblocks.Result;
+            return true;
         }
         if (_keeping) return EndKeep();
         _cursor = 0;
@@ -66,6 +74,7 @@ public sealed unsafe partial class WritebackEngine
         _volume.CountWrittenBack(_batch.BlockCount, _batch.Count);
         _log.CleanBefore(_batch.First + _batch.Count);
         _volume.EndDrain();
+        NotePassed();
         _finishedSlots += (long)_batch.Count << _log.Geometry.SlotShift;
         _phase = Phase.Idle;
         return false;

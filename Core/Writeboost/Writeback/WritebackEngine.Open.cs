@@ -10,6 +10,7 @@ public sealed unsafe partial class WritebackEngine
 {
     /// <summary>Idle times without a request, but a second at least.</summary>
     private const int OpenPatience = 10;
+    private const long LeastOpenUs = 1_000_000;
 
     // Never: there is nothing that could be written back. Poison only moves on, and so would come back for ever.
     private long OpenDueUs
@@ -18,7 +19,7 @@ public sealed unsafe partial class WritebackEngine
         {
             bool isInOpenSegment = _log.DirtySegment == _log.HeadSegment && _volume.Options.AllowWriteback;
             if (!isInOpenSegment || !HasWorkInOpenSegment) return long.MaxValue;
-            return _volume.LastActivityUs + Math.Max(OpenPatience * _volume.Options.IdleUs, PauseUs);
+            return _volume.LastActivityUs + Math.Max(OpenPatience * _volume.Options.IdleUs, LeastOpenUs);
         }
     }
 

@@ -67,7 +67,7 @@ public sealed unsafe partial class WritebackEngine
         op->OffsetBytes = BackingTable.OffsetOf(range.Key);
         long rest = _volume.Backings.Of(range.Key).SizeBytes - op->OffsetBytes;
         op->LengthBytes = isLast ? Math.Min(range.Blocks << Geometry.BlockShift, rest) : MaxRangeBytes;
-        Submit(op, BackingOf(range.Key));
+        Submit(op, BackingTable.IdOf(range.Key));
         if (isLast) return;
         range.Key += MaxRangeBytes >> Geometry.BlockShift;
         range.Blocks -= MaxRangeBytes >> Geometry.BlockShift;
@@ -87,7 +87,7 @@ public sealed unsafe partial class WritebackEngine
         op->Buffer = _scratch.At(room);
         op->UserA = room;
         op->UserInt = index;
-        Submit(op, BackingOf(key));
+        Submit(op, BackingTable.IdOf(key));
     }
 
     private void EndFill(IoOp* op)
@@ -116,7 +116,7 @@ public sealed unsafe partial class WritebackEngine
         op->LengthBytes = end - start;
         op->Buffer = bytes.Start;
         op->UserA = room;
-        Submit(op, BackingOf(key));
+        Submit(op, BackingTable.IdOf(key));
     }
 
     // A block joins the write if its first sector follows the write's last one; a block with a gap inside goes alone,
@@ -138,8 +138,6 @@ public sealed unsafe partial class WritebackEngine
 
     private bool IsOnDeviceOf(ulong key) =>
         _cursor < _batch.BlockCount && BackingTable.IdOf(_batch.Blocks[_cursor].Key) == BackingTable.IdOf(key);
-
-    private DeviceQueue BackingOf(ulong key) => _backings[BackingTable.IdOf(key)];
 
     // Nobody else's flush is under way beside these, and none has failed since the batch was read (R8).
     private bool FlushMore()
@@ -174,7 +172,7 @@ public sealed unsafe partial class WritebackEngine
         _flushed[id] = true;
         IoOp* op = Acquire(IoKind.Flush);
         (op->Step, op->UserInt) = (FlushStep, id);
-        Submit(op, _backings[id]);
+        Submit(op, id);
     }
 
     private bool StartAwaitDurable()

@@ -15,12 +15,9 @@ namespace Weir.Core.Writeboost.Writeback;
 public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
 {
     private const byte FillStep = 1, BlocksStep = 2, RangeStep = 3, FlushStep = 4, AheadStep = 5;
-    private const long PauseUs = 1_000_000, RetryUs = 200;
+    private const long RetryUs = 200;
 
     private const int MaxBatchBytes = 32 << 20;
-
-    /// <summary>Whole tries of a batch before the volume stops taking writes.</summary>
-    private const int MaxAttempts = 3;
 
     private readonly WriteboostVolume _volume;
     private readonly SegmentLog _log;
@@ -35,7 +32,6 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private int _outstanding;
     private int _error;
     private readonly WritebackGovernor _governor;
-    private int _attempts;
     private long _finishedSlots;
     private long _workDone;
     private long _durableBefore;
@@ -90,7 +86,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private long PhaseDeadlineUs => _phase switch
     {
         Phase.Idle => IdleDeadlineUs,
-        Phase.Pause => _resumeUs,
+        Phase.Pause => _retry.DueUs,
         Phase.Plan or Phase.Clean => 0,
         _ when IsListPhase && _outstanding == 0 => _governor.ResumeUs,
         Phase.Move => _moveWaits ? long.MaxValue : 0,
@@ -103,6 +99,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _mayStart = mayStart;
         if (_volume.Fingerprints?.Poll() == true) _volume.WakeQueues();
         if (_volume.GiveUpOrder != null) GiveUpMore();
+        if (_volume.TakeResume()) TryNow(nowUs);
         if (!mayStart) Abandon();
         if (_phase == Phase.Idle && (!mayStart || !TryStart(nowUs))) return;
         do
@@ -124,7 +121,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             EndAhead(op);
             return;
         }
-        if (op->Result < 0) _error = op->Result;
+        if (op->Result < 0) (_error, _errorOf) = (op->Result, (int)op->UserB);
         if (op->Result < 0 && op->Step == FlushStep) _volume.ReportFailedFlush(op->UserInt, -op->Result);
         if (op->Step == FillStep && op->Result >= 0) EndFill(op);
         if (op->Step is FillStep or BlocksStep) _scratch.Return((int)op->UserA);
@@ -161,6 +158,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
                 Finished = _finishedSlots,
                 Segment = geometry.SlotsPerSegment,
                 LargestBatch = (long)LargestBatch << geometry.SlotShift,
+                IsHeldUp = _retry.IsHeldUp,
             };
         }
     }
@@ -174,7 +172,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         get
         {
-            if (!_mayStart || _volume.Health.State != VolumeState.Healthy || IsHeld()) return long.MaxValue;
+            if (!_mayStart || !_volume.Health.TakesWrites || IsHeld()) return long.MaxValue;
+            if (_retry.IsHeldUp) return _retry.DueUs;
             bool any = _log.DirtySegment < _log.HeadSegment;
             bool open = _log.DirtySegment <= _log.HeadSegment && (_volume.RangesPressed || _log.IsStarved);
             bool full = _governor.PaceAt(_io.NowUs) == WritebackPace.Full;
@@ -227,40 +226,14 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             case Phase.Mark: return !_superblocks.IsBusy && EndMark();
             case Phase.Sample: return EndSamples(Phase.Clean);
             case Phase.Clean: return CleanMore();
-            case Phase.Pause: return nowUs >= _resumeUs && StartRead();
+            case Phase.Pause: return nowUs >= _retry.DueUs && StartAgain();
             default: return false;
         }
     }
 
-    private bool Fail(long nowUs)
-    {
-        GiveBackTurn();
-        int error = -_error;
-        _error = 0;
-        if (++_attempts < MaxAttempts)
-        {
-            _phase = Phase.Pause;
-            _resumeUs = nowUs + PauseUs;
-            return false;
-        }
-        bool cache = _phase == Phase.Read;
-        return GetStuck(
-            $"{(cache ? "cache" : "backing")} device: write-back of segment {_batch.First} failed {MaxAttempts} times, "
-            + $"errno {error}", cache ? VolumeState.Failed : VolumeState.ReadOnly);
-    }
-
-    private bool GetStuck(string reason, VolumeState state = VolumeState.ReadOnly)
-    {
-        _phase = Phase.Stuck;
-        _volume.Health.Worsen(state, reason);
-        _volume.NoteSetback(reason);
-        _volume.WakeQueues();
-        return false;
-    }
-
     private bool TryStart(long nowUs)
     {
-        if (_volume.Health.State != VolumeState.Healthy) return false;
+        if (!_volume.Health.TakesWrites || (_retry.IsHeldUp && nowUs < _retry.DueUs)) return false;
         _volume.EndDrain();
         bool relieve = _volume.IsDraining || _volume.RangesPressed || nowUs >= OpenDueUs;
         bool isNothing = _log.HeadSegment <= _log.DirtySegment && !relieve && !_log.IsStarved;
@@ -271,7 +244,6 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             count = (int)Math.Clamp(_log.HeadSegment - _log.DirtySegment, 0, most);
         if (count == 0) return NothingReady(nowUs, relieve);
         count = AtLeastKept(CountForRanges(count));
-        _attempts = 0;
         (_keptUs, _keptAhead) = (nowUs, 0);
         _batch.Begin(_log.DirtySegment, count);
         return StartRead(TakeAhead());
@@ -347,5 +319,11 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         _outstanding++;
         device.Submit(op);
+    }
+
+    private void Submit(IoOp* op, int backing)
+    {
+        op->UserB = backing;
+        Submit(op, _backings[backing]);
     }
 }

@@ -20,6 +20,8 @@ public struct WriterRoom
     public long Segment;
     /// <summary>Slots of the largest batch that this cache should work on while writers come.</summary>
     public long LargestBatch;
+    /// <summary>Write-back is refused and waits: there is no pace to go at.</summary>
+    public bool IsHeldUp;
 }
 
 /// <summary>
@@ -79,7 +81,8 @@ public sealed class WriterPacer
         _earned = Math.Max(_earned, earned);
         long limit = Volatile.Read(ref _limit);
         long before = limit;
-        if (room.Free + room.Earned >= OpenAt(room))
+        // Without write-back, what there is may be used up; the log's end stops them then.
+        if (room.IsHeldUp || room.Free + room.Earned >= OpenAt(room))
         {
             _credit = 0;
             limit = Open;

@@ -1,0 +1,44 @@
+using System;
+
+namespace Weir.Core.Writeboost.Errors;
+
+/// <summary>
+/// Writers wait for room that write-back cannot make, because a device refuses it: not without end. As the thin pools
+/// of the kernel do it (no_space_timeout). Once that time is over, writes that need room fail at once, until write-back
+/// goes on. On the first queue's thread.
+/// </summary>
+public sealed class FullWait(WriteboostVolume volume)
+{
+    private const int Eio = 5, Enospc = 28;
+
+    private long _sinceUs = long.MaxValue;
+
+    /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
+    public long DeadlineUs { get; private set; } = long.MaxValue;
+
+    /// <summary>Once per turn; <paramref name="errno"/>: what write-back is refused with, 0 for nothing.</summary>
+    public void Poll(long nowUs, int errno)
+    {
+        DeadlineUs = long.MaxValue;
+        bool isFull = errno != 0 && (volume.Log.IsStarved || volume.RangesPressed);
+        if (!isFull)
+        {
+            _sinceUs = long.MaxValue;
+            volume.RefusedWith = 0;
+            return;
+        }
+        _sinceUs = Math.Min(_sinceUs, nowUs);
+        long timeoutUs = volume.Options.NoSpaceTimeoutUs;
+        if (volume.RefusedWith != 0 || timeoutUs == 0) return;
+        long dueUs = _sinceUs + timeoutUs;
+        if (nowUs < dueUs) DeadlineUs = dueUs;
+        else Refuse(errno);
+    }
+
+    private void Refuse(int errno)
+    {
+        volume.RefusedWith = errno == Enospc ? Enospc : Eio;
+        volume.Options.Log("the cache is full and cannot be written back: writes that need room fail until it can");
+        volume.WakeQueues();
+    }
+}

@@ -1,0 +1,79 @@
+using Weir.Core.Base;
+using Weir.Core.Writeboost.Errors;
+
+namespace Weir.Core.Writeboost.Writeback;
+
+/// <content>
+/// What a device refuses is tried again, the whole batch, with growing pauses and without an end: the log still has it
+/// all, and errors pass. Writers go on meanwhile while there is room.
+/// </content>
+public sealed unsafe partial class WritebackEngine
+{
+    /// <summary>So long, whoever waits for write-back need not hear of it: the third try.</summary>
+    private const long BearsUs = 3 * RetryClock.FirstPauseUs;
+
+    private RetryClock _retry;
+    private int _errorOf;
+
+    /// <summary>The error that holds write-back up, an errno; 0: none does.</summary>
+    public int HeldUpBy { get; private set; }
+
+    // Nothing is under way. What has been written twice does no harm: the mark has not moved.
+    private bool Fail(long nowUs)
+    {
+        GiveBackTurn();
+        HeldUpBy = -_error;
+        string what = _phase switch
+        {
+            Phase.Read => $"cache device {_volume.Cache.Name}: reading what is to be written back",
+            Phase.Mark => $"cache device {_volume.Cache.Name}: writing the superblock",
+            _ => $"backing device {NameOf(_errorOf)}: write-back",
+        };
+        (_error, _errorOf) = (0, 0);
+        _phase = Phase.Pause;
+        _keeping = false;
+        _retry.Refused(nowUs);
+        string reason = $"{what} failed, and is tried again: {ErrorText.Of(HeldUpBy)}";
+        _volume.Health.Hold(Trouble.Writeback, reason);
+        if (nowUs - _retry.SinceUs >= BearsUs) _volume.NoteSetback(reason);
+        return false;
+    }
+
+    private bool StartAgain()
+    {
+        if (!Mutant.Is(MutantId.R8RefusedForgotten)) return StartRead();
+        _phase = Phase.Flush;
+        return true;
+    }
+
+    private string NameOf(int backing) =>
+        _volume.Backings.Find(backing) is { IsAbsent: false } device ? $"'{device.Name}' ({device.Device.Name})" : "";
+
+    // A batch is through.
+    private void NotePassed()
+    {
+        if (!_retry.IsHeldUp) return;
+        _retry.Passed();
+        HeldUpBy = 0;
+        _volume.Health.Pass(Trouble.Writeback);
+    }
+
+    // Somebody has mended something. What stopped the volume may be over too; else it stops again, and says why.
+    private void TryNow(long nowUs)
+    {
+        _retry.TryNow(nowUs);
+        HealthReport report = _volume.Health.Now;
+        if (_phase != Phase.Stuck || report.State != VolumeState.ReadOnly || _volume.Around.HasFailed) return;
+        (_phase, _fruitless) = (Phase.Idle, 0);
+        _volume.Health.Reconsider(report);
+        _volume.WakeQueues();
+    }
+
+    private bool GetStuck(string reason, VolumeState state = VolumeState.ReadOnly)
+    {
+        _phase = Phase.Stuck;
+        _volume.Health.Worsen(state, reason);
+        _volume.WakeQueues();
+        return false;
+    }
+}
