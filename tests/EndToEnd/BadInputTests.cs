@@ -287,7 +287,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("serve passthrough --backing B --turbo", "--turbo")]
     [InlineData("format passthrough", "has no cache to format")]
     [InlineData("status", "--control")]
-    [InlineData("status --control C --json --dm", "two forms")]
+    [InlineData("status --control C --json --dm", "several forms")]
     [InlineData("message --control C idle_ms EMPTY", "an empty value")]
     [InlineData("message --control C EMPTY", "an empty key")]
     [InlineData("fly", "fly")]

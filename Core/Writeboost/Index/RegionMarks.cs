@@ -25,6 +25,8 @@ public sealed unsafe class RegionMarks : IDisposable
     private const long RefreshUs = 30_000_000;
 
     private readonly ulong* _bits = (ulong*)NativeMemory.AllocZeroed(Words, sizeof(ulong));
+    // A mutant is one of the thread that makes them.
+    private readonly bool _isNoted = !Mutant.Is(MutantId.R9RegionUnmarked);
     private SpinLatch _latch;
     private bool _isKept;
     private bool _isComplete;
@@ -37,7 +39,7 @@ public sealed unsafe class RegionMarks : IDisposable
     /// <summary>A version of block <paramref name="key"/> has been linked; any thread.</summary>
     public void Note(ulong key)
     {
-        if (!Volatile.Read(ref _isKept) || Mutant.Is(MutantId.R9RegionUnmarked)) return;
+        if (!Volatile.Read(ref _isKept) || !_isNoted) return;
         Mark(key);
     }
 
