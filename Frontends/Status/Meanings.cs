@@ -18,6 +18,7 @@ internal static class Meanings
         ["pid"] = "process number of this program",
         ["uptime_s"] = "seconds since the start",
         ["queues"] = "queue threads",
+        ["log_lines_dropped"] = "lines of the log that were dropped because nobody read standard error",
         ["engine"] = "what serves the volume",
         ["access"] = "read-write, or read-only as the command line has asked",
         ["options"] = "present values of the options, as 'weir message KEY' shows them; 'weir message help' says more",
