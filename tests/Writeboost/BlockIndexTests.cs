@@ -48,6 +48,32 @@ public sealed unsafe class BlockIndexTests
         Assert.Equal(10, index.DirtyCount);
     }
 
+    /// <summary>
+    /// A walk that begins anew while another thread looks at a bit clears it: nothing may be called empty for that.
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(long.MaxValue)]
+    public void ARegionWithSomethingIsNeverEmptyWhileAWalkBegins(long slotsLookedAt)
+    {
+        using SegmentTable table = NewTable();
+        using BlockIndex index = new(s_geometry, table, keepChecksums: false);
+        index.Insert(0, s_geometry.PhysicalSlot(s_geometry.Position(2, 5)), 0xFF, 0);
+        index.Regions.Advance(index, long.MaxValue, 0);
+        Assert.True(index.Regions.IsEmpty(1UL << 20));
+        Interleaving.Current = new Refreshing(index, slotsLookedAt);
+        bool isEmpty = index.Regions.IsEmpty(0);
+        Interleaving.Current = null;
+        Assert.False(isEmpty);
+    }
+
+    private sealed class Refreshing(BlockIndex index, long most) : IInterleaver
+    {
+        public void Step() => index.Regions.Advance(index, most, 60_000_000);
+
+        public bool Yield() => false;
+    }
+
     /// <summary>W1: while one writer is in its bucket, others come and go in theirs.</summary>
     [Fact]
     public void WritersOfDifferentBucketsNeverWaitForEachOther()

@@ -13,7 +13,8 @@ namespace Weir.Core.Writeboost.Index;
 /// </summary>
 /// <remarks>
 /// Protocol: a walker, under the latch, says that marks are kept, clears them, has every processor pass a fence, and
-/// looks at each slot. A writer links, and looks then whether marks are kept: either he marks, or the walk finds him.
+/// looks at each slot. A writer links, and looks then whether marks are kept: either he marks, or the walk finds him. A
+/// reader looks at the number of the walk before and after the bit: it has changed when a walker may have cleared it.
 /// </remarks>
 public sealed unsafe class RegionMarks : IDisposable
 {
@@ -30,6 +31,7 @@ public sealed unsafe class RegionMarks : IDisposable
     private SpinLatch _latch;
     private bool _isKept;
     private bool _isComplete;
+    private int _walk;
     private long _walked;
     private long _completedUs;
 
@@ -47,7 +49,10 @@ public sealed unsafe class RegionMarks : IDisposable
     public bool IsEmpty(ulong key)
     {
         (int word, ulong bit) = BitOf(key);
-        return Volatile.Read(ref _isComplete) && (Volatile.Read(ref _bits[word]) & bit) == 0;
+        int walk = Volatile.Read(ref _walk);
+        if (!Volatile.Read(ref _isComplete)) return false;
+        Interleaving.Step();
+        return (Volatile.Read(ref _bits[word]) & bit) == 0 && Volatile.Read(ref _walk) == walk;
     }
 
     /// <summary>Goes on with a walk that is not complete, or begins one when the last is old.</summary>
@@ -68,6 +73,7 @@ public sealed unsafe class RegionMarks : IDisposable
     private void Begin()
     {
         Volatile.Write(ref _isComplete, false);
+        Volatile.Write(ref _walk, _walk + 1);
         Volatile.Write(ref _isKept, true);
         for (int i = 0; i < Words; i++) Volatile.Write(ref _bits[i], 0);
         _walked = 0;
