@@ -64,9 +64,10 @@ internal sealed class ProgressLine(TextWriter output, Func<int>? columns, Func<d
         else Draw(nowS, Math.Max(1, columns() - 1));
     }
 
-    /// <summary>Ends the line.</summary>
+    /// <summary>Ends the line: from now on nothing of it is in the way of others.</summary>
     public void Finish()
     {
+        Output.BeforeLine = null;
         if (_drawn > 0) output.WriteLine();
         _drawn = 0;
     }

@@ -68,6 +68,16 @@ public sealed class ProgressLineTests
         Assert.Equal("", text.ToString());
     }
 
+    /// <summary>A server that has shown how its start went on waits for no reader of its log afterwards.</summary>
+    [Fact]
+    public void WhatIsSaidAfterItsEndNeedNotWaitForIt()
+    {
+        ProgressLine line = ProgressLine.OnStandardError();
+        Assert.NotNull(Weir.Frontends.Output.BeforeLine);
+        line.Finish();
+        Assert.Null(Weir.Frontends.Output.BeforeLine);
+    }
+
     private string[] Draw(Func<int> columns)
     {
         string text = Drawn(columns);
