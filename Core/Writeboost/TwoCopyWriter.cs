@@ -8,7 +8,8 @@ namespace Weir.Core.Writeboost;
 /// Writes what lies on the cache device in two copies so that one whole copy is there at any moment: one copy, flush,
 /// the other, flush. The first is the one that may be lost: after a crash, the copy that is torn or older. One update
 /// at a time; the owner calls <see cref="Poll"/> and looks at <see cref="IsBusy"/> once per turn. While a log is served
-/// its flushes are the log's (R6); a copy that a failed flush may have lost is written again. Bounded tries.
+/// its flushes are the log's (R6); a copy that a failed flush may have lost is written again. Bounded tries. The copy
+/// at which an update has failed may be torn: the next update begins with it.
 /// </summary>
 public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
 {
@@ -28,6 +29,7 @@ public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
     private int _attempts;
     private long _failuresBefore;
     private long _ticket;
+    private long _tornOffset = -1;
 
     /// <summary>
     /// A writer of <paramref name="bytes"/> bytes a copy on the thread that owns <paramref name="io"/>. On a device
@@ -60,7 +62,9 @@ public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
     public void Begin(long firstOffset, long secondOffset, int copies = 2)
     {
         Invariant.Check(!IsBusy);
-        (_firstOffset, _secondOffset, _copies) = (firstOffset, secondOffset, copies);
+        bool swaps = copies == 2 && secondOffset == _tornOffset;
+        (_firstOffset, _secondOffset) = swaps ? (secondOffset, firstOffset) : (firstOffset, secondOffset);
+        _copies = copies;
         Result = 0;
         Start(1);
     }
@@ -113,6 +117,7 @@ public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
     private void Finish(int result)
     {
         Result = result;
+        _tornOffset = result >= 0 ? -1 : _step <= 2 ? _firstOffset : _secondOffset;
         _step = _attempts = 0;
         _ticket = 0;
     }
