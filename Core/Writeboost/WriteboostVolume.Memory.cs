@@ -29,7 +29,8 @@ public sealed unsafe partial class WriteboostVolume
     // From here on writes are acknowledged when they are durable: no process that comes after finds the memory.
     internal void ReportMemoryLoss(string loss)
     {
-        Volatile.Write(ref _memoryLoss, loss);
+        // A full fence: whoever still saw the memory as good has his slots below the end that is looked at next.
+        Interlocked.Exchange(ref _memoryLoss, loss);
         Options.Log($"{Log.Ram.Region.Place}: {loss}: this memory would not outlive the process; writes are "
             + "acknowledged once they are durable until the next start");
     }
