@@ -19,6 +19,9 @@ public sealed class SharedMemoryStore : IRamStore
 
     private const uint OwnerOnly = 0x180; // 0600
 
+    // 'weir list' has any such file locked while it looks at it.
+    private const int LockPatienceMs = 1000;
+
     private readonly IReadOnlyList<string> _places;
     private readonly List<string> _search;
 
@@ -128,7 +131,7 @@ public sealed class SharedMemoryStore : IRamStore
         const int flags = Const.O_RDWR | Const.O_CREAT | Const.O_EXCL | Const.O_CLOEXEC | Const.O_NOFOLLOW;
         if (freeBytes >= sizeBytes) fd = Libc.Open(path, flags, OwnerOnly);
         int result = fd < 0 ? fd : Libc.AllocateAnyhow(fd, 0, sizeBytes);
-        if (result >= 0) result = FileLock.TryLock(fd, shared: false, patienceMs: 0);
+        if (result >= 0) result = FileLock.TryLock(fd, shared: false, LockPatienceMs);
         statx made = default;
         if (result >= 0) result = Libc.Status(fd, out made);
         if (result >= 0) return new RamRegion(path, fd, made);
