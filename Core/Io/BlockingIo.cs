@@ -1,4 +1,5 @@
 using Weir.Core.Base;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Io;
 
@@ -60,7 +61,7 @@ public sealed unsafe class BlockingIo : IIoHandler
     public void WaitOrFail(string what, Device device)
     {
         int error = Wait();
-        if (error < 0) throw new UserErrorException($"{device.Name}: {what} failed with errno {-error}");
+        if (error < 0) throw new UserErrorException($"{device.Name}: {what} failed: {Errno.Text(error)}");
     }
 
     /// <inheritdoc/>

@@ -3,6 +3,7 @@ using System.Numerics;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost;
 
@@ -28,7 +29,7 @@ public static unsafe class WriteboostFormat
         writer.Begin(ref superblock);
         while (writer.IsBusy) blocking.Turn();
         if (writer.Result < 0)
-            throw new UserErrorException($"{cache.Name}: writing the superblock failed with errno {-writer.Result}");
+            throw new UserErrorException($"{cache.Name}: writing the superblock failed: {Errno.Text(writer.Result)}");
     }
 
     /// <summary>The superblock that <see cref="Format"/> would write; checks everything and writes nothing.</summary>

@@ -7,6 +7,7 @@ using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Recovery;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost;
 
@@ -231,7 +232,7 @@ public sealed unsafe partial class WriteboostVolume
         writer.Begin(_deviceTable!, copyBFirst);
         while (writer.IsBusy) io.Turn();
         if (writer.Result < 0)
-            throw new UserErrorException($"{Cache.Name}: writing the device table failed with errno {-writer.Result}");
+            throw new UserErrorException($"{Cache.Name}: writing the device table failed: {Errno.Text(writer.Result)}");
     }
 
     internal void Describe(BackingDevice backing)

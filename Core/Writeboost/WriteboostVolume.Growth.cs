@@ -2,6 +2,7 @@ using System.Text;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Backings;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost;
 
@@ -94,7 +95,7 @@ public sealed unsafe partial class WriteboostVolume
         if (Health.State != VolumeState.Healthy)
             throw new UserErrorException($"{what}: the volume is {VolumeHealth.NameOf(Health.State)}");
         int reserved = Cache.Preallocate();
-        if (reserved < 0) throw new UserErrorException($"{what}: reserving the room failed with errno {-reserved}");
+        if (reserved < 0) throw new UserErrorException($"{what}: reserving the room failed: {Errno.Text(reserved)}");
         Volatile.Write(ref _segmentsWanted, (int)room);
         WakeCaretaker();
         return (int)room;

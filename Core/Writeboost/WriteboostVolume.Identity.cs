@@ -4,6 +4,7 @@ using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Recovery;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost;
 
@@ -107,7 +108,7 @@ public sealed unsafe partial class WriteboostVolume
         while (writer.IsBusy) io.Turn();
         if (writer.Result < 0)
             throw new UserErrorException(
-                $"{Cache.Name}: writing the samples of devices failed: {Native.Errno.Text(writer.Result)}");
+                $"{Cache.Name}: writing the samples of devices failed: {Errno.Text(writer.Result)}");
         Fingerprints.NoteDurable();
     }
 }

@@ -9,6 +9,7 @@ using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Recovery;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost;
 
@@ -195,7 +196,7 @@ public sealed unsafe partial class WriteboostVolume
         writer.Begin(ref Superblock, copyBFirst);
         while (writer.IsBusy) io.Turn();
         if (writer.Result < 0)
-            throw new UserErrorException($"{Cache.Name}: writing the superblock failed with errno {-writer.Result}");
+            throw new UserErrorException($"{Cache.Name}: writing the superblock failed: {Errno.Text(writer.Result)}");
     }
 
     // A cache that the module has formatted has none yet.

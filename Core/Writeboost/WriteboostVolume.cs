@@ -10,6 +10,7 @@ using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Queue;
 using Weir.Core.Writeboost.Scrub;
 using Weir.Core.Writeboost.Writeback;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost;
 
@@ -239,7 +240,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     {
         FlushTurn.CountFailure();
         if (Mutant.Is(MutantId.R6OthersFailureIgnored) || !Around.NoteFailedFlush(id)) return;
-        Health.Worsen(VolumeState.ReadOnly, $"backing device: flush failed: {ErrorText.Of(errno)}; "
+        Health.Worsen(VolumeState.ReadOnly, $"backing device: flush failed: {Errno.Text(errno)}; "
             + "writes that went round the log may be lost");
         WakeQueues();
     }

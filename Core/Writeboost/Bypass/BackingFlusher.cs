@@ -2,6 +2,7 @@ using System.Numerics;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Bypass;
 
@@ -64,7 +65,7 @@ public sealed unsafe class BackingFlusher : IIoHandler
         {
             _failed = true;
             if (!Mutant.Is(MutantId.R8OthersFailureIgnored)) _volume.FlushTurn.CountFailure();
-            _volume.Health.Worsen(VolumeState.ReadOnly, $"backing device: flush failed: {ErrorText.Of(op->Result)}; "
+            _volume.Health.Worsen(VolumeState.ReadOnly, $"backing device: flush failed: {Errno.Text(op->Result)}; "
                 + "writes that went round the log may be lost");
         }
         _io.Release(op);

@@ -1,6 +1,7 @@
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Errors;
 
@@ -20,7 +21,7 @@ internal static class CacheNote
         {
             if (backing.IsAbsent) continue;
             int result = backing.Device.LeaveNote(NameOf(volume.RamName), text);
-            if (result < 0) return $"{backing.Device.Name}: the note cannot be kept, errno {-result}";
+            if (result < 0) return $"{backing.Device.Name}: the note cannot be kept: {Errno.Text(result)}";
         }
         return null;
     }

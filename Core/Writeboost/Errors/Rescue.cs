@@ -5,6 +5,7 @@ using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Errors;
 
@@ -86,7 +87,7 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
         }
         _busy = false;
         _port.Io.Release(op);
-        if (result < 0) GiveUp($"a backing device failed: {ErrorText.Of(result)}");
+        if (result < 0) GiveUp($"a backing device failed: {Errno.Text(result)}");
     }
 
     /// <inheritdoc/>
@@ -255,7 +256,7 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
         _port.Io.Release(op);
         _volume.FlushTurn.GiveBack();
         if (result >= 0) return;
-        if (++_attempts == LogPort.MaxAttempts) GiveUp($"a backing device's flush failed: {ErrorText.Of(result)}");
+        if (++_attempts == LogPort.MaxAttempts) GiveUp($"a backing device's flush failed: {Errno.Text(result)}");
         else Restart();
     }
 

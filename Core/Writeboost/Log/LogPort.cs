@@ -1,7 +1,7 @@
 using System;
-using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Errors;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Log;
 
@@ -172,7 +172,7 @@ public sealed unsafe class LogPort : IIoHandler
         bool isOver = clock.IsHeldUp && Io.NowUs - clock.SinceUs >= Options.CacheRetryUs;
         if (isOver || Options.CacheRetryUs == 0 || _log.Health.CacheHasFailed) return false;
         clock.Refused(Io.NowUs);
-        _log.Health.Hold(trouble, $"cache device: {what} failed, and is tried again: {ErrorText.Of(error)}");
+        _log.Health.Hold(trouble, $"cache device: {what} failed, and is tried again: {Errno.Text(error)}");
         return true;
     }
 

@@ -1,5 +1,6 @@
 using System.Threading;
 using Weir.Core.Base;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Log;
 
@@ -137,7 +138,7 @@ public sealed unsafe partial class SegmentLog
     {
         if (result < 0 && !Mutant.Is(MutantId.R6WriteErrorIgnored))
         {
-            Health.Worsen(VolumeState.Failed, $"cache device: log writes fail: {ErrorText.Of(result)}");
+            Health.Worsen(VolumeState.Failed, $"cache device: log writes fail: {Errno.Text(result)}");
             _wakeQueues();
             return;
         }
@@ -193,7 +194,7 @@ public sealed unsafe partial class SegmentLog
     {
         if (result < 0 && !Mutant.Is(MutantId.R6WriteErrorIgnored))
         {
-            Health.Worsen(VolumeState.Failed, $"cache device: log writes fail: {ErrorText.Of(result)}");
+            Health.Worsen(VolumeState.Failed, $"cache device: log writes fail: {Errno.Text(result)}");
             _wakeQueues();
             return;
         }

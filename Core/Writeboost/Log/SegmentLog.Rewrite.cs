@@ -1,5 +1,6 @@
 using System.Threading;
 using Weir.Core.Base;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Log;
 
@@ -47,7 +48,7 @@ public sealed unsafe partial class SegmentLog
         _commit.Exit();
         // Later, when the port comes with Resume.
         bool later = last && port.MayFlushLater(result);
-        if (last && !later) Health.Worsen(VolumeState.Failed, $"cache device: flushes fail: {ErrorText.Of(result)}");
+        if (last && !later) Health.Worsen(VolumeState.Failed, $"cache device: flushes fail: {Errno.Text(result)}");
         if (!last) Rewrite(port);
         _wakeQueues();
         if (!last) TryFlush(port);

@@ -1,5 +1,5 @@
-using Weir.Core.Base;
 using Weir.Core.Writeboost.Log;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -69,7 +69,7 @@ public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superb
         // First: nobody opens a segment after that, and what the superblocks say is not known.
         if (result < 0)
             volume.Health.Worsen(
-                VolumeState.Failed, $"cache device: writing the superblock failed: {ErrorText.Of(result)}");
+                VolumeState.Failed, $"cache device: writing the superblock failed: {Errno.Text(result)}");
         _log.EndGrowth(success: result >= 0);
         if (result >= 0)
             volume.Options.Log($"{volume.Cache.Name}: has grown to {volume.Geometry.SegmentCount} segments");

@@ -7,6 +7,7 @@ using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Scrub;
 using Weir.Core.Writeboost.Writeback;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -187,7 +188,7 @@ public sealed unsafe class Caretaker : IDisposable
         {
             _commitRetry.Refused(_port.Io.NowUs);
             string reason = "cache device: writing the superblock failed, and is tried again: "
-                + ErrorText.Of(_superblocks.Result);
+                + Errno.Text(_superblocks.Result);
             _volume.Health.Hold(Trouble.Superblock, reason);
             _volume.NoteSetback(reason);
         }

@@ -3,6 +3,7 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Log;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -329,7 +330,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private void FlushFailed()
     {
         UserErrorException error =
-            new($"{_device!.Device.Name}: flush failed with errno {-_flushResult}; '{_device.Name}' stays attached");
+            new($"{_device!.Device.Name}: flush failed: {Errno.Text(_flushResult)}; '{_device.Name}' stays attached");
         SetState(BackingState.Attached);
         _device = null;
         Finish(error);
@@ -347,7 +348,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private bool TableFailed(int result)
     {
         if (result >= 0) return false;
-        string reason = $"cache device: writing the device table failed: {ErrorText.Of(result)}";
+        string reason = $"cache device: writing the device table failed: {Errno.Text(result)}";
         _volume.Health.Worsen(VolumeState.Failed, reason);
         _volume.WakeQueues();
         _device = null;

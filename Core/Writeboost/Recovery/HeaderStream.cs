@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Recovery;
 
@@ -54,7 +55,7 @@ public sealed unsafe class HeaderStream : IIoHandler, IDisposable
         int place = _taken % _ring;
         while (!_ready[place]) Turn(wait: true);
         if (_error < 0)
-            throw new UserErrorException($"{_device.Name}: reading log headers failed with errno {-_error}");
+            throw new UserErrorException($"{_device.Name}: reading log headers failed: {Errno.Text(_error)}");
         _ready[place] = false;
         _taken++;
         return BlockAt(place);

@@ -3,6 +3,7 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Tools;
 
@@ -174,7 +175,7 @@ public sealed unsafe class Repairer(IoContext io, Device device, RepairOptions o
         writer.Begin(ref _superblock);
         while (writer.IsBusy) _io.Turn();
         if (writer.Result < 0)
-            throw new UserErrorException($"{device.Name}: writing the superblock failed with errno {-writer.Result}");
+            throw new UserErrorException($"{device.Name}: writing the superblock failed: {Errno.Text(writer.Result)}");
     }
 
     private void WriteEmptyTable()
@@ -184,7 +185,8 @@ public sealed unsafe class Repairer(IoContext io, Device device, RepairOptions o
         writer.Begin(table);
         while (writer.IsBusy) _io.Turn();
         if (writer.Result < 0)
-            throw new UserErrorException($"{device.Name}: writing the device table failed with errno {-writer.Result}");
+            throw new UserErrorException(
+                $"{device.Name}: writing the device table failed: {Errno.Text(writer.Result)}");
     }
 
     private bool Say(string kind, string text)

@@ -5,6 +5,7 @@ using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Recovery;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Tools;
 
@@ -59,7 +60,7 @@ public sealed unsafe class SegmentRepairer(
         writer.Begin(ref superblock);
         while (writer.IsBusy) _io.Turn();
         if (writer.Result < 0)
-            throw new UserErrorException($"{device.Name}: writing the superblock failed with errno {-writer.Result}");
+            throw new UserErrorException($"{device.Name}: writing the superblock failed: {Errno.Text(writer.Result)}");
         if (!hasMagic)
         {
             layout.Magic.CopyTo(new Span<byte>(magicBlock, Geometry.BlockBytes));

@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Writeback;
 
@@ -56,7 +57,7 @@ public sealed unsafe partial class WritebackEngine
         if (samples.IsBusy) return false;
         if (samples.Result < 0)
             return GetStuck($"cache device: writing the samples of devices failed: "
-                + Native.Errno.Text(samples.Result), VolumeState.Failed);
+                + Errno.Text(samples.Result), VolumeState.Failed);
         _phase = next;
         return true;
     }

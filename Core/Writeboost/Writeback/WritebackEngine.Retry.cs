@@ -1,5 +1,6 @@
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Errors;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Writeback;
 
@@ -33,7 +34,7 @@ public sealed unsafe partial class WritebackEngine
         _phase = Phase.Pause;
         _keeping = false;
         _retry.Refused(nowUs);
-        string reason = $"{what} failed, and is tried again: {ErrorText.Of(HeldUpBy)}";
+        string reason = $"{what} failed, and is tried again: {Errno.Text(HeldUpBy)}";
         _volume.Health.Hold(Trouble.Writeback, reason);
         if (nowUs - _retry.SinceUs >= BearsUs) _volume.NoteSetback(reason);
         return false;
