@@ -41,7 +41,11 @@ public sealed class DeviceChangeTests : IDisposable
             Assert.Equal(["a", "b", "c"], Exports(weir));
             using NbdClient c = weir.Connect("c");
             Change(c, third, 2, 300);
+            // The other client's writes may have had all that was there before written back.
+            load.Pause();
+            Change(b, second, 12, 20);
             Assert.True(Dirty(weir, "b") > 0, "the detach should have something to write back");
+            load.GoOn();
             Assert.Equal("detached b\n", Done(Message("detach", "b")));
             Assert.Equal(second, Content("b"));
             b.ExpectClosed();
@@ -307,6 +311,8 @@ public sealed class DeviceChangeTests : IDisposable
     {
         private readonly Thread _thread;
         private Exception? _failure;
+        private volatile bool _shallRest;
+        private volatile bool _rests;
         private volatile bool _isEnough;
 
         public Load(WeirProcess weir, byte[] model)
@@ -314,6 +320,15 @@ public sealed class DeviceChangeTests : IDisposable
             _thread = new Thread(() => Run(weir, model));
             _thread.Start();
         }
+
+        /// <summary>Nothing of it is under way any more.</summary>
+        public void Pause()
+        {
+            _shallRest = true;
+            WeirProcess.Until(() => _rests, "the client's rest");
+        }
+
+        public void GoOn() => _shallRest = false;
 
         public void End()
         {
@@ -331,6 +346,7 @@ public sealed class DeviceChangeTests : IDisposable
                 {
                     Change(a, model, 100 + round, 50);
                     Verify(a, model);
+                    for (_rests = _shallRest; _rests; _rests = _shallRest) Thread.Sleep(1);
                 }
             }
             catch (Exception failure)
