@@ -140,11 +140,11 @@ public sealed class FileDevice : Device
         public long Write(void* buffer, long length, long offset) => Libc.WriteAt(fd, buffer, length, offset);
     }
 
-    /// <summary>A file beside the file; for a block device, one in <see cref="FileNotes.StateFolder"/>.</summary>
-    public override int LeaveNote(string name, string text) => FileNotes.Leave(FileNotes.PlaceOf(Facts, name), text);
+    /// <summary>A file in <see cref="FileNotes.StateFolder"/>; of a file, one beside it too.</summary>
+    public override int LeaveNote(string name, string text) => FileNotes.Leave(Facts, name, text);
 
     /// <inheritdoc/>
-    public override string? FindNote(string name) => FileNotes.Find(FileNotes.PlaceOf(Facts, name));
+    public override string? FindNote(string name) => FileNotes.Find(Facts, name);
 
     /// <summary>Gives the lock back and closes. Queues are gone by then.</summary>
     public override void Dispose()

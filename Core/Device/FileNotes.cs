@@ -6,23 +6,36 @@ using Weir.Native;
 namespace Weir.Core.Devices;
 
 /// <summary>
-/// Notes about a file or block device, in files: beside the file itself, or in a state folder for a device node, whose
-/// own folder is gone with the next boot. A new file is written, flushed, given its name, and the folder is flushed.
+/// Notes about a file or block device, in files: in a state folder, and for a file beside it too. A file may be moved
+/// or renamed, or go to another machine; a device node's own folder is gone with the next boot. A new note is written,
+/// flushed, given its name, and the folder is flushed.
 /// </summary>
 internal static class FileNotes
 {
-    /// <summary>Where notes about block devices are kept; made when the first one is left.</summary>
+    /// <summary>Where notes are kept wherever the device is; made when the first one is left.</summary>
     public const string StateFolder = "/var/lib/weir";
 
-    /// <summary>The path of a note about the device of <paramref name="facts"/>.</summary>
-    public static string PlaceOf(FileFacts facts, string name)
+    /// <summary>
+    /// Leaves a note about the device of <paramref name="facts"/>: 0, or a negative errno; it is durable when this
+    /// returns. Beside a file it must be; the second one, in the state folder, not everybody may write.
+    /// </summary>
+    public static int Leave(FileFacts facts, string name, string text)
     {
-        if (!facts.IsBlockDevice) return Path.GetFullPath(facts.Path) + "." + name;
-        return Path.Combine(StateFolder, name);
+        int kept = Leave(Path.Combine(StateFolder, name), text);
+        return facts.IsBlockDevice ? kept : Leave(PlaceBeside(facts, name), text);
     }
 
-    /// <summary>0, or a negative errno; the note is durable when this returns.</summary>
-    public static int Leave(string path, string text)
+    /// <summary>The path when there is a note.</summary>
+    public static string? Find(FileFacts facts, string name)
+    {
+        string beside = PlaceBeside(facts, name), kept = Path.Combine(StateFolder, name);
+        if (!facts.IsBlockDevice && File.Exists(beside)) return beside;
+        return File.Exists(kept) ? kept : null;
+    }
+
+    private static string PlaceBeside(FileFacts facts, string name) => Path.GetFullPath(facts.Path) + "." + name;
+
+    private static int Leave(string path, string text)
     {
         string folder = Path.GetDirectoryName(path)!;
         string draft = path + ".new";
@@ -42,9 +55,6 @@ internal static class FileNotes
             return -Errno.EIO;
         }
     }
-
-    /// <summary>The path when there is a note.</summary>
-    public static string? Find(string path) => File.Exists(path) ? path : null;
 
     private static int SyncFolder(string folder)
     {
