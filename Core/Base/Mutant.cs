@@ -108,6 +108,8 @@ public enum MutantId
     R10AroundDirty,
     /// <summary>R8: after a pause, what the backing device has refused counts as written.</summary>
     R8RefusedForgotten,
+    /// <summary>R12: after an update has failed at its second copy, the next one begins with the whole one.</summary>
+    R12DoubtfulCopyLast,
     /// <summary>R11: the volume goes on without its cache although no note of that is durable.</summary>
     R11NoNote,
     /// <summary>R11: the volume goes on without its cache although that alone holds dirty data.</summary>

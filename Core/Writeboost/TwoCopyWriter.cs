@@ -62,7 +62,7 @@ public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
     public void Begin(long firstOffset, long secondOffset, int copies = 2)
     {
         Invariant.Check(!IsBusy);
-        bool swaps = copies == 2 && secondOffset == _tornOffset;
+        bool swaps = copies == 2 && secondOffset == _tornOffset && !Mutant.Is(MutantId.R12DoubtfulCopyLast);
         (_firstOffset, _secondOffset) = swaps ? (secondOffset, firstOffset) : (firstOffset, secondOffset);
         _copies = copies;
         Result = 0;

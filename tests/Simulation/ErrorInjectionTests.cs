@@ -59,6 +59,7 @@ public sealed class ErrorInjectionTests(ITestOutputHelper output)
 
     [Theory]
     [InlineData(MutantId.R8RefusedForgotten)]
+    [InlineData(MutantId.R12DoubtfulCopyLast)]
     [InlineData(MutantId.R6WriteErrorIgnored)]
     [InlineData(MutantId.R6FlushErrorIgnored)]
     [InlineData(MutantId.R6NotRewritten)]

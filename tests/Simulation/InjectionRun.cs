@@ -36,7 +36,7 @@ public readonly record struct Injection(
     string Layout = "native")
 {
     /// <summary>So many operations fail before an error passes: more than are tried without a pause.</summary>
-    public const int WindowOperations = 8;
+    public const int WindowOperations = 6;
 
     /// <summary>What the device refuses at first, it takes later.</summary>
     public bool Passes => Error is InjectedError.Once or InjectedError.FlushOnce or InjectedError.Window;
@@ -71,7 +71,7 @@ public sealed unsafe class InjectionRun : IDisposable
     {
         _injection = injection;
         _layout = Layout.Find(injection.Layout);
-        _cache = new SimDevice(_world, "cache", (1 << 20) + (12L * _layout.MinSegmentBytes), 512, 512)
+        _cache = new SimDevice(_world, "cache", (1 << 20) + (Segments * _layout.MinSegmentBytes), 512, 512)
         {
             WritesDurably = injection.WritesDurably,
         };
@@ -116,6 +116,8 @@ public sealed unsafe class InjectionRun : IDisposable
         _cache.Media.Dispose();
         _backing.Media.Dispose();
     }
+
+    private long Segments => _layout.MinSegmentBytes < 1 << 20 ? 12 : 8;
 
     private int Judge(IoKind kind, bool onCache)
     {
@@ -193,6 +195,8 @@ public sealed unsafe class InjectionRun : IDisposable
         if (IsOverEarly) return false;
         _client!.Idle(3_000_000);
         if (_injection.Passes) AwaitHealth();
+        // What begins in the stop cannot pass before it.
+        if (_injection.Error == InjectedError.Window) _armed = false;
         _client.ReadAll(_image);
         return _client.Stop() == 1;
     }

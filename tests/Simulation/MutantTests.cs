@@ -38,7 +38,8 @@ public sealed class MutantTests(ITestOutputHelper output)
             // MemoryLossTests: nothing takes memory away in the simulation.
             bool injected = mutant == MutantId.R1LossUnnoticed;
             // R11 has no seeds: ErrorInjectionTests catches its mutants.
-            injected |= mutant is MutantId.R11NoNote or MutantId.R11DirtyForgotten or MutantId.R8RefusedForgotten;
+            injected |= mutant is MutantId.R11NoNote or MutantId.R11DirtyForgotten or MutantId.R8RefusedForgotten
+                or MutantId.R12DoubtfulCopyLast;
             // One window of a few instructions: ReadStepsTests tries all of them.
             injected |= mutant == MutantId.R10RangesSampledLate;
             // Nbd.BlockStatusTests: here the disks are a region or two, and asked about before a life's first change.

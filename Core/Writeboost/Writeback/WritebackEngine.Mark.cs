@@ -55,10 +55,9 @@ public sealed unsafe partial class WritebackEngine
     {
         Fingerprints samples = _volume.Fingerprints!;
         if (samples.IsBusy) return false;
-        if (samples.Result < 0)
-            return GetStuck($"cache device: writing the samples of devices failed: "
-                + Errno.Text(samples.Result), VolumeState.Failed);
-        _phase = next;
+        // Samples that this batch changes must be gone before it is written. New ones may come with a later batch.
+        if (samples.Result < 0 && _phase == Phase.Drop) _error = samples.Result;
+        else _phase = next;
         return true;
     }
 

@@ -27,6 +27,7 @@ public sealed unsafe partial class WritebackEngine
         string what = _phase switch
         {
             Phase.Read => $"cache device {_volume.Cache.Name}: reading what is to be written back",
+            Phase.Drop => $"cache device {_volume.Cache.Name}: writing the samples of devices",
             Phase.Mark => $"cache device {_volume.Cache.Name}: writing the superblock",
             _ => $"backing device {NameOf(_errorOf)}: write-back",
         };
@@ -70,10 +71,10 @@ public sealed unsafe partial class WritebackEngine
         _volume.WakeQueues();
     }
 
-    private bool GetStuck(string reason, VolumeState state = VolumeState.ReadOnly)
+    private bool GetStuck(string reason)
     {
         _phase = Phase.Stuck;
-        _volume.Health.Worsen(state, reason);
+        _volume.Health.Worsen(VolumeState.ReadOnly, reason);
         _volume.WakeQueues();
         return false;
     }
