@@ -24,8 +24,14 @@ public sealed unsafe class Fingerprints : IDisposable
     /// <summary>Blocks of a batch that become samples of their device.</summary>
     private const int CandidateCount = 2;
 
-    /// <summary>Of a device: what the durable table names, what the next one will, and the batch's.</summary>
-    private const int GuardCount = (2 * DeviceSamples.Count) + CandidateCount;
+    /// <summary>
+    /// Of a device: what the durable table names, what the one that is written or could not be written does and may be
+    /// durable, what the next one will, and the batch's.
+    /// </summary>
+    private const int GuardCount = CandidatePlace + CandidateCount, CandidatePlace = 3 * DeviceSamples.Count;
+
+    /// <summary>How soon a table that could not be written is tried again for those who wait.</summary>
+    private const long RetryUs = 1_000_000;
 
     /// <summary>How often new samples alone make a table be written: it costs two flushes.</summary>
     private const long NoteIntervalUs = 10_000_000;
@@ -41,6 +47,8 @@ public sealed unsafe class Fingerprints : IDisposable
     private bool _writesAgain;
     private bool _isPending;
     private long _noteDueUs;
+    private long _retryUs;
+    private IoContext? _io;
 
     /// <summary>Begins with what the last life kept, <paramref name="found"/>.</summary>
     public Fingerprints(Guid cacheId, SampleTable found)
@@ -48,8 +56,9 @@ public sealed unsafe class Fingerprints : IDisposable
         (_durable, _next) = (new SampleTable(cacheId), new SampleTable(cacheId));
         _written = new SampleTable(cacheId);
         _durable.CopyFrom(found.Pointer);
+        _written.CopyFrom(found.Pointer);
         _next.CopyFrom(found.Pointer);
-        for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++) Guard(id);
+        GuardAll();
     }
 
     /// <summary>What is kept from the next update on.</summary>
@@ -62,7 +71,11 @@ public sealed unsafe class Fingerprints : IDisposable
     public int Result { get; private set; }
 
     /// <summary>Serving begins; on the thread of <paramref name="port"/>.</summary>
-    public void Serve(SegmentLog log, DeviceQueue cache, LogPort port) => _writer = new TableWriter(log, cache, port);
+    public void Serve(SegmentLog log, DeviceQueue cache, LogPort port) =>
+        (_io, _writer) = (port.Io, new TableWriter(log, cache, port));
+
+    /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
+    public long DeadlineUs => !_isWriting && Result < 0 && Volatile.Read(ref _askedEnd) != 0 ? _retryUs : long.MaxValue;
 
     /// <summary>
     /// The samples of a device that is not written yet become <paramref name="samples"/>; with
@@ -107,7 +120,7 @@ public sealed unsafe class Fingerprints : IDisposable
     {
         int start = BackingTable.IdOf(first) * GuardCount;
         bool meets = false;
-        for (int i = start; i < start + (2 * DeviceSamples.Count) && !meets; i++)
+        for (int i = start; i < start + CandidatePlace && !meets; i++)
         {
             ulong key = Volatile.Read(ref _guards[i]);
             meets = key >= first && key < end;
@@ -128,12 +141,12 @@ public sealed unsafe class Fingerprints : IDisposable
         bool changes = false;
         for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++)
         {
-            for (int i = 0; i < CandidateCount; i++) SetGuard(id, (2 * DeviceSamples.Count) + i, 0);
+            for (int i = 0; i < CandidateCount; i++) SetGuard(id, CandidatePlace + i, 0);
             if (backings.Find(id) is not { IsAbsent: false }) continue;
             bool drops = false;
             for (int i = 0; i < DeviceSamples.Count; i++)
             {
-                changes |= IsChanged(batch, id, _durable[id][i]);
+                changes |= IsChanged(batch, id, _durable[id][i]) || IsChanged(batch, id, _written[id][i]);
                 if (!IsChanged(batch, id, _next[id][i])) continue;
                 _next[id][i] = default;
                 drops = true;
@@ -153,7 +166,7 @@ public sealed unsafe class Fingerprints : IDisposable
     {
         for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++)
             for (int i = 0; i < CandidateCount; i++)
-                if (_guards[(id * GuardCount) + (2 * DeviceSamples.Count) + i] is > 0 and ulong key)
+                if (_guards[(id * GuardCount) + CandidatePlace + i] is > 0 and ulong key)
                     Accept(id, i, key);
         if (!_isPending || nowUs < _noteDueUs) return false;
         _noteDueUs = nowUs + NoteIntervalUs;
@@ -169,6 +182,7 @@ public sealed unsafe class Fingerprints : IDisposable
         _isWriting = true;
         _isPending = false;
         _written.CopyFrom(_next.Pointer);
+        GuardAll();
         _writer!.Begin(_next);
     }
 
@@ -200,6 +214,8 @@ public sealed unsafe class Fingerprints : IDisposable
     {
         _isWriting = false;
         Result = _writer!.Result;
+        _retryUs = _io!.NowUs + RetryUs;
+        // It may be there in part: what it names stays guarded, and counts as durable for whoever changes it.
         if (Result < 0) return;
         KeepWritten();
         if (_writesAgain) BeginWrite();
@@ -207,11 +223,12 @@ public sealed unsafe class Fingerprints : IDisposable
 
     private void DropAsked()
     {
+        if (Volatile.Read(ref _askedEnd) == 0 || (Result < 0 && _io!.NowUs < _retryUs)) return;
         _asking.Enter();
         (ulong first, ulong end) = (_askedFirst, _askedEnd);
         _askedEnd = 0;
         _asking.Exit();
-        if (end == 0 || Result < 0 || !Covers(first, end)) return;
+        if (!Covers(first, end)) return;
         int id = BackingTable.IdOf(first);
         for (int i = 0; i < DeviceSamples.Count; i++)
             if (KeyOf(id, _next[id][i]) is ulong key && key >= first && key < end) _next[id][i] = default;
@@ -222,6 +239,11 @@ public sealed unsafe class Fingerprints : IDisposable
     private void KeepWritten()
     {
         _durable.CopyFrom(_written.Pointer);
+        GuardAll();
+    }
+
+    private void GuardAll()
+    {
         for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++) Guard(id);
     }
 
@@ -244,7 +266,7 @@ public sealed unsafe class Fingerprints : IDisposable
             Kind = SampleKind.Content,
         };
         Guard(id);
-        SetGuard(id, (2 * DeviceSamples.Count) + candidate, 0);
+        SetGuard(id, CandidatePlace + candidate, 0);
         _isPending = true;
     }
 
@@ -275,14 +297,20 @@ public sealed unsafe class Fingerprints : IDisposable
         BlockSample sample = ContentEvidence.SampleOf(0, batch.Data(block.Place));
         if (sample.Kind != SampleKind.Content) return;
         _candidateSums[(id * CandidateCount) + candidate] = sample.Sum;
-        SetGuard(id, (2 * DeviceSamples.Count) + candidate, block.Key);
+        SetGuard(id, CandidatePlace + candidate, block.Key);
     }
 
-    // The next table's guards first: what moves from there to the durable one is never without.
+    // In this order: what moves from the next table to the one that is written, and on, is never without.
     private void Guard(int id)
     {
-        for (int i = 0; i < DeviceSamples.Count; i++) SetGuard(id, DeviceSamples.Count + i, KeyOf(id, _next[id][i]));
-        for (int i = 0; i < DeviceSamples.Count; i++) SetGuard(id, i, KeyOf(id, _durable[id][i]));
+        Guard(id, 0, _durable[id]);
+        Guard(id, DeviceSamples.Count, _written[id]);
+        Guard(id, 2 * DeviceSamples.Count, _next[id]);
+    }
+
+    private void Guard(int id, int place, DeviceSamples samples)
+    {
+        for (int i = 0; i < DeviceSamples.Count; i++) SetGuard(id, place + i, KeyOf(id, samples[i]));
     }
 
     private static ulong KeyOf(int id, in BlockSample sample) =>

@@ -2,7 +2,6 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
-using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Writeback;
 

@@ -81,7 +81,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs => Math.Min(
-        PhaseDeadlineUs, _volume.GiveUpOrder is { IsDone: false } ? _io.NowUs + RetryUs : long.MaxValue);
+        Math.Min(PhaseDeadlineUs, _volume.Fingerprints?.DeadlineUs ?? long.MaxValue),
+        _volume.GiveUpOrder is { IsDone: false } ? _io.NowUs + RetryUs : long.MaxValue);
 
     private long PhaseDeadlineUs => _phase switch
     {
