@@ -210,6 +210,13 @@ public sealed unsafe partial class SimRun : IDisposable
             _world.Kill();
             return false;
         }
+        catch (UserErrorException e) when (absent >= 0 && e.Message.Contains("is new to this cache"))
+        {
+            // A life that died has not noted this one, or forgotten it, and the log has something of the absent one.
+            _world.Note(SimEvent.Note, text: "a new device beside an absent one refused: " + e.Message);
+            _world.Kill();
+            return false;
+        }
         bool single = _config.Disks == 1;
         if (single && _volume.SizeBytes != _config.BackingBytes)
             throw new SimViolationException("the volume has a wrong size");

@@ -17,6 +17,9 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private const byte FillStep = 1, BlocksStep = 2, RangeStep = 3, FlushStep = 4, AheadStep = 5;
     private const long RetryUs = 200;
 
+    /// <summary>The same while a device refuses what it is asked: nobody need look often.</summary>
+    private const long HeldUpRetryUs = 10_000;
+
     private const int MaxBatchBytes = 32 << 20;
 
     private readonly WriteboostVolume _volume;
@@ -174,7 +177,15 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         get
         {
             if (!_mayStart || !_volume.Health.TakesWrites || IsHeld()) return long.MaxValue;
-            if (_retry.IsHeldUp) return _retry.DueUs;
+            long dueUs = WantedUs;
+            return _retry.IsHeldUp ? Math.Max(dueUs, _retry.DueUs) : dueUs;
+        }
+    }
+
+    private long WantedUs
+    {
+        get
+        {
             bool any = _log.DirtySegment < _log.HeadSegment;
             bool open = _log.DirtySegment <= _log.HeadSegment && (_volume.RangesPressed || _log.IsStarved);
             bool full = _governor.PaceAt(_io.NowUs) == WritebackPace.Full;
@@ -267,7 +278,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     // What is wanted back is not durable yet, or still in the open segment.
     private bool NothingReady(long nowUs, bool relieve)
     {
-        _resumeUs = nowUs + RetryUs;
+        _resumeUs = nowUs + (_volume.Health.State == VolumeState.Healthy ? RetryUs : HeldUpRetryUs);
         bool isInOpenSegment = _log.DirtySegment == _log.HeadSegment;
         if (relieve && isInOpenSegment) _log.RequestDurable(_port, _log.CloseOpenSegment(_port));
         else
