@@ -124,7 +124,7 @@ public sealed unsafe class ContentEvidence(BlockingIo io, DeviceTable devices, S
         HashSet<long> seen = [];
         void Add(long block)
         {
-            if (block < end && seen.Add(block)) places.Add(block);
+            if (block >= 0 && block < end && seen.Add(block)) places.Add(block);
         }
         foreach (long block in s_heads) Add(block);
         long offset = 0;

@@ -199,18 +199,14 @@ public sealed unsafe class LogPort : IIoHandler
         }
     }
 
-    // The flush that goes well may be another port's.
+    // The flush that goes well may be another port's, and may not have covered all that this one's failure has lost.
     private void PollFlush()
     {
-        if (_log.FlushesGoWell || _log.Health.CacheHasFailed)
-        {
-            _flushLater = false;
-            Passed(ref _flushes, Trouble.LogFlush);
-        }
-        else if (_flushLater && Io.NowUs >= _flushes.DueUs)
-        {
-            _flushLater = false;
-            _log.Resume(this);
-        }
+        bool isOver = _log.FlushesGoWell || _log.Health.CacheHasFailed;
+        bool isDue = _flushLater && (isOver || Io.NowUs >= _flushes.DueUs);
+        if (isOver) Passed(ref _flushes, Trouble.LogFlush);
+        if (!isDue) return;
+        _flushLater = false;
+        if (!_log.Health.CacheHasFailed) _log.Resume(this);
     }
 }
