@@ -11,7 +11,7 @@ internal enum QueueMessageKind
     Stop,
     /// <summary>Serve the connection whose descriptor is the value.</summary>
     Connection,
-    /// <summary>The places are taken: the client that has been silent longest shall give its up.</summary>
+    /// <summary>The places are taken: the queue's client that has been silent longest loses its own.</summary>
     MakeRoom,
     /// <summary>An export is served no longer: its connections end.</summary>
     ExportGone,

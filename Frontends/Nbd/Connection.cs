@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Native;
@@ -48,6 +49,7 @@ internal sealed unsafe partial class Connection : IDisposable
     private ExportLimits _limits;
     private int _inEngine;
     private bool _handshakeHeld;
+    private long _silentSinceUs = long.MaxValue;
 
     /// <summary>Allocates what a client needs; the operations are this connection's for good.</summary>
     public Connection(NbdQueue queue, int index, IoOp* receive, IoOp* send)
@@ -76,8 +78,15 @@ internal sealed unsafe partial class Connection : IDisposable
     /// <summary>Nobody is served.</summary>
     public bool IsFree => _phase == Phase.Free;
 
-    /// <summary>Options are still negotiated; <see cref="DeadlineUs"/> then tells when it last said one.</summary>
-    public bool IsHandshaking => _phase == Phase.Handshaking;
+    /// <summary>
+    /// When a client that has not chosen an export came or last said something; <see cref="long.MaxValue"/>: there is
+    /// none. Written by the connection's thread; the first queue's reads it too, to see who has been silent longest.
+    /// </summary>
+    public long SilentSinceUs
+    {
+        get => Volatile.Read(ref _silentSinceUs);
+        private set => Volatile.Write(ref _silentSinceUs, value);
+    }
 
     /// <summary>When <see cref="Expire"/> is due; <see cref="long.MaxValue"/> for never.</summary>
     public long DeadlineUs { get; private set; } = long.MaxValue;
@@ -92,6 +101,7 @@ internal sealed unsafe partial class Connection : IDisposable
         _fd = fd;
         _phase = Phase.Handshaking;
         _handshake.Reset(_queue.Exports, _queue);
+        SilentSinceUs = nowUs;
         DeadlineUs = nowUs + _queue.IdleUs;
         int page = AllocatePages(_handshakePages);
         Invariant.Check(page == 0);
@@ -142,7 +152,7 @@ internal sealed unsafe partial class Connection : IDisposable
     {
         if (_phase is Phase.Free or Phase.Closing) return;
         _phase = Phase.Closing;
-        DeadlineUs = long.MaxValue;
+        SilentSinceUs = DeadlineUs = long.MaxValue;
         // Ends the receive and the send under way; a socket already reset says ENOTCONN, which is as good.
         _ = Sockets.Shutdown(_fd);
         _queue.Touch(this);
@@ -177,6 +187,7 @@ internal sealed unsafe partial class Connection : IDisposable
             _start += consumed;
             if (written > 0) SendHandshake(written);
             if (step == HandshakeStep.NeedInput) return;
+            SilentSinceUs = nowUs;
             DeadlineUs = nowUs + _queue.IdleUs;
             if (step == HandshakeStep.Transmission) Serve();
             if (_handshake.IsTurnedAway) _queue.TurnedAway();
@@ -192,7 +203,7 @@ internal sealed unsafe partial class Connection : IDisposable
             return;
         }
         _phase = Phase.Serving;
-        DeadlineUs = long.MaxValue;
+        SilentSinceUs = DeadlineUs = long.MaxValue;
         _export = _handshake.Export;
         _volume = _queue.Volume(_export);
         _limits = _export.Limits(_handshake.Structured, _handshake.BlockStatus);

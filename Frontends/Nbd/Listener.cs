@@ -41,6 +41,12 @@ internal sealed unsafe class Listener : IDisposable
     /// <summary>The accept under way, on the first queue's thread.</summary>
     public IoOp* Accept { get; set; }
 
+    /// <summary>The descriptor of a client that waits for a place; -1: none. Meanwhile no other is accepted.</summary>
+    public int Newcomer { get; set; } = -1;
+
+    /// <summary>When a place was last asked for, for the newcomer.</summary>
+    public long RoomAskedUs { get; set; }
+
     /// <summary>The accept failed and is tried again a little later.</summary>
     public bool AcceptWaits { get; set; }
 
@@ -80,8 +86,9 @@ internal sealed unsafe class Listener : IDisposable
         if (Descriptor < 0) return;
         bool isOurs = _path != null && Libc.Status(_path, out statx status) == 0 && status.stx_ino == _inode;
         if (isOurs) _ = Libc.Unlink(_path!);
+        if (Newcomer >= 0) _ = Libc.Close(Newcomer);
         _ = Libc.Close(Descriptor);
-        Descriptor = -1;
+        Descriptor = Newcomer = -1;
     }
 
     private static Listener OpenTcp(string address, bool insecure)

@@ -11,14 +11,16 @@ internal sealed unsafe partial class NbdQueue
     /// <summary>When descriptors or memory are short, accepting rests this long.</summary>
     private const long AcceptRestUs = 100_000;
 
-    /// <summary>A client may think this long about its next option while others wait for a place.</summary>
+    /// <summary>
+    /// A client may think this long about its next option while others wait for a place; and one that was asked for
+    /// may take this long to become free, before the next is asked for.
+    /// </summary>
     private const long SilenceUs = 200_000;
 
-    /// <summary>The queues are asked for a place no more often than this.</summary>
-    private const long MakeRoomRestUs = 20_000;
+    /// <summary>How soon a client that waits for a place is tried again.</summary>
+    private const long PlaceRetryUs = 1000;
 
     private int _acceptCount;
-    private long _roomAskedUs;
     private bool _acceptRetry;
 
     private void BeginAccept()
@@ -58,47 +60,72 @@ internal sealed unsafe partial class NbdQueue
             _timerUs = Math.Min(_timerUs, Io.NowUs + AcceptRestUs);
             return;
         }
-        Distribute(listener, fd);
-        Accept(listener);
+        if (listener.IsTcp) Listener.TuneTcp(fd);
+        (listener.Newcomer, listener.RoomAskedUs) = (fd, 0);
+        Place(listener);
     }
 
-    private void Distribute(Listener listener, int fd)
+    /// <summary>
+    /// Gives the newcomer a place and accepts the next. When none is free it waits, and those behind it in the
+    /// kernel's queue, until the client that has been silent longest has gone. There is always one, now or soon: there
+    /// are more places than clients that may be served.
+    /// </summary>
+    private void Place(Listener listener)
     {
-        if (listener.IsTcp) Listener.TuneTcp(fd);
-        QueueThread? queue = _server.Enter();
-        if (_server.IsFull) AskForRoom(Io.NowUs);
-        if (queue == _thread)
+        if (TryDistribute(listener.Newcomer))
         {
-            Serve(fd);
+            listener.Newcomer = -1;
+            Accept(listener);
             return;
         }
-        if (queue != null && queue.Post(new QueueMessage(QueueMessageKind.Connection, fd))) return;
-        if (queue != null) _server.Leave();
-        Counters.RefusedConnections++;
-        _server.NoteFull();
-        _ = Libc.Close(fd);
+        long nowUs = Io.NowUs;
+        if (nowUs >= listener.RoomAskedUs + SilenceUs && TryAskForRoom(nowUs)) listener.RoomAskedUs = nowUs;
+        _acceptRetry = true;
+        _timerUs = Math.Min(_timerUs, nowUs + PlaceRetryUs);
     }
 
-    // Clients that connect and say nothing must not keep others out until their time is over.
-    private void AskForRoom(long nowUs)
+    private bool TryDistribute(int fd)
     {
-        if (nowUs < _roomAskedUs + MakeRoomRestUs) return;
-        _roomAskedUs = nowUs;
-        foreach (QueueThread thread in _server.Threads)
-            if (thread != _thread) thread.Post(new QueueMessage(QueueMessageKind.MakeRoom, 0));
-        MakeRoom(nowUs);
+        QueueThread? queue = _server.Enter();
+        if (queue == null) return false;
+        if (queue == _thread) Serve(fd);
+        else if (!queue.Post(new QueueMessage(QueueMessageKind.Connection, fd)))
+        {
+            _server.Leave();
+            return false;
+        }
+        return true;
+    }
+
+    /// <summary>Ends the client silent longest, of all queues; false: all have said something just now.</summary>
+    private bool TryAskForRoom(long nowUs)
+    {
+        int longest = 0;
+        for (int i = 1; i < _server.Queues.Length; i++)
+            if (_server.Queues[i].SilentSinceUs < _server.Queues[longest].SilentSinceUs) longest = i;
+        if (_server.Queues[longest].SilentSinceUs > nowUs - SilenceUs) return false;
+        return _server.Threads[longest].Post(new QueueMessage(QueueMessageKind.MakeRoom, 0));
+    }
+
+    /// <summary>Since when this queue's client silent longest is. Any thread: a client may speak meanwhile.</summary>
+    private long SilentSinceUs => SilentLongest()?.SilentSinceUs ?? long.MaxValue;
+
+    private Connection? SilentLongest()
+    {
+        Connection? longest = null;
+        long sinceUs = long.MaxValue;
+        foreach (Connection? connection in _connections)
+        {
+            if (connection == null || connection.SilentSinceUs >= sinceUs) continue;
+            (longest, sinceUs) = (connection, connection.SilentSinceUs);
+        }
+        return longest;
     }
 
     private void MakeRoom(long nowUs)
     {
-        Connection? oldest = null;
-        foreach (Connection? connection in _connections)
-        {
-            bool isOlder = connection is { IsHandshaking: true }
-                && (oldest == null || connection.DeadlineUs < oldest.DeadlineUs);
-            if (isOlder) oldest = connection;
-        }
-        if (oldest != null && oldest.DeadlineUs - IdleUs + SilenceUs <= nowUs) oldest.Abort();
+        Connection? longest = SilentLongest();
+        if (longest != null && longest.SilentSinceUs <= nowUs - SilenceUs) longest.Abort();
     }
 
     private void RetryAccept()
@@ -107,6 +134,7 @@ internal sealed unsafe partial class NbdQueue
         if (_stopping) return;
         foreach (Listener listener in _server.Listeners)
         {
+            if (listener.Newcomer >= 0) Place(listener);
             if (!listener.AcceptWaits) continue;
             listener.AcceptWaits = false;
             Accept(listener);
@@ -119,7 +147,7 @@ internal sealed unsafe partial class NbdQueue
         if (_thread!.Index != 0) return;
         foreach (Listener listener in _server.Listeners)
         {
-            if (listener.AcceptWaits) EndAccept(listener);
+            if (listener.AcceptWaits || listener.Newcomer >= 0) EndAccept(listener);
             else if (listener.Accept != null) Io.Cancel(listener.Accept);
         }
     }

@@ -56,6 +56,7 @@ internal sealed class NbdServer : IServing
     private const int HandshakePlaces = 64;
 
     private readonly QueueThread[] _threads;
+    private readonly NbdQueue[] _queues;
     private readonly NbdCounters[] _counters;
     private readonly Lock _changing = new();
     private Export[] _exports;
@@ -81,10 +82,11 @@ internal sealed class NbdServer : IServing
         Listeners = options.Listeners;
         IVolume[] volumes = [.. Exports.Select(export => export.Volume).Distinct()];
         _threads = new QueueThread[options.Queues];
+        _queues = new NbdQueue[options.Queues];
         _counters = new NbdCounters[options.Queues];
         for (int i = 0; i < options.Queues; i++)
         {
-            NbdQueue queue = new(this);
+            NbdQueue queue = _queues[i] = new NbdQueue(this);
             _counters[i] = queue.Counters;
             _threads[i] = new QueueThread(i, static () => new RingContext(), volumes, queue, options.OnFailure);
         }
@@ -105,14 +107,14 @@ internal sealed class NbdServer : IServing
     /// <summary>Sockets at a time: those served, and some that have not said yet what they want.</summary>
     public int MostOpen => MaxConnections + HandshakePlaces;
 
-    /// <summary>No place is left, not even to be told so.</summary>
-    public bool IsFull => Volatile.Read(ref _openCount) >= MostOpen;
-
     /// <summary>What a client is told for whom there is no place.</summary>
     public byte[] FullText { get; }
 
     /// <summary>The queue threads.</summary>
     public ReadOnlySpan<QueueThread> Threads => _threads;
+
+    /// <summary>What each thread serves NBD with, in the same order.</summary>
+    public ReadOnlySpan<NbdQueue> Queues => _queues;
 
     /// <summary>What each queue has done.</summary>
     public ReadOnlySpan<NbdCounters> Counters => _counters;
@@ -202,7 +204,7 @@ internal sealed class NbdServer : IServing
         QueueThread.Report(_threads, status);
     }
 
-    /// <summary>Counts a client in. The queue that serves it, round robin, or null: there are too many.</summary>
+    /// <summary>Counts a client in. The queue that serves it, round robin, or null: no place is free.</summary>
     public QueueThread? Enter()
     {
         if (Interlocked.Increment(ref _openCount) <= MostOpen) return _threads[_turn++ % _threads.Length];

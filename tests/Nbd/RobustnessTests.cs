@@ -258,18 +258,67 @@ public sealed class RobustnessTests : IDisposable
         clients[2].Dispose();
     }
 
-    /// <summary>Clients that connect and say nothing lose their places to those that do.</summary>
+    /// <summary>
+    /// Clients that connect and say nothing lose their places to those that do: each of these gets in at once, and
+    /// nobody is told that the places are taken until those served have them all.
+    /// </summary>
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(2, 0)]
+    [InlineData(2, 100)]
+    public void SilentClientsKeepNobodyOut(int queues, int inBacklog)
+    {
+        using TestVolume volume = new(1 << 20);
+        using NbdHost host = new(volume, queues, maxConnections: 24);
+        int count = host.Server.MostOpen + inBacklog;
+        NbdClient[] silent = Enumerable.Range(0, count).Select(_ => host.Connect()).ToArray();
+        for (int i = 0; i < 20; i++)
+        {
+            using NbdClient client = host.Serve();
+            Assert.Equal(512, client.Read(0, 512).Length);
+        }
+        Assert.Empty(host.Lines);
+        // Some of those may not have gone yet; then once more.
+        NbdClient[] served = Enumerable.Range(0, 24).Select(_ => Stubborn(host)).ToArray();
+        foreach (NbdClient client in served) Assert.Equal(512, client.Read(0, 512).Length);
+        using NbdClient extra = host.Connect();
+        extra.Greet();
+        Assert.Equal(NbdOptionReply.ErrPolicy, Assert.Single(extra.Option(NbdOption.Go, Wire.Info("disk"))).Type);
+        foreach (NbdClient client in (NbdClient[])[.. silent, .. served]) client.Dispose();
+        host.UntilNobodyIsThere();
+    }
+
+    /// <summary>The one silent longest goes, and nobody but it.</summary>
     [Fact]
-    public void SilentClientsDoNotKeepOthersOut()
+    public void OneSilentClientGoesForOneThatComes()
     {
         using TestVolume volume = new(1 << 20);
         using NbdHost host = new(volume, queues: 2, maxConnections: 8);
-        NbdClient[] silent = Enumerable.Range(0, host.Server.MostOpen).Select(_ => host.Connect()).ToArray();
-        using NbdClient served = Stubborn(host);
-        for (int i = 0; i < 20; i++)
-            using (host.Connect())
-                Assert.Equal(512, served.Read(0, 512).Length);
+        List<NbdClient> silent = [];
+        for (int i = 0; i < host.Server.MostOpen; i++)
+        {
+            silent.Add(host.Connect());
+            _ = silent[i].Receive(Protocol.GreetingBytes);
+        }
+        using NbdClient served = host.Serve();
+        silent[0].ExpectClosed();
+        // The last to come is nearly the last to go: it can still choose.
+        silent[^1].Send(Wire.UInt32((uint)(ClientFlags.FixedNewstyle | ClientFlags.NoZeroes)));
+        silent[^1].Go("disk");
+        Assert.Empty(host.Lines);
         foreach (NbdClient client in silent) client.Dispose();
+    }
+
+    /// <summary>A stop does not wait for a client that has not been given a place yet.</summary>
+    [Fact]
+    public void StopEndsAClientThatWaitsForAPlace()
+    {
+        using TestVolume volume = new(1 << 20);
+        using NbdHost host = new(volume, maxConnections: 1);
+        NbdClient[] many = Enumerable.Range(0, 2 * host.Server.MostOpen).Select(_ => host.Connect()).ToArray();
+        host.Stop();
+        foreach (NbdClient client in many) _ = client.DrainToEnd();
+        foreach (NbdClient client in many) client.Dispose();
     }
 
     private static bool TryRead(NbdHost host)
