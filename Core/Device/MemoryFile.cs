@@ -37,7 +37,7 @@ public sealed record MemoryFile(string Path, long SizeBytes, DateTime MadeAt, bo
         if (fd < 0) throw Cannot("open", fd);
         try
         {
-            if (FileLock.TryLock(fd, shared: false, patienceMs: 0) < 0) return false;
+            if (FileLock.TryLock(fd, shared: false, patienceMs: 0) < 0 || !IsStillAt(fd)) return false;
             int result = Libc.Unlink(Path);
             return result >= 0 ? true : throw Cannot("remove", result);
         }
@@ -45,6 +45,18 @@ public sealed record MemoryFile(string Path, long SizeBytes, DateTime MadeAt, bo
         {
             _ = Libc.Close(fd);
         }
+    }
+
+    // A start may have put a new one in its place since it was opened.
+    private bool IsStillAt(int fd)
+    {
+        int other = Libc.Open(Path, Const.O_RDONLY | Const.O_CLOEXEC | Const.O_NOFOLLOW);
+        if (other < 0) return false;
+        bool isSame = Libc.Status(fd, out statx mine) >= 0 && Libc.Status(other, out statx its) >= 0
+            && mine.stx_ino == its.stx_ino
+            && (mine.stx_dev_major, mine.stx_dev_minor) == (its.stx_dev_major, its.stx_dev_minor);
+        _ = Libc.Close(other);
+        return isSame;
     }
 
     private static unsafe MemoryFile? Read(string path, int headBytes)

@@ -64,7 +64,8 @@ internal sealed record VolumeSpec
         HashSet<string> names = [];
         foreach (BackingArgument backing in Backings)
         {
-            if (!names.Add(backing.Name)) throw Usage($"two --backing devices have the name '{backing.Name}'");
+            if (!names.Add(backing.Name))
+                throw Usage($"two --backing devices have the name '{backing.Name}'; expected --backing NAME=PATH");
             if (!Compose.HasCache(Engine) && backing.Id > 0)
                 throw Usage($"--backing {backing.Id}:{backing.Name}: {Engine} has no cache, and so no device numbers");
         }

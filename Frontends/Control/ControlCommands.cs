@@ -5,6 +5,7 @@ using System.Text;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Frontends.Status;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Frontends.Control;
 
@@ -153,6 +154,6 @@ internal sealed class ControlCommands(
         int result = stop(force);
         return result >= 0
             ? string.Concat(LastWords().Select(static line => $"{line}\n"))
-            : throw new UserErrorException($"stopped, but not everything is durable: {-result}");
+            : throw new UserErrorException($"stopped, but not everything is durable: {Errno.Text(result)}");
     }
 }

@@ -382,6 +382,24 @@ public sealed unsafe class AttachTests : IDisposable
         Assert.Equal(Block(7), Content(_second, 8192));
     }
 
+    /// <summary>The log's order has a detach wait for all devices: not for one that refuses what is written back.</summary>
+    [Fact]
+    public void ADetachEndsWhenSomeDeviceRefusesWhatIsWrittenBack()
+    {
+        CountingDevice full = new(new KeptDevice(_first));
+        using DirectClient client = Open(new BackingSpec(null, "a", full), Kept("b", _second));
+        full.RefusesWith = -28;
+        client.Write(0, Block(1));
+        UserErrorException error = Assert.Throws<UserErrorException>(() => Detach(client, "b"));
+        Assert.Contains("stays attached", error.Message);
+        Assert.Contains("No space left on device", error.Message);
+        full.RefusesWith = 0;
+        client.Volume.Resume();
+        Detach(client, "b");
+        Assert.Equal(Block(1), Content(_first, 0));
+        client.Stop();
+    }
+
     private static BackingSpec Kept(string name, RamDevice device, int? id = null) =>
         new(id, name, new KeptDevice(device));
 

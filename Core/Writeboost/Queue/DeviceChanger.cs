@@ -42,6 +42,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private Step _step;
     private long _target;
     private int _drains;
+    private long _setbacks;
     private long _slot;
     private int _flushResult;
 
@@ -94,7 +95,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
             return;
         }
         DeadlineUs = _step == Step.Forget ? 0 : nowUs + TurnUs;
-        if (MayTurnBack && (_order!.IsCancelled || !_volume.Health.TakesWrites)) TurnBack();
+        if (MayTurnBack && (_order!.IsCancelled || !_volume.Health.TakesWrites || IsHeldUp)) TurnBack();
         else if (_step <= Step.AwaitDoors) Attach(writebackIsQuiet);
         else Detach();
         if (_step == Step.None) DeadlineUs = long.MaxValue;
@@ -122,6 +123,9 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
 
     // Until the table is written, a detach leaves everything as it was, and an attach has done nothing.
     private bool MayTurnBack => _step is Step.AwaitQuiet or Step.Drain or Step.Refuse or Step.DrainRest;
+
+    // Some device refuses what is written back: the log's order has all wait for it, this one too.
+    private bool IsHeldUp => _step is Step.Drain or Step.DrainRest && _volume.Setbacks != _setbacks;
 
     private bool TryBegin()
     {
@@ -161,7 +165,8 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
             SetState(BackingState.Attached);
             _volume.CancelDeviceDrain();
         }
-        string why = _order!.IsCancelled ? "interrupted" : "the volume stops or is not healthy";
+        string why = _order!.IsCancelled ? "interrupted"
+            : IsHeldUp ? _volume.LastSetback : "the volume stops or is not healthy";
         string what = _order.Spec == null ? $"{_order.Name}: stays attached: {why}" : $"{_order.Name}: {why}";
         _device = null;
         Finish(new UserErrorException(what));
@@ -245,7 +250,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
                 + $"{ranges} discarded or zeroed ranges of it: attach it first");
         if (!_device.IsAbsent && _volume.Backings.AttachedCount == 1)
             throw new UserErrorException($"'{_order.Name}' is the only device that is attached; use 'weir stop'");
-        _drains = 0;
+        (_drains, _setbacks) = (0, _volume.Setbacks);
         _step = Step.Drain;
         if (!_device.IsAbsent) SetState(BackingState.Draining);
         _target = _volume.DrainForDevice();

@@ -48,7 +48,7 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
             nextUs = io.NowUs + TurnUs;
             progress(Progress(total));
         }
-        foreach (string range in GivesUp) GiveUp(queue, range);
+        foreach (string range in GivesUp) GiveUp(queue, range, stopAsked);
         // What is rotten moves on in the log: it is nowhere else to be told.
         HasReachedEnd = volume.IsWrittenBack(end);
         bool isDrained = HasReachedEnd && volume.Index.RottenCount == 0;
@@ -59,14 +59,15 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
     }
 
     // What is lost is known only now. Where write-back has moved a block before an order came to it, it is given again.
-    private void GiveUp(IVolumeQueue queue, string range)
+    private void GiveUp(IVolumeQueue queue, string range, Func<bool> stopAsked)
     {
         List<LostVersion> lost = LostBlocks.Select(volume, range);
-        while (lost.Count > 0 && !volume.Health.CacheHasFailed)
+        while (lost.Count > 0 && !volume.Health.CacheHasFailed && !stopAsked())
         {
             using GiveUpOrder order = new(lost);
             volume.Post(order);
-            while (!order.IsDone) Turn(queue);
+            while (!order.IsDone && !stopAsked()) Turn(queue);
+            if (!order.IsDone) return;
             lost = LostBlocks.Select(volume, range);
         }
     }
