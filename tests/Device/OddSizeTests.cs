@@ -64,6 +64,38 @@ public sealed class OddSizeTests : IDisposable
         Same();
     }
 
+    /// <summary>Nothing of it is a whole block, and some not even a sector.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(511)]
+    [InlineData(1000)]
+    [InlineData(3584)]
+    public void AFileBelowOneBlockIsServedToo(int size)
+    {
+        byte[] data = Wire.Random(size, 2);
+        File.WriteAllBytes(_scratch["disk"], data);
+        using RamDevice cache = new(12 << 20);
+        using RingContext io = new();
+        WriteboostFormat.Format(io, cache, Layout.Native, Layout.Native.DefaultSegmentBytes, Guid.NewGuid);
+        using (WriteboostVolume volume = WriteboostVolume.Open(io, new KeptDevice(cache), [new(null, "disk", Open())],
+            new PrivateMemoryStore(), new WriteboostOptions()))
+        using (NbdHost host = new([new Export("disk", "", volume, volume.ExportOf("disk"))]))
+        using (NbdClient client = host.Serve())
+        {
+            Assert.True(client.Read(0, size).AsSpan().SequenceEqual(data));
+            data[^1] ^= 1;
+            client.Write(size - 1, data[^1..], CommandFlags.Fua);
+            Assert.True(client.Read(0, size).AsSpan().SequenceEqual(data));
+        }
+        using (FileDevice device = Open())
+        using (DirectClient client = new(cache, device, new WriteboostOptions()))
+        {
+            client.DrainAll();
+            client.Stop();
+        }
+        Assert.Equal(data, File.ReadAllBytes(_scratch["disk"]));
+    }
+
     private void UseTheEnd(NbdHost host)
     {
         Assert.Equal($"{Size}\n", Tool.Run("nbdinfo", "--size", host.Uri));
