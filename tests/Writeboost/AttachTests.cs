@@ -382,7 +382,7 @@ public sealed unsafe class AttachTests : IDisposable
         Assert.Equal(Block(7), Content(_second, 8192));
     }
 
-    /// <summary>The log's order has a detach wait for all devices: not for one that refuses what is written back.</summary>
+    /// <summary>The order of the log has a detach wait for all devices: not for one that refuses.</summary>
     [Fact]
     public void ADetachEndsWhenSomeDeviceRefusesWhatIsWrittenBack()
     {
