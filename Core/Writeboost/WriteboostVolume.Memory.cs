@@ -74,20 +74,12 @@ public sealed unsafe partial class WriteboostVolume
             + "the last second before it ended above all");
     }
 
-    private int RamSegmentCount
-    {
-        get
-        {
-            int most = Layout.HasEpochs ? Geometry.SegmentCount - 2
-                : System.Math.Min(SegmentScan.MaxUnproven, Geometry.SegmentCount - 2);
-            return System.Math.Clamp(Options.RamSegments, 2, System.Math.Max(2, most));
-        }
-    }
-
     // Before the epoch begins: the superblock says whether there will be memory to look for.
     private void MakeRam()
     {
-        int count = RamSegmentCount;
+        int most = Layout.HasEpochs ? Geometry.SegmentCount - 2
+            : System.Math.Min(SegmentScan.MaxUnproven, Geometry.SegmentCount - 2);
+        int count = System.Math.Clamp(Options.RamSegments, 2, System.Math.Max(2, most));
         Superblock next = Superblock;
         if (Layout.HasEpochs) next.RaiseEpoch();
         string path = Options.CachePath ?? Cache.Name;

@@ -107,15 +107,14 @@ public sealed unsafe partial class WriteboostVolume
             KeptKey = Superblock.KeptKey,
             FirstPositions = _deviceTable?.FirstPositions(),
         };
-        if (!Layout.HasDeviceTable && !Options.Rebind) _known = new KnownBlocks(RamSegmentCount);
         using ILogScan scan = LogScans.New(
-            Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifiesReads, Options.Progress, _known);
+            Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifiesReads, Options.Progress);
         scan.Run();
         WarnOfHeadersBehind(scan);
         long unproven = 0;
         uint header = (scan as SegmentScan)?.EndHeaderChecksum ?? 0;
         (long position, long sequence, uint checksum) = (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum);
-        CheckDevices(replay, io);
+        CheckDevices(replay);
         using (RamSegments? old = OpenRam(ram, scan))
         {
             if (old != null) unproven = old.DurablePosition;
@@ -131,8 +130,7 @@ public sealed unsafe partial class WriteboostVolume
             }
         }
         // Once more, for what memory held.
-        CheckDevices(replay, io);
-        KeepKnown();
+        CheckDevices(replay);
         string before = !Layout.HasEpochs ? "" : Superblock.IsClean ? " after an orderly stop, epoch "
             : Superblock.Epoch == 0 ? " after format, epoch " : " after a crash, epoch ";
         MoveTail(scan.TailSegment);

@@ -194,10 +194,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
                 _device = new Binding(_volume.DeviceTable, _target, _volume.Options, spec.Evidence)
                     .BindOne(spec, _volume.Backings.ToList());
                 _volume.CheckIdentity(_device);
-                _volume.CheckByLog(_device, null);
                 _volume.WarnOfDifference(_device);
-                _volume.WarnByLog(_device);
-                _volume.ForgetKnown(_device);
             }
             catch (UserErrorException error)
             {

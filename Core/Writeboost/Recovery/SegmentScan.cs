@@ -1,7 +1,6 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
-using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Recovery;
@@ -53,9 +52,6 @@ public sealed unsafe class SegmentScan : ILogScan
         EndSegment = TailSegment - 1;
     }
 
-    /// <summary>Told which blocks the backing devices hold, as far as the log knows.</summary>
-    public KnownBlocks? Known { get; init; }
-
     /// <summary>Told how far it has come, now and then.</summary>
     public Action<string, long, long>? Progress { get; init; }
 
@@ -86,7 +82,6 @@ public sealed unsafe class SegmentScan : ILogScan
         ReadIds();
         TailSegment = FindTail();
         EndSegment = TailSegment - 1;
-        if (Known != null) CollectKnown(Known);
         ReplayChain();
         EndHeaderChecksum = HeaderChecksumOf(EndSegment);
     }
@@ -199,36 +194,6 @@ public sealed unsafe class SegmentScan : ILogScan
         return newest;
     }
 
-    // What lies behind the mark is reused in log order: the newest are the last to go, and where one is gone or not
-    // whole any more, so are all that are older. None of them is needed: an error ends the look.
-    private void CollectKnown(KnownBlocks known)
-    {
-        long mark = Math.Min(_superblock.MarkSequence, TailSegment) - 1, newest = 0;
-        foreach (long id in _ids) newest = Math.Max(newest, id);
-        for (long id = mark; id > mark - KnownBlocks.MostSegments && Holds(id); id--)
-        {
-            if (!_layout.HasDevices && known.IsEnough) return;
-            long position = _geometry.Position(id, 0);
-            Start(_geometry.OffsetOf(position), 0, _geometry.SegmentBytes);
-            if (_io.Wait() < 0) return;
-            bool isSure = !_layout.WritesHeaderLast || id + _geometry.SegmentCount > newest + known.AtRiskSegments;
-            if (!TryCollect(known, position, isSure)) return;
-        }
-    }
-
-    private bool TryCollect(KnownBlocks known, long position, bool isSure)
-    {
-        byte* record = _memory.Pointer;
-        bool isWhole = _layout.TryReadHeader(record, _superblock, _geometry, position, out RecordInfo info)
-            && _layout.IsWhole(record, info);
-        if (!isWhole) return false;
-        LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
-        _layout.ReadEntries(record, info, entries);
-        for (int i = 0; i < info.EntryCount; i++)
-            known.AddWrittenBack(entries[i], record + ((i + 1L) << Geometry.BlockShift), isSure);
-        return true;
-    }
-
     private UserErrorException Damaged(string found) => new(
         $"{_cache.Name}: {found}: the headers of a cache of layout {_layout.Name} with {_geometry.SegmentCount} "
         + "segments are damaged, or it is none; not serving");
@@ -274,9 +239,7 @@ public sealed unsafe class SegmentScan : ILogScan
         LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
         _layout.ReadEntries(record, info, entries);
         if (_readsData) AddChecksums(record, info, entries);
-        ReadOnlySpan<LogEntry> list = new(entries, info.EntryCount);
-        Known?.Note(list, _readsData ? record + Geometry.BlockBytes : null);
-        _replay.Apply(position, segment, list);
+        _replay.Apply(position, segment, new ReadOnlySpan<LogEntry>(entries, info.EntryCount));
         EndSegment = segment;
         return true;
     }
