@@ -116,8 +116,12 @@ public sealed unsafe class Fingerprints : IDisposable
     /// As <see cref="Covers"/>, for a write that wants to go round the log: true, and it has to ask again later, until
     /// the samples it changes are dropped. What is going to be a sample is dirty in the log: false. Any thread.
     /// </summary>
-    public bool MustWait(ulong first, ulong end)
+    /// <param name="first">The first block it changes.</param>
+    /// <param name="end">The first behind it.</param>
+    /// <param name="isNew">Nobody had asked: the first queue's thread is to hear of it.</param>
+    public bool MustWait(ulong first, ulong end, out bool isNew)
     {
+        isNew = false;
         int start = BackingTable.IdOf(first) * GuardCount;
         bool meets = false;
         for (int i = start; i < start + CandidatePlace && !meets; i++)
@@ -127,7 +131,8 @@ public sealed unsafe class Fingerprints : IDisposable
         }
         if (!meets) return false;
         _asking.Enter();
-        if (_askedEnd == 0) (_askedFirst, _askedEnd) = (first, end);
+        isNew = _askedEnd == 0;
+        if (isNew) (_askedFirst, _askedEnd) = (first, end);
         _asking.Exit();
         return true;
     }
@@ -221,9 +226,10 @@ public sealed unsafe class Fingerprints : IDisposable
         if (_writesAgain) BeginWrite();
     }
 
+    // While a table is on its way the question stands: asked anew at every turn, it would let no thread sleep.
     private void DropAsked()
     {
-        if (Volatile.Read(ref _askedEnd) == 0 || (Result < 0 && _io!.NowUs < _retryUs)) return;
+        if (_isWriting || Volatile.Read(ref _askedEnd) == 0 || (Result < 0 && _io!.NowUs < _retryUs)) return;
         _asking.Enter();
         (ulong first, ulong end) = (_askedFirst, _askedEnd);
         _askedEnd = 0;

@@ -33,8 +33,8 @@ public sealed unsafe partial class WriteboostQueue
         if (request->EngineList == 0 || request->Progress != 0 || request->Ticket != 0) return false;
         ulong first = KeyOf(request, request->OffsetBytes);
         ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
-        if (!_volume.Fingerprints!.MustWait(first, end)) return false;
-        _volume.WakeCaretaker();
+        if (!_volume.Fingerprints!.MustWait(first, end, out bool isNew)) return false;
+        if (isNew) _volume.WakeCaretaker();
         return true;
     }
 
