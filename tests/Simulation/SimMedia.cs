@@ -73,7 +73,7 @@ public sealed unsafe class SimMedia : IDisposable
         long data = -1;
         if (from != null)
         {
-            Invariant.Check(length <= ArenaBytes);
+            Invariant.Check(_arenaUsed + length <= ArenaBytes);
             data = _arenaUsed;
             _arenaUsed += length;
             Buffer.MemoryCopy(from, _arena + data, length, length);
@@ -129,7 +129,8 @@ public sealed unsafe class SimMedia : IDisposable
         Span<Unflushed> all = CollectionsMarshal.AsSpan(_unflushed);
         for (int i = 0; i < all.Length; i++)
         {
-            if (all[i].Seq < seqLimit && random.Chance(50)) all[i].Orphan = true;
+            // Its bytes are of no use any more: a device that fails for long would fill the arena with them.
+            if (all[i].Seq < seqLimit && random.Chance(50)) (all[i].Orphan, all[i].Data) = (true, -1);
         }
     }
 

@@ -42,6 +42,7 @@ public sealed unsafe class Batch : IDisposable
     private byte* _ahead;
     private readonly ulong* _sorted;
     private readonly byte* _sectors;
+    private readonly int _room;
 
     /// <summary>Room for <paramref name="maxSegments"/> segments.</summary>
     public Batch(in Geometry geometry, int maxSegments)
@@ -49,7 +50,8 @@ public sealed unsafe class Batch : IDisposable
         Invariant.Check(maxSegments is > 0 and <= 32);
         _geometry = geometry;
         MaxSegments = maxSegments;
-        nuint places = (nuint)(maxSegments << geometry.SlotShift);
+        _room = maxSegments << geometry.SlotShift;
+        nuint places = (nuint)_room;
         _data = (byte*)NativeMemory.AlignedAlloc((nuint)maxSegments * (nuint)geometry.SegmentBytes, 4096);
         _ahead = (byte*)NativeMemory.AlignedAlloc((nuint)maxSegments * (nuint)geometry.SegmentBytes, 4096);
         _sorted = (ulong*)NativeMemory.Alloc(places, sizeof(ulong));
@@ -137,12 +139,16 @@ public sealed unsafe class Batch : IDisposable
     public long PositionOf(int place) => _geometry.Position(First, 0) + place;
 
     /// <summary>A range entry.</summary>
-    public void AddRange(in LogEntry entry) =>
+    public void AddRange(in LogEntry entry)
+    {
+        Invariant.Check(RangeCount < _room);
         Ranges[RangeCount++] = new DirtyRange { Key = entry.Key, Blocks = entry.Value, Kind = entry.Kind };
+    }
 
     /// <summary>A data slot that leaves the index with this batch; written if it still counts.</summary>
     public void AddPlace(int place, ulong key, byte sectors, bool counts)
     {
+        Invariant.Check(PlaceCount < _room);
         Places[PlaceCount++] = place;
         if (!counts) return;
         // 48 bits of key above 16 bits of place: one sort orders by address, then by age.
@@ -152,7 +158,11 @@ public sealed unsafe class Batch : IDisposable
     }
 
     /// <summary>A data slot that a newer range covers.</summary>
-    public void AddCovered(int place) => Covered[CoveredCount++] = place;
+    public void AddCovered(int place)
+    {
+        Invariant.Check(CoveredCount < _room);
+        Covered[CoveredCount++] = place;
+    }
 
     /// <summary>Sorts by address and merges the versions of each block into the newest one's bytes.</summary>
     public void SortAndMerge()
