@@ -103,7 +103,6 @@ public sealed unsafe partial class WriteboostVolume
         Replay replay = new(Geometry, Table, Index, Ranges)
         {
             CleanPosition = CleanPositionAtStart(),
-            AroundPosition = Superblock.AroundPosition,
             KeptPosition = Superblock.HasKept && !Options.Rebind ? Superblock.KeptPosition : 0,
             KeptKey = Superblock.KeptKey,
             FirstPositions = _deviceTable?.FirstPositions(),
@@ -134,7 +133,6 @@ public sealed unsafe partial class WriteboostVolume
         CheckDevices(replay);
         string before = !Layout.HasEpochs ? "" : Superblock.IsClean ? " after an orderly stop, epoch "
             : Superblock.Epoch == 0 ? " after format, epoch " : " after a crash, epoch ";
-        long oldest = Warm(io, queue, replay, scan.TailSegment, out long warm);
         MoveTail(scan.TailSegment);
         SettleFirstPositions(position);
         Superblock.Settle(position, sequence, checksum);
@@ -143,9 +141,6 @@ public sealed unsafe partial class WriteboostVolume
         // Forgotten with the epoch, before a range is zeroed again, or absent devices make the next batch a small one.
         bool stays = !replay.KeptLiesOverRange && Backings.Absent.Length == 0;
         Superblock.KeptPosition = stays ? _keptEnd : 0;
-        // What was kept is in no index: whoever writes round it leaves nothing to tell by.
-        if (_keptEnd > Superblock.MarkPosition) _cleanOutdated = _keptEnd;
-        _wasAbsent = Backings.Absent.Length > 0;
         if (!ReadOnly || Mutant.Is(MutantId.R16ReadOnlyWrites))
         {
             scan.RewriteUnproven(unproven);
@@ -164,10 +159,9 @@ public sealed unsafe partial class WriteboostVolume
             if (!outdatesClean) BeginEpoch(io, queue, context, bFirst.Superblock);
         }
         LogEnd end = EndAt(position, sequence, checksum);
-        (end.HeaderChecksum, end.OldestSegment) = (header, oldest);
+        end.HeaderChecksum = header;
         Log = StartLog(end);
         Options.Log($"recovered {replay.EntryCount} entries of {end.LastSegment - end.TailSegment + 1} segments"
-            + (warm > 0 ? $", {warm} written-back blocks of {end.TailSegment - oldest} more" : "")
             + (Layout.HasEpochs ? $"{before}{Superblock.Epoch}" : ""));
     }
 
@@ -175,24 +169,6 @@ public sealed unsafe partial class WriteboostVolume
     private long CleanPositionAtStart() => Mutant.Is(MutantId.R10CleanAfterCrash) ? 0
         : Superblock.IsClean && !Options.Rebind && !AnyHasShrunk && !AnyDiffers ? Superblock.CleanPosition
         : long.MaxValue;
-
-    // The oldest segment whose blocks serve reads although the backing device has them (R10).
-    private long Warm(BlockingIo io, DeviceQueue queue, Replay replay, long tail, out long blocks)
-    {
-        blocks = 0;
-        bool counts = CleanPositionAtStart() != long.MaxValue || Mutant.Is(MutantId.R10WarmAfterCrash);
-        // What is kept is in no index: what is older would come back over it.
-        if (!counts || !Superblock.IsWarm || Superblock.HasKept) return tail;
-        using WarmScan scan = new(Superblock, Geometry, io, queue, Cache, replay,
-            (id, position) => Backings.Find(id) is { IsAbsent: false } backing && position >= backing.FirstPosition);
-        long first = Geometry.SegmentOf(Math.Max(Superblock.WarmPosition, Superblock.AroundPosition));
-        long last = Geometry.SegmentOf(Superblock.SettledPosition - 1);
-        first = Math.Max(first, last + 1 - Geometry.SegmentCount);
-        if (first >= tail) return tail;
-        long oldest = scan.Run(first);
-        blocks = scan.Blocks;
-        return oldest;
-    }
 
     private void WarnOfHeadersBehind(ILogScan scan)
     {

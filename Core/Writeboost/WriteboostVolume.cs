@@ -33,7 +33,6 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     private long _segmentsWrittenBack;
     private long _cleanOutdated;
     private long _keptEnd;
-    private bool _wasAbsent;
     private long _rottenSegment;
     private long _rottenClean;
     private long _rottenDirty;
@@ -205,8 +204,6 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     {
         if (!Index.MarkRotten(slot, out bool clean)) return;
         if (clean) Interlocked.Increment(ref _rottenClean); else Interlocked.Increment(ref _rottenDirty);
-        // The next start does not know which it is.
-        if (clean) OutdateClean();
         long position = Log.Table.PositionOf(slot);
         ulong key = Index.KeyOf(slot);
         Options.Log($"{Cache.Name}: block {BackingTable.OffsetOf(key) >> Geometry.BlockShift} of "
@@ -222,7 +219,6 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         if (Index.MarkRotten(slot, out bool clean, onlyClean: true))
         {
             Interlocked.Increment(ref _rottenClean);
-            OutdateClean();
             ulong key = Index.KeyOf(slot);
             Options.Log($"{Cache.Name}: block {BackingTable.OffsetOf(key) >> Geometry.BlockShift} of "
                 + $"{NameOfDevice(key)} cannot be read: it is read from the backing device");
@@ -262,22 +258,12 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         }
     }
 
-    private void Outdate(long position)
-    {
-        Superblock.CleanPosition = Math.Max(Superblock.CleanPosition, position);
-        Superblock.AroundPosition = Math.Max(Superblock.AroundPosition, position);
-    }
-
-    // What has left the index does not come back: a write may have gone round it. Nor what is of a device that was
-    // away: it may have changed there.
-    internal void SettleClean(long firstKept)
+    internal void SettleClean()
     {
         (long sequence, uint checksum) = Log.Chain;
-        if (Mutant.Is(MutantId.R10ForgottenIsWarm)) firstKept = Log.TailSegment;
-        Superblock.WarmPosition = _wasAbsent || Backings.Absent.Length > 0 ? 0 : Geometry.Position(firstKept, 0);
         Superblock.Flags |= Superblock.CleanFlag;
         if (!Mutant.Is(MutantId.R10OutdatedKept))
-            Outdate(Volatile.Read(ref _cleanOutdated));
+            Superblock.CleanPosition = Math.Max(Superblock.CleanPosition, Volatile.Read(ref _cleanOutdated));
         Superblock.Settle(Math.Max(Log.DurableRecord, Superblock.MarkPosition), sequence, checksum);
     }
 }

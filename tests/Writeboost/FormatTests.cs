@@ -41,7 +41,6 @@ public sealed unsafe class FormatTests
             (nameof(Superblock.KnownEpoch), 128), (nameof(Superblock.KeptPosition), 136),
             (nameof(Superblock.KeptKey), 144),
             (nameof(Superblock.RamBoot), 152), (nameof(Superblock.RamFolder), 160),
-            (nameof(Superblock.WarmPosition), 280), (nameof(Superblock.AroundPosition), 288),
             (nameof(Superblock.Checksum), 4092));
     }
 

@@ -214,7 +214,7 @@ public sealed unsafe class Caretaker : IDisposable
                 || !_scrubber.IsQuiet || !_grower.IsQuiet || _volume.Fingerprints?.Settle() == false)
                 return;
             _stop = StopStep.Mark;
-            _volume.SettleClean(_reclaimer.FirstKept);
+            _volume.SettleClean();
             _superblocks.Begin(ref _volume.Superblock);
         }
         else if (!_superblocks.IsBusy)

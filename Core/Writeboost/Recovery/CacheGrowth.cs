@@ -32,7 +32,6 @@ public static class CacheGrowth
             return;
         }
         superblock.SegmentCount += (int)gained;
-        superblock.WarmPosition = 0;
         options.Log($"{what}: they are used from now on");
     }
 }

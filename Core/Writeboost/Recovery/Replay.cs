@@ -1,5 +1,4 @@
 using System;
-using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
@@ -13,15 +12,11 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
 {
     private const int Ahead = 16;
     private readonly long[] _endBlocks = new long[256];
-    private readonly HashSet<ulong> _poisoned = [];
 
     /// <summary>
     /// Clean blocks count from here on; after a crash none does, because what the backing device held then may be gone.
     /// </summary>
     public long CleanPosition { get; init; } = long.MaxValue;
-
-    /// <summary>Data that had been written back counts from here on, in what is warm.</summary>
-    public long AroundPosition { get; init; }
 
     /// <summary>
     /// Data below this position of blocks below <see cref="KeptKey"/> is on its backing device: an interrupted drain
@@ -72,52 +67,6 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
         }
     }
 
-    /// <summary>
-    /// Replays the record at <paramref name="recordPosition"/> of a segment that has been written back, after all that
-    /// is newer (R10): what still counts is clean. <paramref name="counts"/> says of which devices, from where on.
-    /// Returns the blocks of it.
-    /// </summary>
-    public int ApplyWarm(
-        long recordPosition, long sequence, ReadOnlySpan<LogEntry> entries, Func<int, long, bool> counts)
-    {
-        long segment = geometry.SegmentOf(recordPosition);
-        int physical = geometry.Physical(segment), blocks = 0;
-        if (table.SequenceOf(physical) != segment) table.Assign(physical, segment, -1);
-        table.SetLastRecord(physical, sequence);
-        foreach (ref readonly LogEntry entry in entries) index.Prefetch(entry.Key);
-        for (int i = 0; i < entries.Length; i++)
-        {
-            long position = recordPosition + 1 + i;
-            long since = entries[i].Kind == EntryKind.Clean ? CleanPosition : AroundPosition;
-            if (entries[i].Kind == EntryKind.Void || position < since) continue;
-            if (entries[i].Device is < BackingTable.MinId or > BackingTable.MaxId) continue;
-            bool isOurs = !IsForeign(entries[i], position) && counts(entries[i].Device, position);
-            if (isOurs && ApplyWarm(entries[i], position)) blocks++;
-        }
-        return blocks;
-    }
-
-    // Poison has moved on, or was given up: what it stands for does not come back.
-    private bool ApplyWarm(in LogEntry entry, long position)
-    {
-        if (entry.Kind == EntryKind.Poison) _poisoned.Add(entry.Key);
-        uint slot = geometry.PhysicalSlot(position);
-        bool isRange = entry.Kind is EntryKind.Zeroes or EntryKind.Discard;
-        if (isRange && !Mutant.Is(MutantId.R10WarmRangeForgotten)) ApplyRange(entry, position);
-        if (entry.Kind is not (EntryKind.Data or EntryKind.Clean)) return false;
-        if (ranges.PositionOver(entry.Key) > position || _poisoned.Contains(entry.Key)) return false;
-        if (entry.Kind == EntryKind.Clean) return index.TryInsertClean(entry.Key, slot, entry.Value, null, 0, 0, 0);
-        index.InsertClean(entry.Key, slot, entry.Sectors, entry.Value);
-        return index.IsLinked(slot);
-    }
-
-    private void ApplyRange(in LogEntry entry, long position)
-    {
-        ranges.TakeRecovered();
-        table.CountRange(geometry.Physical(geometry.SegmentOf(position)));
-        ranges.Insert(entry.Key, entry.Value, position, entry.Kind == EntryKind.Zeroes);
-    }
-
     private void Apply(in LogEntry entry, long position)
     {
         if (entry.Kind == EntryKind.Void) return;
@@ -148,7 +97,9 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
             ApplyPoison(entry, position, position - entry.Value);
             return;
         }
-        ApplyRange(entry, position);
+        ranges.TakeRecovered();
+        table.CountRange(geometry.Physical(geometry.SegmentOf(position)));
+        ranges.Insert(entry.Key, entry.Value, position, entry.Kind == EntryKind.Zeroes);
     }
 
     // A range is zeroed again before the rest of its batch is written: what lies over one is written again too.
@@ -171,7 +122,6 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
 
     private void ApplyPoison(in LogEntry entry, long position, long lost)
     {
-        _poisoned.Add(entry.Key);
         if (entry.IsGivenUp)
             index.GiveUp(entry.Key, geometry.PhysicalSlot(lost), lost, entry.Sectors);
         else if (ranges.PositionOver(entry.Key) <= lost)
