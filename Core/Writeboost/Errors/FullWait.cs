@@ -1,4 +1,5 @@
 using System;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Errors;
 
@@ -9,8 +10,6 @@ namespace Weir.Core.Writeboost.Errors;
 /// </summary>
 public sealed class FullWait(WriteboostVolume volume)
 {
-    private const int Eio = 5, Enospc = 28;
-
     private long _sinceUs = long.MaxValue;
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
@@ -37,7 +36,7 @@ public sealed class FullWait(WriteboostVolume volume)
 
     private void Refuse(int errno)
     {
-        volume.RefusedWith = errno == Enospc ? Enospc : Eio;
+        volume.RefusedWith = errno == Errno.ENOSPC ? Errno.ENOSPC : Errno.EIO;
         volume.Options.Log("the cache is full and cannot be written back: writes that need room fail until it can");
         volume.WakeQueues();
     }
