@@ -1,5 +1,4 @@
 using System;
-using Weir.Core.Base;
 using Weir.Core.Io;
 
 namespace Weir.Frontends.Nbd;
@@ -75,7 +74,7 @@ internal sealed unsafe partial class Connection
     {
         _isSettled = _isSettled || gate.IsSettled();
         (long start, long length) = SectorsAround(part->OffsetBytes, part->LengthBytes);
-        bool isGuarded = !Mutant.Is(MutantId.NbdEdgesUnguarded);
+        bool isGuarded = gate.IsGuarding;
         if (isGuarded && !_isSettled) return false;
         if (isGuarded && !gate.TryEnterMerging(start, length, ref part->IsWished)) return false;
         part->Gate = isGuarded ? GateEntry.Merging : GateEntry.Outside;

@@ -10,6 +10,7 @@ namespace Weir.Tests.Nbd;
 /// <summary>An NBD server inside the test process, on a Unix socket, over any volume.</summary>
 internal sealed class NbdHost : IDisposable
 {
+    private readonly Export[] _exports;
     private Exception? _failure;
     private bool _stopped;
 
@@ -24,6 +25,7 @@ internal sealed class NbdHost : IDisposable
         Export[] exports, int queues = 1, int maxConnections = 128, string[]? listen = null, long idleUs = 30_000_000,
         long memoryBytes = NbdServerOptions.DefaultMemoryBytes)
     {
+        _exports = exports;
         Path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"weir-{Guid.NewGuid():n}.sock");
         Server = NbdServer.Start(new NbdServerOptions
         {
@@ -114,6 +116,9 @@ internal sealed class NbdHost : IDisposable
 
     public void Dispose()
     {
+        // A test that failed has not let go of what it held: a server that waits for it would never end.
+        foreach (Export export in _exports)
+            if (export.Volume is TestVolume held) held.Hold = false;
         Stop();
         Server.Dispose();
     }

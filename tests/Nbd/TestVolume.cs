@@ -83,7 +83,7 @@ internal sealed unsafe class TestVolume(long sizeBytes) : IVolume
             if (_head == null) _head = request;
             else _tail->Next = request;
             _tail = request;
-            Volatile.Write(ref volume._submitted, volume._submitted + 1);
+            Interlocked.Increment(ref volume._submitted);
         }
 
         public Request* TakeCompleted()
