@@ -68,6 +68,8 @@ public enum MutantId
     R8NoBackingFlush,
     /// <summary>R8: the mark is written although another's flush failed after the batch was written.</summary>
     R8OthersFailureIgnored,
+    /// <summary>R8: a batch is zeroed and written again while a copy of the superblock may say it is over.</summary>
+    R8MarkInDoubt,
     /// <summary>R8: segments are reused before the mark is durable.</summary>
     R8ReuseBeforeMark,
     /// <summary>R8: segments are reused while readers still read them.</summary>

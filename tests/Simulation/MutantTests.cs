@@ -50,7 +50,7 @@ public sealed class MutantTests(ITestOutputHelper output)
             injected |= mutant == MutantId.R12GrownUnplanned;
             // BackingFlushTests and SuperblockFlushTests: the one failing flush that matters is rare.
             injected |= mutant is MutantId.R6OthersFailureIgnored or MutantId.R8OthersFailureIgnored;
-            injected |= mutant == MutantId.R6SuperblockNotRewritten;
+            injected |= mutant is MutantId.R6SuperblockNotRewritten or MutantId.R8MarkInDoubt;
             // AttachTests: what a detach leaves of a device is nothing, but for an older weir's caches.
             injected |= mutant == MutantId.R13NumberInherits;
             // Stress.ReaderGateTests, on real threads: one of them is about what real processors reorder.

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
+using System.IO;
 using System.Threading;
 using Weir.Core.Base;
 
@@ -62,15 +63,21 @@ public static class SimRunner
 
     private static readonly TimeSpan s_progressInterval = TimeSpan.FromSeconds(30);
 
-    /// <summary>A seed takes milliseconds. One that takes this long spins for ever.</summary>
+    /// <summary>
+    /// A seed takes milliseconds. One that uses the processor this long spins for ever; on a busy machine that takes
+    /// longer by the clock.
+    /// </summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(40);
+
+    /// <summary>One that takes this long by the clock waits for ever.</summary>
+    private static readonly TimeSpan s_waits = TimeSpan.FromMinutes(20);
 
     private static void Await(Worker worker, Summary summary, Progress progress)
     {
         while (!worker.HasEnded(TimeSpan.FromMilliseconds(20)))
         {
             progress.Say(summary);
-            if (!worker.IsStuck(s_patience, out ulong seed)) continue;
+            if (!worker.IsStuck(out ulong seed)) continue;
             Add(summary, new SimResult(seed, "the engine never returns", 0, 0, 0, s_patience));
             return;
         }
@@ -103,13 +110,21 @@ public static class SimRunner
     private sealed class Worker
     {
         private Thread? _thread;
+        private string _folder = "";
         private ulong _seed;
+        private ulong _looked;
+        private TimeSpan _usedBefore;
         private long _since;
 
         public void Start(ThreadStart run)
         {
             _since = Environment.TickCount64;
-            _thread = new Thread(run) { IsBackground = true };
+            _thread = new Thread(() =>
+            {
+                string self = File.ResolveLinkTarget("/proc/thread-self", returnFinalTarget: false)!.FullName;
+                Volatile.Write(ref _folder, self);
+                run();
+            }) { IsBackground = true };
             _thread.Start();
         }
 
@@ -121,10 +136,24 @@ public static class SimRunner
 
         public bool HasEnded(TimeSpan wait) => _thread!.Join(wait);
 
-        public bool IsStuck(TimeSpan patience, out ulong seed)
+        /// <summary>By the processor time that its thread has used since it was first seen at this seed.</summary>
+        public bool IsStuck(out ulong seed)
         {
             seed = Volatile.Read(ref _seed);
-            return Environment.TickCount64 - Volatile.Read(ref _since) > patience.TotalMilliseconds;
+            long passedMs = Environment.TickCount64 - Volatile.Read(ref _since);
+            if (passedMs < s_patience.TotalMilliseconds / 2) return false;
+            TimeSpan used = Used();
+            if (seed != _looked) (_looked, _usedBefore) = (seed, used);
+            return used - _usedBefore > s_patience || passedMs > s_waits.TotalMilliseconds;
+        }
+
+        // The first number of schedstat: nanoseconds on a processor.
+        private TimeSpan Used()
+        {
+            string folder = Volatile.Read(ref _folder);
+            if (folder.Length == 0) return TimeSpan.Zero;
+            string text = File.ReadAllText(folder + "/schedstat");
+            return TimeSpan.FromMicroseconds(long.Parse(text.Split(' ')[0], CultureInfo.InvariantCulture) / 1000);
         }
     }
 

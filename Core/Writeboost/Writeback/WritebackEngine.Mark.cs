@@ -14,6 +14,7 @@ public sealed unsafe partial class WritebackEngine
 
     private long _oldMark, _oldSequence;
     private uint _oldChecksum;
+    private bool _isMarkInDoubt;
 
     private bool StartMark()
     {
@@ -34,11 +35,13 @@ public sealed unsafe partial class WritebackEngine
     {
         if (_superblocks.Result < 0)
         {
-            // One copy may say so: that is true. Until both do, nothing is freed, and the batch comes once more.
+            // One copy may say so, and that is true: until both do, nothing is freed. It stays true only as long as
+            // nothing of the batch is zeroed again, see StartSettle.
             _volume.Superblock.MarkPosition = _oldMark;
             _volume.Superblock.MarkSequence = _oldSequence;
             _volume.Superblock.MarkChecksum = _oldChecksum;
             if (_keeping) _keptEnd = BatchEnd;
+            else _isMarkInDoubt = !Mutant.Is(MutantId.R8MarkInDoubt);
             _error = _superblocks.Result;
             return true;
         }
@@ -47,6 +50,25 @@ public sealed unsafe partial class WritebackEngine
         bool notes = _volume.Fingerprints?.EndBatch(_io.NowUs) == true;
         _phase = notes ? Phase.Sample : Phase.Clean;
         return true;
+    }
+
+    // A mark that may be durable says that the batch's blocks lie over its ranges. Before these are zeroed once more,
+    // both copies say again that nothing of it has been written back.
+    private bool StartSettle()
+    {
+        if (_superblocks.IsBusy) return false;
+        _phase = Phase.Settle;
+        _workDone = 0;
+        _superblocks.Begin(ref _volume.Superblock);
+        return true;
+    }
+
+    private bool EndSettle()
+    {
+        _error = _superblocks.Result;
+        if (_error < 0) return true;
+        _isMarkInDoubt = false;
+        return StartRead();
     }
 
     // The samples of the devices are durable as they are from now on.

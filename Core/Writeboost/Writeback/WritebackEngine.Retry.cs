@@ -28,7 +28,7 @@ public sealed unsafe partial class WritebackEngine
         {
             Phase.Read => $"cache device {_volume.Cache.Name}: reading what is to be written back",
             Phase.Drop => $"cache device {_volume.Cache.Name}: writing the samples of devices",
-            Phase.Mark => $"cache device {_volume.Cache.Name}: writing the superblock",
+            Phase.Mark or Phase.Settle => $"cache device {_volume.Cache.Name}: writing the superblock",
             _ => $"backing device {NameOf(_errorOf)}: write-back",
         };
         (_error, _errorOf) = (0, 0);
@@ -43,7 +43,7 @@ public sealed unsafe partial class WritebackEngine
 
     private bool StartAgain()
     {
-        if (!Mutant.Is(MutantId.R8RefusedForgotten)) return StartRead();
+        if (!Mutant.Is(MutantId.R8RefusedForgotten)) return _isMarkInDoubt ? StartSettle() : StartRead();
         _phase = Phase.Flush;
         return true;
     }

@@ -71,6 +71,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         Flush,
         AwaitDurable,
         Mark,
+        Settle,
         Sample,
         Clean,
         Pause,
@@ -236,6 +237,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             case Phase.Flush: return FlushMore();
             case Phase.AwaitDurable: return _log.Durable >= _durableBefore && StartMark();
             case Phase.Mark: return !_superblocks.IsBusy && EndMark();
+            case Phase.Settle: return !_superblocks.IsBusy && EndSettle();
             case Phase.Sample: return EndSamples(Phase.Clean);
             case Phase.Clean: return CleanMore();
             case Phase.Pause: return nowUs >= _retry.DueUs && StartAgain();
@@ -258,7 +260,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         count = AtLeastKept(CountForRanges(count));
         (_keptUs, _keptAhead) = (nowUs, 0);
         _batch.Begin(_log.DirtySegment, count);
-        return StartRead(TakeAhead());
+        return _isMarkInDoubt ? StartSettle() : StartRead(TakeAhead());
     }
 
     // The budget comes back when a batch has ended: it shall not hold much of it, and while somebody waits for it no
