@@ -15,7 +15,7 @@ namespace Weir.Tests.Vm;
 /// </summary>
 internal sealed record VmMachine
 {
-    private const int PatienceMs = 600_000;
+    private const int PatienceMs = 2_700_000;
 
     /// <summary>k6 or k7, as run.sh knows them.</summary>
     public required string Kernel { get; init; }

@@ -4,7 +4,7 @@
 # Standard output is the command's, the exit status too; 124: the machine ended without saying how, or took too long;
 # 125: it did not come up. Options in the environment:
 #   WEIR_VM_ASSETS      folder that assets.sh has filled; .cache/weir-vm in the home folder without it
-#   WEIR_VM_MEMORY=2G WEIR_VM_CPUS=2 WEIR_VM_SECONDS=300
+#   WEIR_VM_MEMORY=2G WEIR_VM_CPUS=2 WEIR_VM_SECONDS=900
 #   WEIR_VM_DISKS       images, each a /dev/vda, vdb, ... in the machine, with a write cache; what was written is
 #                       there after the machine has been killed
 #   WEIR_VM_CUT=2.5     the machine loses power so many seconds after the command has said "CUT"
@@ -66,7 +66,7 @@ fi
 boot() {
   : > "$work/status"
   : > "$work/console"
-  timeout -k 2 "${WEIR_VM_SECONDS:-300}" "$qemu/bin/qemu-system-x86_64" -L "$qemu/share/qemu" \
+  timeout -k 2 "${WEIR_VM_SECONDS:-900}" "$qemu/bin/qemu-system-x86_64" -L "$qemu/share/qemu" \
     -L "$qemu/share/seabios" -M q35 -accel tcg,thread=multi -cpu max -smp "${WEIR_VM_CPUS:-2}" -m "$memory" \
     -object "memory-backend-memfd,id=memory,size=$memory,share=on" -numa node,memdev=memory \
     -pidfile "$work/pid" -nodefaults -no-user-config -display none -no-reboot -nic none -device virtio-rng-pci \
@@ -79,8 +79,8 @@ boot() {
     < /dev/null 2> "$work/errors" > >(sed -u 's/\r$//; /sysrq: Power Off$/d' | tee "$work/console") &
   machine=$!
   # Under emulation a kernel hangs now and then before it has begun, or the emulator fails an assertion of its own
-  # (msix_table_mmio_write): then it begins anew, once.
-  for ((waited = 0; waited < 600; waited++)); do
+  # (msix_table_mmio_write): then it begins anew.
+  for ((waited = 0; waited < 1800; waited++)); do
     grep -q up "$work/status" && break
     kill -0 $machine 2> /dev/null || break
     sleep 0.1
@@ -102,11 +102,11 @@ share_files() {
   for _ in $(seq 100); do [ -S "$work/files" ] && break; sleep 0.05; done
 }
 
-share_files
-if ! boot; then
-  # It has ended with the machine.
+for attempt in 1 2 3; do
+  # What shares the files has ended with the machine before.
   share_files
-  boot || echo "run.sh: $kernel does not come up" >&2
-fi
+  boot && break
+  [ $attempt -lt 3 ] || echo "run.sh: $kernel does not come up" >&2
+done
 status=$(sed '/^up/d' "$work/status" 2> /dev/null || true)
 exit "${status:-124}"

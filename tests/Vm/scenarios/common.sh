@@ -11,7 +11,7 @@ expect() { [ "$2" = "$3" ] || fail "$1: expected '$3', got '$2'"; }
 serve() {
   "$WEIR" serve "$@" --control control > ready 2> said &
   server=$!
-  for _ in $(seq 300); do
+  for _ in $(seq 1800); do
     if grep -q '^weir: ready' ready; then
       ready=$(grep -m 1 '^weir: ready' ready)
       device=${ready##* }
@@ -20,7 +20,7 @@ serve() {
     kill -0 $server 2> /dev/null || fail "the server ended before it was ready"
     sleep 0.1
   done
-  fail "the server is not ready after 30 s"
+  fail "the server is not ready after three minutes"
 }
 
 # The process dies as it stands.

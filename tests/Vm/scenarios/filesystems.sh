@@ -53,7 +53,7 @@ done
 # Mounted: the stop waits for the release.
 mount -t "$kind" "$device" mount
 "$WEIR" stop --control control & stopper=$!
-for _ in $(seq 50); do grep -q 'open or mounted' said && break; sleep 0.1; done
+for _ in $(seq 600); do grep -q 'open or mounted' said && break; sleep 0.1; done
 grep -q 'open or mounted' said || fail "the stop does not say what it waits for"
 kill -0 $server || fail "the server did not wait"
 umount mount || fail "umount during the stop"

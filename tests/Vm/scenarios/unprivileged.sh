@@ -26,7 +26,7 @@ expect "devices after a refusal" "$(ls /dev/ublkc* 2> /dev/null)" ""
 
 as_nobody ../weir serve writeboost --cache cache --backing disk=disk --frontend ublk --control control > ready 2> said &
 server=$!
-for _ in $(seq 100); do grep -q '^weir: ready' ready && break; sleep 0.1; done
+for _ in $(seq 1800); do grep -q '^weir: ready' ready && break; sleep 0.1; done
 device=$(awk '/^weir: ready/ { print $NF }' ready)
 [ -b "$device" ] || fail "not ready: $(cat said)"
 grep -q 'goes when this process dies' said || fail "nobody says that the device dies with its server: $(cat said)"
@@ -43,7 +43,7 @@ pkill -9 -f 'weir serve writeboost'
 wait $server 2> /dev/null
 as_nobody ../weir serve writeboost --cache cache --backing disk=disk --frontend ublk --control control > ready 2> said &
 server=$!
-for _ in $(seq 100); do grep -q '^weir: ready' ready && break; sleep 0.1; done
+for _ in $(seq 1800); do grep -q '^weir: ready' ready && break; sleep 0.1; done
 device=$(awk '/^weir: ready/ { print $NF }' ready)
 [ -b "$device" ] || fail "not ready again: $(cat said)"
 dd if="$device" bs=64k count=1 iflag=direct status=none | cmp - block || fail "what was written is not there"
