@@ -38,6 +38,7 @@ public sealed unsafe partial class SimRun : IDisposable
     private bool _formatted;
     private int _faultsBefore;
     private int _crashes;
+    private bool _crashesAtWork;
 
     public SimRun(ISimEngine engine, ulong seed, bool trace)
     {
@@ -139,7 +140,9 @@ public sealed unsafe partial class SimRun : IDisposable
 
     private void Live()
     {
-        _world.Restart(DrawCrash());
+        // An opening has so many steps that crashes counted from its first one would seldom come to the work behind it.
+        _crashesAtWork = _world.Random.Chance(60);
+        _world.Restart(_crashesAtWork ? long.MaxValue : DrawCrash());
         if (_config.Fragile && _world.Random.Chance(50)) _world.CrashAtWrite = 1 + _world.Random.Below(5);
         _faultsBefore = _world.Faults;
         DrawFault();
@@ -152,6 +155,7 @@ public sealed unsafe partial class SimRun : IDisposable
             readOnly |= !known;
             if (readOnly || _config.Echoes || _workload.Below(100) < 50 || !Stop()) _world.Kill();
         });
+        _crashesAtWork = false;
         _cache.Fault = default;
         _disks.Heal();
         Seal(false);
@@ -250,6 +254,7 @@ public sealed unsafe partial class SimRun : IDisposable
     private void Work()
     {
         _change = null;
+        if (_crashesAtWork) _world.PlanCrash(DrawCrash());
         _workload.NextLife();
         if (_workload.Below(100) < 30) CheckBlockStatus();
         for (int i = 0; i < _workload.Requests; i++)

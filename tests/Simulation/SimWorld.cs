@@ -129,11 +129,15 @@ public sealed class SimWorld
         Crashed = false;
         PendingCount = 0;
         CrashAtWrite = 0;
-        CrashAtStep = crashAfterSteps == long.MaxValue ? long.MaxValue : Step + crashAfterSteps;
+        PlanCrash(crashAfterSteps);
         Order = (CompletionOrder)Random.Below(Enum.GetValues<CompletionOrder>().Length);
         SlowPercent = Random.Below(3) * 35;
         Advance(Random.Below(1_000_000));
     }
+
+    /// <summary>The crash comes after so many steps from now; long.MaxValue: none does.</summary>
+    public void PlanCrash(long afterSteps) =>
+        CrashAtStep = afterSteps == long.MaxValue ? long.MaxValue : Step + afterSteps;
 
     private void Mix(ulong value)
     {

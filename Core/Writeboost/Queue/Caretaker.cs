@@ -64,11 +64,19 @@ public sealed unsafe class Caretaker : IDisposable
         Done,
     }
 
-    /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
-    public long DeadlineUs => Math.Min(
-        Math.Min(Math.Min(_syncDueUs, _scrubber.DeadlineUs), Math.Min(_changer.DeadlineUs, _grower.DeadlineUs)),
-        Math.Min(Math.Min(_writeback.DeadlineUs, Math.Min(_reclaimer.DeadlineUs, _memory.DeadlineUs)),
-            Math.Min(_fullWait.DeadlineUs, _commitRetry.IsHeldUp ? _commitRetry.DueUs : long.MaxValue)));
+    /// <summary>
+    /// When <see cref="Poll"/> has something to do at the latest. Only those speak whom it asks in this state: the
+    /// deadline of one who is not asked any more passes, and the thread would never sleep again.
+    /// </summary>
+    public long DeadlineUs => _volume.Health.CacheHasFailed ? AlwaysUs : Math.Min(AlwaysUs, WorkingUs);
+
+    private long AlwaysUs => Math.Min(
+        Math.Min(_changer.DeadlineUs, _grower.DeadlineUs), Math.Min(_writeback.DeadlineUs, _memory.DeadlineUs));
+
+    private long WorkingUs => Math.Min(
+        Math.Min(_syncDueUs, _stop == StopStep.None ? _scrubber.DeadlineUs : long.MaxValue),
+        Math.Min(Math.Min(_reclaimer.DeadlineUs, _fullWait.DeadlineUs),
+            _commitRetry.IsHeldUp ? _commitRetry.DueUs : long.MaxValue));
 
     /// <summary>As <see cref="IVolumeQueue.StopResult"/>.</summary>
     public int StopResult { get; private set; }
