@@ -7,13 +7,19 @@ namespace Weir.Core.Io;
 public readonly record struct OrderProgress
 {
     /// <summary>All of it is done.</summary>
-    public static OrderProgress Done { get; } = new() { IsOver = true };
+    public static OrderProgress Done { get; } = DoneWith("done");
+
+    /// <summary>All of it is done, and <paramref name="said"/> says what: for people, a few words.</summary>
+    public static OrderProgress DoneWith(string said) => new() { IsOver = true, Said = said };
 
     /// <summary>It is done or has failed.</summary>
     public bool IsOver { get; private init; }
 
     /// <summary>Why it has failed, for people; null: it has not.</summary>
     public string? Failure { get; private init; }
+
+    /// <summary>What has been done, for people; null while it is not.</summary>
+    public string? Said { get; private init; }
 
     /// <summary>What is not done, for people: "4096 blocks (16 MiB) are still dirty"; empty: nothing to say.</summary>
     public string Left { get; private init; }

@@ -55,7 +55,8 @@ public sealed record Tunable(
     public Func<string>? Answer { get; init; }
 
     /// <summary>
-    /// Gives the order, if it is one, waits for its end, and returns the answer, if there is one.
+    /// Gives the order, if it is one, waits for its end, and returns the answer: where there is none, a line that says
+    /// what has been done.
     /// </summary>
     /// <exception cref="UserErrorException">It has failed, or <paramref name="waiter"/> waits no longer.</exception>
     public string Carry(IOrderWaiter waiter)
@@ -72,7 +73,7 @@ public sealed record Tunable(
             progress = look!();
         }
         if (progress.Failure is { } failure) throw new UserErrorException($"{Name}: {failure}");
-        return Answer?.Invoke() ?? "";
+        return Answer?.Invoke() ?? $"{Name}: {progress.Said}\n";
     }
 
     /// <summary>There is no value to show or set.</summary>

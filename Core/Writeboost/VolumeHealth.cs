@@ -60,7 +60,9 @@ public sealed class VolumeHealth
 
     private readonly Action<string> _log;
     private readonly TimeProvider _time;
+    private readonly long[] _refusals = new long[Enum.GetValues<Trouble>().Length];
     private HealthReport _now;
+    private long _retriesAsked;
 
     /// <summary>Healthy, since now. Changes are told to <paramref name="log"/>, one line each.</summary>
     public VolumeHealth(Action<string> log, TimeProvider? time = null)
@@ -114,7 +116,34 @@ public sealed class VolumeHealth
     }
 
     /// <summary>Something is refused and will be tried again; says so once for each new reason.</summary>
-    public void Hold(Trouble trouble, string reason) => Set(trouble, reason);
+    public void Hold(Trouble trouble, string reason)
+    {
+        Set(trouble, reason);
+        Interlocked.Increment(ref _refusals[(int)trouble]);
+    }
+
+    /// <summary>How often somebody has asked that all be tried at once; whoever waits to try again looks here.</summary>
+    public long RetriesAsked => Volatile.Read(ref _retriesAsked);
+
+    /// <summary>All that is refused shall be tried at once; the owner wakes those who wait.</summary>
+    public void AskRetry() => Interlocked.Increment(ref _retriesAsked);
+
+    /// <summary>How often each was refused, for <see cref="HasRefusedSince"/>.</summary>
+    public long[] Refusals()
+    {
+        long[] counts = new long[_refusals.Length];
+        for (int i = 0; i < counts.Length; i++) counts[i] = Volatile.Read(ref _refusals[i]);
+        return counts;
+    }
+
+    /// <summary>Something that is still refused was refused since <paramref name="before"/>.</summary>
+    public bool HasRefusedSince(long[] before)
+    {
+        string?[] troubles = Now.Troubles;
+        for (int i = 0; i < before.Length; i++)
+            if (troubles[i] != null && Volatile.Read(ref _refusals[i]) != before[i]) return true;
+        return false;
+    }
 
     /// <summary>It has gone well again.</summary>
     public void Pass(Trouble trouble)

@@ -14,7 +14,6 @@ public sealed unsafe partial class WriteboostVolume
     private long _deviceDrainEnd;
     private long _dropEnd;
     private long _blocksAhead;
-    private int _resume;
 
     /// <summary>Nothing is dirty.</summary>
     public bool IsDrained => !IsDraining && IsWrittenBack(Log.ReservedEnd);
@@ -123,15 +122,6 @@ public sealed unsafe partial class WriteboostVolume
     }
 
     internal void CancelDeviceDrain() => Volatile.Write(ref _deviceDrainEnd, 0);
-
-    /// <summary>Tries again at once what a device has refused, and what has made the volume read-only.</summary>
-    public void Resume()
-    {
-        Volatile.Write(ref _resume, 1);
-        WakeQueues();
-    }
-
-    internal bool TakeResume() => Volatile.Read(ref _resume) != 0 && Interlocked.Exchange(ref _resume, 0) != 0;
 
     // Unless somebody wants more by now.
     internal void EndDrain()

@@ -32,6 +32,14 @@ public sealed unsafe partial class WriteboostVolume
         return () => order.Look(IsWrittenBack(end) || HasNoCache);
     }
 
+    /// <summary>Lets go of drains, at once.</summary>
+    public Func<OrderProgress> BeginCancelDrain()
+    {
+        bool any = Volatile.Read(ref _drainEnd) != 0 || IsDropping || IsGrowing;
+        CancelDrain();
+        return () => OrderProgress.DoneWith(any ? "done, write-back goes on at its own pace" : "done, none was under way");
+    }
+
     /// <summary>Begins to write everything back, and then to forget all that is cached now.</summary>
     /// <exception cref="UserErrorException">It cannot be: nothing is written back.</exception>
     public Func<OrderProgress> BeginDropCaches()
@@ -53,7 +61,8 @@ public sealed unsafe partial class WriteboostVolume
         {
             OrderProgress open = OrderProgress.UnderWay("not all that was acknowledged is durable");
             if (Health.CacheHasFailed) return open.Fail(Health.Reason);
-            if (Log.Durable >= end && Around.Flushed >= around) return OrderProgress.Done;
+            if (Log.Durable >= end && Around.Flushed >= around)
+                return OrderProgress.DoneWith("done, all that was acknowledged is durable");
             return Around.HasFailed && Around.Flushed < around ? open.Fail(Health.Reason) : open;
         };
     }
@@ -68,7 +77,8 @@ public sealed unsafe partial class WriteboostVolume
         WakeCaretaker();
         return () =>
         {
-            if (Volatile.Read(ref _commitsDone) >= ticket) return OrderProgress.Done;
+            if (Volatile.Read(ref _commitsDone) >= ticket)
+                return OrderProgress.DoneWith("done, the superblock is durable");
             OrderProgress open = OrderProgress.UnderWay("the superblock is not written");
             if (Setbacks != setbacks) return open.Fail(LastSetback);
             return Health.CacheHasFailed ? open.Fail(Health.Reason) : open;

@@ -142,7 +142,76 @@ public sealed class OrderTests : IDisposable
         string message = Assert.Throws<UserErrorException>(() => drain.Carry(new Gone())).Message;
         Assert.Equal("drain: 1 block (4 KiB) is still dirty: the volume stops", message);
         _client.Until(() => Volume.IsDrained);
-        Assert.Equal("", drain.Carry(new Gone()));
+        Assert.Equal("drain: done, nothing was dirty\n", drain.Carry(new Gone()));
+    }
+
+    /// <summary>One line says what an order has done, or why it has failed.</summary>
+    [Fact]
+    public void EveryOrderSaysWhatItHasDone()
+    {
+        foreach (Tunable order in WriteboostTunables.OrdersTo(Volume))
+        {
+            if (order.Order == null || order.Answer != null) continue;
+            string said = _client.Await(() => order.Carry(new Patient()));
+            Assert.StartsWith($"{order.Name}: done, ", said, StringComparison.Ordinal);
+            Assert.Single(said.TrimEnd('\n').Split('\n'));
+        }
+        _client.Write(0, new byte[4 * Block]);
+        Assert.Equal("drain: done, 4 blocks (16 KiB) written back\n", Carry("drain"));
+        _client.Write(0, new byte[Block]);
+        Assert.Equal("drop_caches: done, 1 block (4 KiB) written back\n", Carry("drop_caches"));
+    }
+
+    [Fact]
+    public void ResumeEndsWhenItHasBeenTriedAndSaysWhatCameOfIt()
+    {
+        _backing.RefusesWith = -28;
+        _client.Write(0, new byte[Block]);
+        Volume.Drain();
+        _client.Until(() => Volume.Health.State == VolumeState.Retrying);
+        string error = Assert.Throws<UserErrorException>(() => Carry("resume")).Message;
+        Assert.StartsWith("resume: tried again: still refused: backing device 'disk'", error, StringComparison.Ordinal);
+        Assert.Contains("No space left on device", error, StringComparison.Ordinal);
+        Volume.CancelDrain();
+        _backing.RefusesWith = 0;
+        Assert.Equal("resume: done, tried again: the volume is healthy\n", Carry("resume"));
+        Assert.Equal("resume: done, no device refuses anything\n", Carry("resume"));
+    }
+
+    /// <summary>Whatever is refused is tried at once, however long its pause has become.</summary>
+    [Fact]
+    public void ResumeTriesTheLogAndTheSuperblockToo()
+    {
+        _options.CacheRetryUs = long.MaxValue;
+        _client.Write(0, new byte[Block]);
+        _cache.RefusesWith = -5;
+        Func<OrderProgress> commit = Volume.BeginCommit();
+        Func<OrderProgress> flush = Volume.BeginFlush();
+        _client.Until(() => Volume.Health.Reason.Contains("superblock", StringComparison.Ordinal)
+            && Volume.Health.Reason.Contains("writing the log", StringComparison.Ordinal));
+        Assert.Contains("still refused", Assert.Throws<UserErrorException>(() => Carry("resume")).Message,
+            StringComparison.Ordinal);
+        _cache.RefusesWith = 0;
+        Assert.Contains("healthy", Carry("resume"), StringComparison.Ordinal);
+        Assert.NotNull(End(commit));
+        Assert.Null(End(flush));
+    }
+
+    [Fact]
+    public void ResumeCannotBringBackWhatIsLost()
+    {
+        _options.WriteAround = true;
+        _client.Write(0, new byte[Block]);
+        _backing.FlushesToFail = int.MaxValue;
+        Assert.NotNull(End(Volume.BeginFlush()));
+        string error = Assert.Throws<UserErrorException>(() => Carry("resume")).Message;
+        Assert.StartsWith("resume: the volume stays read-only until its next start: ", error, StringComparison.Ordinal);
+    }
+
+    private string Carry(string name)
+    {
+        Tunable order = Tunable.Find(WriteboostTunables.OrdersTo(Volume), name);
+        return _client.Await(() => order.Carry(new Patient()));
     }
 
     private string? End(Func<OrderProgress> look)

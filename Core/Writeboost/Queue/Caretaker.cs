@@ -33,6 +33,7 @@ public sealed unsafe class Caretaker : IDisposable
     private readonly MemoryWatch _memory;
     private readonly FullWait _fullWait;
     private RetryClock _commitRetry;
+    private long _retriesSeen;
     private long _syncDueUs = long.MaxValue;
     private StopStep _stop;
     private long _committing;
@@ -173,6 +174,8 @@ public sealed unsafe class Caretaker : IDisposable
         if (around > _volume.Around.Flushed) _flusher.Ensure(around);
         if (_superblocks.IsBusy || _stop != StopStep.None) return;
         if (_committing != 0) EndCommit();
+        if (_retriesSeen != _volume.Health.RetriesAsked) _commitRetry.TryNow(_port.Io.NowUs);
+        _retriesSeen = _volume.Health.RetriesAsked;
         bool isDue = !_commitRetry.IsHeldUp || _port.Io.NowUs >= _commitRetry.DueUs;
         if (_volume.CommitsAsked > _volume.CommitsDone && isDue && !_volume.Health.CacheHasFailed) StartCommit();
     }

@@ -11,11 +11,14 @@ internal sealed class WritebackOrder(WriteboostVolume volume)
     private readonly long _cancels = volume.DrainsCancelled;
     private readonly long _setbacks = volume.Setbacks;
     private readonly long _total = volume.DirtyBlocks;
+    private readonly int _ranges = volume.DirtyRanges;
 
     /// <summary>How far it is; <paramref name="isDone"/>: as far as it was told to come. Any thread.</summary>
     public OrderProgress Look(bool isDone)
     {
-        if (isDone) return volume.LeftBehind is { } left ? default(OrderProgress).Fail(left) : OrderProgress.Done;
+        if (isDone)
+            return volume.LeftBehind is { } left
+                ? default(OrderProgress).Fail(left) : OrderProgress.DoneWith(Dirty.Written(_total, _ranges));
         long blocks = volume.DirtyBlocks;
         OrderProgress open = OrderProgress.UnderWay(
             Dirty.Still(blocks, volume.DirtyRanges), volume.DrainBlocksLeft, _total);
@@ -32,6 +35,10 @@ internal sealed class WritebackOrder(WriteboostVolume volume)
 /// <summary>Dirty blocks and ranges in words.</summary>
 internal static class Dirty
 {
+    /// <summary>"done, 4096 blocks (16 MiB) written back".</summary>
+    public static string Written(long blocks, int ranges) =>
+        blocks + ranges == 0 ? "done, nothing was dirty" : $"done, {Count(blocks, ranges)} written back";
+
     /// <summary>"4096 blocks (16 MiB) are still dirty".</summary>
     public static string Still(long blocks, int ranges) => blocks + ranges == 0
         ? "nothing is dirty any more, but the superblock does not say so yet"

@@ -64,11 +64,20 @@ public sealed unsafe partial class WritebackEngine
     private void TryNow(long nowUs)
     {
         _retry.TryNow(nowUs);
+        _governor.MustTry = true;
         HealthReport report = _volume.Health.Now;
         if (_phase != Phase.Stuck || report.State != VolumeState.ReadOnly || _volume.Around.HasFailed) return;
         (_phase, _fruitless) = (Phase.Idle, 0);
         _volume.Health.Reconsider(report);
         _volume.WakeQueues();
+    }
+
+    // A try that was asked for is over, or nothing is there to be tried.
+    private void EndTry()
+    {
+        if (!_governor.MustTry) return;
+        _governor.MustTry = false;
+        _volume.NoteTried();
     }
 
     private bool GetStuck(string reason)

@@ -106,7 +106,12 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         if (_volume.GiveUpOrder != null) GiveUpMore();
         if (_volume.TakeResume()) TryNow(nowUs);
         if (!mayStart) Abandon();
-        if (_phase == Phase.Idle && (!mayStart || !TryStart(nowUs))) return;
+        if (_phase == Phase.Idle && !mayStart) return;
+        if (_phase == Phase.Idle && !TryStart(nowUs))
+        {
+            EndTry();
+            return;
+        }
         do
         {
             while (_outstanding == 0 && Advance(nowUs)) { }
@@ -114,6 +119,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         }
         while (_outstanding == 0 && _error == 0 && IsListPhase && _cursor == ListLength());
         _governor.NoteBusy(nowUs, _outstanding > 0);
+        if (HasNoBatch) EndTry();
     }
 
     private bool IsListPhase => _phase is Phase.Zero or Phase.Fill or Phase.Write;
@@ -249,7 +255,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         if (!_volume.Health.TakesWrites || (_retry.IsHeldUp && nowUs < _retry.DueUs)) return false;
         _volume.EndDrain();
-        bool relieve = _volume.IsDraining || _volume.RangesPressed || nowUs >= OpenDueUs;
+        bool relieve = _volume.IsDraining || _volume.RangesPressed || _governor.MustTry || nowUs >= OpenDueUs;
         bool isNothing = _log.HeadSegment <= _log.DirtySegment && !relieve && !_log.IsStarved;
         if (isNothing || IsHeld() || _governor.Window(nowUs) == 0) return false;
         int most = MostSegmentsNow(MostSegments());

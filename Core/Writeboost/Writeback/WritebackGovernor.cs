@@ -53,11 +53,14 @@ public sealed class WritebackGovernor(WriteboostVolume volume)
     /// <summary>Writes at a time that the target permits; below one, the share of time with one.</summary>
     public double Writes => _writes;
 
+    /// <summary>Somebody wants to know whether the devices take a batch now.</summary>
+    public bool MustTry { get; set; }
+
     /// <summary>How fast, at this moment.</summary>
     public WritebackPace PaceAt(long nowUs)
     {
         WriteboostOptions options = volume.Options;
-        bool asked = volume.IsDraining || volume.RangesPressed || options.ForceMigrate;
+        bool asked = MustTry || volume.IsDraining || volume.RangesPressed || options.ForceMigrate;
         if (asked || volume.Log.IsStarved || volume.Pacer.IsHolding) return WritebackPace.Full;
         if (!options.AllowWriteback) return WritebackPace.Rest;
         if (!options.ModulateWriteback || volume.Pacer.IsPacing) return WritebackPace.Full;
