@@ -128,12 +128,16 @@ public enum MutantId
     R12GrownWrapped,
     /// <summary>R12: while a cache grows, segments are opened whose place the superblock does not settle yet.</summary>
     R12GrownUnplanned,
+    /// <summary>R11: what the cache device does not give counts as rotten at once, though the error may pass.</summary>
+    R11UnreadLost,
     /// <summary>R13: what an absent device has in a segment is dropped with it.</summary>
     R13NotMoved,
     /// <summary>R13: write-back changes a sample of a device before the cache has dropped it durably.</summary>
     R13SampleKept,
     /// <summary>R13: a device's number is free before the mark has passed all that names it.</summary>
     R13IdReusedEarly,
+    /// <summary>R13: a device whose detach has failed is served before the table that names it is durable.</summary>
+    R13StaysUnwritten,
     /// <summary>R13: a device takes over what the log holds of another that had its number.</summary>
     R13NumberInherits,
     /// <summary>R14: the sectors fetched for a 4 KiB-sector device are lost.</summary>

@@ -38,6 +38,10 @@ public enum Trouble
     LogFlush = 2,
     /// <summary>A superblock that somebody has asked for.</summary>
     Superblock = 3,
+    /// <summary>The device table, after a device could not be attached or detached.</summary>
+    DeviceTable = 4,
+    /// <summary>The superblock with the number of segments that a grown cache has.</summary>
+    Growth = 5,
 }
 
 /// <summary>One state of a volume, all of it: what readers get belongs together.</summary>
@@ -122,7 +126,7 @@ public sealed class VolumeHealth
         Interlocked.Increment(ref _refusals[(int)trouble]);
     }
 
-    /// <summary>How often somebody has asked that all be tried at once; whoever waits to try again looks here.</summary>
+    /// <summary>How often somebody has asked that all be tried at once: for whoever waits to try again.</summary>
     public long RetriesAsked => Volatile.Read(ref _retriesAsked);
 
     /// <summary>All that is refused shall be tried at once; the owner wakes those who wait.</summary>

@@ -95,14 +95,15 @@ public static class WriteboostTunables
     /// <summary>Orders to a volume that is served.</summary>
     public static List<Tunable> OrdersTo(WriteboostVolume volume) =>
     [
-        Order("clear_stat", "zero the request counters", () => Now(volume.ClearStatistics, "done, the counters are zero")),
+        Order("clear_stat", "zero the request counters",
+            () => Now(volume.ClearStatistics, "done, the counters are zero")),
         Order("drain", "write everything back that is dirty now; waits, and goes on when nobody waits any more",
             volume.BeginDrain),
         Order("cancel_drain", "let go of a drain; whoever waits for it is told", volume.BeginCancelDrain),
         Order("drop_caches", "write everything back and forget all that is cached; waits, the order stands when let go",
             volume.BeginDropCaches),
-        Order("resume", "try again at once what a device has refused, as state_reason in status says; waits for what "
-            + "comes of it", volume.BeginResume),
+        Order("resume", "try again at once what a device has refused, as state_reason in status says; waits for "
+            + "what comes of it", volume.BeginResume),
         Order("flush_current_buffer", "make all that is acknowledged durable; waits", volume.BeginFlush),
         Order("commit_super_block", "write the superblock with the mark as it is; waits", volume.BeginCommit),
         Order("grow", "take the room that devices have gained; block devices (Linux 6.16) and new connections show it; "

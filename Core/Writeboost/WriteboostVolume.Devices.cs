@@ -166,6 +166,8 @@ public sealed unsafe partial class WriteboostVolume
     internal void RefuseDeviceOrder() =>
         TakeDeviceOrder()?.Finish(new UserErrorException("the volume stops, or its cache has failed"));
 
+    internal bool HasDeviceOrder => Volatile.Read(ref _deviceOrder) != null;
+
     internal DeviceOrder? TakeDeviceOrder() =>
         Volatile.Read(ref _deviceOrder) == null ? null : Interlocked.Exchange(ref _deviceOrder, null);
 

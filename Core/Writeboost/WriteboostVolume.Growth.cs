@@ -10,6 +10,7 @@ namespace Weir.Core.Writeboost;
 public sealed unsafe partial class WriteboostVolume
 {
     private int _segmentsWanted;
+    private bool _growthAwaitsWriteback;
     private string _sizes = "";
 
     /// <summary>The cache was told to grow, and has not ended doing so; see <see cref="Queue.CacheGrower"/>.</summary>
@@ -54,6 +55,16 @@ public sealed unsafe partial class WriteboostVolume
         Interlocked.CompareExchange(ref _segmentsWanted, 0, segments);
     }
 
+    // Whoever waits is told; it is tried again.
+    internal void NoteGrowthRefused(string reason) => _growthFailure = reason;
+
+    // What lies before the log's wrap must be written back first. Written on the first queue's thread.
+    internal bool GrowthAwaitsWriteback
+    {
+        get => Volatile.Read(ref _growthAwaitsWriteback);
+        set => Volatile.Write(ref _growthAwaitsWriteback, value);
+    }
+
     private bool AnyHasShrunk => Backings.ToList().Exists(static backing => backing.HasShrunk);
 
     // What the log alone holds must have its place. Clean blocks need not be looked at: none counts (R10).
@@ -92,8 +103,8 @@ public sealed unsafe partial class WriteboostVolume
         if (ReadOnly) throw new UserErrorException($"{what}: the volume is served read-only");
         if (!Layout.HasEpochs)
             throw new UserErrorException($"{what}: in layout {Layout.Name} their number stays while it is served");
-        if (Health.State != VolumeState.Healthy)
-            throw new UserErrorException($"{what}: the volume is {VolumeHealth.NameOf(Health.State)}");
+        if (!Health.TakesWrites)
+            throw new UserErrorException($"{what}: the volume is {VolumeHealth.NameOf(Health.State)}: {Health.Reason}");
         int reserved = Cache.Preallocate();
         if (reserved < 0) throw new UserErrorException($"{what}: reserving the room failed: {Errno.Text(reserved)}");
         Volatile.Write(ref _segmentsWanted, (int)room);

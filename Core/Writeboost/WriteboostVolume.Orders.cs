@@ -37,7 +37,8 @@ public sealed unsafe partial class WriteboostVolume
     {
         bool any = Volatile.Read(ref _drainEnd) != 0 || IsDropping || IsGrowing;
         CancelDrain();
-        return () => OrderProgress.DoneWith(any ? "done, write-back goes on at its own pace" : "done, none was under way");
+        string said = any ? "done, write-back goes on at its own pace" : "done, none was under way";
+        return () => OrderProgress.DoneWith(said);
     }
 
     /// <summary>Begins to write everything back, and then to forget all that is cached now.</summary>
@@ -90,7 +91,7 @@ public sealed unsafe partial class WriteboostVolume
     public Func<OrderProgress> BeginGrow()
     {
         WritebackOrder order = new(this);
-        _growthFailure = null;
+        (_growthFailure, GrowthAwaitsWriteback) = (null, false);
         int wanted = Grow();
         return () =>
         {
@@ -99,8 +100,9 @@ public sealed unsafe partial class WriteboostVolume
             if (Geometry.SegmentCount >= wanted) return OrderProgress.Done;
             OrderProgress open =
                 OrderProgress.UnderWay($"{Cache.Name} has {Geometry.SegmentCount} segments instead of {wanted}");
-            if (goesOn) return order.WhyItFails is { } reason ? open.Fail(reason) : open;
-            return open.Fail(order.WhyItFails ?? _growthFailure ?? "the growth was called off");
+            string? why = _growthFailure ?? (GrowthAwaitsWriteback ? order.WhyItFails : null);
+            if (goesOn) return why != null ? open.Fail(why) : open;
+            return open.Fail(why ?? "called off by cancel_drain");
         };
     }
 

@@ -51,6 +51,10 @@ public sealed class MutantTests(ITestOutputHelper output)
             // BackingFlushTests and SuperblockFlushTests: the one failing flush that matters is rare.
             injected |= mutant is MutantId.R6OthersFailureIgnored or MutantId.R8OthersFailureIgnored;
             injected |= mutant is MutantId.R6SuperblockNotRewritten or MutantId.R8MarkInDoubt;
+            // UnreadableTests: no simulated device has bad places.
+            injected |= mutant == MutantId.R11UnreadLost;
+            // OrderErrorTests: no simulated table write is refused as often as it is tried.
+            injected |= mutant == MutantId.R13StaysUnwritten;
             // AttachTests: what a detach leaves of a device is nothing, but for an older weir's caches.
             injected |= mutant == MutantId.R13NumberInherits;
             // Stress.ReaderGateTests, on real threads: one of them is about what real processors reorder.

@@ -11,7 +11,11 @@ public struct RetryClock
     /// <summary>The first pause, and the longest.</summary>
     public const long FirstPauseUs = 1_000_000, LongestPauseUs = 60_000_000;
 
+    /// <summary>So long, whoever waits for it need not hear of it: the third try.</summary>
+    public const long BearsUs = 3 * FirstPauseUs;
+
     private long _pauseUs;
+    private long _heard;
 
     /// <summary>It was refused and has not gone well since.</summary>
     public readonly bool IsHeldUp => _pauseUs != 0;
@@ -36,6 +40,15 @@ public struct RetryClock
     {
         if (!IsHeldUp) return;
         (_pauseUs, DueUs) = (1, nowUs);
+    }
+
+    /// <summary>As <see cref="TryNow"/>, if somebody has asked <paramref name="health"/> for it since.</summary>
+    public void Heed(VolumeHealth health, long nowUs)
+    {
+        long asked = health.RetriesAsked;
+        if (asked == _heard) return;
+        _heard = asked;
+        TryNow(nowUs);
     }
 
     /// <summary>It has gone well.</summary>

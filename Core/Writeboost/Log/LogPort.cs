@@ -28,7 +28,6 @@ public sealed unsafe class LogPort : IIoHandler
     private RetryClock _flushes;
     private IoOp* _later;
     private bool _flushLater;
-    private long _retriesSeen;
 
     /// <summary>The port of the thread that owns <paramref name="io"/>.</summary>
     public LogPort(SegmentLog log, Device device, DeviceQueue cache, IoContext io)
@@ -67,7 +66,8 @@ public sealed unsafe class LogPort : IIoHandler
     /// <summary>Once per turn: goes on with what had no room, and tries again what is due.</summary>
     public void Poll()
     {
-        if (_retriesSeen != _log.Health.RetriesAsked) TryNow();
+        _writes.Heed(_log.Health, Io.NowUs);
+        _flushes.Heed(_log.Health, Io.NowUs);
         if (_later != null && (_log.Health.CacheHasFailed || Io.NowUs >= _writes.DueUs)) TakeLater();
         if (_flushes.IsHeldUp) PollFlush();
         if (!_stalled) return;
@@ -183,13 +183,6 @@ public sealed unsafe class LogPort : IIoHandler
         if (!clock.IsHeldUp) return;
         clock.Passed();
         _log.Health.Pass(trouble);
-    }
-
-    private void TryNow()
-    {
-        _retriesSeen = _log.Health.RetriesAsked;
-        _writes.TryNow(Io.NowUs);
-        _flushes.TryNow(Io.NowUs);
     }
 
     // One try each from now on, before the next pause. A device that has failed meanwhile is asked nothing more.

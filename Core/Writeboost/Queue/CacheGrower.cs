@@ -1,3 +1,5 @@
+using System;
+using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Log;
 using Errno = Weir.Native.Errno;
 
@@ -8,14 +10,16 @@ namespace Weir.Core.Writeboost.Queue;
 /// use must lie in one piece (<see cref="Geometry.Grown"/>): what lies before a wrap is written back and freed first.
 /// Then: plan, so that no segment is opened that lies elsewhere before than after; superblock with the new number and
 /// shift, both copies; the geometry. Whatever the superblock says when power fails, the log is where it says.
+/// A superblock that is refused is tried again with growing pauses, under the same plan.
 /// </summary>
 public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superblocks)
 {
     private const long TurnUs = 1000;
 
     private readonly SegmentLog _log = volume.Log;
+    private RetryClock _retry;
     private bool _writing;
-    private int _segments;
+    private int _planned;
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs { get; private set; } = long.MaxValue;
@@ -27,16 +31,18 @@ public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superb
     public void Poll(long nowUs, bool mayBegin)
     {
         DeadlineUs = long.MaxValue;
-        if (_writing)
-        {
-            if (!superblocks.IsBusy) End(superblocks.Result);
-            return;
-        }
+        if (_writing && !superblocks.IsBusy) EndWrite(superblocks.Result, nowUs);
+        if (_planned != 0) WriteAgain(nowUs, mayBegin);
+        else PollWish(nowUs, mayBegin);
+    }
+
+    private void PollWish(long nowUs, bool mayBegin)
+    {
         int segments = volume.SegmentsWanted;
         if (segments == 0) return;
         if (!volume.Health.TakesWrites || segments <= volume.Geometry.SegmentCount)
         {
-            volume.EndGrowth(segments);
+            volume.EndGrowth(segments, volume.Health.TakesWrites ? null : volume.Health.Reason);
             return;
         }
         DeadlineUs = nowUs + TurnUs;
@@ -45,7 +51,9 @@ public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superb
 
     private void Begin(int segments)
     {
-        if (!_log.TryPlanGrowth(segments, out Geometry grown, out long wrap))
+        bool isInOnePiece = _log.TryPlanGrowth(segments, out Geometry grown, out long wrap);
+        volume.GrowthAwaitsWriteback = !isInOnePiece;
+        if (!isInOnePiece)
         {
             volume.OrderFreeBefore(wrap);
             return;
@@ -59,21 +67,54 @@ public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superb
             return;
         }
         volume.Superblock.Place(grown);
-        superblocks.Begin(ref volume.Superblock);
-        (_writing, _segments) = (true, segments);
+        _planned = segments;
+        Write();
     }
 
-    private void End(int result)
+    private void Write()
+    {
+        superblocks.Begin(ref volume.Superblock);
+        _writing = true;
+    }
+
+    // What the superblocks say is not known: the plan stands until both say the same, whoever else writes them
+    // meanwhile.
+    private void WriteAgain(long nowUs, bool mayBegin)
+    {
+        if (_writing) return;
+        if (volume.Health.CacheHasFailed)
+        {
+            End(success: false, volume.Health.Reason);
+            return;
+        }
+        _retry.Heed(volume.Health, nowUs);
+        DeadlineUs = Math.Max(nowUs + TurnUs, _retry.DueUs);
+        if (nowUs >= _retry.DueUs && mayBegin && !superblocks.IsBusy) Write();
+    }
+
+    private void EndWrite(int result, long nowUs)
     {
         _writing = false;
-        // First: nobody opens a segment after that, and what the superblocks say is not known.
-        if (result < 0)
-            volume.Health.Worsen(
-                VolumeState.Failed, $"cache device: writing the superblock failed: {Errno.Text(result)}");
-        _log.EndGrowth(success: result >= 0);
         if (result >= 0)
+        {
+            _retry.Passed();
+            End(success: true);
+            volume.Health.Pass(Trouble.Growth);
             volume.Options.Log($"{volume.Cache.Name}: has grown to {volume.Geometry.SegmentCount} segments");
-        volume.EndGrowth(_segments);
+            return;
+        }
+        _retry.Refused(nowUs);
+        string reason = $"cache device: writing the superblock for {_planned} segments failed, and is tried again: "
+            + Errno.Text(result);
+        volume.Health.Hold(Trouble.Growth, reason);
+        if (nowUs - _retry.SinceUs >= RetryClock.BearsUs) volume.NoteGrowthRefused(reason);
+    }
+
+    private void End(bool success, string? failure = null)
+    {
+        _log.EndGrowth(success);
+        volume.EndGrowth(_planned, failure);
+        _planned = 0;
         volume.WakeQueues();
     }
 }

@@ -17,7 +17,6 @@ namespace Weir.Core.Writeboost.Queue;
 /// </summary>
 public sealed unsafe class Caretaker : IDisposable
 {
-    private const int Eio = 5;
     private const long QuietTurnUs = 1_000_000;
 
     private readonly WriteboostVolume _volume;
@@ -33,7 +32,6 @@ public sealed unsafe class Caretaker : IDisposable
     private readonly MemoryWatch _memory;
     private readonly FullWait _fullWait;
     private RetryClock _commitRetry;
-    private long _retriesSeen;
     private long _syncDueUs = long.MaxValue;
     private StopStep _stop;
     private long _committing;
@@ -135,7 +133,7 @@ public sealed unsafe class Caretaker : IDisposable
         if (_stop is StopStep.None or StopStep.Done || !_rescue.IsOver || !_volume.OtherQueuesStopped) return;
         if (!_scrubber.IsQuiet) return;
         if (!_flusher.Ensure(_volume.Around.Written) && !_volume.Around.HasFailed) return;
-        Finish(_volume.Health.State == VolumeState.PassThrough ? 1 : -Eio);
+        Finish(_volume.Health.State == VolumeState.PassThrough ? 1 : -Errno.EIO);
     }
 
     private void PollDevices(long nowUs, bool mayGoOn)
@@ -174,8 +172,7 @@ public sealed unsafe class Caretaker : IDisposable
         if (around > _volume.Around.Flushed) _flusher.Ensure(around);
         if (_superblocks.IsBusy || _stop != StopStep.None) return;
         if (_committing != 0) EndCommit();
-        if (_retriesSeen != _volume.Health.RetriesAsked) _commitRetry.TryNow(_port.Io.NowUs);
-        _retriesSeen = _volume.Health.RetriesAsked;
+        _commitRetry.Heed(_volume.Health, _port.Io.NowUs);
         bool isDue = !_commitRetry.IsHeldUp || _port.Io.NowUs >= _commitRetry.DueUs;
         if (_volume.CommitsAsked > _volume.CommitsDone && isDue && !_volume.Health.CacheHasFailed) StartCommit();
     }
@@ -220,7 +217,7 @@ public sealed unsafe class Caretaker : IDisposable
             if (!settled) log.RequestDurable(_port, log.ReservedEnd);
             // Before the clean mark: what went round the log must be there too.
             bool roundSettled = _flusher.Ensure(_volume.Around.Written);
-            if (!roundSettled && _volume.Around.HasFailed) Finish(-5);
+            if (!roundSettled && _volume.Around.HasFailed) Finish(-Errno.EIO);
             if (!settled || !roundSettled || !_writeback.IsQuiet || _superblocks.IsBusy || !_changer.IsQuiet
                 || !_scrubber.IsQuiet || !_grower.IsQuiet || _volume.Fingerprints?.Settle() == false)
                 return;

@@ -2,6 +2,8 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Errors;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 using Errno = Weir.Native.Errno;
 
@@ -12,12 +14,12 @@ namespace Weir.Core.Writeboost.Queue;
 /// Attach: no batch under way, samples and device table written, every queue has its door, then the export. Detach:
 /// drain while clients are served, refuse new requests, drain the rest, flush the device, mark beyond every record that
 /// names it, device table written, its blocks out of the index, every queue has let go, and only then is the number
-/// free.
+/// free. An order whose device table is refused has failed: the table is written again as it was, with growing pauses,
+/// before the next order, and before a device that was to leave is served again.
 /// </summary>
 public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
 {
     private const long TurnUs = 1000;
-    private const int Eio = 5;
 
     /// <summary>The flush waits for its turn.</summary>
     private const int Unasked = int.MaxValue;
@@ -45,6 +47,11 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private long _setbacks;
     private long _slot;
     private int _flushResult;
+    private DeviceRecord _before;
+    private RetryClock _retry;
+    private BackingDevice? _staying;
+    private bool _rewriting;
+    private bool _stopping;
 
     /// <summary>On the first queue's thread.</summary>
     public DeviceChanger(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings)
@@ -83,15 +90,15 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     public bool WantsQuiet => _step is Step.AwaitQuiet or Step.WriteSamples or Step.WriteAttached or Step.AwaitDoors;
 
     /// <summary>Nothing is under way.</summary>
-    public bool IsQuiet => _step == Step.None;
+    public bool IsQuiet => _step == Step.None && !_rewriting;
 
     /// <summary>Once per turn.</summary>
     public void Poll(long nowUs, bool writebackIsQuiet)
     {
         _table?.Poll();
-        if (_step == Step.None && !TryBegin())
+        if (_step == Step.None && (!IsTableTrue(nowUs) || !TryBegin()))
         {
-            DeadlineUs = long.MaxValue;
+            DeadlineUs = !_retry.IsHeldUp ? long.MaxValue : _rewriting ? nowUs + TurnUs : _retry.DueUs;
             return;
         }
         DeadlineUs = _step == Step.Forget ? 0 : nowUs + TurnUs;
@@ -104,9 +111,10 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     /// <summary>The volume stops: what can be left is left. True when nothing is under way any more.</summary>
     public bool TryStop()
     {
+        _stopping = true;
         if (MayTurnBack) TurnBack();
         if (_step == Step.None) _volume.RefuseDeviceOrder();
-        return _step == Step.None;
+        return IsQuiet;
     }
 
     /// <inheritdoc/>
@@ -208,12 +216,13 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         }
         if (_step == Step.WriteSamples && _volume.Fingerprints is not { IsBusy: true })
         {
-            if (TableFailed(_volume.Fingerprints?.Result ?? 0)) return;
+            if (SamplesFailed(_volume.Fingerprints?.Result ?? 0)) return;
             _step = Step.WriteAttached;
             if (_table != null)
             {
-                _volume.Describe(_device!);
-                _table.Begin(_volume.DeviceTable!);
+                _before = _volume.DeviceTable![_device!.Id];
+                _volume.Describe(_device);
+                _table.Begin(_volume.DeviceTable);
             }
         }
         if (_step == Step.WriteAttached && _table is not { IsBusy: true })
@@ -320,7 +329,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     {
         bool needed = !_device!.IsAbsent && _device.Device.CanFlush;
         if (needed && !_volume.FlushTurn.TryTake()) return;
-        _flushResult = _volume.Around.HasFailed ? -Eio : needed ? 0 : 1;
+        _flushResult = _volume.Around.HasFailed ? -Errno.EIO : needed ? 0 : 1;
         if (!needed) return;
         if (_flushResult < 0)
         {
@@ -345,20 +354,85 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     {
         _step = Step.WriteDetached;
         if (_table == null) return;
-        _volume.DeviceTable![_device!.Id] = default;
+        _before = _volume.DeviceTable![_device!.Id];
+        _volume.DeviceTable[_device.Id] = default;
         _table.Begin(_volume.DeviceTable);
     }
 
-    // What the durable table says is not known any more.
+    // The device table is as it was; samples of a device that is not in it say nothing.
+    private bool SamplesFailed(int result)
+    {
+        if (result >= 0) return false;
+        if (_device!.IsNew) _volume.Fingerprints!.Forget(_device.Id);
+        _device = null;
+        Finish(new UserErrorException($"'{_order!.Name}': is not attached: cache device: writing the samples of "
+            + $"devices failed: {Errno.Text(result)}"));
+        return true;
+    }
+
+    // What the durable table says is not known any more. Either is true of a device that comes, as nothing is logged
+    // for it, and of one that goes, as nothing of it is dirty: until somebody is served again.
     private bool TableFailed(int result)
     {
         if (result >= 0) return false;
-        string reason = $"cache device: writing the device table failed: {Errno.Text(result)}";
-        _volume.Health.Worsen(VolumeState.Failed, reason);
-        _volume.WakeQueues();
-        _device = null;
-        Finish(new UserErrorException(reason));
+        bool stays = _order!.Spec == null;
+        string what = $"'{_order.Name}': {(stays ? "stays attached" : "is not attached")}";
+        _volume.DeviceTable![_device!.Id] = _before;
+        if (!stays && _device.IsNew) _volume.Fingerprints?.Forget(_device.Id);
+        (_staying, _device) = (stays ? _device : null, null);
+        Refused(result);
+        if (_volume.Health.CacheHasFailed || Mutant.Is(MutantId.R13StaysUnwritten)) Settle();
+        Finish(new UserErrorException($"{what}: {TableReason(result)}"));
         return true;
+    }
+
+    private static string TableReason(int result) =>
+        $"cache device: writing the device table failed: {Errno.Text(result)}";
+
+    private void Refused(int result)
+    {
+        _retry.Refused(_io.NowUs);
+        _volume.Health.Hold(Trouble.DeviceTable, $"{TableReason(result)}; it is tried again");
+    }
+
+    // False: the durable table may say what the one in memory does not. Whoever has an order has it tried at once.
+    private bool IsTableTrue(long nowUs)
+    {
+        if (!_retry.IsHeldUp) return true;
+        if (_volume.Health.CacheHasFailed && !_rewriting) Settle();
+        else if (_rewriting && !_table!.IsBusy) EndRewrite(_table.Result);
+        else if (!_rewriting && !_stopping) TryRewrite(nowUs);
+        return !_retry.IsHeldUp;
+    }
+
+    private void TryRewrite(long nowUs)
+    {
+        _retry.Heed(_volume.Health, nowUs);
+        if (nowUs < _retry.DueUs && !_volume.HasDeviceOrder) return;
+        _rewriting = true;
+        _table!.Begin(_volume.DeviceTable!);
+    }
+
+    private void EndRewrite(int result)
+    {
+        _rewriting = false;
+        if (result >= 0)
+        {
+            Settle();
+            return;
+        }
+        Refused(result);
+        _volume.TakeDeviceOrder()?.Finish(new UserErrorException(TableReason(result)));
+    }
+
+    private void Settle()
+    {
+        _retry.Passed();
+        _volume.Health.Pass(Trouble.DeviceTable);
+        if (_staying == null) return;
+        _staying.State = BackingState.Attached;
+        _staying = null;
+        Announce();
     }
 
     // Clean blocks and ranges of the device still serve reads; another device under its number must not meet them.
