@@ -1,6 +1,7 @@
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Log;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost;
 
@@ -13,8 +14,6 @@ namespace Weir.Core.Writeboost;
 /// </summary>
 public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
 {
-    private const int Eio = 5;
-
     private readonly int _bytes;
     private readonly DeviceQueue _cache;
     private readonly IoContext _io;
@@ -74,7 +73,7 @@ public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
     {
         if (_ticket == 0) return;
         if (_log!.IsFlushed(_ticket)) EndFlush();
-        else if (_log.Health.CacheHasFailed) Finish(-Eio);
+        else if (_log.Health.CacheHasFailed) Finish(-Errno.EIO);
         else if (_log.FlushFailures != _failuresBefore) EndFlush();
     }
 
@@ -94,7 +93,7 @@ public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
     {
         _ticket = 0;
         bool failed = _log!.FlushFailures != _failuresBefore && !Mutant.Is(MutantId.R6SuperblockNotRewritten);
-        if (failed) TryAgain(-Eio);
+        if (failed) TryAgain(-Errno.EIO);
         else Start(_step + 1);
     }
 

@@ -41,6 +41,11 @@ internal static partial class Rules
     public static IEnumerable<string> SkippedTests(SourceFile file) =>
         file.IsCSharp ? Matches(file, file.Code, SkipMark(), "a skipped test") : [];
 
+    /// <summary>Error numbers are the kernel's, and have one place.</summary>
+    public static IEnumerable<string> ErrorNumbers(SourceFile file) =>
+        file.IsProduct && !file.Path.StartsWith("Native/", StringComparison.Ordinal)
+            ? Matches(file, file.Code, ErrorNumber(), "an error number of its own; Errno has them") : [];
+
     /// <summary>
     /// File-scoped namespace as the folder says; Core/Device is Devices, because a class is called Device.
     /// </summary>
@@ -73,6 +78,9 @@ internal static partial class Rules
 
     [GeneratedRegex(@"\bSkip(Unless|When|Type)?\s*=|\bAssert\.Skip|\bExplicit\s*=\s*true")]
     private static partial Regex SkipMark();
+
+    [GeneratedRegex(@"\bconst\s+int\b[^;]*\bE[a-z]{2,}\s*=\s*-?\d")]
+    private static partial Regex ErrorNumber();
 
     [GeneratedRegex(@"^namespace\s+([\w.]+)", RegexOptions.Multiline)]
     private static partial Regex NamespaceLine();

@@ -50,6 +50,9 @@ public sealed class TidyTests
     public void NoTestIsSkipped() => Holds(Rules.SkippedTests);
 
     [Fact]
+    public void ErrorNumbersHaveOnePlace() => Holds(Rules.ErrorNumbers);
+
+    [Fact]
     public void NamespacesFollowFolders() => Holds(Rules.Namespaces);
 
     [Fact]
@@ -96,6 +99,10 @@ public sealed class TidyTests
         Catches(Rules.NotImplemented, "Core/A.cs", "throw new NotImplemented" + "Exception();");
         Catches(Rules.SkippedTests, "tests/A.cs", "[Fact(Sk" + "ip = \"\")]");
         Catches(Rules.SkippedTests, "tests/A.cs", "Assert.Sk" + "ip(\"\");");
+        Catches(Rules.ErrorNumbers, "Core/A.cs", "private const int Eio = 5, Eshutdown = 108;");
+        Catches(Rules.ErrorNumbers, "Core/A.cs", "private const int Other = 5, Eshutdown = 108;");
+        Accepts(Rules.ErrorNumbers, "Native/A.cs", "private const int Eio = 5;");
+        Accepts(Rules.ErrorNumbers, "Core/A.cs", "private const int Edge = Other; const int Pause = 5;");
         Catches(Rules.Namespaces, "Core/Io/A.cs", "namespace Weir.Core.Base;");
         Accepts(Rules.Namespaces, "Core/Device/A.cs", "namespace Weir.Core.Devices;");
     }

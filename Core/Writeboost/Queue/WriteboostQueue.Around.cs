@@ -2,6 +2,7 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Bypass;
 using Weir.Core.Writeboost.ReadCache;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -100,7 +101,7 @@ public sealed unsafe partial class WriteboostQueue
         }
         ulong first = KeyOf(request, request->OffsetBytes);
         ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
-        int result = op->Result < 0 ? -Eio : 0;
+        int result = op->Result < 0 ? -Errno.EIO : 0;
         _volume.Changes.EndAround(first, (int)(end - first));
         // A failed one may be there in part.
         _volume.Around.Leave((int)op->UserA, IdOf(request));

@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Io;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -23,7 +24,7 @@ public sealed unsafe partial class WriteboostQueue
             return true;
         }
         // Not Complete: it is not among the requests counted for the device.
-        request->Result = -Eio;
+        request->Result = -Errno.EIO;
         _completed.Add(request);
         return true;
     }

@@ -1,6 +1,7 @@
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Log;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -43,7 +44,7 @@ public sealed unsafe partial class WriteboostQueue
         request->WaitPosition = position;
         if (_volume.Health.CacheHasFailed)
         {
-            Complete(request, -Eio);
+            Complete(request, -Errno.EIO);
             return;
         }
         if (IsDurable(request))
@@ -69,7 +70,7 @@ public sealed unsafe partial class WriteboostQueue
         {
             if (IsDurable(request)) Complete(request, 0);
             else if (failed || (_volume.Around.HasFailed && request->WaitAround > _volume.Around.Flushed))
-                Complete(request, -Eio);
+                Complete(request, -Errno.EIO);
             else still.Add(request);
         }
         _waiting = still;

@@ -5,6 +5,7 @@ using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Bypass;
 using Weir.Core.Writeboost.Log;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -14,8 +15,6 @@ namespace Weir.Core.Writeboost.Queue;
 /// </summary>
 public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, IDisposable
 {
-    private const int Eio = 5, Eshutdown = 108;
-
     /// <summary>A request that waits for room when the stop comes is refused when it has waited so long.</summary>
     private const long StopPatienceUs = 2_000_000, RefusalTurnUs = 100_000;
 
@@ -91,7 +90,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         if (TryFallBack(request)) return;
         int id = IdOf(request);
         _requests[id]++;
-        if (!_volume.Backings.IsServed(id) || !_backings.IsOpen(id)) Complete(request, -Eshutdown);
+        if (!_volume.Backings.IsServed(id) || !_backings.IsOpen(id)) Complete(request, -Errno.ESHUTDOWN);
         else if (request->Kind == RequestKind.Flush) SubmitFlush(request);
         else if (request->Kind == RequestKind.Read) SubmitRead(request);
         else SubmitChange(request);
@@ -219,7 +218,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     private void SubmitChange(Request* request)
     {
         request->EngineList = IsToGoAround(request) ? 1 : 0;
-        if (!_volume.Health.TakesWrites) Complete(request, -Eio);
+        if (!_volume.Health.TakesWrites) Complete(request, -Errno.EIO);
         else if (!_parked.IsEmpty || AwaitsSamples(request)) _parked.Add(request);
         else if (!TryGoAround(request))
         {
@@ -296,8 +295,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
 
     private bool IsRefused(Request* request, out int error)
     {
-        error = !_volume.Health.TakesWrites ? -Eio : -Eshutdown;
-        return error == -Eio
+        error = !_volume.Health.TakesWrites ? -Errno.EIO : -Errno.ESHUTDOWN;
+        return error == -Errno.EIO
             || (_io.NowUs >= _refuseFromUs && _io.NowUs - request->SubmittedUs >= StopPatienceUs);
     }
 

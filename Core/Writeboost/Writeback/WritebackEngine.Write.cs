@@ -3,6 +3,7 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Writeback;
 
@@ -19,8 +20,6 @@ public sealed unsafe partial class WritebackEngine
 
     private readonly RoomPool _scratch = new(WritebackGovernor.MostWrites, Gathering.RoomBytes);
     private readonly bool[] _flushed = new bool[BackingTable.MaxId + 1];
-    private const int Eio = 5;
-
     private int _cursor;
     private bool _hasTurn;
     private long _failuresBefore;
@@ -155,7 +154,7 @@ public sealed unsafe partial class WritebackEngine
         }
         GiveBackTurn();
         if (_volume.FlushTurn.Failures == _failuresBefore) return StartAwaitDurable();
-        _error = -Eio;
+        _error = -Errno.EIO;
         return true;
     }
 
