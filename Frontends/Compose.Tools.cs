@@ -126,7 +126,7 @@ internal static partial class Compose
             : $"{device.Name}: holds {content.Foreign}, not a cache{HintAtLc1(content.Foreign)}");
         BlockingIo blocking = new(io);
         Superblock superblock = SuperblockReader.Read(layout, blocking, device.OpenQueue(io), device, out _, out _);
-        return new OfflineCache(io, device, layout, superblock) { Progress = progress };
+        return new OfflineCache(io, device, layout, superblock) { Progress = progress, ReadsPastErrors = true };
     }
 
     /// <summary>

@@ -166,6 +166,7 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("checksum_bytes", Index.ChecksumBytes);
         status.Number("ram_bytes_per_block", (perBlock + blocks - 1) / blocks);
         status.Number("ranges_memory_bytes", Ranges.BytesUsed);
+        status.Number("writeback_memory_bytes", WritebackBytes);
     }
 
     private long Sum(System.Func<QueueCounters, int, long> value, int kind)

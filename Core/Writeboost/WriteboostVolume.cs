@@ -95,6 +95,9 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     /// <summary>Blocks written to their backing devices in this life.</summary>
     public long BlocksWrittenBack { get; private set; }
 
+    // Written when the first queue is opened.
+    internal long WritebackBytes { get; set; }
+
     // As write-back last saw it; written on the first queue's thread.
     internal WritebackPace WritebackPace { get; set; }
 
@@ -200,29 +203,29 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         Backings.IsAbsent(key) ? $"absent device {BackingTable.IdOf(key)}" : Backings.Of(key).Device.Name;
 
     // Once per block: a client that reads it again and again shall not fill the log.
-    internal void ReportRot(uint slot)
+    internal void ReportRot(uint slot, bool isUnread = false)
     {
-        if (!Index.MarkRotten(slot, out bool clean)) return;
+        if (!Index.MarkRotten(slot, out bool clean, unread: isUnread)) return;
         if (clean) Interlocked.Increment(ref _rottenClean); else Interlocked.Increment(ref _rottenDirty);
         long position = Log.Table.PositionOf(slot);
         ulong key = Index.KeyOf(slot);
         Options.Log($"{Cache.Name}: block {BackingTable.OffsetOf(key) >> Geometry.BlockShift} of "
             + $"{NameOfDevice(key)} in segment {Geometry.SegmentOf(position)}, slot "
-            + $"{Geometry.SlotOf(position)} is rotten: it "
+            + $"{Geometry.SlotOf(position)} {(isUnread ? "cannot be read" : "is rotten")}: it "
             + (clean ? "is read from the backing device" : "reads EIO until it is written"));
     }
 
     // The cache device does not give the bytes of a slot that a reader has pinned. True: it is worth looking the block
-    // up again, because the backing device has it, or something newer has come (R11).
+    // up again, because the backing device has it, or something newer has come (R11). Of a device that has failed all
+    // that it alone has is lost: no block of it need be named.
     internal bool PassOver(uint slot)
     {
-        if (Index.MarkRotten(slot, out bool clean, onlyClean: true))
+        if (!Health.CacheHasFailed)
         {
-            Interlocked.Increment(ref _rottenClean);
-            ulong key = Index.KeyOf(slot);
-            Options.Log($"{Cache.Name}: block {BackingTable.OffsetOf(key) >> Geometry.BlockShift} of "
-                + $"{NameOfDevice(key)} cannot be read: it is read from the backing device");
+            ReportRot(slot, isUnread: true);
+            return !Index.TryGetDirty(slot, out _, out _);
         }
+        if (Index.MarkRotten(slot, out bool clean, onlyClean: true)) Interlocked.Increment(ref _rottenClean);
         return clean || !Index.IsLinked(slot);
     }
 

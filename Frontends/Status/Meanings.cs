@@ -157,6 +157,7 @@ internal static class Meanings
         ["checksum_bytes"] = "memory of block checksums, in bytes; 0 without verify_reads",
         ["ram_bytes_per_block"] = "memory of all these for each block of the cache, in bytes, rounded up",
         ["ranges_memory_bytes"] = "memory of the map of ranges, in bytes",
+        ["writeback_memory_bytes"] = "buffers of write-back, in bytes: in RAM as far as a batch has filled them",
         // The queue threads.
         ["queue_turns"] = "turns of the queue threads' loops since the start",
         ["queue_allocated_bytes"] = "bytes that the queue threads have allocated on the managed heap since the start",

@@ -95,7 +95,8 @@ internal static class LostBlocks
     {
         List<LostVersion> lost = Find(volume, id);
         if (lost.Count == 0) return null;
-        return $"{CountBlocks(lost)} lost, rotten in the cache and nowhere else: {Describe(volume, lost)}";
+        string what = $"{CountBlocks(lost)} lost, rotten or unreadable in the cache and nowhere else";
+        return $"{what}: {Describe(volume, lost)}";
     }
 
     /// <summary>One range in a line, then, when there are more, how many: for <c>lost_blocks</c>.</summary>

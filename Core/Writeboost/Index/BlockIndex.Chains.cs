@@ -20,6 +20,7 @@ public sealed unsafe partial class BlockIndex
         Slot = slot,
         Sectors = _nodes[slot].Sectors,
         Rotten = (_nodes[slot].Flags & RottenFlag) != 0,
+        Unread = (_nodes[slot].Flags & UnreadFlag) != 0,
         Clean = (_nodes[slot].Flags & CleanFlag) != 0,
     };
 

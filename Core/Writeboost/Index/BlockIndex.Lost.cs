@@ -8,6 +8,7 @@ public sealed unsafe partial class BlockIndex
 {
     private readonly long[] _rottenCounts = new long[Devices];
     private long _rottenCount;
+    private bool _anyUnread;
 
     /// <summary>Dirty versions that are known to be rotten and still count: poison too.</summary>
     public long RottenCount => Volatile.Read(ref _rottenCount);
@@ -43,10 +44,20 @@ public sealed unsafe partial class BlockIndex
         bool isThere = (_nodes[slot].Flags & (LinkedFlag | CleanFlag)) == LinkedFlag && _nodes[slot].Is(key)
             && _table.PositionOf(slot) == position;
         byte given = isThere ? (byte)(_nodes[slot].Sectors & sectors) : (byte)0;
-        if (given != 0 && given == _nodes[slot].Sectors) first = Unlink(first, slot);
-        else if (given != 0) _nodes[slot].Sectors &= (byte)~given;
+        // What newer versions have of the rest is not lost.
+        byte left = given == 0 ? (byte)0 : (byte)(_nodes[slot].Sectors & ~given & ~SectorsBehind(first, key, position));
+        if (given != 0 && left == 0) first = Unlink(first, slot);
+        else if (given != 0) _nodes[slot].Sectors = left;
         Exit(head, first);
         return given;
+    }
+
+    private byte SectorsBehind(uint first, ulong key, long position)
+    {
+        byte sectors = 0;
+        for (uint at = first; at != None; at = _nodes[at].Next)
+            if (_nodes[at].Is(key) && _table.PositionOf(at) > position) sectors |= _nodes[at].Sectors;
+        return sectors;
     }
 
     /// <summary>
@@ -59,8 +70,7 @@ public sealed unsafe partial class BlockIndex
         Invariant.Check((node->Flags & LinkedFlag) == 0);
         uint* head = HeadOf(key);
         uint first = Enter(head);
-        for (uint at = first; at != None; at = _nodes[at].Next)
-            if (_nodes[at].Is(key) && _table.PositionOf(at) > position) sectors &= (byte)~_nodes[at].Sectors;
+        sectors &= (byte)~SectorsBehind(first, key, position);
         if (sectors == 0)
         {
             Exit(head, first);
@@ -77,10 +87,10 @@ public sealed unsafe partial class BlockIndex
 
     /// <summary>
     /// The bytes of <paramref name="slot"/>, whose segment the caller has pinned, are not what was written: they are
-    /// not read again. False when that was known, or nothing counts there any more; with <paramref name="onlyClean"/>
-    /// also when the backing device lacks it.
+    /// not read again, unless the device did not give them (<paramref name="unread"/>). False when that was known, or
+    /// nothing counts there any more; with <paramref name="onlyClean"/> also when the backing device lacks it.
     /// </summary>
-    public bool MarkRotten(uint slot, out bool clean, bool onlyClean = false)
+    public bool MarkRotten(uint slot, out bool clean, bool onlyClean = false, bool unread = false)
     {
         uint* head = HeadOf(_nodes[slot].Key);
         uint first = Enter(head);
@@ -88,9 +98,30 @@ public sealed unsafe partial class BlockIndex
         clean = (_nodes[slot].Flags & CleanFlag) != 0;
         isNew &= clean || !onlyClean;
         if (isNew && !clean) CountRotten(_nodes[slot].Key, 1);
-        if (isNew) _nodes[slot].Flags |= RottenFlag;
+        if (isNew) _nodes[slot].Flags |= unread ? (byte)(RottenFlag | UnreadFlag) : RottenFlag;
         Exit(head, first);
+        if (isNew && unread) Volatile.Write(ref _anyUnread, true);
         return isNew;
+    }
+
+    /// <summary>In this life the device did not give some version.</summary>
+    public bool HasUnread => Volatile.Read(ref _anyUnread);
+
+    /// <summary>
+    /// The device has given <paramref name="slot"/>, whose segment the caller has pinned: what was written.
+    /// </summary>
+    public void MarkRead(uint slot)
+    {
+        if (!HasUnread || (Volatile.Read(ref _nodes[slot].Flags) & UnreadFlag) == 0) return;
+        uint* head = HeadOf(_nodes[slot].Key);
+        uint first = Enter(head);
+        byte flags = _nodes[slot].Flags;
+        if ((flags & (LinkedFlag | UnreadFlag)) == (LinkedFlag | UnreadFlag))
+        {
+            if ((flags & CleanFlag) == 0) CountRotten(_nodes[slot].Key, -1);
+            _nodes[slot].Flags = (byte)(flags & ~(RottenFlag | UnreadFlag));
+        }
+        Exit(head, first);
     }
 
     private void CountRotten(ulong key, int change)

@@ -23,6 +23,8 @@ public struct BlockVersion
     public byte Sectors;
     /// <summary>Its bytes are known to be rotten.</summary>
     public bool Rotten;
+    /// <summary>Of those: the device did not give them, and may do so again.</summary>
+    public bool Unread;
     /// <summary>The backing device has it too.</summary>
     public bool Clean;
 }
@@ -63,7 +65,7 @@ public sealed unsafe partial class BlockIndex : IDisposable
     private const uint Latch = 0x8000_0000;
     private const uint None = 0x7FFF_FFFF;
     private const long MostSlots = None;
-    private const byte LinkedFlag = 1, RottenFlag = 2, CleanFlag = 4, PoisonFlag = 8;
+    private const byte LinkedFlag = 1, RottenFlag = 2, CleanFlag = 4, PoisonFlag = 8, UnreadFlag = 16;
     private readonly GrowingSlab _nodeMemory;
     private readonly Slab _headMemory;
     private readonly GrowingSlab? _checksumMemory;

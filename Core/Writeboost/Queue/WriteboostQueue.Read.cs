@@ -3,6 +3,7 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -24,7 +25,7 @@ public sealed unsafe partial class WriteboostQueue
     private const int MaxRereads = 64;
 
     // Flags in a read's EngineInt, and the count of its repetitions above them.
-    private const int StageFlag = 1, RereadFlag = 2, RereadUnit = 4;
+    private const int StageFlag = 1, RereadFlag = 2, SinglyFlag = 4, RereadUnit = 8;
 
     private readonly BouncePool _bounces = new();
     private ReadRun _run;
@@ -116,12 +117,12 @@ public sealed unsafe partial class WriteboostQueue
             }
             needed &= (byte)~version.Sectors;
             bool elsewhere = IsElsewhere(version);
-            if (!elsewhere && !version.Rotten)
+            if (!elsewhere && (!version.Rotten || version.Unread))
             {
                 versions[kept++] = version;
                 continue;
             }
-            if (elsewhere) read.Backing |= version.Sectors; else request->Result = -Eio;
+            if (elsewhere) read.Backing |= version.Sectors; else request->Result = -Errno.EIO;
             Unpin(version, 1);
         }
         count = kept;
@@ -167,7 +168,8 @@ public sealed unsafe partial class WriteboostQueue
 
     private void ExtendRun(Request* request, in BlockRead read, bool fromCache, long offset, int segment)
     {
-        if (!_run.TryExtend(fromCache, offset, read.Target, segment))
+        bool isSingle = fromCache && (request->EngineInt & SinglyFlag) != 0;
+        if (isSingle || !_run.TryExtend(fromCache, offset, read.Target, segment))
         {
             SubmitRun(request);
             _run = new ReadRun(fromCache, offset, read.Target, segment);
@@ -245,8 +247,7 @@ public sealed unsafe partial class WriteboostQueue
             SubmitOp(op);
             return;
         }
-        if (op->Result < 0 && TryPassOver(op)) request->EngineInt |= RereadFlag;
-        else if (op->Result < 0) request->Result = -Eio;
+        if (op->Result < 0) EndFailed(op);
         else if (!IsIntact(op)) request->EngineInt |= RereadFlag;
         else if (op->UserA < 0 && op->UserB != ChangeTable.Busy) Stage(op);
         if (op->UserA >= 0) _volume.Log.Table.Unpin((int)op->UserA, op->UserInt);
@@ -271,12 +272,21 @@ public sealed unsafe partial class WriteboostQueue
         request->EngineInt = (request->EngineInt & ~RereadFlag) + RereadUnit;
         if (request->EngineInt >= MaxRereads * RereadUnit)
         {
-            Complete(request, -Eio);
+            Complete(request, -Errno.EIO);
             return;
         }
         request->Progress = 0;
         request->IsDelivered = false;
         _parkedReads.Add(request);
+    }
+
+    // Of several blocks, which one it is: that is asked before any is passed over.
+    private void EndFailed(IoOp* op)
+    {
+        bool isOne = op->UserA < 0 || op->UserInt == 1 || _volume.Health.CacheHasFailed;
+        if (!isOne) op->Request->EngineInt |= RereadFlag | SinglyFlag;
+        else if (TryPassOver(op)) op->Request->EngineInt |= RereadFlag;
+        else op->Request->Result = -Errno.EIO;
     }
 
     // What the cache device does not give comes from the backing device where that has it.
@@ -294,12 +304,17 @@ public sealed unsafe partial class WriteboostQueue
     {
         if (op->UserA < 0) return true;
         if (!_volume.Index.KeepsChecksums) _counters.Unverified += op->UserInt;
-        if (!_volume.Index.KeepsChecksums || Mutant.Is(MutantId.R5RottenServed)) return true;
+        bool isSeen = _volume.Index.KeepsChecksums && !Mutant.Is(MutantId.R5RottenServed);
+        if (!isSeen && !_volume.Index.HasUnread) return true;
         bool intact = true;
         uint slot = (uint)((op->OffsetBytes - Geometry.SuperblockRegionBytes) >> Geometry.BlockShift);
         for (long done = 0; done < op->LengthBytes; done += Geometry.BlockBytes, slot++)
         {
-            if (_volume.Index.IsIntact(slot, (byte*)op->Buffer + done)) continue;
+            if (!isSeen || _volume.Index.IsIntact(slot, (byte*)op->Buffer + done))
+            {
+                _volume.Index.MarkRead(slot);
+                continue;
+            }
             _volume.ReportRot(slot);
             intact = false;
         }

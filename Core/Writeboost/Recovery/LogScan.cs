@@ -2,7 +2,9 @@ using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Recovery;
 
@@ -21,6 +23,7 @@ public sealed unsafe class LogScan : ILogScan
     private readonly Device _cache;
     private readonly Replay _replay;
     private readonly AlignedMemory _segment;
+    private readonly SegmentReader _reader;
     private readonly Queue<PendingRecord> _pending = new();
     private readonly List<PendingRecord> _unproven = [];
     private readonly long _epochStart;
@@ -39,6 +42,7 @@ public sealed unsafe class LogScan : ILogScan
         _cache = cache;
         _replay = replay;
         _segment = new AlignedMemory(geometry.SegmentBytes);
+        _reader = new SegmentReader(io, queue, geometry.SlotsPerSegment);
         _durable = Math.Max(superblock.SettledPosition, superblock.MarkPosition);
         _epochStart = geometry.Position(geometry.SegmentOf(_durable - 1) + 1, 0);
         NextSequence = superblock.MarkSequence;
@@ -94,9 +98,10 @@ public sealed unsafe class LogScan : ILogScan
     private void WalkSegment(long segment, int slot)
     {
         if (slot >= _geometry.SlotsPerSegment) return;
-        ReadSegment(segment, slot);
+        int error = TryReadSegment(segment, slot);
         while (slot < _geometry.SlotsPerSegment)
         {
+            if (_reader.Unread.Has(slot)) throw Unreadable(error);
             RecordHeader* header = (RecordHeader*)(_segment.Pointer + ((long)slot << Geometry.BlockShift));
             slot = TryAccept(header, _geometry.Position(segment, slot))
                 ? slot + 1 + header->EntryCount
@@ -104,13 +109,21 @@ public sealed unsafe class LogScan : ILogScan
         }
     }
 
+    // Of a block in the middle of a record only a client or write-back need hear.
+    private int TryReadSegment(long segment, int slot)
+    {
+        byte* target = _segment.Pointer + ((long)slot << Geometry.BlockShift);
+        return _reader.Read(_geometry.OffsetOf(_geometry.Position(segment, slot)), target, slot);
+    }
+
     private void ReadSegment(long segment, int slot)
     {
-        long skipped = (long)slot << Geometry.BlockShift;
-        long offset = _geometry.OffsetOf(_geometry.Position(segment, slot));
-        _io.Start(_queue, IoKind.Read, offset, _segment.Pointer + skipped, _geometry.SegmentBytes - skipped);
-        _io.WaitOrFail("reading the log", _cache);
+        int error = TryReadSegment(segment, slot);
+        if (error < 0) throw Unreadable(error);
     }
+
+    private UserErrorException Unreadable(int error) =>
+        new($"{_cache.Name}: reading the log failed: {Errno.Text(error)}");
 
     // The header continues the chain: next sequence, the checksum before it, and the life it can be from. What an
     // earlier life left behind the settled position is an abandoned future, however well it fits (R4).

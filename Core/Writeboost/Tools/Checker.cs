@@ -65,6 +65,8 @@ public sealed class Checker : IDisposable
         if (isComplete && walk.NextSequence != scan.NextSequence)
             Problem($"the log was read to record {scan.NextSequence - 1}, then only to {walk.NextSequence - 1}");
         CheckIndex(isComplete);
+        if (_cache.UnreadBlocks > 0)
+            Problem($"{LostBlocks.Count(_cache.UnreadBlocks)} of the log cannot be read: the cache device fails");
         ReportLost();
         LookBehind(scan);
         LookIntoMemory(ram, scan);
@@ -129,7 +131,8 @@ public sealed class Checker : IDisposable
         if (_cache.IsIntact(entry, slot)) return;
         _rottenBlocks++;
         string where = $"block {entry.Block} of device {entry.Device}, in segment "
-            + $"{_cache.Geometry.SegmentOf(position)} slot {slot}, is rotten";
+            + $"{_cache.Geometry.SegmentOf(position)} slot {slot}, "
+            + (_cache.IsUnread(slot) ? "cannot be read" : "is rotten");
         if (isLinked) _index.MarkRotten(_cache.Geometry.PhysicalSlot(position), out _);
         if (isLinked && !isCovered) Problem(where + ": it reads EIO");
         else Note(where + ": a newer version counts, the backing device has it, or it was given up");

@@ -1,8 +1,10 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Recovery;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Tools;
 
@@ -13,6 +15,7 @@ namespace Weir.Core.Writeboost.Tools;
 public sealed unsafe class OfflineCache : IDisposable
 {
     private readonly AlignedMemory _segment;
+    private readonly SegmentReader _reader;
     private long _segmentsToRead;
     private long _segmentsRead;
 
@@ -28,6 +31,7 @@ public sealed unsafe class OfflineCache : IDisposable
         Io = new BlockingIo(io);
         Queue = device.OpenQueue(io);
         _segment = new AlignedMemory(Geometry.SegmentBytes);
+        _reader = new SegmentReader(Io, Queue, Geometry.SlotsPerSegment);
     }
 
     /// <summary>The device.</summary>
@@ -51,6 +55,17 @@ public sealed unsafe class OfflineCache : IDisposable
     /// <summary>Told how far the work has come: of what, how many are done, of how many.</summary>
     public Action<string, long, long>? Progress { get; init; }
 
+    /// <summary>
+    /// A block that cannot be read is one that is not intact; else it ends the tool with the user's error.
+    /// </summary>
+    public bool ReadsPastErrors { get; init; }
+
+    /// <summary>Blocks that could not be read, of all segments so far.</summary>
+    public long UnreadBlocks { get; private set; }
+
+    /// <summary>The block in <paramref name="slot"/> of the segment that was read could not be.</summary>
+    public bool IsUnread(int slot) => _reader.Unread.Has(slot);
+
     /// <summary>As many segments are going to be read now: for <see cref="Progress"/>.</summary>
     public void Expect(long segments) => (_segmentsToRead, _segmentsRead) = (segments, 0);
 
@@ -58,8 +73,10 @@ public sealed unsafe class OfflineCache : IDisposable
     public void ReadSegment(int physical)
     {
         long offset = Geometry.OffsetOfPhysical((uint)physical << Geometry.SlotShift);
-        Io.Start(Queue, IoKind.Read, offset, _segment.Pointer, Geometry.SegmentBytes);
-        Io.WaitOrFail("reading the log", Device);
+        int error = _reader.Read(offset, _segment.Pointer, 0);
+        if (error < 0 && !ReadsPastErrors)
+            throw new UserErrorException($"{Device.Name}: reading the log failed: {Errno.Text(error)}");
+        UnreadBlocks += _reader.Unread.Count;
         if (_segmentsRead < _segmentsToRead) Progress?.Invoke("segments", ++_segmentsRead, _segmentsToRead);
     }
 
@@ -104,8 +121,8 @@ public sealed unsafe class OfflineCache : IDisposable
     /// The block in <paramref name="slot"/> is what was written; layouts without a checksum for it cannot tell.
     /// </summary>
     public bool IsIntact(in LogEntry entry, int slot) =>
-        !Layout.HasBlockChecksums || !EntryKinds.HasBlock(entry)
-        || BlockSum.Compute(Slot(slot)) == entry.Value;
+        !EntryKinds.HasBlock(entry) || (!IsUnread(slot)
+            && (!Layout.HasBlockChecksums || BlockSum.Compute(Slot(slot)) == entry.Value));
 
     /// <summary>All data of the record in <paramref name="slot"/> is what was written, as far as can be told.</summary>
     public bool IsWhole(int slot, in RecordInfo info) => Layout.IsWhole(Slot(slot), info);

@@ -65,6 +65,10 @@ public sealed unsafe class Batch : IDisposable
     /// <summary>Most segments.</summary>
     public int MaxSegments { get; }
 
+    /// <summary>Bytes of all its memory.</summary>
+    public long Bytes => (2L * MaxSegments * _geometry.SegmentBytes)
+        + ((long)_room * (sizeof(ulong) + 1 + sizeof(DirtyBlock) + sizeof(DirtyRange) + (2 * sizeof(int))));
+
     /// <summary>Sequence of the first segment.</summary>
     public long First { get; private set; }
 

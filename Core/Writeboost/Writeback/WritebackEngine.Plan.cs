@@ -58,6 +58,7 @@ public sealed unsafe partial class WritebackEngine
 
     private bool EndPlan()
     {
+        _unreadSinceUs = -1;
         _batch.SortAndMerge();
         // R7: what was skipped because something newer is logged may be forgotten only when that is durable.
         _durableBefore = _skipped && !Mutant.Is(MutantId.R7SkipForUndurable) ? _log.ReservedEnd : 0;
@@ -80,9 +81,9 @@ public sealed unsafe partial class WritebackEngine
         _segment++;
         _slot = 0;
         bool complete = last == 0 || _sequence == last + 1;
-        if (!complete) NameRot(segment);
-        return complete
-            || GetStuck($"cache device: a record of segment {segment} is rotten (record {_sequence} of {last})");
+        if (complete || IsSegmentUnread(_segment - 1)) return complete;
+        NameRot(segment);
+        return GetStuck($"cache device: a record of segment {segment} is rotten (record {_sequence} of {last})");
     }
 
     // One checksum covers the whole record: which blocks have made it wrong is told by those that the index keeps.
@@ -159,10 +160,12 @@ public sealed unsafe partial class WritebackEngine
         }
         bool counts = _volume.Index.IsLinked(physical);
         _skipped |= !counts;
-        bool isGood = !counts || IsIntact(entry, physical, place);
+        bool isRead = !_unread.Has(place);
+        bool isGood = !counts || (isRead && IsIntact(entry, physical, place));
         _batch.AddPlace(place, entry.Key, entry.Sectors, counts && isGood);
         if (isGood) return true;
-        _volume.ReportRot(physical);
+        if (!isRead && MayBeReadLater(entry.Key)) return false;
+        _volume.ReportRot(physical, isUnread: !isRead);
         return PlanPoison(entry.Key, position);
     }
 

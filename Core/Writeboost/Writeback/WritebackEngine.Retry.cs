@@ -10,9 +10,6 @@ namespace Weir.Core.Writeboost.Writeback;
 /// </content>
 public sealed unsafe partial class WritebackEngine
 {
-    /// <summary>So long, whoever waits for write-back need not hear of it: the third try.</summary>
-    private const long BearsUs = 3 * RetryClock.FirstPauseUs;
-
     private RetryClock _retry;
     private int _errorOf;
 
@@ -26,7 +23,7 @@ public sealed unsafe partial class WritebackEngine
         HeldUpBy = -_error;
         string what = _phase switch
         {
-            Phase.Read => $"cache device {_volume.Cache.Name}: reading what is to be written back",
+            <= Phase.Plan => $"cache device {_volume.Cache.Name}: reading {NameOfUnread}",
             Phase.Drop => $"cache device {_volume.Cache.Name}: writing the samples of devices",
             Phase.Mark or Phase.Settle => $"cache device {_volume.Cache.Name}: writing the superblock",
             _ => $"backing device {NameOf(_errorOf)}: write-back",
@@ -37,7 +34,7 @@ public sealed unsafe partial class WritebackEngine
         _retry.Refused(nowUs);
         string reason = $"{what} failed, and is tried again: {Errno.Text(HeldUpBy)}";
         _volume.Health.Hold(Trouble.Writeback, reason);
-        if (nowUs - _retry.SinceUs >= BearsUs) _volume.NoteSetback(reason);
+        if (nowUs - _retry.SinceUs >= RetryClock.BearsUs) _volume.NoteSetback(reason);
         return false;
     }
 

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
@@ -14,7 +15,8 @@ namespace Weir.Core.Writeboost.Writeback;
 /// </summary>
 public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
 {
-    private const byte FillStep = 1, BlocksStep = 2, RangeStep = 3, FlushStep = 4, AheadStep = 5;
+    private const byte FillStep = 1, BlocksStep = 2, RangeStep = 3, FlushStep = 4, AheadStep = 5,
+        SingleStep = 6, SegmentStep = 7;
     private const long RetryUs = 200;
 
     /// <summary>The same while a device refuses what it is asked: nobody need look often.</summary>
@@ -54,7 +56,9 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _superblocks = superblocks;
         _handler = _io.AddHandler(this);
         _batch = new Batch(volume.Geometry, MaxSegments(volume.Geometry));
+        _unread = new UnreadPlaces(_batch.MaxSegments << volume.Geometry.SlotShift);
         _governor = new WritebackGovernor(volume);
+        volume.WritebackBytes = _batch.Bytes + (WritebackGovernor.MostWrites * (long)Gathering.RoomBytes);
         _entries = (LogEntry*)NativeMemory.Alloc(RecordHeader.MaxEntries, (nuint)sizeof(LogEntry));
     }
 
@@ -62,6 +66,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         Idle,
         Read,
+        ReadSingly,
         Plan,
         Drop,
         Zero,
@@ -132,7 +137,11 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             EndAhead(op);
             return;
         }
-        if (op->Result < 0) (_error, _errorOf) = (op->Result, (int)op->UserB);
+        if (op->Result < 0 && op->Step is SegmentStep or SingleStep)
+        {
+            if (TryReadAgain(op)) return;
+        }
+        else if (op->Result < 0) (_error, _errorOf) = (op->Result, (int)op->UserB);
         if (op->Result < 0 && op->Step == FlushStep) _volume.ReportFailedFlush(op->UserInt, -op->Result);
         if (op->Step == FillStep && op->Result >= 0) EndFill(op);
         if (op->Step is FillStep or BlocksStep) _scratch.Return((int)op->UserA);
@@ -233,7 +242,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         if (_error != 0) return Fail(nowUs);
         switch (_phase)
         {
-            case Phase.Read: return _aheadUnderWay == 0 && (_aheadFailed ? StartRead() : EndRead());
+            case Phase.Read: return _aheadUnderWay == 0 && (_aheadFailed ? StartRead() : EndSegments());
+            case Phase.ReadSingly: return ReadMoreSingly();
             case Phase.Plan: return PlanMore();
             case Phase.Drop: return EndSamples(Phase.Zero);
             case Phase.Zero: return EndList(Phase.Fill);
@@ -305,14 +315,21 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _keeping = _mayKeep = false;
         _volume.BlocksAhead = 0;
         _batch.Clear();
+        ForgetUnread();
         if (done == 0) _aheadFailed = false;
-        for (int i = done; i < _batch.Count; i++) Submit(ReadOf(_batch.First + i, _batch.Data(i, 0)), _cache);
+        for (int i = done; i < _batch.Count; i++)
+        {
+            IoOp* op = ReadOf(_batch.First + i, _batch.Data(i, 0));
+            op->UserInt = i;
+            Submit(op, _cache);
+        }
         return true;
     }
 
     private IoOp* ReadOf(long segment, byte* buffer)
     {
         IoOp* op = Acquire(IoKind.Read);
+        op->Step = SegmentStep;
         op->OffsetBytes = _log.Geometry.OffsetOf(_log.Geometry.Position(segment, 0));
         op->LengthBytes = _log.Geometry.SegmentBytes;
         op->Buffer = buffer;

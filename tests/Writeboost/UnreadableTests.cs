@@ -1,0 +1,257 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Base;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Recovery;
+using Weir.Core.Writeboost.Tools;
+using Xunit;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>
+/// The cache device does not give some blocks of what it holds. Clean ones come from the backing device; dirty ones
+/// read errors, are named, and are given up, like rotten ones; everything else goes on.
+/// </summary>
+public sealed unsafe class UnreadableTests : IDisposable
+{
+    private const int Block = 4096, Blocks = 48, Eio = -5;
+    private const long Bad = 3 * Block;
+
+    private readonly RamDevice _flash = new(3 << 20), _disk = new(8 << 20);
+    private readonly BadBlocks _cache;
+    private readonly List<string> _log = [];
+    private readonly WriteboostOptions _options;
+    private DirectClient _client;
+
+    public UnreadableTests()
+    {
+        using (RingContext io = new()) WriteboostFormat.Format(io, _flash, Layout.Native, 128 << 10, Guid.NewGuid);
+        _cache = new BadBlocks(_flash);
+        _options = new WriteboostOptions
+        {
+            RamSegments = 4, AllowWriteback = false, SyncIntervalUs = 0, CacheRetryUs = 0, Log = _log.Add,
+        };
+        _client = new DirectClient(_cache, _disk, _options);
+        for (int i = 0; i < Blocks; i++) _client.Write(i * Block, Filled(i));
+        _client.Flush();
+    }
+
+    public void Dispose()
+    {
+        _client.Dispose();
+        _flash.Dispose();
+        _disk.Dispose();
+    }
+
+    private WriteboostVolume Volume => _client.Volume;
+
+    [Fact]
+    public void ADirtyBlockReadsAnErrorAloneAndIsNamedUntilItCanBeRead()
+    {
+        Spoil();
+        Assert.Equal(Eio, _client.Run(RequestKind.Read, Bad, Block));
+        Assert.Equal(Eio, _client.Run(RequestKind.Read, 0, 8 * Block));
+        CheckOthers();
+        Assert.Equal(VolumeState.Healthy, Volume.Health.State);
+        Assert.Equal(1, Volume.LostBlockCount);
+        Assert.Contains($"disk:{Bad}+{Block}", new StatusFigures(Volume).TextOf("lost_blocks"));
+        Assert.Single(_log, static line => line.Contains("cannot be read", StringComparison.Ordinal));
+        _cache.Offsets.Clear();
+        Assert.Equal(Filled(3), _client.Read(Bad, Block));
+        Assert.Equal(0, Volume.LostBlockCount);
+        Assert.Null(Volume.LostSentence);
+    }
+
+    /// <summary>Sector by sector, as one that is rotten.</summary>
+    [Fact]
+    public void ADirtyBlockCanBeOverwrittenOrGivenUp()
+    {
+        Spoil();
+        Assert.Equal(Eio, _client.Run(RequestKind.Read, Bad, Block));
+        _client.Write(Bad, Filled(9)[..1024]);
+        Assert.Equal(Filled(9)[..1024], _client.Read(Bad, 1024));
+        Assert.Equal($"disk {Bad + 1024} 3072\n", Carry("lost_blocks"));
+        string said = _client.Await(() => Volume.GiveUp("all", new Patient()));
+        Assert.Contains("gave up 1 block", said, StringComparison.Ordinal);
+        Assert.Equal(new byte[3072], _client.Read(Bad + 1024, 3072));
+        Assert.Equal(0, Volume.LostBlockCount);
+    }
+
+    [Fact]
+    public void WriteBackLeavesOutWhatCannotBeReadAndNothingElse()
+    {
+        Spoil();
+        string error = Assert.Throws<UserErrorException>(() => Carry("drain")).Message;
+        Assert.Contains($"disk:{Bad}+{Block}", error, StringComparison.Ordinal);
+        Assert.Contains("give_up", error, StringComparison.Ordinal);
+        for (int i = 0; i < Blocks; i++) Assert.Equal(i == 3 ? 0 : i + 1, _disk.Start[i * Block]);
+        Assert.Equal(VolumeState.Healthy, Volume.Health.State);
+        Assert.Equal(Eio, _client.Run(RequestKind.Read, Bad, Block));
+        _client.Stop();
+        Reopen();
+        Assert.Equal(Eio, _client.Run(RequestKind.Read, Bad, Block));
+        CheckOthers();
+        _client.Await(() => Volume.GiveUp($"disk:{Bad}+{Block}", new Patient()));
+        Assert.Equal(new byte[Block], _client.Read(Bad, Block));
+        Assert.StartsWith("drain: done", Carry("drain"), StringComparison.Ordinal);
+    }
+
+    /// <summary>As long as the cache device is tried for writes: what it gives in the end is written back.</summary>
+    [Fact]
+    public void AnErrorThatPassesLosesNothing()
+    {
+        _options.CacheRetryUs = 1_000_000_000;
+        Spoil();
+        Volume.Drain();
+        _client.Until(() => Volume.Health.State == VolumeState.Retrying || Volume.IsDrained);
+        Assert.Contains($"disk:{Bad}+{Block}", Volume.Health.Reason, StringComparison.Ordinal);
+        Assert.Contains("Input/output error", Volume.Health.Reason, StringComparison.Ordinal);
+        _cache.Offsets.Clear();
+        Volume.Resume();
+        _client.Until(() => Volume.Health.State == VolumeState.Healthy && Volume.IsDrained);
+        Assert.Equal(Filled(3), new Span<byte>(_disk.Start + Bad, Block).ToArray());
+        Assert.Equal(0, Volume.LostBlockCount);
+    }
+
+    /// <summary>A device that gives nothing is not one with bad blocks: nothing of it is given up.</summary>
+    [Fact]
+    public void ADeviceThatDoesNotAnswerLosesNothing()
+    {
+        _cache.RefusesAll = true;
+        Volume.Drain();
+        _client.Until(() => Volume.Health.State == VolumeState.Retrying);
+        for (int i = 0; i < 5; i++)
+        {
+            Volume.Resume();
+            Assert.False(_client.HasEnded(20_000));
+        }
+        _cache.RefusesAll = false;
+        Volume.Resume();
+        _client.Until(() => Volume.IsDrained);
+        Assert.Equal(0, Volume.LostBlockCount);
+        for (int i = 0; i < Blocks; i++) Assert.Equal(i + 1, _disk.Start[i * Block]);
+    }
+
+    [Fact]
+    public void ACleanBlockComesFromTheBackingDevice()
+    {
+        Assert.StartsWith("drain: done", Carry("drain"), StringComparison.Ordinal);
+        Spoil();
+        Assert.Equal(Filled(3), _client.Read(Bad, Block));
+        byte[] all = _client.Read(0, 8 * Block);
+        for (int i = 0; i < 8; i++) Assert.Equal(i + 1, all[i * Block]);
+        Assert.Equal(0, Volume.LostBlockCount);
+        Assert.Equal(1, new StatusFigures(Volume)["rotten_clean"]);
+    }
+
+    [Fact]
+    public void ACheckNamesItAndAStartServesTheRest()
+    {
+        Spoil();
+        _client.Stop();
+        CheckItems items = new();
+        using (RingContext io = new())
+        {
+            Superblock superblock = SuperblockReader.Read(
+                Layout.Native, new BlockingIo(io), _cache.OpenQueue(io), _cache, out _, out _);
+            using OfflineCache cache = new(io, _cache, Layout.Native, superblock) { ReadsPastErrors = true };
+            using Checker checker = new(cache, items);
+            Assert.True(checker.Run(new PrivateMemoryStore()) > 0);
+        }
+        Assert.Contains(items.Texts, static text => text.Contains("cannot be read: it reads EIO"));
+        Assert.Contains(items.Texts, static text => text.Contains($"disk:{Bad}+{Block}"));
+        Reopen();
+        Assert.Equal(Eio, _client.Run(RequestKind.Read, Bad, Block));
+        CheckOthers();
+    }
+
+    [Fact]
+    public void WhatIsGivenUpAtOnceIsMissed()
+    {
+        Mutant.Active = MutantId.R11UnreadLost;
+        try
+        {
+            Assert.ThrowsAny<Exception>(AnErrorThatPassesLosesNothing);
+        }
+        finally
+        {
+            Mutant.Active = MutantId.None;
+        }
+    }
+
+    private string Carry(string name) => _client.Await(
+        () => Tunable.Find(WriteboostTunables.OrdersTo(Volume), name).Carry(new Patient()));
+
+    private void CheckOthers()
+    {
+        for (int i = 0; i < Blocks; i++)
+            if (i != 3) Assert.Equal(Filled(i), _client.Read(i * Block, Block));
+    }
+
+    private void Reopen()
+    {
+        _client.Dispose();
+        _client = new DirectClient(_cache, _disk, _options);
+    }
+
+    // Where the log has the block.
+    private void Spoil()
+    {
+        for (long at = 1 << 20; at < _flash.SizeBytes; at += Block)
+            if (new ReadOnlySpan<byte>(_flash.Start + at, Block).SequenceEqual(Filled(3))) _cache.Offsets.Add(at);
+        Assert.Single(_cache.Offsets);
+    }
+
+    private static byte[] Filled(int block)
+    {
+        byte[] data = new byte[Block];
+        Array.Fill(data, (byte)(block + 1));
+        return data;
+    }
+
+    private sealed class CheckItems : IItemWriter
+    {
+        public List<string> Texts { get; } = [];
+
+        public bool WantsMore => true;
+
+        public void Begin(string kind)
+        {
+        }
+
+        public void Number(string name, long value)
+        {
+        }
+
+        public void Text(string name, string value) => Texts.Add(value);
+
+        public void End()
+        {
+        }
+    }
+
+    // Reads over these blocks fail.
+    private sealed class BadBlocks(Device inner) : DeviceAround(inner)
+    {
+        public HashSet<long> Offsets { get; } = [];
+
+        public bool RefusesAll { get; set; }
+
+        public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, base.OpenQueue(io), io);
+
+        private sealed class Queue(BadBlocks device, DeviceQueue inner, IoContext io) : DeviceQueue
+        {
+            public override void Submit(IoOp* op)
+            {
+                bool isBad = device.RefusesAll && op->OffsetBytes >= 1 << 20;
+                foreach (long at in device.Offsets)
+                    isBad |= at >= op->OffsetBytes && at < op->OffsetBytes + op->LengthBytes;
+                if (op->Kind == IoKind.Read && isBad) io.Complete(op, -5);
+                else inner.Submit(op);
+            }
+        }
+    }
+}
