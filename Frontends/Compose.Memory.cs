@@ -19,8 +19,16 @@ internal static partial class Compose
     public static List<MemoryNote> Memories(string? folder)
     {
         string bootId = Boot.Id();
-        IReadOnlyList<string> places = MemoryPlaces.ToSearch(folder == null ? null : Path.GetFullPath(folder));
-        return MemoryFile.All(places, RamHead.Bytes).ConvertAll(file => NoteOf(file, bootId));
+        string? chosen = folder == null ? null : Path.GetFullPath(folder);
+        IReadOnlyList<string> places = MemoryPlaces.ToSearch(chosen);
+        // What the user names he can look into, or is told that he cannot.
+        void CannotList(string line)
+        {
+            if (chosen != null && line.StartsWith(chosen + ":", StringComparison.Ordinal))
+                throw new UserErrorException(line);
+            Program.Log(line);
+        }
+        return MemoryFile.All(places, RamHead.Bytes, CannotList).ConvertAll(file => NoteOf(file, bootId));
     }
 
     private static unsafe MemoryNote NoteOf(MemoryFile file, string bootId)

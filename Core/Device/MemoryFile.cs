@@ -14,14 +14,26 @@ namespace Weir.Core.Devices;
 /// <param name="Head">Its first bytes, as many as were asked for, zeroes behind its end.</param>
 public sealed record MemoryFile(string Path, long SizeBytes, DateTime MadeAt, bool IsInUse, byte[] Head)
 {
-    /// <summary>Every such file in these folders that this user can read.</summary>
-    public static List<MemoryFile> All(IEnumerable<string> places, int headBytes)
+    /// <summary>
+    /// Every such file in these folders that this user can read; <paramref name="cannotList"/> is told, in a line, of a
+    /// folder that he cannot.
+    /// </summary>
+    public static List<MemoryFile> All(IEnumerable<string> places, int headBytes, Action<string> cannotList)
     {
         List<MemoryFile> files = [];
         foreach (string place in places)
         {
             if (!Directory.Exists(place)) continue;
-            string[] paths = Directory.GetFiles(place, MemoryPlaces.Prefix + "*");
+            string[] paths = [];
+            try
+            {
+                paths = Directory.GetFiles(place, MemoryPlaces.Prefix + "*");
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                string why = e is UnauthorizedAccessException ? Errno.Text(Errno.EACCES) : e.Message;
+                cannotList($"{place}: cannot be looked into: {why}");
+            }
             Array.Sort(paths, StringComparer.Ordinal);
             foreach (string path in paths)
                 if (Read(path, headBytes) is { } file) files.Add(file);

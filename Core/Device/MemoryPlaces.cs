@@ -14,7 +14,9 @@ namespace Weir.Core.Devices;
 public static class MemoryPlaces
 {
     /// <summary>Weir's own folder, where <c>/run</c> is in memory.</summary>
-    public const string Run = "/run/weir";
+    public const string Run = RunParent + "/weir";
+
+    private const string RunParent = "/run";
 
     /// <summary>Everybody's.</summary>
     public const string Shm = "/dev/shm";
@@ -48,7 +50,9 @@ public static class MemoryPlaces
     /// </summary>
     public static long RoomBytes(string folder)
     {
-        int fd = Libc.Open(folder, Const.O_RDONLY | Const.O_CLOEXEC);
+        // It is made with the first memory in it.
+        string there = folder == Run && !Directory.Exists(Run) ? RunParent : folder;
+        int fd = Libc.Open(there, Const.O_RDONLY | Const.O_CLOEXEC);
         if (fd < 0) return 0;
         int result = Libc.FileSystem(fd, out statfs info);
         _ = Libc.Close(fd);
@@ -64,15 +68,21 @@ public static class MemoryPlaces
     {
         string? managed = Environment.GetEnvironmentVariable("RUNTIME_DIRECTORY");
         bool isManaged = managed != null && Array.IndexOf(managed.Split(':'), Run) >= 0;
-        if (isManaged || Libc.EffectiveUserId() != 0 || WhyNot("/run") != null) return false;
+        if (isManaged || Libc.EffectiveUserId() != 0 || WhyNot(RunParent) != null) return false;
+        return !Directory.Exists(Run) || WhyNot(Run) == null;
+    }
+
+    /// <summary>Makes Weir's own folder if memory is going to be made there; others are the user's.</summary>
+    public static void Prepare(string folder)
+    {
+        if (folder != Run) return;
         try
         {
             Directory.CreateDirectory(Run);
-            return WhyNot(Run) == null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return false;
+            // Making the file says why.
         }
     }
 

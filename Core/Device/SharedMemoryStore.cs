@@ -126,6 +126,7 @@ public sealed class SharedMemoryStore : IRamStore
     private static RamRegion? TryCreate(string place, string name, long sizeBytes, List<string> reasons)
     {
         string path = PathOf(place, name);
+        MemoryPlaces.Prepare(place);
         long freeBytes = MemoryPlaces.RoomBytes(place);
         int fd = -Errno.ENOSPC;
         const int flags = Const.O_RDWR | Const.O_CREAT | Const.O_EXCL | Const.O_CLOEXEC | Const.O_NOFOLLOW;

@@ -97,9 +97,10 @@ public sealed record Tunable(
         : IsDuration ? Duration.Show(value) : value.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// The one called <paramref name="name"/>, in capitals or not, as in the kernel. Throws, naming those there are.
+    /// The one called <paramref name="name"/>, in capitals or not, as in the kernel. Throws, naming those there are and
+    /// <paramref name="others"/>.
     /// </summary>
-    public static Tunable Find(IReadOnlyList<Tunable> all, string name)
+    public static Tunable Find(IReadOnlyList<Tunable> all, string name, params ReadOnlySpan<string> others)
     {
         List<string> names = [];
         foreach (Tunable tunable in all)
@@ -107,6 +108,7 @@ public sealed record Tunable(
             if (tunable.IsCalled(name)) return tunable;
             names.Add(tunable.Name);
         }
+        names.AddRange(others);
         string known = names.Count == 0 ? "this engine has none" : "known: " + string.Join(", ", names);
         throw new UserErrorException($"unknown key '{name}'; {known}", 2);
     }

@@ -65,13 +65,16 @@ internal sealed class ControlCommands(
             ["message", var key, ..] when IsKey(key, "detach") && Detach != null => words.Length == 3
                 ? Detach(words[2], client)
                 : throw new UserErrorException("detach: expected 'weir message detach NAME'", 2),
-            ["message", var key] => Show(Tunable.Find(tunables, key), client),
-            ["message", var key, var value] => Set(Tunable.Find(tunables, key), value, client),
+            ["message", var key] => Show(Find(key), client),
+            ["message", var key, var value] => Set(Find(key), value, client),
             _ => throw new UserErrorException($"unknown request '{line}'; known: status, message, stop", 2),
         };
     }
 
     private static bool IsKey(string word, string key) => word.Equals(key, StringComparison.OrdinalIgnoreCase);
+
+    private Tunable Find(string key) => Attach == null ? Tunable.Find(tunables, key, "help")
+        : Tunable.Find(tunables, key, "attach", "detach", "help");
 
     private string Json()
     {

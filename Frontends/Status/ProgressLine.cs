@@ -104,7 +104,7 @@ internal sealed class ProgressLine(TextWriter output, Func<int>? columns, Func<d
     {
         string share = string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(Share * 1000) / 10:F1}%");
         double rate = Rate(nowS);
-        string left = rate > 0 ? TimeOf((Total - Done) / rate) : "?";
+        string left = Done == Total ? "0 s" : rate > 0 ? TimeOf((Total - Done) / rate) : "?";
         string pace = string.Create(CultureInfo.InvariantCulture, $"{rate:F0}/s");
         string all = $"{share}  {Done} of {Total} {_unit}, {pace}, {left} left";
         if (all.Length <= room) return all;

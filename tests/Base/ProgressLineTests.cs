@@ -93,4 +93,14 @@ public sealed class ProgressLineTests
         line.Finish();
         return text.ToString();
     }
+
+    [Fact]
+    public void NothingToDoIsDone()
+    {
+        using StringWriter text = new() { NewLine = "\n" };
+        ProgressLine line = new(text, () => 80, () => _nowS);
+        for (int i = 0; i < 3; i++, _nowS++) line.Report("blocks", 0, 0);
+        line.Finish();
+        Assert.Contains("100.0%  0 of 0 blocks, 0/s, 0 s left", text.ToString(), StringComparison.Ordinal);
+    }
 }

@@ -165,11 +165,11 @@ public sealed unsafe class RamStoreTests(ITestOutputHelper output)
         MemoryFile file;
         using (store.Create("x", 8192))
         {
-            file = Assert.Single(MemoryFile.All([folder.Path], 16));
+            file = Assert.Single(MemoryFile.All([folder.Path], 16, Assert.Fail));
             Assert.True(file.IsInUse);
             Assert.False(file.TryRemove());
         }
-        file = Assert.Single(MemoryFile.All([folder.Path, "/no/such/directory"], 16));
+        file = Assert.Single(MemoryFile.All([folder.Path, "/no/such/directory"], 16, Assert.Fail));
         Assert.Equal((8192L, false, 16), (file.SizeBytes, file.IsInUse, file.Head.Length));
         Assert.True(file.TryRemove());
         Assert.True(file.TryRemove());

@@ -231,4 +231,47 @@ public sealed class MemoryTests(ITestOutputHelper output)
     }
 
     private static byte[] BlockOf(int i) => [.. Enumerable.Repeat((byte)((i % 251) + 1), BlockBytes)];
+
+    /// <summary>Whoever only looks makes nothing, in a machine whose /run has nothing of ours yet.</summary>
+    [Theory]
+    [InlineData("check writeboost --cache {0}", false)]
+    [InlineData("list", false)]
+    [InlineData("drain writeboost --cache {0} --backing {1}", true)]
+    public void OnlyWhoeverNeedsMemoryMakesItsFolder(string command, bool makes)
+    {
+        using TestFolder folder = new();
+        string cache = folder.File("cache", FileBytes), backing = folder.File("backing", FileBytes);
+        Assert.Equal(0, WeirProcess.Run("format", "writeboost", "--cache", cache).ExitCode);
+        string words = string.Format(System.Globalization.CultureInfo.InvariantCulture, command, cache, backing);
+        string script = $"mount -t tmpfs weir-test /run || exit 99; {WeirProcess.Binary} {words} >&2 || exit 98; "
+            + "test -e /run/weir && echo made";
+        Outcome outcome = WeirProcess.Tool("unshare", "-m", "sh", "-c", script);
+        bool isMounted = outcome.ExitCode != 99 && !outcome.Error.StartsWith("unshare:", StringComparison.Ordinal);
+        if (!isMounted)
+        {
+            Assert.True(!Environment.IsPrivilegedProcess || !File.Exists("/dev/fuse"), outcome.Error);
+            output.WriteLine("nothing can be mounted here, nothing was tested: " + outcome.Error);
+            return;
+        }
+        Assert.NotEqual(98, outcome.ExitCode);
+        Assert.Equal(makes ? "made\n" : "", outcome.Output);
+    }
+
+    [Fact]
+    public void AFolderThatCannotBeLookedIntoIsNamedInOneLine()
+    {
+        using TestFolder folder = new();
+        string closed = folder.PathOf("closed"), binary = folder.PathOf("weir");
+        Directory.CreateDirectory(closed);
+        File.Copy(WeirProcess.Binary, binary);
+        File.SetUnixFileMode(folder.Path, (UnixFileMode)0b111_111_111);
+        File.SetUnixFileMode(binary, (UnixFileMode)0b111_101_101);
+        File.SetUnixFileMode(closed, UnixFileMode.None);
+        string[] drop = Environment.IsPrivilegedProcess
+            ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
+        string[] words = [.. drop, binary, "list", "--memory", closed];
+        Outcome outcome = WeirProcess.Tool(words[0], words[1..]);
+        Assert.Equal(1, outcome.ExitCode);
+        Assert.Equal($"weir: {closed}: cannot be looked into: Permission denied (EACCES)\n", outcome.Error);
+    }
 }

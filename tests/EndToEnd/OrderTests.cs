@@ -162,4 +162,15 @@ public sealed class OrderTests : IDisposable
         socket.Shutdown(SocketShutdown.Send);
         return (socket, answer);
     }
+
+    [Fact]
+    public void WhoeverMistypesAKeyIsToldAllOfThem()
+    {
+        using WeirProcess weir = Serve();
+        Outcome outcome = Message("nosuch");
+        Assert.Equal(2, outcome.ExitCode);
+        foreach (string key in new[] { "attach", "detach", "drain", "help", "writeback_threshold" })
+            Assert.Contains($" {key}", outcome.Error, StringComparison.Ordinal);
+        weir.Stop();
+    }
 }
