@@ -14,7 +14,7 @@ public sealed unsafe class Slab : IDisposable
 
     private const long PageBytes = 4096;
     private byte* _mapping;
-    private readonly nuint _mappingBytes;
+    private nuint _mappingBytes;
 
     /// <summary>
     /// Maps at least <paramref name="sizeBytes"/>; throws <see cref="NativeException"/> when memory is short.
@@ -30,6 +30,7 @@ public sealed unsafe class Slab : IDisposable
         NativeException.Check(address, $"cannot map {SizeBytes} bytes of memory");
         _mapping = (byte*)address;
         Start = (byte*)RoundUp(address, huge ? HugePageBytes : PageBytes);
+        Trim();
         // Advice only: without huge pages everything works the same, a little slower.
         if (huge) _ = Libc.Advise(Start, (nuint)SizeBytes, Const.MADV_HUGEPAGE);
         _ = Libc.Advise(Start, (nuint)SizeBytes, Const.MADV_DONTFORK);
@@ -67,6 +68,16 @@ public sealed unsafe class Slab : IDisposable
         _mapping = null;
         Start = null;
         _ = Libc.Unmap(mapping, _mappingBytes);
+    }
+
+    // What the alignment did not need: with other advice it would be mappings of its own, of which there is a limit.
+    private void Trim()
+    {
+        nuint before = (nuint)(Start - _mapping), after = _mappingBytes - before - (nuint)SizeBytes;
+        if (before > 0) _ = Libc.Unmap(_mapping, before);
+        if (after > 0) _ = Libc.Unmap(Start + SizeBytes, after);
+        _mapping = Start;
+        _mappingBytes = (nuint)SizeBytes;
     }
 
     private static long RoundUp(long value, long unit) => (value + unit - 1) & -unit;

@@ -10,11 +10,14 @@ namespace Weir.Native;
 /// </summary>
 public static unsafe class Sockets
 {
+    /// <summary>Connections that wait to be accepted; the kernel takes net.core.somaxconn where that is less.</summary>
+    public const int Backlog = 4096;
+
     private const int AddressBytesMax = 128;
     private const int UnixPathBytesMax = 107;
 
     /// <summary>Listens on a new Unix socket file of mode 0600; <c>-EADDRINUSE</c> when the path exists.</summary>
-    public static int ListenUnix(string path, int backlog = 128)
+    public static int ListenUnix(string path, int backlog = Backlog)
     {
         byte* address = stackalloc byte[AddressBytesMax];
         int length = UnixAddress(path, address);
@@ -27,7 +30,7 @@ public static unsafe class Sockets
     }
 
     /// <summary>Listens on TCP; port 0 lets the kernel choose (see <see cref="LocalPort"/>).</summary>
-    public static int ListenTcp(IPAddress host, int port, int backlog = 128)
+    public static int ListenTcp(IPAddress host, int port, int backlog = Backlog)
     {
         byte* address = stackalloc byte[AddressBytesMax];
         int length = InternetAddress(host, port, address, out int family);

@@ -37,6 +37,9 @@ internal sealed unsafe partial class Connection : IDisposable
     private readonly Handshake _handshake;
     // Thirty-two requests of 256 KiB: more than clients keep in flight. Addresses; memory comes as it is used
     // (Connection.Memory).
+    /// <summary>All options together may take this many times what one may: nobody negotiates for ever.</summary>
+    private const int HandshakeTimes = 4;
+
     private readonly Arena _arena = new(8 << 20);
     private readonly Slots _slots = new();
     private readonly int _handshakePages;
@@ -50,6 +53,7 @@ internal sealed unsafe partial class Connection : IDisposable
     private int _inEngine;
     private bool _handshakeHeld;
     private long _silentSinceUs = long.MaxValue;
+    private long _handshakeEndUs;
 
     /// <summary>Allocates what a client needs; the operations are this connection's for good.</summary>
     public Connection(NbdQueue queue, int index, IoOp* receive, IoOp* send)
@@ -103,6 +107,7 @@ internal sealed unsafe partial class Connection : IDisposable
         _handshake.Reset(_queue.Exports, _queue);
         SilentSinceUs = nowUs;
         DeadlineUs = nowUs + _queue.IdleUs;
+        _handshakeEndUs = nowUs + (HandshakeTimes * _queue.IdleUs);
         int page = AllocatePages(_handshakePages);
         Invariant.Check(page == 0);
         _handshakeHeld = true;
@@ -188,7 +193,7 @@ internal sealed unsafe partial class Connection : IDisposable
             if (written > 0) SendHandshake(written);
             if (step == HandshakeStep.NeedInput) return;
             SilentSinceUs = nowUs;
-            DeadlineUs = nowUs + _queue.IdleUs;
+            DeadlineUs = Math.Min(nowUs + _queue.IdleUs, _handshakeEndUs);
             if (step == HandshakeStep.Transmission) Serve();
             if (_handshake.IsTurnedAway) _queue.TurnedAway();
             if (step == HandshakeStep.Close) _phase = Phase.Finishing;

@@ -37,7 +37,11 @@ internal sealed partial class Handshake
     /// <summary>254 exports with names of the command line's longest.</summary>
     private const int ListBytes = 256 * (64 + 255 + 64);
 
+    /// <summary>Four for each export there may be; whoever sends more wants something else.</summary>
+    public const int MaxOptions = 1024;
+
     private ClientFlags _clientFlags;
+    private int _optionCount;
     private bool _haveClientFlags;
     private long _drainBytes;
     private NbdOption _drainOption;
@@ -76,6 +80,7 @@ internal sealed partial class Handshake
         _places = places;
         IsAdmitted = IsTurnedAway = false;
         _clientFlags = ClientFlags.None;
+        _optionCount = 0;
         _haveClientFlags = false;
         _drainBytes = 0;
         _contextExport = null;
@@ -113,6 +118,7 @@ internal sealed partial class Handshake
         uint length = BinaryPrimitives.ReadUInt32BigEndian(input[12..]);
         if (length > Protocol.MaxOptionBytes) return BeginDrain(option, length, out consumed);
         if (input.Length < Protocol.OptionHeaderBytes + (int)length) return HandshakeStep.NeedInput;
+        if (++_optionCount > MaxOptions) return HandshakeStep.Close;
         consumed = Protocol.OptionHeaderBytes + (int)length;
         return Option(option, input[Protocol.OptionHeaderBytes..consumed], ref writer);
     }
@@ -132,7 +138,8 @@ internal sealed partial class Handshake
     private HandshakeStep BeginDrain(NbdOption option, uint length, out int consumed)
     {
         consumed = 0;
-        if (option == NbdOption.ExportName || !IsFixedNewstyle) return HandshakeStep.Close;
+        bool isRefused = option == NbdOption.ExportName || !IsFixedNewstyle || ++_optionCount > MaxOptions;
+        if (isRefused) return HandshakeStep.Close;
         consumed = Protocol.OptionHeaderBytes;
         _drainBytes = length;
         _drainOption = option;

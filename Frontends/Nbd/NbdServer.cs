@@ -3,8 +3,10 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Text;
 using System.Threading;
+using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
+using Weir.Native;
 
 namespace Weir.Frontends.Nbd;
 
@@ -131,7 +133,16 @@ internal sealed class NbdServer : IServing
     public static NbdServer Start(NbdServerOptions options)
     {
         NbdServer server = new(options);
-        QueueThread.StartAll(server._threads);
+        try
+        {
+            QueueThread.StartAll(server._threads);
+        }
+        catch (NativeException e) when (e.Errno == Errno.ENOMEM)
+        {
+            throw new UserErrorException($"{options.Queues} queues with {server.MostOpen} places for connections each: "
+                + $"{e.Message}; expected fewer of --queues or --max-connections, or more mappings of memory than "
+                + "sysctl vm.max_map_count permits now");
+        }
         return server;
     }
 

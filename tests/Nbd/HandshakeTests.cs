@@ -245,4 +245,14 @@ public sealed class HandshakeTests : IDisposable
         Assert.Equal((9UL, 0), client.TakeSimple());
         client.ExpectClosed();
     }
+
+    /// <summary>A client that only negotiates would hold its place for ever.</summary>
+    [Fact]
+    public void OptionsEnd()
+    {
+        using NbdClient client = Greeted();
+        for (int i = 0; i < Handshake.MaxOptions; i++) Assert.Equal(3, client.Option(NbdOption.List).Count);
+        client.Send(Wire.Option(NbdOption.List));
+        client.ExpectClosed();
+    }
 }

@@ -124,4 +124,26 @@ public sealed class ListenerTests
         remote.Go("");
         Assert.Equal(Wire.Random(512, 7), remote.Read(0, 512));
     }
+
+    /// <summary>Many come at once when machines start; the kernel's default limit is 4096.</summary>
+    [Fact]
+    public void ManyClientsMayWaitToBeAccepted()
+    {
+        const int many = 400;
+        int limit = int.Parse(
+            File.ReadAllText("/proc/sys/net/core/somaxconn"), System.Globalization.CultureInfo.InvariantCulture);
+        string path = NewPath();
+        using Listener listener = Listener.Open("unix:" + path);
+        Socket[] clients = new Socket[Math.Min(many, limit)];
+        for (int i = 0; i < clients.Length; i++)
+        {
+            clients[i] = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+            {
+                Blocking = false,
+            };
+            // EAGAIN, where the queue is full.
+            clients[i].Connect(new UnixDomainSocketEndPoint(path));
+        }
+        foreach (Socket client in clients) client.Dispose();
+    }
 }

@@ -140,6 +140,27 @@ public sealed class RobustnessTests : IDisposable
         Assert.Equal(512, served.Read(0, 512).Length);
     }
 
+    /// <summary>However often it says something: there is a time for all of it.</summary>
+    [Fact]
+    public void AHandshakeThatGoesOnForEverEnds()
+    {
+        using TestVolume volume = new(1 << 20);
+        using NbdHost host = new(volume, idleUs: 200_000);
+        using NbdClient client = host.Connect();
+        client.Send(Wire.UInt32(3));
+        long endMs = Environment.TickCount64 + 30_000;
+        try
+        {
+            // Fewer than are taken, and none so late that it would end for that.
+            for (int i = 0; i < Handshake.MaxOptions && Environment.TickCount64 < endMs; i++, Thread.Sleep(40))
+                client.Send(Wire.Option(NbdOption.StructuredReply));
+            Assert.Fail("it goes on for ever");
+        }
+        catch (System.Net.Sockets.SocketException)
+        {
+        }
+    }
+
     /// <summary>Negotiates one option, then waits for the end; false when it was too slow for that one.</summary>
     private static bool EndsHalfway(NbdHost host)
     {
