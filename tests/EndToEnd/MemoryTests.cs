@@ -240,8 +240,8 @@ public sealed class MemoryTests(ITestOutputHelper output)
     public void OnlyWhoeverNeedsMemoryMakesItsFolder(string command, bool makes)
     {
         using TestFolder folder = new();
-        string cache = folder.File("cache", FileBytes), backing = folder.File("backing", FileBytes);
-        Assert.Equal(0, WeirProcess.Run("format", "writeboost", "--cache", cache).ExitCode);
+        using (WeirProcess weir = Serve(folder)) weir.Stop();
+        (string cache, string backing) = (folder.PathOf("cache"), "weir=" + folder.PathOf("backing"));
         string words = string.Format(System.Globalization.CultureInfo.InvariantCulture, command, cache, backing);
         string script = $"mount -t tmpfs weir-test /run || exit 99; {WeirProcess.Binary} {words} >&2 || exit 98; "
             + "test -e /run/weir && echo made";

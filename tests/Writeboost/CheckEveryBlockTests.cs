@@ -44,6 +44,14 @@ public sealed unsafe class CheckEveryBlockTests : IDisposable
         Assert.InRange(slots, Blocks + 2, (2 * Blocks) + 8);
     }
 
+    /// <summary>Formatting writes no table of devices: the first start does.</summary>
+    [Fact]
+    public void ACacheThatWasOnlyFormattedIsSound()
+    {
+        WriteboostFormat.Format(_io, _cache, Layout.Native, SegmentBytes, Guid.NewGuid);
+        Assert.Equal(0, Check());
+    }
+
     [Fact]
     public void ABitInAnyByteOfABlockIsFound()
     {

@@ -52,7 +52,7 @@ public sealed class Checker : IDisposable
         int damagedCopies = SuperblockItems.Report(_cache, _items);
         if (!SuperblockItems.ReportDevices(_cache, _items, out bool equal))
             Problem("both copies of the device table are damaged: repair makes an empty one");
-        else if (!equal)
+        else if (!equal && _cache.Superblock.Epoch > 0)
             Problem("a copy of the device table is damaged, or was just being written: the next start mends it");
         if (damagedCopies > 0) Problem("a superblock copy is damaged: the next start mends it from the other one");
         using ILogScan scan = LogScans.New(
