@@ -29,9 +29,12 @@ internal sealed class Server : IDisposable
     // A device's number is another's only when nobody is served under it any more.
     private readonly Lock _changingDevices = new();
     private const int DoorPatienceMs = 5000;
+    private const int LeaveMs = 500;
 
     private int _result = Pending;
     private string[] _lastWords = [];
+    private readonly StopWatcher _watcher;
+    private volatile bool _isLeaving;
 
     private Server(VolumeSpec volume, ServingSpec serving)
     {
@@ -39,6 +42,7 @@ internal sealed class Server : IDisposable
         Program.Errors.Start();
         using IListening listening = Compose.Listen(volume, serving);
         if (serving.Control != null) UnixSocketFile.Check(serving.Control);
+        _watcher = new StopWatcher(() => _volume!.Volume.Hang);
         _volume = ToolCommand.WithProgress(shows: true, progress => Compose.Open(volume, Program.Log, progress));
         try
         {
@@ -66,7 +70,8 @@ internal sealed class Server : IDisposable
     }
 
     /// <summary>
-    /// The handlers stay until the end: a second signal finds the stop under way, and never shortens the flush.
+    /// The handlers stay until the end: a second signal finds the stop under way, and never shortens the flush; it ends
+    /// what waits for a device that hangs.
     /// </summary>
     private int Run()
     {
@@ -78,7 +83,9 @@ internal sealed class Server : IDisposable
         foreach (OpenedExport export in _volume.Exports) Program.Ready.Add("weir: ready " + Describe(export));
         _stopAsked.Wait();
         _door.Announce();
+        _watcher.Start();
         _result = Finish();
+        _watcher.Dispose();
         _stopped.Set();
         control?.Drain();
         if (_result >= 0) return Program.Done;
@@ -111,6 +118,7 @@ internal sealed class Server : IDisposable
                 KernelStatus = _volume.Volume is IKernelStatus kernel ? kernel.KernelStatus : null,
                 Attach = Attach,
                 Detach = Detach,
+                IsLeaving = () => _isLeaving,
                 Ordered = _serving.Resize,
             });
             control.Start();
@@ -181,6 +189,7 @@ internal sealed class Server : IDisposable
     private void AskToStop(PosixSignalContext context)
     {
         context.Cancel = true;
+        if (_watcher.Verdict is { } hang) Environment.Exit(Program.Complain(hang, Program.Failed));
         _stopAsked.Set();
     }
 
@@ -188,8 +197,22 @@ internal sealed class Server : IDisposable
     {
         if (force) _serving.Stop(force: true);
         _stopAsked.Set();
-        _stopped.Wait();
+        while (!_stopped.Wait(TurnMs))
+            if (force && _watcher.Verdict is { } hang) throw LeaveSoon(hang);
         return _result;
+    }
+
+    // Once whoever asked has been told: the kernel may keep the process until the device answers.
+    private UserErrorException LeaveSoon(string why)
+    {
+        _isLeaving = true;
+        new Thread(() =>
+        {
+            Thread.Sleep(LeaveMs);
+            Environment.Exit(Program.Complain(why, Program.Failed));
+        })
+        { IsBackground = true }.Start();
+        return new UserErrorException(why);
     }
 
     private void Report(IStatusWriter status)

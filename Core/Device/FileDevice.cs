@@ -18,6 +18,8 @@ public sealed class FileDevice : Device
     private int _fd;
     private int _tailFd;
     private int _lacking;
+    private readonly Lock _opening = new();
+    private FileDeviceQueue[] _queues = [];
     private long _clientBytes;
 
     /// <param name="fd">Around the page cache.</param>
@@ -89,9 +91,30 @@ public sealed class FileDevice : Device
         FileOpener.Open(path, readOnly, anySize);
 
     /// <inheritdoc/>
-    public override DeviceQueue OpenQueue(IoContext io) => io is RingContext ring
-        ? new FileDeviceQueue(ring, this)
-        : throw new ArgumentException("a file needs a RingContext", nameof(io));
+    public override DeviceQueue OpenQueue(IoContext io)
+    {
+        FileDeviceQueue queue = io is RingContext ring
+            ? new FileDeviceQueue(ring, this)
+            : throw new ArgumentException("a file needs a RingContext", nameof(io));
+        lock (_opening) _queues = [.. _queues, queue];
+        return queue;
+    }
+
+    /// <inheritdoc/>
+    public override long SilentMs
+    {
+        get
+        {
+            long most = 0;
+            foreach (FileDeviceQueue queue in Volatile.Read(ref _queues)) most = Math.Max(most, queue.SilentMs);
+            return most;
+        }
+    }
+
+    internal void Closed(FileDeviceQueue closed)
+    {
+        lock (_opening) _queues = Array.FindAll(_queues, queue => queue != closed);
+    }
 
     /// <inheritdoc/>
     public override long ExtentEnd(long offsetBytes, out bool isHole)

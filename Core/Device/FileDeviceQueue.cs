@@ -1,4 +1,5 @@
 using System;
+using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Native;
@@ -30,6 +31,8 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
     private readonly FileRef _tailFile;
     private readonly int _index;
     private readonly int _tailIndex = -1;
+    private int _underWay;
+    private long _answeredMs;
 
     public FileDeviceQueue(RingContext io, FileDevice device)
     {
@@ -45,14 +48,21 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         op->DeviceQueue = _index;
         op->DeviceA = 0;
         op->DeviceB = 0;
+        if (_underWay == 0) Volatile.Write(ref _answeredMs, Environment.TickCount64);
+        Volatile.Write(ref _underWay, _underWay + 1);
         if (op->Kind != IoKind.Flush) CheckRange(op);
         Issue(op);
     }
 
     public override bool TakesRingBuffers => true;
 
+    /// <summary>As <see cref="Device.SilentMs"/>; any thread.</summary>
+    public long SilentMs => Volatile.Read(ref _underWay) == 0 ? 0
+        : Math.Max(0, Environment.TickCount64 - Volatile.Read(ref _answeredMs));
+
     public override void Close()
     {
+        _device.Closed(this);
         _io.RemoveFile(_index);
         if (_tailIndex >= 0) _io.RemoveFile(_tailIndex);
     }
@@ -182,6 +192,8 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
     private void Complete(IoOp* op, int result)
     {
         op->DeviceQueue = -1;
+        Volatile.Write(ref _answeredMs, Environment.TickCount64);
+        Volatile.Write(ref _underWay, _underWay - 1);
         _io.Complete(op, result);
     }
 }

@@ -36,6 +36,9 @@ public sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) : 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Identities => inner.Identities;
 
+    /// <inheritdoc/>
+    public override long SilentMs => inner.SilentMs;
+
     /// <summary>What keeps the data.</summary>
     public Device Inner => inner;
 

@@ -69,6 +69,11 @@ public abstract class Device : IDisposable
     /// <summary>What the kernel calls it: MAJOR:MINOR of a block device; of others the name.</summary>
     public virtual string KernelName => Name;
 
+    /// <summary>
+    /// Milliseconds for which operations have been under way and none has ended; 0: none are. Any thread.
+    /// </summary>
+    public virtual long SilentMs => 0;
+
     /// <summary>The thread's own door; called on that thread.</summary>
     public abstract DeviceQueue OpenQueue(IoContext io);
 

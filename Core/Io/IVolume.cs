@@ -20,6 +20,9 @@ public interface IVolume : IDisposable
     /// <summary>Write-zeroes is never slower than a write of the same length (NBD_CMD_FLAG_FAST_ZERO).</summary>
     bool CanFastZero { get; }
 
+    /// <summary>A device below hangs: which, and for how long, in words; else null. Any thread.</summary>
+    string? Hang => null;
+
     /// <summary>Opens queue number <paramref name="index"/>; called on the queue's own thread, once each.</summary>
     IVolumeQueue OpenQueue(int index, IoContext io);
 

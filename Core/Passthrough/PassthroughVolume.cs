@@ -65,6 +65,9 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     internal ExclusiveGate Gate { get; } = new();
 
     /// <inheritdoc/>
+    public string? Hang => Silence.Of("backing device", Backing);
+
+    /// <inheritdoc/>
     public IVolumeQueue OpenQueue(int index, IoContext io)
     {
         PassthroughQueue queue = new(this, io);
@@ -81,6 +84,7 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
         status.Text("state", FlushError < 0 ? "failed" : "healthy");
         status.Number("state_number", FlushError < 0 ? FailedNumber : 0);
         if (FlushError < 0) status.Text("state_reason", $"backing device: flush failed: {Errno.Text(FlushError)}");
+        if (Hang is { } hang) status.Text("not_answering", hang);
         status.Text("backing", Backing.Name);
         status.Number("size_bytes", SizeBytes);
         status.Number("reads", sum.Reads);

@@ -98,16 +98,18 @@ public static class WriteboostTunables
         Order("clear_stat", "zero the request counters",
             () => Now(volume.ClearStatistics, "done, the counters are zero")),
         Order("drain", "write everything back that is dirty now; waits, and goes on when nobody waits any more",
-            volume.BeginDrain),
+            Heeding(() => volume.Hang, volume.BeginDrain)),
         Order("cancel_drain", "let go of a drain; whoever waits for it is told", volume.BeginCancelDrain),
         Order("drop_caches", "write everything back and forget all that is cached; waits, the order stands when let go",
-            volume.BeginDropCaches),
+            Heeding(() => volume.Hang, volume.BeginDropCaches)),
         Order("resume", "try again at once what a device has refused, as state_reason in status says; waits for "
-            + "what comes of it", volume.BeginResume),
-        Order("flush_current_buffer", "make all that is acknowledged durable; waits", volume.BeginFlush),
-        Order("commit_super_block", "write the superblock with the mark as it is; waits", volume.BeginCommit),
+            + "what comes of it", Heeding(() => volume.Hang, volume.BeginResume)),
+        Order("flush_current_buffer", "make all that is acknowledged durable; waits",
+            Heeding(() => volume.CacheHang, volume.BeginFlush)),
+        Order("commit_super_block", "write the superblock with the mark as it is; waits",
+            Heeding(() => volume.CacheHang, volume.BeginCommit)),
         Order("grow", "take the room that devices have gained; block devices (Linux 6.16) and new connections show it; "
-            + "waits for the cache's", volume.BeginGrow) with { Answer = volume.DescribeSizes },
+            + "waits for the cache's", Heeding(() => volume.Hang, volume.BeginGrow)) with { Answer = volume.DescribeSizes },
         new("dirty_ranges", 0, 0, "list what only the cache has: device, offset and length in bytes", static () => 0,
             null) { Answer = () => DirtyRanges.List(volume) },
         new("lost_blocks", 0, 0, "list what only the cache had and is rotten there: device, offset and length in "
@@ -120,6 +122,17 @@ public static class WriteboostTunables
 
     private static Tunable Order(string name, string meaning, Func<Func<OrderProgress>> begin) =>
         new(name, 0, 0, meaning, static () => 0, null) { Order = begin };
+
+    // Fails when the device that it waits for does not answer; it stands, as when nobody waits any more.
+    private static Func<Func<OrderProgress>> Heeding(Func<string?> hang, Func<Func<OrderProgress>> begin) => () =>
+    {
+        Func<OrderProgress> look = begin();
+        return () =>
+        {
+            OrderProgress at = look();
+            return !at.IsOver && hang() is { } why ? at.Fail(why) : at;
+        };
+    };
 
     // Done as soon as it is given.
     private static Func<OrderProgress> Now(Action order, string said)

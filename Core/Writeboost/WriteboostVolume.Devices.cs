@@ -39,6 +39,21 @@ public sealed unsafe partial class WriteboostVolume
         return device;
     }
 
+    /// <inheritdoc/>
+    public string? Hang
+    {
+        get
+        {
+            if (CacheHang is { } cache) return cache;
+            foreach (BackingDevice backing in Backings.ToList())
+                if (!backing.IsAbsent && Silence.Of($"backing device '{backing.Name}'", backing.Device) is { } hang)
+                    return hang;
+            return null;
+        }
+    }
+
+    internal string? CacheHang => Silence.Of("cache device", Cache);
+
     /// <summary>Dirty blocks of devices that are not given.</summary>
     internal long AbsentDirtyBlocks
     {
@@ -128,9 +143,14 @@ public sealed unsafe partial class WriteboostVolume
             using (order)
             {
                 Post(order);
+                string? hang = null;
                 try
                 {
-                    order.Wait(isCancelled, OrderTurnMs);
+                    order.Wait(() => isCancelled() || (hang = Hang) != null, OrderTurnMs);
+                }
+                catch (UserErrorException error) when (hang != null)
+                {
+                    throw new UserErrorException($"{error.Message}: {hang}");
                 }
                 catch (UserErrorException error) when (LostOf(order) is { } lost)
                 {

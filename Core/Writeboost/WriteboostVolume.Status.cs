@@ -96,11 +96,17 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("rotten_dirty_now", Index.RottenCount);
         status.Number("blocks_given_up", _blocksGivenUp);
         ReportLost(status);
+        ReportHang(status);
         status.Number("scrub_passes", Scrub.Passes);
         status.Number("scrub_segments", Scrub.Segments);
         status.Number("scrub_blocks", Scrub.Blocks);
         status.Number("scrub_errors", Scrub.Errors);
         status.Number("dropping_caches", IsDropping ? 1 : 0);
+    }
+
+    private void ReportHang(IStatusWriter status)
+    {
+        if (Hang is { } hang) status.Text("not_answering", hang);
     }
 
     // Some of them; the message lost_blocks lists all.

@@ -1,4 +1,6 @@
+using System;
 using System.CommandLine;
+using System.Threading;
 using Weir.Core.Base;
 using Weir.Frontends.Control;
 
@@ -9,6 +11,8 @@ namespace Weir.Frontends.Commands;
 /// </summary>
 internal static class StopCommand
 {
+    private const int FirstLookMs = 2000, LookMs = 10_000;
+
     /// <summary>The command.</summary>
     public static Command Build()
     {
@@ -20,7 +24,8 @@ internal static class StopCommand
         };
         Option<bool> force = new("--force")
         {
-            Description = "Do not wait until the block device is released: its users get errors.",
+            Description = "Do not wait until the block device is released: its users get errors. Nor for a device below "
+                + "that does not answer: what was acknowledged is finished by the next start.",
         };
         Command command = new("stop", "Flush and end a served volume; exit 0 says that everything is durable.")
         {
@@ -35,8 +40,30 @@ internal static class StopCommand
         if ((control == null) == (device == null))
             throw new UserErrorException("stop: expected either --control or --device", Program.WrongUsage);
         // The connection ends with the process.
-        if (control != null) Output.Write(ControlConnection.Ask(control, force ? "stop force" : "stop"));
+        if (control != null) Output.Write(Ask(control, force ? "stop force" : "stop"));
         else Compose.GiveUp(device!, force);
         return Program.Done;
+    }
+
+    // Whoever waits is told what for, as the server's log is.
+    private static string Ask(string control, string question)
+    {
+        using Timer watch = new(_ => SayWhatFor(control), null, FirstLookMs, LookMs);
+        return ControlConnection.Ask(control, question);
+    }
+
+    private static void SayWhatFor(string control)
+    {
+        const string key = "not_answering";
+        try
+        {
+            foreach (string line in ControlConnection.Ask(control, "status text").Split('\n'))
+                if (line.StartsWith(key, StringComparison.Ordinal))
+                    Program.Log($"waits: {line[key.Length..].Trim()}; --force ends without waiting for it");
+        }
+        catch (UserErrorException)
+        {
+            // It has just ended.
+        }
     }
 }

@@ -24,6 +24,11 @@ internal sealed class ControlCommands(
     /// <summary>What was said when the volume had stopped, in lines.</summary>
     public Func<IReadOnlyList<string>> LastWords { get; init; } = static () => [];
 
+    /// <summary>
+    /// The program ends without an orderly stop, and the kernel may keep it a while: nobody need wait for that.
+    /// </summary>
+    public Func<bool> IsLeaving { get; init; } = static () => false;
+
     /// <summary>Something was done with the volume: sizes may be others.</summary>
     public Action Ordered { get; init; } = static () => { };
 

@@ -129,7 +129,7 @@ internal sealed class ControlServer : IDisposable
         NoteIdle(connection, true);
         connection.Write(answer);
         Interlocked.Decrement(ref _answering);
-        return ControlCommands.IsStop(line);
+        return ControlCommands.IsStop(line) && !_commands.IsLeaving();
     }
 
     // Whatever goes wrong, clients of the volume are served on, and the stop flushes.

@@ -48,6 +48,11 @@ internal sealed class FuseDisk : IDisposable
         return File.Exists(path) ? int.Parse(File.ReadAllText(path), CultureInfo.InvariantCulture) : 0;
     }
 
+    /// <summary>It answers nothing any more, until it is thawed.</summary>
+    public void Freeze() => Tool.Run("kill", "-STOP", $"{_server.Id}");
+
+    public void Thaw() => Tool.Run("kill", "-CONT", $"{_server.Id}");
+
     public void Dispose()
     {
         _server.Kill();

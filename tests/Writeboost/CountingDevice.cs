@@ -48,6 +48,11 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
     /// <summary>How many were.</summary>
     public int DurableWrites { get; private set; }
 
+    /// <summary>What it says of itself while something is held.</summary>
+    public long HeldMs { get; set; }
+
+    public override long SilentMs => _held.Count > 0 ? HeldMs : 0;
+
     public int HeldCount => _held.Count;
 
     public long HeldOffset => ((IoOp*)_held[0])->OffsetBytes;

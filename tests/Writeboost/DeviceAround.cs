@@ -22,6 +22,8 @@ internal abstract class DeviceAround(Device inner) : Device
 
     public override string KernelName => inner.KernelName;
 
+    public override long SilentMs => inner.SilentMs;
+
     public override bool TryGrow() => inner.TryGrow();
 
     public override long ExtentEnd(long offsetBytes, out bool isHole) => inner.ExtentEnd(offsetBytes, out isHole);

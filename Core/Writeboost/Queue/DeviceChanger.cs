@@ -52,6 +52,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private BackingDevice? _staying;
     private bool _rewriting;
     private bool _stopping;
+    private bool _isAnswered;
 
     /// <summary>On the first queue's thread.</summary>
     public DeviceChanger(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings)
@@ -279,6 +280,9 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
             case Step.Flush when _flushResult == Unasked:
                 Flush();
                 break;
+            case Step.Flush when _flushResult == 0 || _isAnswered:
+                AwaitFlush();
+                break;
             case Step.Flush when _flushResult != 0:
                 if (_flushResult > 0) WriteDetached();
                 else FlushFailed();
@@ -339,6 +343,21 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         IoOp* op = _io.Acquire(_handler, IoKind.Flush, urgent: true);
         Invariant.Check(op != null);
         _backings[_device.Id].Submit(op);
+    }
+
+    // Nobody need wait for a device that does not answer: it stays, and is served again once it does.
+    private void AwaitFlush()
+    {
+        if (!_isAnswered && _order!.IsCancelled)
+        {
+            _isAnswered = true;
+            _order.Finish(new UserErrorException($"{_order.Name}: stays attached: interrupted"));
+        }
+        if (!_isAnswered || _flushResult == 0) return;
+        (_isAnswered, _step, _order) = (false, Step.None, null);
+        SetState(BackingState.Attached);
+        _device = null;
+        _volume.WakeCaretaker();
     }
 
     private void FlushFailed()
