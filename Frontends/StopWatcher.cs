@@ -4,8 +4,8 @@ using System.Threading;
 namespace Weir.Frontends;
 
 /// <summary>
-/// Says what a stop waits for when a device hangs: nothing that is under way there can be taken back, and without a word
-/// nobody would know.
+/// Says what a stop waits for when a device hangs: nothing that is under way there can be taken back, and without a
+/// word nobody would know.
 /// </summary>
 /// <param name="hang">Which device hangs, in words; null: none does.</param>
 internal sealed class StopWatcher(Func<string?> hang) : IDisposable
@@ -20,8 +20,8 @@ internal sealed class StopWatcher(Func<string?> hang) : IDisposable
     /// What to say when whoever waits will wait no longer; null: it is no device that hangs, and the stop goes on.
     /// </summary>
     public string? Verdict => _timer != null && hang() is { } what
-        ? $"ended without an orderly stop: {what}; what was acknowledged stays in the cache and is finished by the next "
-            + "start"
+        ? $"ended without an orderly stop: {what}; what was acknowledged stays in the cache and is finished by the "
+            + "next start"
         : null;
 
     /// <summary>The stop has begun.</summary>

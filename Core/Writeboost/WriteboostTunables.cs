@@ -109,7 +109,8 @@ public static class WriteboostTunables
         Order("commit_super_block", "write the superblock with the mark as it is; waits",
             Heeding(() => volume.CacheHang, volume.BeginCommit)),
         Order("grow", "take the room that devices have gained; block devices (Linux 6.16) and new connections show it; "
-            + "waits for the cache's", Heeding(() => volume.Hang, volume.BeginGrow)) with { Answer = volume.DescribeSizes },
+            + "waits for the cache's", Heeding(() => volume.Hang, volume.BeginGrow))
+            with { Answer = volume.DescribeSizes },
         new("dirty_ranges", 0, 0, "list what only the cache has: device, offset and length in bytes", static () => 0,
             null) { Answer = () => DirtyRanges.List(volume) },
         new("lost_blocks", 0, 0, "list what only the cache had and is rotten there: device, offset and length in "

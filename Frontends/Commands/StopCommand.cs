@@ -24,8 +24,8 @@ internal static class StopCommand
         };
         Option<bool> force = new("--force")
         {
-            Description = "Do not wait until the block device is released: its users get errors. Nor for a device below "
-                + "that does not answer: what was acknowledged is finished by the next start.",
+            Description = "Do not wait until the block device is released: its users get errors. Nor for a device "
+                + "below that does not answer: what was acknowledged is finished by the next start.",
         };
         Command command = new("stop", "Flush and end a served volume; exit 0 says that everything is durable.")
         {

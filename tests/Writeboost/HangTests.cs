@@ -13,7 +13,8 @@ namespace Weir.Tests.Writeboost;
 public sealed class HangTests : IDisposable
 {
     private const int Block = 4096;
-    private readonly RamDevice _flash = new(6 << 20), _disk = new(2 << 20), _other = new(3 << 20), _third = new(4 << 20);
+    private readonly RamDevice _flash = new(6 << 20), _disk = new(2 << 20), _other = new(3 << 20);
+    private readonly RamDevice _third = new(4 << 20);
     private readonly CountingDevice _first, _second;
     private readonly DirectClient _client;
 
@@ -52,8 +53,9 @@ public sealed class HangTests : IDisposable
         // What does not need it is served.
         _client.Device = 1;
         _client.Write(0, new byte[Block]);
-        Assert.StartsWith("flush_current_buffer: done", _client.Await(() => Tunable.Find(
-            WriteboostTunables.OrdersTo(Volume), "flush_current_buffer").Carry(new Patient())), StringComparison.Ordinal);
+        Tunable flush = Tunable.Find(WriteboostTunables.OrdersTo(Volume), "flush_current_buffer");
+        string said = _client.Await(() => flush.Carry(new Patient()));
+        Assert.StartsWith("flush_current_buffer: done", said, StringComparison.Ordinal);
         _first.Release();
         _client.Until(() => !Volume.IsDraining && Volume.DirtyBlocksOf(1) == 0);
         Assert.Null(Volume.Hang);
