@@ -22,6 +22,9 @@ public sealed class SimConfig
     /// <summary>Backing devices.</summary>
     public int Disks { get; set; } = 1;
 
+    /// <summary>The user says that the devices are the right ones, at the next opening.</summary>
+    public bool Rebind { get; set; }
+
     public long CacheBytes { get; set; }
 
     /// <summary>What the cache device gains on the way.</summary>

@@ -86,6 +86,9 @@ public sealed class SimDisks
         return _devices[index].Media.HasDropped((sector * 512) - _starts[index]);
     }
 
+    /// <summary>As <see cref="SimMedia.HasDropped"/>, of any sector.</summary>
+    public bool HasDroppedAny => _devices.Exists(device => device.Media.HasDroppedAny);
+
     /// <summary>Nobody may write to any of them.</summary>
     public void Seal(bool isSealed)
     {

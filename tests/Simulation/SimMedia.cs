@@ -66,6 +66,9 @@ public sealed unsafe class SimMedia : IDisposable
     /// </summary>
     public bool HasDropped(long offset) => _dropped.Contains(offset / SectorBytes);
 
+    /// <summary>True for any sector.</summary>
+    public bool HasDroppedAny => _dropped.Count > 0;
+
     /// <summary>A write, or zeroes where <paramref name="from"/> is null: visible now, durable perhaps.</summary>
     public void Write(long offset, long length, byte* from)
     {

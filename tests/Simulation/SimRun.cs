@@ -169,7 +169,13 @@ public sealed unsafe partial class SimRun : IDisposable
         for (int round = 0; round < 2; round++)
         {
             _world.Restart(long.MaxValue);
-            Open(readOnly: false);
+            if (!Open(readOnly: false))
+            {
+                // Refused, and now the user has said which device it is.
+                Bury();
+                _world.Restart(long.MaxValue);
+                Open(readOnly: false);
+            }
             Verify(durable: true);
             if (round == 0) Work();
             else Drain();
@@ -202,6 +208,14 @@ public sealed unsafe partial class SimRun : IDisposable
         {
             _volume = _engine.Open(_config, contexts[0], _cache, _disks, _ram, readOnly);
         }
+        catch (UserErrorException e) when (_disks.HasDroppedAny && e.Message.Contains("rebind=1"))
+        {
+            // A sample was taken of what a failed flush had dropped. The user says which device this is.
+            _world.Note(SimEvent.Note, text: "refused: " + e.Message);
+            _world.Kill();
+            _config.Rebind = true;
+            return false;
+        }
         catch (Exception e) when (!_world.Crashed && _world.Faults > faults && !IsBug(e))
         {
             _world.Note(SimEvent.Note, text: "open failed: " + e.Message);
@@ -221,6 +235,7 @@ public sealed unsafe partial class SimRun : IDisposable
             _world.Kill();
             return false;
         }
+        _config.Rebind = false;
         bool single = _config.Disks == 1;
         if (single && _volume.SizeBytes != _config.BackingBytes)
             throw new SimViolationException("the volume has a wrong size");
@@ -242,13 +257,27 @@ public sealed unsafe partial class SimRun : IDisposable
         _client!.ReadAll(_image);
         for (int x = 0; x < _image.Length; x++)
             if (_image[x] == CrashOracle.Unknown && !_disks.IsAbsent(_disks.At(x * 512L))) return false;
-        string? wrong = _oracle.Check(_image, _since);
+        ReadOnlySpan<ulong> judged = WithoutDropped();
+        string? wrong = _oracle.Check(judged, _since);
         if (wrong != null) throw new SimViolationException($"after {_since}: {wrong}");
         _world.Note(SimEvent.Verify, (long)_since);
         if (_since != CrashKind.Process && !durable && _since != CrashKind.Power) return true;
-        _oracle.Rebase(_image, _since != CrashKind.Process);
+        _oracle.Rebase(judged, _since != CrashKind.Process);
         _since = CrashKind.None;
         return true;
+    }
+
+    // A backing device that failed a flush showed this until the power went: a life that came between knew of no failure
+    // and took it for durable. Whoever was told EIO knew.
+    private ulong[] WithoutDropped()
+    {
+        var judged = (ulong[])_image.Clone();
+        for (long x = 0; x < judged.Length; x++)
+        {
+            if (_disks.HasDropped(x) && SectorTag.Parse(_disks.Sector(x), x) == judged[x])
+                judged[x] = CrashOracle.Unknown;
+        }
+        return judged;
     }
 
     private void Work()

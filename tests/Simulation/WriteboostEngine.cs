@@ -69,6 +69,7 @@ public sealed class WriteboostEngine : ISimEngine
             ScrubIntervalUs = config.ScrubIntervalUs,
             BypassSequentialWrites = config.BypassSequentialWrites,
             RangeBudget = config.RangeBudget,
+            Rebind = config.Rebind,
             ReadOnly = readOnly,
             NewGuid = config.NewGuid,
         });
