@@ -49,6 +49,14 @@ public struct statfs
     [FieldOffset(56)] public ulong f_fsid;
 }
 
+/// <summary><c>struct statx_timestamp</c> (linux/stat.h).</summary>
+[StructLayout(LayoutKind.Explicit, Size = 16)]
+public struct statx_timestamp
+{
+    [FieldOffset(0)] public long tv_sec;
+    [FieldOffset(8)] public uint tv_nsec;
+}
+
 /// <summary><c>struct statx</c> (linux/stat.h); the direct I/O alignments came with Linux 6.1.</summary>
 [StructLayout(LayoutKind.Explicit, Size = 256)]
 public struct statx
@@ -61,6 +69,7 @@ public struct statx
     [FieldOffset(32)] public ulong stx_ino;
     [FieldOffset(40)] public ulong stx_size;
     [FieldOffset(48)] public ulong stx_blocks;
+    [FieldOffset(112)] public statx_timestamp stx_mtime;
     [FieldOffset(128)] public uint stx_rdev_major;
     [FieldOffset(132)] public uint stx_rdev_minor;
     [FieldOffset(136)] public uint stx_dev_major;
@@ -93,6 +102,7 @@ public static class Const
 
     public const int AT_FDCWD = -100;
     public const int AT_EMPTY_PATH = 0x1000;
+    public const int AT_STATX_DONT_SYNC = 0x4000;
     public const uint STATX_BASIC_STATS = 0x7ff;
     public const uint STATX_DIOALIGN = 0x2000;
     public const int S_IFMT = 0xF000;

@@ -83,12 +83,17 @@ public static unsafe class Libc
     }
 
     /// <summary>statx(2) of an open file, with the direct I/O alignments where the kernel knows them.</summary>
-    public static int Status(int fd, out statx buffer)
+    public static int Status(int fd, out statx buffer) => Status(fd, Const.AT_EMPTY_PATH, out buffer);
+
+    /// <summary>The same as the kernel last knew it: asks no server, which may hang.</summary>
+    public static int KnownStatus(int fd, out statx buffer) =>
+        Status(fd, Const.AT_EMPTY_PATH | Const.AT_STATX_DONT_SYNC, out buffer);
+
+    private static int Status(int fd, int flags, out statx buffer)
     {
         byte empty = 0;
         buffer = default;
-        fixed (statx* p = &buffer)
-            return Result(LibcImports.statx(fd, &empty, Const.AT_EMPTY_PATH, StatusMask, p));
+        fixed (statx* p = &buffer) return Result(LibcImports.statx(fd, &empty, flags, StatusMask, p));
     }
 
     /// <summary>statx(2) of a path, following links.</summary>

@@ -104,6 +104,14 @@ public enum MutantId
     R10CleanBeatsDirty,
     /// <summary>R10: clean blocks count after a crash too.</summary>
     R10CleanAfterCrash,
+    /// <summary>R10: what was written back counts after a crash too.</summary>
+    R10WarmAfterCrash,
+    /// <summary>R10: what was cached counts although the backing device was written meanwhile.</summary>
+    R10ChangeUnnoticed,
+    /// <summary>R10: a segment that has left the index, and waits for its readers only, is warm.</summary>
+    R10ForgottenIsWarm,
+    /// <summary>R10: warm segments come back without their ranges.</summary>
+    R10WarmRangeForgotten,
     /// <summary>R10: clean blocks that were written round count after the next orderly stop.</summary>
     R10OutdatedKept,
     /// <summary>R10: a write goes round although the log holds newer data of its blocks.</summary>

@@ -75,6 +75,9 @@ public sealed class FileDevice : Device
     public override string KernelName => Facts.IsBlockDevice && Libc.Status(_fd, out statx status) == 0
         ? $"{status.stx_rdev_major}:{status.stx_rdev_minor}" : Name;
 
+    /// <inheritdoc/>
+    public override ulong ChangeStamp => ChangeStamps.Of(_fd, Facts.IsBlockDevice);
+
     /// <summary>One line to print, when something is not as good as it could be; else null.</summary>
     public string? Warning => Facts.Warning;
 

@@ -39,6 +39,9 @@ public sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) : 
     /// <inheritdoc/>
     public override long SilentMs => inner.SilentMs;
 
+    /// <inheritdoc/>
+    public override ulong ChangeStamp => inner.ChangeStamp;
+
     /// <summary>What keeps the data.</summary>
     public Device Inner => inner;
 

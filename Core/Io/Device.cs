@@ -74,6 +74,18 @@ public abstract class Device : IDisposable
     /// </summary>
     public virtual long SilentMs => 0;
 
+    /// <summary>
+    /// Another one after each change of what it holds, whoever has made it; and where that cannot be told, as after a
+    /// reboot. 0: it never can tell. Synchronous, short.
+    /// </summary>
+    public virtual ulong ChangeStamp => 0;
+
+    /// <summary>
+    /// It had <paramref name="before"/> as its <see cref="ChangeStamp"/> and has <paramref name="now"/>: nothing shows
+    /// that nobody has written to it. False for a device that never could tell.
+    /// </summary>
+    public static bool MayHaveChanged(ulong before, ulong now) => before != 0 && before != now;
+
     /// <summary>The thread's own door; called on that thread.</summary>
     public abstract DeviceQueue OpenQueue(IoContext io);
 

@@ -106,6 +106,12 @@ public sealed class WriteboostOptions
     public int ReadCacheThreshold { get; set; }
 
     /// <summary>
+    /// How long a start looks for blocks that had been written back before an orderly stop, in microseconds: a large
+    /// log of short records takes as long as it takes to read all of it.
+    /// </summary>
+    public long WarmUs { get; set; } = 10_000_000;
+
+    /// <summary>
     /// Writes go to the backing device where the log holds nothing newer, and the cache keeps clean blocks only. They
     /// have no place in the prefix order.
     /// </summary>

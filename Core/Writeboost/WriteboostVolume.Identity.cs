@@ -16,6 +16,10 @@ public sealed unsafe partial class WriteboostVolume
 
     private bool AnyDiffers => Backings.ToList().Exists(static backing => backing.HoldsSomethingElse);
 
+    // Whoever has it back reads it, and nothing that the cache had of it before (R10).
+    private bool AnyWasWritten => !Mutant.Is(MutantId.R10ChangeUnnoticed)
+        && Backings.ToList().Exists(static backing => backing.WasWrittenMeanwhile);
+
     // When the log has been read: what holds nothing of a device cannot harm it.
     private void CheckDevices(Replay replay)
     {
@@ -41,7 +45,11 @@ public sealed unsafe partial class WriteboostVolume
 
     internal void WarnOfDifference(BackingDevice backing)
     {
-        if (!backing.IsAbsent && backing.HoldsSomethingElse) Options.Log(Difference(backing));
+        if (backing.IsAbsent) return;
+        if (backing.HoldsSomethingElse) Options.Log(Difference(backing));
+        else if (backing.WasWrittenMeanwhile)
+            Options.Log($"{backing.Device.Name}: nothing shows that '{backing.Name}' is as its cache left it: of what "
+                + "was cached only what is dirty still counts");
     }
 
     private static string Difference(BackingDevice backing) =>

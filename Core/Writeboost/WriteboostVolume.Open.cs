@@ -72,7 +72,8 @@ public sealed unsafe partial class WriteboostVolume
         using SampleTable? samples = table != null
             ? TableReader.ReadSamples(blocking, queue, cache, superblock, out samplesBFirst)
             : null;
-        ContentEvidence? evidence = table != null ? new ContentEvidence(blocking, table, samples!) : null;
+        ContentEvidence? evidence = table == null ? null
+            : new ContentEvidence(blocking, table, samples!) { HasStopped = superblock.IsClean };
         if (damaged != null) options.Log($"{cache.Name}: superblock copy {damaged} is damaged; using the other one");
         // Of a table that was lost nobody can tell whose the log's entries were: all count.
         long first = table is { IsComplete: true } ? long.MaxValue : superblock.MarkPosition;
@@ -100,13 +101,7 @@ public sealed unsafe partial class WriteboostVolume
     private void Recover(BlockingIo io, DeviceQueue queue, IRamStore ram, IoContext context,
         ContentEvidence? evidence, (bool Superblock, bool Devices, bool Samples) bFirst)
     {
-        Replay replay = new(Geometry, Table, Index, Ranges)
-        {
-            CleanPosition = CleanPositionAtStart(),
-            KeptPosition = Superblock.HasKept && !Options.Rebind ? Superblock.KeptPosition : 0,
-            KeptKey = Superblock.KeptKey,
-            FirstPositions = _deviceTable?.FirstPositions(),
-        };
+        Replay replay = NewReplay();
         using ILogScan scan = LogScans.New(
             Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifiesReads, Options.Progress);
         scan.Run();
@@ -133,6 +128,7 @@ public sealed unsafe partial class WriteboostVolume
         CheckDevices(replay);
         string before = !Layout.HasEpochs ? "" : Superblock.IsClean ? " after an orderly stop, epoch "
             : Superblock.Epoch == 0 ? " after format, epoch " : " after a crash, epoch ";
+        long oldest = Warm(io, queue, replay, scan.TailSegment, out long warm);
         MoveTail(scan.TailSegment);
         SettleFirstPositions(position);
         Superblock.Settle(position, sequence, checksum);
@@ -141,6 +137,9 @@ public sealed unsafe partial class WriteboostVolume
         // Forgotten with the epoch, before a range is zeroed again, or absent devices make the next batch a small one.
         bool stays = !replay.KeptLiesOverRange && Backings.Absent.Length == 0;
         Superblock.KeptPosition = stays ? _keptEnd : 0;
+        // What was kept is in no index: whoever writes round it leaves nothing to tell by.
+        if (_keptEnd > Superblock.MarkPosition) _cleanOutdated = _keptEnd;
+        _wasAbsent = Backings.Absent.Length > 0;
         if (!ReadOnly || Mutant.Is(MutantId.R16ReadOnlyWrites))
         {
             scan.RewriteUnproven(unproven);
@@ -159,16 +158,49 @@ public sealed unsafe partial class WriteboostVolume
             if (!outdatesClean) BeginEpoch(io, queue, context, bFirst.Superblock);
         }
         LogEnd end = EndAt(position, sequence, checksum);
-        end.HeaderChecksum = header;
+        (end.HeaderChecksum, end.OldestSegment) = (header, oldest);
         Log = StartLog(end);
         Options.Log($"recovered {replay.EntryCount} entries of {end.LastSegment - end.TailSegment + 1} segments"
+            + (warm > 0 ? $", {warm} written-back blocks of {end.TailSegment - oldest} more" : "")
             + (Layout.HasEpochs ? $"{before}{Superblock.Epoch}" : ""));
     }
 
+    private Replay NewReplay() => new(Geometry, Table, Index, Ranges)
+    {
+        CleanPosition = CleanPositionAtStart(),
+        AroundPosition = Superblock.AroundPosition,
+        IsHere = IsHere,
+        KeptPosition = Superblock.HasKept && !Options.Rebind ? Superblock.KeptPosition : 0,
+        KeptKey = Superblock.KeptKey,
+        FirstPositions = _deviceTable?.FirstPositions(),
+    };
+
     // R10: what was read from the backing device is still there after an orderly stop only, and on the same device.
     private long CleanPositionAtStart() => Mutant.Is(MutantId.R10CleanAfterCrash) ? 0
-        : Superblock.IsClean && !Options.Rebind && !AnyHasShrunk && !AnyDiffers ? Superblock.CleanPosition
+        : Superblock.IsClean && !Options.Rebind && !AnyHasShrunk && !AnyDiffers && !AnyWasWritten
+            ? Superblock.CleanPosition
         : long.MaxValue;
+
+    // A device that is away may change there.
+    private bool IsHere(int id, long position) =>
+        Backings.Find(id) is { IsAbsent: false } backing && position >= backing.FirstPosition;
+
+    // The oldest segment whose blocks serve reads although the backing device has them (R10).
+    private long Warm(BlockingIo io, DeviceQueue queue, Replay replay, long tail, out long blocks)
+    {
+        blocks = 0;
+        bool counts = CleanPositionAtStart() != long.MaxValue || Mutant.Is(MutantId.R10WarmAfterCrash);
+        // What is kept is in no index: what is older would come back over it.
+        if (!counts || !Superblock.IsWarm || Superblock.HasKept || replay.HasPoison) return tail;
+        using WarmScan scan = new(Superblock, Geometry, io, queue, Cache, replay);
+        long first = Geometry.SegmentOf(Math.Max(Superblock.WarmPosition, Superblock.AroundPosition));
+        long last = Geometry.SegmentOf(Superblock.SettledPosition - 1);
+        first = Math.Max(first, last + 1 - Geometry.SegmentCount);
+        if (first >= tail) return tail;
+        long oldest = scan.Run(first, Options.WarmUs);
+        blocks = scan.Blocks;
+        return oldest;
+    }
 
     private void WarnOfHeadersBehind(ILogScan scan)
     {

@@ -33,6 +33,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     private long _segmentsWrittenBack;
     private long _cleanOutdated;
     private long _keptEnd;
+    private bool _wasAbsent;
     private long _rottenSegment;
     private long _rottenClean;
     private long _rottenDirty;
@@ -207,6 +208,8 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     {
         if (!Index.MarkRotten(slot, out bool clean, unread: isUnread)) return;
         if (clean) Interlocked.Increment(ref _rottenClean); else Interlocked.Increment(ref _rottenDirty);
+        // The next start does not know which it is.
+        if (clean) OutdateClean();
         long position = Log.Table.PositionOf(slot);
         ulong key = Index.KeyOf(slot);
         Options.Log($"{Cache.Name}: block {BackingTable.OffsetOf(key) >> Geometry.BlockShift} of "
@@ -261,12 +264,23 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         }
     }
 
-    internal void SettleClean()
+    private void Outdate(long position)
     {
+        Superblock.CleanPosition = Math.Max(Superblock.CleanPosition, position);
+        Superblock.AroundPosition = Math.Max(Superblock.AroundPosition, position);
+    }
+
+    // What has left the index does not come back: a write may have gone round it. Nor what is of a device that was
+    // away: it may have changed there.
+    internal void SettleClean(long firstKept)
+    {
+        if (_wasAbsent || Backings.Absent.Length > 0) OutdateClean();
         (long sequence, uint checksum) = Log.Chain;
+        if (Mutant.Is(MutantId.R10ForgottenIsWarm)) firstKept = Log.TailSegment;
+        (Superblock.WarmPosition, Superblock.WarmEpoch) = (Geometry.Position(firstKept, 0), Superblock.Epoch);
         Superblock.Flags |= Superblock.CleanFlag;
         if (!Mutant.Is(MutantId.R10OutdatedKept))
-            Superblock.CleanPosition = Math.Max(Superblock.CleanPosition, Volatile.Read(ref _cleanOutdated));
+            Outdate(Volatile.Read(ref _cleanOutdated));
         Superblock.Settle(Math.Max(Log.DurableRecord, Superblock.MarkPosition), sequence, checksum);
     }
 }

@@ -70,6 +70,7 @@ public sealed class KernelAbiTests(ITestOutputHelper output)
         check.Struct<__kernel_timespec>();
         check.Struct<rlimit>();
         check.Struct<statfs>();
+        check.Struct<statx_timestamp>();
         check.Struct<statx>();
         check.Struct<io_uring_sqe>();
         check.Struct<io_uring_cqe>();

@@ -71,6 +71,9 @@ public sealed unsafe class SimDevice : Device
     public override bool CanFlush => true;
     public override string Identity => "place:" + Name;
 
+    public override ulong ChangeStamp => 1UL << 32 | (uint)(Done[(int)IoKind.Write] + Done[(int)IoKind.Discard]
+        + Done[(int)IoKind.WriteZeroes]);
+
     public override bool TryGrow()
     {
         bool grows = _sizeBytes < Media.SizeBytes;

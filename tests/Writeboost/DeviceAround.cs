@@ -24,6 +24,8 @@ internal abstract class DeviceAround(Device inner) : Device
 
     public override long SilentMs => inner.SilentMs;
 
+    public override ulong ChangeStamp => inner.ChangeStamp;
+
     public override bool TryGrow() => inner.TryGrow();
 
     public override long ExtentEnd(long offsetBytes, out bool isHole) => inner.ExtentEnd(offsetBytes, out isHole);

@@ -41,6 +41,8 @@ public sealed unsafe class FormatTests
             (nameof(Superblock.KnownEpoch), 128), (nameof(Superblock.KeptPosition), 136),
             (nameof(Superblock.KeptKey), 144),
             (nameof(Superblock.RamBoot), 152), (nameof(Superblock.RamFolder), 160),
+            (nameof(Superblock.WarmPosition), 280), (nameof(Superblock.AroundPosition), 288),
+            (nameof(Superblock.WarmEpoch), 296),
             (nameof(Superblock.Checksum), 4092));
     }
 
@@ -50,6 +52,7 @@ public sealed unsafe class FormatTests
         using SampleTable table = new(Guid.Parse("67452301-ab89-efcd-0123-456789abcdef"));
         table.Epoch = 4;
         table[2].FirstPosition = 0x1122;
+        table[2].ChangeStamp = 0x0102030405060708;
         table[2][0] = new BlockSample { Sum = 0xA1A2A3A4, Block = 0x0102030405, Kind = SampleKind.Content };
         table[2][15] = new BlockSample { Block = 1, Kind = SampleKind.Zeroes };
         table.Seal();
@@ -57,7 +60,7 @@ public sealed unsafe class FormatTests
         Assert.Equal((12, 256), (sizeof(BlockSample), sizeof(DeviceSamples)));
         Assert.Equal("57454952465030310100000000000000" + "0123456789abcdef0123456789abcdef"
             + "01000000000000000400000000000000", Convert.ToHexStringLower(new ReadOnlySpan<byte>(table.Pointer, 48)));
-        Assert.Equal("22110000000000000000000000000000" + "a4a3a2a105040302010100000000000000000000",
+        Assert.Equal("22110000000000000807060504030201" + "a4a3a2a105040302010100000000000000000000",
             Convert.ToHexStringLower(new ReadOnlySpan<byte>(table.Pointer + 512, 36)));
         Assert.Equal("000000000100000000020000",
             Convert.ToHexStringLower(new ReadOnlySpan<byte>(table.Pointer + 512 + 16 + (15 * 12), 12)));

@@ -87,6 +87,9 @@ public sealed class BackingDevice(int id, string name, Device? device) : IVolume
     /// <summary>Whether it holds what the cache knows of it.</summary>
     public ContentVerdict Content { get; init; }
 
+    /// <summary>It may have been written since the last life that had it stopped in order.</summary>
+    public bool WasWrittenMeanwhile { get; init; }
+
     /// <summary>The cache knows only the place where it was found.</summary>
     public bool IsKnownByPlace { get; init; }
 

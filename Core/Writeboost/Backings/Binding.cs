@@ -172,6 +172,7 @@ public sealed class Binding(
             HasShrunk = !isNew && spec.Device.SizeBytes < table![id].SizeBytes,
             IsNew = table != null && isNew,
             Content = isNew ? ContentVerdict.Unknown : Compare(spec.Device, id),
+            WasWrittenMeanwhile = !isNew && content?.WasWrittenMeanwhile(spec.Device, id) == true,
             IsKnownByPlace = !isNew && Device.IsPlace(table![id].Identity),
         });
     }

@@ -40,6 +40,9 @@ public sealed unsafe class ContentEvidence(BlockingIo io, DeviceTable devices, S
     private readonly byte[] _isReadable = new byte[AtATime];
     private bool _isSealed;
 
+    /// <summary>The last stop was orderly: what was written since then was written without the cache.</summary>
+    public bool HasStopped { get; init; }
+
     /// <summary>From now on nothing is read any more: what was not compared is unknown.</summary>
     public void Seal() => _isSealed = true;
 
@@ -47,9 +50,18 @@ public sealed unsafe class ContentEvidence(BlockingIo io, DeviceTable devices, S
     public ContentVerdict Compare(Device device, int id)
     {
         if (_verdicts.TryGetValue((device, id), out ContentVerdict verdict) || _isSealed) return verdict;
-        bool isKnown = devices[id].Id != 0 && devices[id].FirstPosition == known[id].FirstPosition;
-        return _verdicts[(device, id)] = isKnown ? Judge(device, known[id]) : ContentVerdict.Unknown;
+        return _verdicts[(device, id)] = IsKnown(id) ? Judge(device, known[id]) : ContentVerdict.Unknown;
     }
+
+    /// <summary>
+    /// <paramref name="device"/> may have changed since the last orderly stop of a life that had it as device
+    /// <paramref name="id"/>. False also where nothing is known of it then.
+    /// </summary>
+    public bool WasWrittenMeanwhile(Device device, int id) =>
+        HasStopped && IsKnown(id) && Device.MayHaveChanged(known[id].ChangeStamp, device.ChangeStamp);
+
+    // The samples are of the device that has the number now.
+    private bool IsKnown(int id) => devices[id].Id != 0 && devices[id].FirstPosition == known[id].FirstPosition;
 
     /// <summary>
     /// New samples for <paramref name="device"/>, at most <see cref="DeviceSamples.FoundCount"/>: blocks with content

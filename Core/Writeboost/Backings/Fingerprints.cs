@@ -208,6 +208,21 @@ public sealed unsafe class Fingerprints : IDisposable
         return !_isWriting;
     }
 
+    /// <summary>
+    /// Nobody writes to the devices any more: the next start is to know when somebody else does. <see cref="Settle"/>
+    /// makes it durable.
+    /// </summary>
+    public void Stamp(IEnumerable<BackingDevice> backings)
+    {
+        foreach (BackingDevice backing in backings)
+        {
+            if (backing.IsAbsent) continue;
+            ulong stamp = backing.Device.ChangeStamp;
+            _isPending |= _next[backing.Id].ChangeStamp != stamp;
+            _next[backing.Id].ChangeStamp = stamp;
+        }
+    }
+
     /// <summary>Written by others: <see cref="Table"/> is what the device has.</summary>
     public void NoteDurable()
     {

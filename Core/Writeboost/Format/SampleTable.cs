@@ -49,7 +49,7 @@ public struct BlockSample
 /// 8 to 15: written back lately.
 /// <code>
 ///    0  first position            u64  as in the device table: these are that device's
-///    8  zero
+///    8  change stamp              u64  of the device after the last orderly stop of a life that had it; 0: unknown
 ///   16  samples                   16 x 12 bytes
 ///  208  zero
 /// </code>
@@ -65,6 +65,8 @@ public unsafe struct DeviceSamples
 
     /// <summary>As <see cref="DeviceRecord.FirstPosition"/>.</summary>
     [FieldOffset(0)] public long FirstPosition;
+    /// <summary>See the picture; as <see cref="Io.Device.ChangeStamp"/>.</summary>
+    [FieldOffset(8)] public ulong ChangeStamp;
     [FieldOffset(SamplesOffset)] private fixed byte _samples[Count * BlockSample.Bytes];
 
     /// <summary>Those with content, if they are of the device that has <paramref name="firstPosition"/>.</summary>

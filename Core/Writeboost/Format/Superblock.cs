@@ -32,7 +32,11 @@ namespace Weir.Core.Writeboost.Format;
 ///                                        outlives the process: CRC32C of its id, and 1 in the upper half; 0: it does
 ///                                        not
 ///  160  memory's folder            120 bytes of UTF-8, zero behind; empty: it does not fit
-///  280  zero
+///  280  warm position             u64   start of the oldest segment below the mark whose blocks still serve reads;
+///                                       only after an orderly stop (R10)
+///  288  around position           u64   data logged below it may be out of date: a write went round the log (R10)
+///  296  warm epoch                u64   the two before it are of the life with this epoch, else nothing
+///  304  zero
 /// 4092  checksum                   u32   CRC32C of bytes 0..4091
 /// </code>
 /// </summary>
@@ -99,6 +103,12 @@ public unsafe struct Superblock
     [FieldOffset(152)] public ulong RamBoot;
     /// <summary>See the picture; <see cref="RamFolderText"/>.</summary>
     [FieldOffset(160)] public fixed byte RamFolder[RamFolderMax];
+    /// <summary>See the picture; 0: none.</summary>
+    [FieldOffset(280)] public long WarmPosition;
+    /// <summary>See the picture; of data that had been written back.</summary>
+    [FieldOffset(288)] public long AroundPosition;
+    /// <summary>The life that wrote <see cref="WarmPosition"/> at its end.</summary>
+    [FieldOffset(296)] public long WarmEpoch;
     /// <summary>CRC32C of everything before it.</summary>
     [FieldOffset(ChecksumOffset)] public uint Checksum;
 
@@ -108,10 +118,17 @@ public unsafe struct Superblock
     /// <summary>A drain was interrupted in a batch, and what it had written need not be written again.</summary>
     public readonly bool HasKept => KnownEpoch == Epoch && KeptPosition > MarkPosition;
 
+    /// <summary>
+    /// Segments below the mark still serve reads: the last life has stopped in order, and had them in its index.
+    /// </summary>
+    public readonly bool IsWarm => WarmPosition != 0 && WarmPosition < MarkPosition
+        && (Mutant.Is(MutantId.R10WarmAfterCrash) || (IsClean && WarmEpoch == Epoch));
+
     /// <summary>Begins the next epoch. A program that knows less leaves fields behind that count no more.</summary>
     public void RaiseEpoch()
     {
         if (!HasKept) (KeptPosition, KeptKey) = (0, 0);
+        if (!Mutant.Is(MutantId.R10WarmAfterCrash)) WarmPosition = 0;
         if (!Mutant.Is(MutantId.R4EpochNotRaised)) Epoch++;
         KnownEpoch = Epoch;
     }

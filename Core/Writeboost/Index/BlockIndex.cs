@@ -258,6 +258,23 @@ public sealed unsafe partial class BlockIndex : IDisposable
     }
 
     /// <summary>
+    /// Adds the version in <paramref name="slot"/>, which the backing device has too, among the others of its block:
+    /// the highest position wins (R2).
+    /// </summary>
+    public void InsertClean(ulong key, uint slot, byte sectors, uint checksum)
+    {
+        Node* node = &_nodes[slot];
+        Invariant.Check((node->Flags & LinkedFlag) == 0);
+        node->Set(key, sectors);
+        if (_checksums != null) _checksums[slot] = checksum;
+        uint* head = HeadOf(key);
+        node->Next = Enter(head);
+        node->Flags = LinkedFlag | CleanFlag;
+        Exit(head, Prune(slot, key, out _));
+        Regions.Note(key);
+    }
+
+    /// <summary>
     /// Forgets the versions of block <paramref name="key"/> if the backing device has them all. False: it has not.
     /// </summary>
     public bool TryDropClean(ulong key, out bool dropped)

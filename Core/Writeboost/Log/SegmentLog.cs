@@ -110,7 +110,7 @@ public sealed unsafe partial class SegmentLog : IDisposable
     {
         long last = end.LastSegment;
         _cursor.Park(last, _geometry);
-        _tailSegment = _dirtySegment = end.TailSegment;
+        (_tailSegment, _dirtySegment) = (end.OldestSegment, end.TailSegment);
         _sealSegment = _releaseSegment = last + 1;
         _nextSequence = end.NextSequence;
         _previousChecksum = end.PreviousChecksum;
@@ -127,6 +127,8 @@ public struct LogEnd
     public long Position;
     /// <summary>Oldest segment whose data is not all on the backing device.</summary>
     public long TailSegment;
+    /// <summary>Oldest segment that serves reads: the same, or one before it.</summary>
+    public long OldestSegment;
     /// <summary>Newest segment in use; the one before the tail when there is none.</summary>
     public long LastSegment;
     /// <summary>Sequence of the next record.</summary>

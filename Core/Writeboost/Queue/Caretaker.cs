@@ -59,6 +59,7 @@ public sealed unsafe class Caretaker : IDisposable
     {
         None,
         Settle,
+        Stamp,
         Mark,
         Done,
     }
@@ -208,28 +209,35 @@ public sealed unsafe class Caretaker : IDisposable
 
     private void PollStop()
     {
-        SegmentLog log = _volume.Log;
-        if (_stop == StopStep.Done) return;
-        if (_stop == StopStep.Settle)
+        if (_stop == StopStep.Settle && IsSettled())
         {
-            if (!_volume.OtherQueuesStopped) return;
-            bool settled = log.ReservedEnd <= log.Durable || Mutant.Is(MutantId.R15StopWithoutFlush);
-            if (!settled) log.RequestDurable(_port, log.ReservedEnd);
-            // Before the clean mark: what went round the log must be there too.
-            bool roundSettled = _flusher.Ensure(_volume.Around.Written);
-            if (!roundSettled && _volume.Around.HasFailed) Finish(-Errno.EIO);
-            if (!settled || !roundSettled || !_writeback.IsQuiet || _superblocks.IsBusy || !_changer.IsQuiet
-                || !_scrubber.IsQuiet || !_grower.IsQuiet || _volume.Fingerprints?.Settle() == false)
-                return;
+            _stop = StopStep.Stamp;
+            _volume.Fingerprints?.Stamp(_volume.Backings.ToList());
+        }
+        if (_stop == StopStep.Stamp && _volume.Fingerprints?.Settle() != false)
+        {
             _stop = StopStep.Mark;
-            _volume.SettleClean();
+            _volume.SettleClean(_reclaimer.FirstKept);
             _superblocks.Begin(ref _volume.Superblock);
         }
-        else if (!_superblocks.IsBusy)
+        else if (_stop == StopStep.Mark && !_superblocks.IsBusy)
         {
             if (_superblocks.Result == 0) _volume.ForgetRam();
             Finish(_superblocks.Result == 0 ? 1 : _superblocks.Result);
         }
+    }
+
+    // Before the clean mark: the log, what went round it, and whatever else was under way.
+    private bool IsSettled()
+    {
+        SegmentLog log = _volume.Log;
+        if (!_volume.OtherQueuesStopped) return false;
+        bool settled = log.ReservedEnd <= log.Durable || Mutant.Is(MutantId.R15StopWithoutFlush);
+        if (!settled) log.RequestDurable(_port, log.ReservedEnd);
+        bool roundSettled = _flusher.Ensure(_volume.Around.Written);
+        if (!roundSettled && _volume.Around.HasFailed) Finish(-Errno.EIO);
+        return settled && roundSettled && _writeback.IsQuiet && !_superblocks.IsBusy && _changer.IsQuiet
+            && _scrubber.IsQuiet && _grower.IsQuiet;
     }
 
     private void Finish(int result)

@@ -32,6 +32,7 @@ public static class CacheGrowth
             return;
         }
         superblock.SegmentCount += (int)gained;
+        superblock.WarmPosition = 0;
         options.Log($"{what}: they are used from now on");
     }
 }

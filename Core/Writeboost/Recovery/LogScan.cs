@@ -72,20 +72,21 @@ public sealed unsafe class LogScan : ILogScan
     public void Run()
     {
         long first = _geometry.SegmentOf(_superblock.MarkPosition);
+        int count = CountToScan(first);
         bool broken = false;
         using HeaderStream headers = new(
-            _io.Context, _queue, _cache, _geometry.SegmentCount,
+            _io.Context, _queue, _cache, count,
             i => _geometry.OffsetOf(_geometry.Position(first + i, 0)));
-        for (int i = 0; i < _geometry.SegmentCount; i++)
+        for (int i = 0; i < count; i++)
         {
-            if (i % HeaderStream.Depth == 0) Progress?.Invoke("headers", i, _geometry.SegmentCount);
+            if (i % HeaderStream.Depth == 0) Progress?.Invoke("headers", i, count);
             RecordHeader* header = (RecordHeader*)headers.Next();
             if (broken || !TryAccept(header, _geometry.Position(first + i, 0)))
                 broken = NoteBreak(header, first + i, broken);
             else WalkSegment(first + i, header->EntryCount + 1);
         }
         // All segments are in use: the break, if it is one, lies in the last.
-        if (!broken && _geometry.SlotOf(EndPosition) != 0)
+        if (!broken && !_superblock.IsClean && _geometry.SlotOf(EndPosition) != 0)
             NoteHeadersOf(_geometry.SegmentOf(EndPosition), _geometry.SlotOf(EndPosition));
         CheckRot();
         ReplayPending();
@@ -93,6 +94,11 @@ public sealed unsafe class LogScan : ILogScan
 
     /// <inheritdoc/>
     public void Dispose() => _segment.Dispose();
+
+    // An orderly stop has said where the log ends. After a crash any segment may say how far D had come.
+    private int CountToScan(long first) => _superblock.IsClean
+        ? (int)Math.Clamp(_geometry.SegmentOf(_superblock.SettledPosition - 1) - first + 1, 0, _geometry.SegmentCount)
+        : _geometry.SegmentCount;
 
     // The other records of a segment: behind the one before, or at the next boundary if that stretch stayed empty.
     private void WalkSegment(long segment, int slot)

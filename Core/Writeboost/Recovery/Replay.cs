@@ -18,6 +18,12 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     /// </summary>
     public long CleanPosition { get; init; } = long.MaxValue;
 
+    /// <summary>Data that had been written back counts from here on, in what is warm.</summary>
+    public long AroundPosition { get; init; }
+
+    /// <summary>What lies there in the log of this device may be read instead of the device. Null: of all.</summary>
+    public Func<int, long, bool>? IsHere { get; init; }
+
     /// <summary>
     /// Data below this position of blocks below <see cref="KeptKey"/> is on its backing device: an interrupted drain
     /// has written it, from this position's batch, and flushed (R8).
@@ -40,6 +46,9 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     /// What is kept lies over a range, and was entered: once the mark is between the two, nobody could tell.
     /// </summary>
     public bool KeptLiesOverRange { get; private set; }
+
+    /// <summary>Something was lost: what is older of its block may not be on the backing device.</summary>
+    public bool HasPoison { get; private set; }
 
     /// <summary>Blocks and ranges replayed.</summary>
     public long EntryCount { get; private set; }
@@ -65,6 +74,53 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
             if (i + Ahead < entries.Length) index.PrefetchChain(entries[i + Ahead].Key);
             Apply(entries[i], recordPosition + 1 + i);
         }
+    }
+
+    /// <summary>
+    /// Replays the record at <paramref name="recordPosition"/> of a segment that has been written back, after all that
+    /// is newer (R10): what still counts is clean. No block that was written may be left out while something older
+    /// comes, a range most of all. Returns the blocks of it.
+    /// </summary>
+    public int ApplyWarm(long recordPosition, long sequence, ReadOnlySpan<LogEntry> entries)
+    {
+        long segment = geometry.SegmentOf(recordPosition);
+        int physical = geometry.Physical(segment), blocks = 0;
+        if (table.SequenceOf(physical) != segment) table.Assign(physical, segment, -1);
+        table.SetLastRecord(physical, sequence);
+        foreach (ref readonly LogEntry entry in entries) index.Prefetch(entry.Key);
+        for (int i = 0; i < entries.Length; i++)
+        {
+            long position = recordPosition + 1 + i;
+            if (IsWarm(entries[i], position) && ApplyWarm(entries[i], position)) blocks++;
+        }
+        return blocks;
+    }
+
+    private bool IsWarm(in LogEntry entry, long position)
+    {
+        if (entry.Kind == EntryKind.Void) return false;
+        if (entry.Device is < BackingTable.MinId or > BackingTable.MaxId) return false;
+        long since = entry.Kind == EntryKind.Clean ? CleanPosition : AroundPosition;
+        return position >= since && !IsForeign(entry, position) && IsHere?.Invoke(entry.Device, position) != false;
+    }
+
+    private bool ApplyWarm(in LogEntry entry, long position)
+    {
+        uint slot = geometry.PhysicalSlot(position);
+        bool isRange = entry.Kind is EntryKind.Zeroes or EntryKind.Discard;
+        if (isRange && !Mutant.Is(MutantId.R10WarmRangeForgotten)) ApplyRange(entry, position);
+        if (entry.Kind is not (EntryKind.Data or EntryKind.Clean)) return false;
+        if (ranges.PositionOver(entry.Key) > position) return false;
+        if (entry.Kind == EntryKind.Clean) return index.TryInsertClean(entry.Key, slot, entry.Value, null, 0, 0, 0);
+        index.InsertClean(entry.Key, slot, entry.Sectors, entry.Value);
+        return index.IsLinked(slot);
+    }
+
+    private void ApplyRange(in LogEntry entry, long position)
+    {
+        ranges.TakeRecovered();
+        table.CountRange(geometry.Physical(geometry.SegmentOf(position)));
+        ranges.Insert(entry.Key, entry.Value, position, entry.Kind == EntryKind.Zeroes);
     }
 
     private void Apply(in LogEntry entry, long position)
@@ -97,9 +153,7 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
             ApplyPoison(entry, position, position - entry.Value);
             return;
         }
-        ranges.TakeRecovered();
-        table.CountRange(geometry.Physical(geometry.SegmentOf(position)));
-        ranges.Insert(entry.Key, entry.Value, position, entry.Kind == EntryKind.Zeroes);
+        ApplyRange(entry, position);
     }
 
     // A range is zeroed again before the rest of its batch is written: what lies over one is written again too.
@@ -122,6 +176,7 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
 
     private void ApplyPoison(in LogEntry entry, long position, long lost)
     {
+        HasPoison = true;
         if (entry.IsGivenUp)
             index.GiveUp(entry.Key, geometry.PhysicalSlot(lost), lost, entry.Sectors);
         else if (ranges.PositionOver(entry.Key) <= lost)
@@ -132,6 +187,7 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     private void ApplyClean(in LogEntry entry, long position)
     {
         if (position < CleanPosition || ranges.PositionOver(entry.Key) != 0) return;
+        if (IsHere?.Invoke(entry.Device, position) == false) return;
         EntryCount++;
         index.TryInsertClean(entry.Key, geometry.PhysicalSlot(position), entry.Value, null, 0, 0, 0);
     }

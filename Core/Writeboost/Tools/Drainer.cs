@@ -52,6 +52,8 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
         // What is rotten moves on in the log: it is nowhere else to be told.
         HasReachedEnd = volume.IsWrittenBack(end);
         bool isDrained = HasReachedEnd && volume.Index.RottenCount == 0;
+        // Whoever drains a cache may use the device without it.
+        volume.OutdateClean();
         queue.BeginStop();
         while (queue.StopResult == 0) Turn(queue);
         progress(Progress(total));

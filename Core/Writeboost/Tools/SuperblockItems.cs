@@ -44,6 +44,7 @@ internal static unsafe class SuperblockItems
         items.Number("mark_sequence", superblock->MarkSequence);
         items.Number("settled_position", superblock->SettledPosition);
         items.Number("settled_sequence", superblock->SettledSequence);
+        if (superblock->IsWarm) items.Number("warm_position", superblock->WarmPosition);
         if (superblock->HasKept) items.Number("kept_position", superblock->KeptPosition);
         return true;
     }

@@ -22,6 +22,9 @@ public sealed class Reclaimer(WriteboostVolume volume)
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs => _forgottenEnd > _log.TailSegment ? _readersUs : IsWanted() ? 0 : long.MaxValue;
 
+    /// <summary>Oldest segment that is still in the index: the tail, or behind it while readers hold that up.</summary>
+    public long FirstKept => Math.Max(_forgottenEnd, _log.TailSegment);
+
     /// <summary>Once per turn.</summary>
     public void Poll(long nowUs)
     {
