@@ -267,8 +267,8 @@ public sealed unsafe partial class SimRun : IDisposable
         return true;
     }
 
-    // A backing device that failed a flush showed this until the power went: a life that came between knew of no failure
-    // and took it for durable. Whoever was told EIO knew.
+    // A backing device that failed a flush showed this until the power went: a life that came between knew of no
+    // failure and took it for durable. Whoever was told EIO knew.
     private ulong[] WithoutDropped()
     {
         var judged = (ulong[])_image.Clone();
