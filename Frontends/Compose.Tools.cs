@@ -85,7 +85,8 @@ internal static partial class Compose
         using RingContext io = new();
         WriteboostVolume volume = (WriteboostVolume)opened.Volume;
         Drainer drainer = new(volume, io) { GivesUp = givesUp };
-        int result = drainer.Run(stopAsked, at => progress("blocks", at.TotalBlocks - at.DirtyBlocks, at.TotalBlocks));
+        int result = drainer.Run(
+            stopAsked, at => progress(at.Unit, at.TotalBlocks - at.DirtyBlocks, at.TotalBlocks));
         if (result == 0 && drainer.LeftBehind is { } left)
             throw new UserErrorException(
                 $"{spec.Cache}: not drained: {left} stay: give it too, with --backing NAME=PATH");

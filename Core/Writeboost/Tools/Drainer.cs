@@ -10,7 +10,13 @@ namespace Weir.Core.Writeboost.Tools;
 /// <param name="DirtyBlocks">Blocks that are not on their backing device yet.</param>
 /// <param name="DirtyRanges">Discarded and zeroed ranges likewise.</param>
 /// <param name="TotalBlocks">Dirty blocks at the beginning.</param>
-public readonly record struct DrainProgress(long DirtyBlocks, long DirtyRanges, long TotalBlocks);
+/// <param name="HeldUpBy">What is refused now and tried again, for people; null: nothing is.</param>
+public readonly record struct DrainProgress(
+    long DirtyBlocks, long DirtyRanges, long TotalBlocks, string? HeldUpBy)
+{
+    /// <summary>What is counted, and why that goes no further.</summary>
+    public string Unit => HeldUpBy == null ? "blocks" : $"blocks ({HeldUpBy})";
+}
 
 /// <summary>
 /// <c>weir drain</c>: writes everything back, offline, with the engine's own write-back, so that every rule of it
@@ -78,7 +84,9 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
     /// nothing.</summary>
     public string? LeftBehind => volume.LeftOfAbsent;
 
-    private DrainProgress Progress(long total) => new(volume.DrainBlocksLeft, volume.DirtyRanges, total);
+    private DrainProgress Progress(long total) => new(
+        volume.DrainBlocksLeft, volume.DirtyRanges, total,
+        volume.Hang ?? (volume.Health.State == VolumeState.Retrying ? volume.Health.Reason : null));
 
     private void Turn(IVolumeQueue queue)
     {
