@@ -33,6 +33,25 @@ public sealed class FlushTicketTests
         door.Stop();
     }
 
+    /// <summary>A thread whose flush is to be tried again stays: nobody else would, and a stop waits for it.</summary>
+    [Fact]
+    public void APortThatOwesAFlushIsNotQuiet()
+    {
+        using SmallVolume small = new();
+        (CountingDevice cache, Door door, SegmentLog log) = (small.Cache, small.Door, small.Volume.Log);
+        LogPort port = new(log, cache, cache.OpenQueue(small.Io), small.Io);
+        door.Write(0, 1);
+        long end = log.ReservedEnd;
+        cache.FlushesToFail = LogPort.MaxAttempts;
+        log.RequestDurable(port, end);
+        while (cache.FlushesToFail > 0 || log.FlushesGoWell) Turn(small.Io, port);
+        Assert.True(log.Durable < end);
+        Assert.False(port.IsQuiet);
+        while (!port.IsQuiet) Turn(small.Io, port);
+        Assert.True(log.Durable >= end);
+        door.Stop();
+    }
+
     private static void Turn(RingContext io, LogPort port)
     {
         io.Pump(false, long.MaxValue);

@@ -50,7 +50,7 @@ public sealed unsafe class LogPort : IIoHandler
     public IoContext Io { get; }
 
     /// <summary>Nothing is under way or owed: the thread may end.</summary>
-    public bool IsQuiet => _inFlight == 0 && !_stalled;
+    public bool IsQuiet => _inFlight == 0 && !_stalled && !_flushLater;
 
     /// <summary>
     /// Room for one more operation; else remembers to try again in <see cref="Poll"/>. Leaves what write-back and the
