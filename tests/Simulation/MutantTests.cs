@@ -25,6 +25,7 @@ public sealed class MutantTests(ITestOutputHelper output)
         [MutantId.R6WriteErrorIgnored] = 245,
         [MutantId.R6NotRewritten] = 335,
         [MutantId.R6UnprovenTrusted] = 6120,
+        [MutantId.R10WarmAfterCrash] = 219,
         [MutantId.R12NoFlush] = 291,
         [MutantId.R12WholeCopyFirst] = 2237,
     };
