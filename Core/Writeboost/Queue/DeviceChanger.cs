@@ -115,6 +115,8 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         _stopping = true;
         if (MayTurnBack) TurnBack();
         if (_step == Step.None) _volume.RefuseDeviceOrder();
+        // Not asked any more: its deadline would pass, and the thread never sleep again.
+        if (IsQuiet) DeadlineUs = long.MaxValue;
         return IsQuiet;
     }
 

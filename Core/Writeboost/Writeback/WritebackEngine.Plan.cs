@@ -58,7 +58,7 @@ public sealed unsafe partial class WritebackEngine
 
     private bool EndPlan()
     {
-        _unreadSinceUs = -1;
+        (_unreadSinceUs, _cursor) = (-1, 0);
         _batch.SortAndMerge();
         // R7: what was skipped because something newer is logged may be forgotten only when that is durable.
         _durableBefore = _skipped && !Mutant.Is(MutantId.R7SkipForUndurable) ? _log.ReservedEnd : 0;
