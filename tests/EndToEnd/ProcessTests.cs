@@ -171,7 +171,12 @@ public sealed class ProcessTests : IDisposable
         Assert.Equal(1, weir.Number("requests_write"));
         Assert.Equal(1, weir.Number("dirty_blocks"));
         foreach (string order in new[] { "flush_current_buffer", "commit_super_block", "drain" })
-            Assert.Equal((0, ""), (Message(order).ExitCode, Message(order).Output));
+        {
+            Outcome done = Message(order);
+            Assert.Equal(0, done.ExitCode);
+            Assert.StartsWith($"{order}: done", done.Output, StringComparison.Ordinal);
+            Assert.Equal(1, done.Output.Count(static letter => letter == '\n'));
+        }
         WeirProcess.Until(() => weir.Number("dirty_blocks") == 0, "the drain's end");
         Assert.Equal("healthy", weir.Text("state"));
         Assert.Equal(0, Message("cancel_drain").ExitCode);
