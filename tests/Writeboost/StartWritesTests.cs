@@ -10,7 +10,7 @@ using Xunit;
 
 namespace Weir.Tests.Writeboost;
 
-/// <summary>What a start writes to the cache device, and in which order: in the simulation this is seldom seen.</summary>
+/// <summary>What a start writes to the cache device, in which order: the simulation seldom sees it.</summary>
 public sealed unsafe class StartWritesTests : IDisposable
 {
     private const int SegmentBytes = 128 << 10;
