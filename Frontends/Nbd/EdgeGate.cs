@@ -34,14 +34,13 @@ internal sealed class EdgeGate
     private readonly int[] _ordinary = new int[Stripes];
     private readonly int[] _wanted = new int[Stripes];
     private readonly bool[] _merging = new bool[Stripes];
-    // Mutants belong to a thread: that of whoever makes the export, not those that serve it.
-    private readonly bool _isUnguarded = Mutant.Is(MutantId.NbdEdgesUnguarded);
     private SpinLatch _latch;
     private int _users;
     private long _noted;
 
     /// <summary>False in a test only: changes of parts of sectors then wait for nobody.</summary>
-    public bool IsGuarding => !_isUnguarded;
+    // Mutants belong to a thread: that of whoever makes the export, not those that serve it.
+    public bool IsGuarding { get; } = !Mutant.Is(MutantId.NbdEdgesUnguarded);
 
     /// <summary>Changes that had to be noted under the latch; any thread.</summary>
     public long Noted => Volatile.Read(ref _noted);

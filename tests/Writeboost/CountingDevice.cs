@@ -13,6 +13,9 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
 
     public long[] Counts { get; } = new long[(int)IoKind.Wake + 1];
 
+    /// <summary>Where writes began, in order.</summary>
+    public List<long> WriteOffsets { get; } = [];
+
     /// <summary>Operations of this kind are kept until <see cref="Release"/>; None: nothing is.</summary>
     public IoKind Hold { get; set; }
 
@@ -80,6 +83,7 @@ internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
         {
             if (op->Durable) device.DurableWrites++;
             device.Counts[(int)op->Kind]++;
+            if (op->Kind == IoKind.Write) device.WriteOffsets.Add(op->OffsetBytes);
             if (op->Kind != device.Hold || (device.HoldAt >= 0 && op->OffsetBytes != device.HoldAt)
                 || op->OffsetBytes < device.HoldFrom)
             {

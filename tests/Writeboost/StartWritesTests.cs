@@ -62,25 +62,9 @@ public sealed unsafe class StartWritesTests : IDisposable
 
     private List<long> WritesOfStart(MutantId mutant)
     {
-        WriteRecorder recorder = new(_flash);
+        CountingDevice cache = new(_flash);
         Mutant.Active = mutant;
-        using DirectClient client = new(recorder, _disk, new WriteboostOptions { AllowWriteback = false });
-        return recorder.Offsets;
-    }
-
-    private sealed class WriteRecorder(Device inner) : DeviceAround(inner)
-    {
-        public List<long> Offsets { get; } = [];
-
-        public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, base.OpenQueue(io));
-
-        private sealed class Queue(WriteRecorder device, DeviceQueue inner) : DeviceQueue
-        {
-            public override void Submit(IoOp* op)
-            {
-                if (op->Kind == IoKind.Write) device.Offsets.Add(op->OffsetBytes);
-                inner.Submit(op);
-            }
-        }
+        using DirectClient client = new(cache, _disk, new WriteboostOptions { AllowWriteback = false });
+        return cache.WriteOffsets;
     }
 }
