@@ -142,6 +142,8 @@ public enum MutantId
     R13NotMoved,
     /// <summary>R13: write-back changes a sample of a device before the cache has dropped it durably.</summary>
     R13SampleKept,
+    /// <summary>R13: a layout without samples asks its log no more whose device it is.</summary>
+    R13LogNotAsked,
     /// <summary>R13: a device's number is free before the mark has passed all that names it.</summary>
     R13IdReusedEarly,
     /// <summary>R13: a device whose detach has failed is served before the table that names it is durable.</summary>

@@ -21,11 +21,15 @@ public sealed unsafe partial class WriteboostVolume
         && Backings.ToList().Exists(static backing => backing.WasWrittenMeanwhile);
 
     // When the log has been read: what holds nothing of a device cannot harm it.
-    private void CheckDevices(Replay replay)
+    private void CheckDevices(Replay replay, BlockingIo io)
     {
         CheckBlocks(replay);
         CheckShrunk();
-        foreach (BackingDevice backing in Backings.ToList()) CheckIdentity(backing);
+        foreach (BackingDevice backing in Backings.ToList())
+        {
+            CheckIdentity(backing);
+            CheckByLog(backing, io);
+        }
     }
 
     /// <summary>

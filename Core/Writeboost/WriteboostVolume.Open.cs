@@ -102,16 +102,18 @@ public sealed unsafe partial class WriteboostVolume
         ContentEvidence? evidence, (bool Superblock, bool Devices, bool Samples) bFirst)
     {
         Replay replay = NewReplay();
+        ReadNotes(io, queue);
         using ILogScan scan = LogScans.New(
-            Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifiesReads, Options.Progress);
+            Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifiesReads, Options.Progress, _known);
         scan.Run();
         WarnOfHeadersBehind(scan);
         long unproven = 0;
         uint header = (scan as SegmentScan)?.EndHeaderChecksum ?? 0;
         (long position, long sequence, uint checksum) = (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum);
-        CheckDevices(replay);
         using (RamSegments? old = OpenRam(ram, scan))
         {
+            DoubtKnown(scan, old);
+            CheckDevices(replay, io);
             if (old != null) unproven = old.DurablePosition;
             if (old != null && RamFinish.HasWork(old, Geometry, position))
             {
@@ -125,7 +127,8 @@ public sealed unsafe partial class WriteboostVolume
             }
         }
         // Once more, for what memory held.
-        CheckDevices(replay);
+        CheckDevices(replay, io);
+        KeepKnown(position);
         string before = !Layout.HasEpochs ? "" : Superblock.IsClean ? " after an orderly stop, epoch "
             : Superblock.Epoch == 0 ? " after format, epoch " : " after a crash, epoch ";
         long oldest = Warm(io, queue, replay, scan.TailSegment, out long warm);
@@ -144,7 +147,7 @@ public sealed unsafe partial class WriteboostVolume
         {
             scan.RewriteUnproven(unproven);
             scan.EraseFuture(position);
-            if (!Layout.HasEpochs) WriteIdentity(io, queue);
+            if (_notes != null) WriteNotes(_notes, io, queue);
             FlushDevices(io, queue, context);
             // What the last life's memory held is durable now.
             MakeRam();
@@ -231,14 +234,13 @@ public sealed unsafe partial class WriteboostVolume
             throw new UserErrorException($"{Cache.Name}: writing the superblock failed: {Errno.Text(writer.Result)}");
     }
 
-    // A cache that the module has formatted has none yet.
-    private void WriteIdentity(BlockingIo io, DeviceQueue queue)
+    // Durable with the flush that follows. A cache that the module has formatted has none yet.
+    private void WriteNotes(SegmentNotes notes, BlockingIo io, DeviceQueue queue)
     {
-        if (Superblock.CacheId != default) return;
-        Superblock.CacheId = Options.NewGuid();
-        using AlignedMemory block = new(Geometry.BlockBytes);
-        *(Guid*)block.Pointer = Superblock.CacheId;
-        io.Start(queue, IoKind.Write, SegmentLayout.IdentityOffset, block.Pointer, Geometry.BlockBytes);
+        if (Superblock.CacheId == default) Superblock.CacheId = Options.NewGuid();
+        notes.CacheId = Superblock.CacheId;
+        notes.ClosedSegment = 0;
+        io.Start(queue, IoKind.Write, SegmentLayout.IdentityOffset, notes.Pointer, Geometry.BlockBytes);
         io.WaitOrFail("writing the superblock", Cache);
     }
 

@@ -148,6 +148,8 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         Gate.Dispose();
         _deviceTable?.Dispose();
         Fingerprints?.Dispose();
+        _known?.Dispose();
+        _notes?.Dispose();
     }
 
     internal QueueCounters CountersOf(int index) => _counters[index] ??= new QueueCounters();

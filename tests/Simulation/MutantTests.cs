@@ -60,6 +60,8 @@ public sealed class MutantTests(ITestOutputHelper output)
             injected |= mutant == MutantId.R13StaysUnwritten;
             // AttachTests: what a detach leaves of a device is nothing, but for an older weir's caches.
             injected |= mutant == MutantId.R13NumberInherits;
+            // KernelIdentityTests: the simulation's disks do not change places.
+            injected |= mutant == MutantId.R13LogNotAsked;
             // Stress.ReaderGateTests, on real threads: one of them is about what real processors reorder.
             injected |= mutant is MutantId.R8GateUnannounced or MutantId.R8GateUnfenced or MutantId.R8GateNotAwaited;
             bool wanted = only is null or "" || $"{mutant}" == only;

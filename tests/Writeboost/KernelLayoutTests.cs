@@ -247,6 +247,8 @@ public sealed unsafe class KernelLayoutTests
             using RamDevice larger = new(image.Bytes.Length + (5 * (image.Bytes.Length - (1 << 20)) / Segments));
             image.Bytes.CopyTo(new Span<byte>(larger.Start, image.Bytes.Length));
             using RamDevice backing = new(BackingBytes);
+            for (int id = 1; id <= image.Mark; id++)
+                new Span<byte>(backing.Start + (id * 4096L), 4096).Fill((byte)id);
             for (int life = 0; life < 3; life++)
             {
                 using DirectClient client = new(larger, backing, new WriteboostOptions

@@ -37,7 +37,7 @@ public sealed unsafe class ContentEvidence(BlockingIo io, DeviceTable devices, S
     private static readonly long[] s_heads = [0, 1, 16], s_moreHeads = [2, 3, 4, 8, 256];
 
     private readonly Dictionary<(Device, int), ContentVerdict> _verdicts = [];
-    private readonly byte[] _isReadable = new byte[AtATime];
+    private readonly SpotReader _reader = new(io, AtATime);
     private bool _isSealed;
 
     /// <summary>The last stop was orderly: what was written since then was written without the cache.</summary>
@@ -80,10 +80,10 @@ public sealed unsafe class ContentEvidence(BlockingIo io, DeviceTable devices, S
         for (int at = 0; at < places.Count && found.Count < DeviceSamples.FoundCount; at += AtATime)
         {
             int count = Math.Min(AtATime, places.Count - at);
-            Read(device, places.GetRange(at, count), memory.Pointer);
+            _reader.Read(device, places.GetRange(at, count), memory.Pointer);
             for (int i = 0; i < count; i++)
             {
-                if (_isReadable[i] == 0) continue;
+                if (!_reader.HasRead(i)) continue;
                 BlockSample sample = SampleOf(places[at + i], memory.Pointer + ((long)i << Geometry.BlockShift));
                 (sample.Kind == SampleKind.Content ? found : blank).Add(sample);
             }
@@ -115,11 +115,11 @@ public sealed unsafe class ContentEvidence(BlockingIo io, DeviceTable devices, S
         }
         if (all.Count == 0) return ContentVerdict.Unknown;
         using AlignedMemory memory = new(AtATime << Geometry.BlockShift);
-        Read(device, all.ConvertAll(static sample => sample.Block), memory.Pointer);
+        _reader.Read(device, all.ConvertAll(static sample => sample.Block), memory.Pointer);
         int same = 0, blank = 0, differ = 0;
         for (int i = 0; i < all.Count; i++)
         {
-            if (_isReadable[i] == 0) continue;
+            if (!_reader.HasRead(i)) continue;
             if (BlockSum.Compute(memory.Pointer + ((long)i << Geometry.BlockShift)) != all[i].Sum) differ++;
             else if (all[i].Kind == SampleKind.Zeroes) blank++;
             else same++;
@@ -127,23 +127,6 @@ public sealed unsafe class ContentEvidence(BlockingIo io, DeviceTable devices, S
         if (differ > 0) return same > 0 ? ContentVerdict.Changed : ContentVerdict.Other;
         return same > 0 ? ContentVerdict.Same : blank > 0 ? ContentVerdict.Blank : ContentVerdict.Unknown;
     }
-
-    // Blocks that cannot be read say nothing.
-    private void Read(Device device, List<long> blocks, byte* memory)
-    {
-        DeviceQueue queue = device.OpenQueue(io.Context);
-        for (int i = 0; i < blocks.Count; i++) Start(queue, blocks[i], memory, i);
-        Array.Fill(_isReadable, (byte)1);
-        if (io.Wait() >= 0) return;
-        for (int i = 0; i < blocks.Count; i++)
-        {
-            Start(queue, blocks[i], memory, i);
-            _isReadable[i] = (byte)(io.Wait() >= 0 ? 1 : 0);
-        }
-    }
-
-    private void Start(DeviceQueue queue, long block, byte* memory, int place) => io.Start(queue, IoKind.Read,
-        block << Geometry.BlockShift, memory + ((long)place << Geometry.BlockShift), Geometry.BlockBytes);
 
     // The first blocks, then where files that know their holes have data, then all over the device.
     private static List<long> PlacesOn(Device device)

@@ -16,8 +16,7 @@ namespace Weir.Core.Writeboost.Format;
 public abstract unsafe class SegmentLayout : Layout
 {
     /// <summary>
-    /// Byte offset of 16 bytes of ours that tell one cache from the next on the same device: only memory that outlives
-    /// the process needs them. The module zeroes this place when it formats, and leaves it alone otherwise.
+    /// Byte offset of the 4 KiB that are ours: <see cref="SegmentNotes"/>.
     /// </summary>
     public const long IdentityOffset = Geometry.BlockBytes;
 

@@ -22,6 +22,7 @@ public sealed unsafe class Caretaker : IDisposable
     private readonly WriteboostVolume _volume;
     private readonly LogPort _port;
     private readonly SuperblockWriter _superblocks;
+    private readonly NotesWriter? _notes;
     private readonly WritebackEngine _writeback;
     private readonly Reclaimer _reclaimer;
     private readonly Rescue _rescue;
@@ -49,7 +50,8 @@ public sealed unsafe class Caretaker : IDisposable
         _reclaimer = new Reclaimer(volume);
         _rescue = new Rescue(volume, port, backings);
         _scrubber = new Scrubber(volume, port, cache);
-        _changer = new DeviceChanger(volume, port, cache, backings);
+        _notes = volume.Notes != null ? new NotesWriter(volume, cache, port) : null;
+        _changer = new DeviceChanger(volume, port, cache, backings, _notes);
         _grower = new CacheGrower(volume, _superblocks);
         _memory = new MemoryWatch(volume, port);
         _fullWait = new FullWait(volume);
@@ -61,6 +63,7 @@ public sealed unsafe class Caretaker : IDisposable
         Settle,
         Stamp,
         Mark,
+        Notes,
         Done,
     }
 
@@ -90,6 +93,7 @@ public sealed unsafe class Caretaker : IDisposable
             return;
         }
         _superblocks.Poll();
+        _notes?.Poll();
         _memory.Poll(nowUs);
         if (_volume.Health.CacheHasFailed)
         {
@@ -117,6 +121,7 @@ public sealed unsafe class Caretaker : IDisposable
     public void Dispose()
     {
         _superblocks.Dispose();
+        _notes?.Dispose();
         _writeback.Dispose();
         _rescue.Dispose();
         _scrubber.Dispose();
@@ -130,11 +135,12 @@ public sealed unsafe class Caretaker : IDisposable
         _grower.Poll(nowUs, mayBegin: false);
         _writeback.Poll(nowUs, mayStart: false);
         PollDevices(nowUs, mayGoOn: false);
-        _rescue.Poll(_writeback.IsQuiet && !_superblocks.IsBusy);
+        _rescue.Poll(_writeback.IsQuiet && !_superblocks.IsBusy && _notes is not { IsBusy: true });
         if (_stop is StopStep.None or StopStep.Done || !_rescue.IsOver || !_volume.OtherQueuesStopped) return;
         if (!_scrubber.IsQuiet) return;
         if (!_flusher.Ensure(_volume.Around.Written) && !_volume.Around.HasFailed) return;
-        Finish(_volume.Health.State == VolumeState.PassThrough ? 1 : -Errno.EIO);
+        bool wasSettled = _stop == StopStep.Notes && _superblocks.Result == 0;
+        Finish(wasSettled || _volume.Health.State == VolumeState.PassThrough ? 1 : -Errno.EIO);
     }
 
     private void PollDevices(long nowUs, bool mayGoOn)
@@ -223,8 +229,13 @@ public sealed unsafe class Caretaker : IDisposable
         else if (_stop == StopStep.Mark && !_superblocks.IsBusy)
         {
             if (_superblocks.Result == 0) _volume.ForgetRam();
-            Finish(_superblocks.Result == 0 ? 1 : _superblocks.Result);
+            _stop = StopStep.Notes;
+            _volume.CloseNotes();
+            _notes?.Begin();
         }
+        // What cannot be noted is not known: that ends no stop badly.
+        if (_stop == StopStep.Notes && _notes is not { IsBusy: true })
+            Finish(_superblocks.Result == 0 ? 1 : _superblocks.Result);
     }
 
     // Before the clean mark: the log, what went round it, and whatever else was under way.

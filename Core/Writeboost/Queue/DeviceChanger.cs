@@ -38,6 +38,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private readonly BackingQueues _backings;
     private readonly IoContext _io;
     private readonly TableWriter? _table;
+    private readonly NotesWriter? _notes;
     private readonly byte _handler;
     private DeviceOrder? _order;
     private BackingDevice? _device;
@@ -55,8 +56,10 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private bool _isAnswered;
 
     /// <summary>On the first queue's thread.</summary>
-    public DeviceChanger(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings)
+    public DeviceChanger(
+        WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings, NotesWriter? notes)
     {
+        _notes = notes;
         _volume = volume;
         _port = port;
         _backings = backings;
@@ -205,7 +208,10 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
                 _device = new Binding(_volume.DeviceTable, _target, _volume.Options, spec.Evidence)
                     .BindOne(spec, _volume.Backings.ToList());
                 _volume.CheckIdentity(_device);
+                _volume.CheckByLog(_device, null);
                 _volume.WarnOfDifference(_device);
+                _volume.WarnByLog(_device);
+                _volume.TakeByLog(_device, _volume.Log.HeadSegment);
             }
             catch (UserErrorException error)
             {
@@ -227,8 +233,9 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
                 _volume.Describe(_device);
                 _table.Begin(_volume.DeviceTable);
             }
+            _notes?.Begin();
         }
-        if (_step == Step.WriteAttached && _table is not { IsBusy: true })
+        if (_step == Step.WriteAttached && IsWritten)
         {
             if (TableFailed(_table?.Result ?? 0)) return;
             _volume.Backings.Set(_device!);
@@ -289,7 +296,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
                 if (_flushResult > 0) WriteDetached();
                 else FlushFailed();
                 break;
-            case Step.WriteDetached when _table is not { IsBusy: true }:
+            case Step.WriteDetached when IsWritten:
                 if (TableFailed(_table?.Result ?? 0)) return;
                 _volume.Fingerprints?.Forget(_device!.Id);
                 (_step, _slot) = (Step.Forget, 0);
@@ -374,11 +381,16 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private void WriteDetached()
     {
         _step = Step.WriteDetached;
+        _volume.Notes?.SetDevice(_device!.Id, null);
+        _notes?.Begin();
         if (_table == null) return;
         _before = _volume.DeviceTable![_device!.Id];
         _volume.DeviceTable[_device.Id] = default;
         _table.Begin(_volume.DeviceTable);
     }
+
+    // The table, and where there is none, the notes; but those only help, and nothing depends on how they end.
+    private bool IsWritten => _table is not { IsBusy: true } && _notes is not { IsBusy: true };
 
     // The device table is as it was; samples of a device that is not in it say nothing.
     private bool SamplesFailed(int result)

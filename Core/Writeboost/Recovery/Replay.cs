@@ -56,6 +56,9 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     /// <summary>The block behind the last one that an entry names on device <paramref name="id"/>.</summary>
     public long EndBlockOf(int id) => _endBlocks[id];
 
+    /// <summary>Some record that was replayed has data for the block <paramref name="key"/>.</summary>
+    public bool Names(ulong key) => index.NewestPosition(key) > 0;
+
     /// <summary>
     /// Replays the record at <paramref name="recordPosition"/>. In log order, though the index would take any.
     /// </summary>

@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Recovery;
@@ -52,6 +53,9 @@ public sealed unsafe class SegmentScan : ILogScan
         EndSegment = TailSegment - 1;
     }
 
+    /// <summary>Told which blocks the backing devices hold, as far as the log knows.</summary>
+    public KnownBlocks? Known { get; init; }
+
     /// <summary>Told how far it has come, now and then.</summary>
     public Action<string, long, long>? Progress { get; init; }
 
@@ -82,7 +86,9 @@ public sealed unsafe class SegmentScan : ILogScan
         ReadIds();
         TailSegment = FindTail();
         EndSegment = TailSegment - 1;
+        long mark = Math.Min(_superblock.MarkSequence, TailSegment) - 1;
         ReplayChain();
+        if (Known != null) CollectKnown(Known, mark);
         EndHeaderChecksum = HeaderChecksumOf(EndSegment);
     }
 
@@ -98,6 +104,23 @@ public sealed unsafe class SegmentScan : ILogScan
             for (int physical = 0; physical < _ids.Length; physical++)
                 if (_ids[physical] > EndSegment && Holds(_ids[physical])) count++;
             return count;
+        }
+    }
+
+    /// <summary>
+    /// Data of segments up to this one may have been written over what lies there, though no header says so: those that
+    /// a life has in RAM at most when it ends, behind the newest header.
+    /// </summary>
+    public long LastBegun => NewestSegment + Math.Min(MaxUnproven, Math.Max(2, _geometry.SegmentCount - 2));
+
+    /// <summary>The highest id that a header has; 0 without one.</summary>
+    public long NewestSegment
+    {
+        get
+        {
+            long newest = 0;
+            foreach (long id in _ids) newest = Math.Max(newest, id);
+            return newest;
         }
     }
 
@@ -194,6 +217,34 @@ public sealed unsafe class SegmentScan : ILogScan
         return newest;
     }
 
+    // What lies behind the mark is reused in log order: the newest are the last to go, and where one is gone or not
+    // whole any more, so are all that are older. None of them is needed: an error ends the look.
+    private void CollectKnown(KnownBlocks known, long mark)
+    {
+        for (long id = mark; id > mark - KnownBlocks.MostSegments && Holds(id); id--)
+        {
+            if (!_layout.HasDevices && known.IsEnough) return;
+            Start(_geometry.OffsetOf(_geometry.Position(id, 0)), 0, _geometry.SegmentBytes);
+            if (_io.Wait() < 0 || !TryCollect(known, id)) return;
+        }
+    }
+
+    // What a record that counts names may have been written back in part: nobody knows which bytes are there.
+    private bool TryCollect(KnownBlocks known, long segment)
+    {
+        byte* record = _memory.Pointer;
+        long position = _geometry.Position(segment, 0);
+        bool isWhole = _layout.TryReadHeader(record, _superblock, _geometry, position, out RecordInfo info)
+            && _layout.IsWhole(record, info);
+        if (!isWhole) return false;
+        LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
+        _layout.ReadEntries(record, info, entries);
+        for (int i = info.EntryCount - 1; i >= 0; i--)
+            if (!_replay.Names(entries[i].Key))
+                known.AddWrittenBack(entries[i], record + ((i + 1L) << Geometry.BlockShift), segment);
+        return true;
+    }
+
     private UserErrorException Damaged(string found) => new(
         $"{_cache.Name}: {found}: the headers of a cache of layout {_layout.Name} with {_geometry.SegmentCount} "
         + "segments are damaged, or it is none; not serving");
@@ -239,7 +290,9 @@ public sealed unsafe class SegmentScan : ILogScan
         LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
         _layout.ReadEntries(record, info, entries);
         if (_readsData) AddChecksums(record, info, entries);
-        _replay.Apply(position, segment, new ReadOnlySpan<LogEntry>(entries, info.EntryCount));
+        ReadOnlySpan<LogEntry> list = new(entries, info.EntryCount);
+        Known?.Note(list, _readsData ? record + Geometry.BlockBytes : null, segment);
+        _replay.Apply(position, segment, list);
         EndSegment = segment;
         return true;
     }

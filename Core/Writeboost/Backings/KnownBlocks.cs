@@ -1,0 +1,160 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+
+namespace Weir.Core.Writeboost.Backings;
+
+/// <summary>What a backing device has of the blocks that the log knows it to hold.</summary>
+/// <param name="Verdict">As of samples.</param>
+/// <param name="Compared">Blocks that were compared.</param>
+/// <param name="Differing">Of those, blocks with other bytes.</param>
+public readonly record struct LogJudgement(ContentVerdict Verdict, int Compared, int Differing);
+
+/// <summary>
+/// Blocks of which the log of a layout without samples tells what their backing device holds (R13): records that have
+/// been written back and are still there, and clean blocks, as long as no newer record names the block. Filled by the
+/// scan, what counts first, then what is behind the mark, newest first; nothing is kept on the device. A block that
+/// reads as zeroes differs as any other does: in these layouts Weir passes no discard on.
+/// </summary>
+public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
+{
+    /// <summary>Segments behind the mark that are read for it, at most.</summary>
+    public const int MostSegments = 64;
+
+    /// <summary>Blocks of a device that are compared, at most.</summary>
+    public const int MostCompared = 16;
+
+    /// <summary>Of one device, so many are plenty to choose from; and as many clean blocks.</summary>
+    private const int PlentyCount = 4 * MostCompared, MostClean = 4096;
+
+    private readonly Dictionary<ulong, Known> _blocks = [];
+    private readonly HashSet<ulong> _seen = [];
+    private readonly Dictionary<(Device, int), LogJudgement> _judged = [];
+    private readonly AlignedMemory _scratch = new(MostCompared << Geometry.BlockShift);
+    private int _contentCount;
+
+    /// <summary>
+    /// Where no checksum tells whether a record is whole: segments up to this one may have been overwritten with data
+    /// whose header never came. A block from there that differs proves nothing; one that is the same proves as much as
+    /// any. Set before anything is compared.
+    /// </summary>
+    public long LastDoubtful { get; set; }
+
+    /// <summary>Of the only device there are as many as can be used.</summary>
+    public bool IsEnough => _contentCount >= PlentyCount;
+
+    /// <summary>
+    /// An entry of <paramref name="segment"/>, which has been written back, with its <paramref name="data"/>. Newest
+    /// first, inside a record too: what was named before says more.
+    /// </summary>
+    /// <param name="entry">The entry; one without data makes older ones of its block count no more.</param>
+    /// <param name="data">4 KiB of the cache device.</param>
+    /// <param name="segment">Where both are.</param>
+    public void AddWrittenBack(in LogEntry entry, byte* data, long segment)
+    {
+        bool hasData = entry.Kind is EntryKind.Data or EntryKind.Clean;
+        if (hasData && !SaysSomething(entry, segment)) return;
+        if (!_seen.Add(entry.Key) || !hasData) return;
+        Known known = new(entry.Sectors, SumOf(data, entry.Sectors, out bool isBlank), isBlank, segment);
+        if (_blocks.TryAdd(entry.Key, known) && !isBlank) _contentCount++;
+    }
+
+    /// <summary>
+    /// Entries of <paramref name="segment"/>, which counts, in log order. Of what they name is known only what clean
+    /// blocks hold whose checksums are there.
+    /// </summary>
+    public void Note(ReadOnlySpan<LogEntry> entries, byte* data, long segment)
+    {
+        for (int i = 0; i < entries.Length; i++)
+        {
+            bool isKnown = _blocks.Remove(entries[i].Key);
+            bool hasRoom = isKnown || _blocks.Count < MostClean;
+            if (data == null || entries[i].Kind != EntryKind.Clean || !hasRoom) continue;
+            if (!SaysSomething(entries[i], segment)) continue;
+            uint sum = SumOf(data + ((long)i << Geometry.BlockShift), SectorMask.Full, out bool isBlank);
+            _blocks[entries[i].Key] = new Known(SectorMask.Full, sum, isBlank, long.MaxValue);
+        }
+    }
+
+    /// <summary>
+    /// Compares <paramref name="device"/> with what is known of device <paramref name="id"/>; what was compared before,
+    /// or is to be with no <paramref name="io"/>, is not read again.
+    /// </summary>
+    public LogJudgement Judge(BlockingIo? io, Device device, int id)
+    {
+        if (_judged.TryGetValue((device, id), out LogJudgement judged) || io == null) return judged;
+        List<ulong> keys = Choose(id, device.SizeBytes);
+        List<long> places = keys.ConvertAll(static key => BackingTable.OffsetOf(key) >> Geometry.BlockShift);
+        SpotReader reader = new(io, MostCompared);
+        reader.Read(device, places, _scratch.Pointer);
+        int same = 0, blank = 0, differ = 0;
+        for (int i = 0; i < keys.Count; i++)
+        {
+            if (!reader.HasRead(i)) continue;
+            Known known = _blocks[keys[i]];
+            bool isSame = SumOf(_scratch.Pointer + ((long)i << Geometry.BlockShift), known.Sectors, out _) == known.Sum;
+            if (!isSame && known.Segment > LastDoubtful) differ++;
+            if (isSame && known.IsBlank) blank++;
+            if (isSame && !known.IsBlank) same++;
+        }
+        ContentVerdict verdict = differ > 0 ? same > 0 ? ContentVerdict.Changed : ContentVerdict.Other
+            : same > 0 ? ContentVerdict.Same : blank > 0 ? ContentVerdict.Blank : ContentVerdict.Unknown;
+        return _judged[(device, id)] = new LogJudgement(verdict, same + blank + differ, differ);
+    }
+
+    /// <summary>Device <paramref name="id"/> is written from now on.</summary>
+    public void Forget(int id)
+    {
+        foreach (ulong key in _blocks.Keys)
+            if (BackingTable.IdOf(key) == id) _blocks.Remove(key);
+        _judged.Clear();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _scratch.Dispose();
+
+    // What lies behind the mark was not looked at by replay: any number may stand there.
+    private bool SaysSomething(in LogEntry entry, long segment) =>
+        entry.Device is >= BackingTable.MinId and <= BackingTable.MaxId && segment >= notes.FirstOf(entry.Device);
+
+    // Spread over what there is; blank ones, which any blank device has, only where there are too few others.
+    private List<ulong> Choose(int id, long sizeBytes)
+    {
+        List<ulong> content = [], blank = [];
+        foreach ((ulong key, Known known) in _blocks)
+        {
+            bool isThere = BackingTable.OffsetOf(key) + Geometry.BlockBytes <= sizeBytes;
+            if (isThere && BackingTable.IdOf(key) == id) (known.IsBlank ? blank : content).Add(key);
+        }
+        List<ulong> chosen = Spread(content, MostCompared);
+        chosen.AddRange(Spread(blank, MostCompared - chosen.Count));
+        return chosen;
+    }
+
+    private static List<ulong> Spread(List<ulong> keys, int most)
+    {
+        int count = Math.Min(keys.Count, most);
+        List<ulong> chosen = [];
+        for (int i = 0; i < count; i++) chosen.Add(keys[(int)((long)i * keys.Count / count)]);
+        return chosen;
+    }
+
+    // Of these sectors alone: the others are not the log's to tell.
+    private static uint SumOf(byte* data, byte sectors, out bool isBlank)
+    {
+        uint sum = ~0u;
+        isBlank = true;
+        for (int i = 0; i < Geometry.BlockBytes / Geometry.SectorBytes; i++)
+        {
+            if ((sectors & (1 << i)) == 0) continue;
+            byte* sector = data + (i * Geometry.SectorBytes);
+            sum = (sum * 31) + Crc32C.Compute(sector, Geometry.SectorBytes);
+            isBlank &= new ReadOnlySpan<byte>(sector, Geometry.SectorBytes).IndexOfAnyExcept((byte)0) < 0;
+        }
+        return sum;
+    }
+
+    private readonly record struct Known(byte Sectors, uint Sum, bool IsBlank, long Segment);
+}

@@ -1,0 +1,36 @@
+using System;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
+
+namespace Weir.Core.Writeboost.Backings;
+
+/// <summary>
+/// Writes <see cref="SegmentNotes"/> of a cache that is served; see <see cref="TwoCopyWriter"/>. There is one copy: a
+/// torn one is half old and half new, and either half is true. One update at a time; the owner calls
+/// <see cref="Poll"/> and looks at <see cref="IsBusy"/> once per turn.
+/// </summary>
+public sealed unsafe class NotesWriter(WriteboostVolume volume, DeviceQueue cache, LogPort port) : IDisposable
+{
+    private readonly TwoCopyWriter _writer = new(Geometry.BlockBytes, cache, port.Io, volume.Log, port);
+
+    /// <summary>An update is under way.</summary>
+    public bool IsBusy => _writer.IsBusy;
+
+    /// <summary>How the last update ended: 0, or a negative errno.</summary>
+    public int Result => _writer.Result;
+
+    /// <summary>Starts to make durable what the volume has noted.</summary>
+    public void Begin()
+    {
+        byte* from = volume.Notes!.Pointer;
+        Buffer.MemoryCopy(from, _writer.Pointer, Geometry.BlockBytes, Geometry.BlockBytes);
+        _writer.Begin(SegmentLayout.IdentityOffset, SegmentLayout.IdentityOffset, copies: 1);
+    }
+
+    /// <summary>Once per turn: goes on when the log's flush is over.</summary>
+    public void Poll() => _writer.Poll();
+
+    /// <inheritdoc/>
+    public void Dispose() => _writer.Dispose();
+}

@@ -1,0 +1,157 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Recovery;
+
+namespace Weir.Core.Writeboost;
+
+/// <content>
+/// The same where the cache keeps no samples: by what the log itself tells of the devices (R13), and where it tells
+/// nothing, by where the device was found before.
+/// </content>
+public sealed unsafe partial class WriteboostVolume
+{
+    private const string RebindIfRight = "--option rebind=1 if it is the right one all the same";
+
+    private KnownBlocks? _known;
+    private SegmentNotes? _notes;
+
+    /// <summary>What the cache keeps about its devices in the kernel's layouts; null in <c>native</c>.</summary>
+    internal SegmentNotes? Notes => _notes;
+
+    /// <summary>
+    /// Refuses a device that holds nothing of what the log had written back to it, and one that may be another that is
+    /// missed, while the log has dirty data of them. Without <paramref name="io"/>: by what was compared before.
+    /// </summary>
+    internal void CheckByLog(BackingDevice backing, BlockingIo? io)
+    {
+        if (_known == null || backing.IsAbsent) return;
+        LogJudgement own = _known.Judge(io, backing.Device, backing.Id);
+        if (HoldsOf(backing) is { } held && !Mutant.Is(MutantId.R13LogNotAsked))
+        {
+            if (own.Verdict == ContentVerdict.Other)
+                throw new UserErrorException($"{backing.Device.Name}: has none of {own.Differing} blocks that the log "
+                    + $"of {Cache.Name} knows '{backing.Name}' to hold: another device, or all were written without "
+                    + $"the cache; the cache holds {held} of it; {WhoseElse(backing, io)}{RebindIfRight}");
+            if (own.Verdict is ContentVerdict.Unknown or ContentVerdict.Blank && IsElsewhere(backing))
+                throw new UserErrorException($"{backing.Device.Name}: '{backing.Name}' was another device or in "
+                    + $"another place when {Cache.Name} was served last; the cache holds {held} of it, and its log has "
+                    + $"no block with content that was written back, by which to tell; {RebindIfRight}");
+        }
+        foreach (BackingDevice absent in Backings.Absent) CheckNotMissed(backing, absent, own.Verdict, io);
+    }
+
+    /// <summary>Says what speaks against a device that was taken, or that nothing could be compared.</summary>
+    internal void WarnByLog(BackingDevice backing)
+    {
+        if (_known == null || backing.IsAbsent || HoldsOf(backing) is not { } held) return;
+        LogJudgement own = _known.Judge(null, backing.Device, backing.Id);
+        if (own.Verdict == ContentVerdict.Changed)
+            Options.Log($"{backing.Device.Name}: {own.Differing} of {own.Compared} blocks that the log knows "
+                + $"'{backing.Name}' to hold differ: it was written without its cache");
+        bool isNamed = _notes!.IsAt(backing.Id, backing.Device) && !Device.IsPlace(backing.Device.Identities[0]);
+        if (own.Verdict is ContentVerdict.Unknown or ContentVerdict.Blank && !isNamed)
+            Options.Log($"{backing.Device.Name}: the cache holds {held} of '{backing.Name}'; whether this is that "
+                + "device cannot be known: the log has no block with content that was written back to it");
+    }
+
+    /// <summary>
+    /// It is served from now on: what was known of it changes. What the log holds below <paramref name="segment"/> says
+    /// nothing about a device of which it holds nothing dirty, unless it was found to.
+    /// </summary>
+    internal void TakeByLog(BackingDevice backing, long segment)
+    {
+        if (_notes == null || backing.IsAbsent) return;
+        LogJudgement own = _known?.Judge(null, backing.Device, backing.Id) ?? default;
+        bool isIt = own.Verdict is ContentVerdict.Same or ContentVerdict.Changed;
+        bool isMeant = HoldsOf(backing) != null && !Options.Rebind;
+        if (!isIt && !isMeant) _notes.SetFirst(backing.Id, segment);
+        _notes.SetDevice(backing.Id, backing.Device);
+        _known?.Forget(backing.Id);
+    }
+
+    /// <summary>In order: no data lies on the device whose header does not.</summary>
+    internal void CloseNotes()
+    {
+        if (_notes != null) _notes.ClosedSegment = Geometry.SegmentOf(Log.DurableRecord - 1);
+    }
+
+    private void ReadNotes(BlockingIo io, DeviceQueue queue)
+    {
+        if (!Layout.HasDeviceTable) _notes = SegmentNotes.Read(io, queue, Cache);
+        if (_notes != null && !Options.Rebind) _known = new KnownBlocks(_notes);
+    }
+
+    // Which segments may have been overwritten without a header that says so. After an orderly stop, and when the
+    // memory of the last life is there, that is known. Somebody else may have begun one more. Where a checksum covers
+    // the record, it tells itself.
+    private void DoubtKnown(ILogScan scan, RamSegments? ram)
+    {
+        if (_notes == null || scan is not SegmentScan segments) return;
+        long newest = segments.NewestSegment, begun = segments.LastBegun;
+        bool wasClosed = newest > 0 && _notes.ClosedSegment == newest;
+        if (_notes.BegunSegment > 0 && (wasClosed || ram != null))
+        {
+            begun = Math.Max(_notes.BegunSegment, newest + 1);
+            for (int i = 0; i < ram?.Count; i++) begun = Math.Max(begun, ram.SequenceOf(i));
+        }
+        _notes.BegunSegment = begun;
+        if (_known != null && Layout.WritesHeaderLast) _known.LastDoubtful = begun - Geometry.SegmentCount;
+    }
+
+    // Compares a device that may be any of those that are missed.
+    private void LookByLog(Device device, BlockingIo io)
+    {
+        if (_known == null) return;
+        foreach (BackingDevice absent in Backings.Absent) _known.Judge(io, device, absent.Id);
+    }
+
+    // What is known of devices that are missed is for when they come.
+    private void KeepKnown(long endPosition)
+    {
+        foreach (BackingDevice backing in Backings.ToList()) WarnByLog(backing);
+        foreach (BackingDevice backing in Backings.ToList()) TakeByLog(backing, Geometry.SegmentOf(endPosition));
+        if (Backings.Absent.Length > 0) return;
+        _known?.Dispose();
+        _known = null;
+    }
+
+    // Not from where it was served before, by any of its names; an unknown place is believed.
+    private bool IsElsewhere(BackingDevice backing) =>
+        _notes!.Knows(backing.Id) && !_notes.IsAt(backing.Id, backing.Device);
+
+    // Its number is the user's to say, but not against what it holds; nor that it is new, where it may be the one that
+    // is missed.
+    private void CheckNotMissed(BackingDevice backing, BackingDevice absent, ContentVerdict own, BlockingIo? io)
+    {
+        if (absent.Id == backing.Id || HoldsOf(absent) is not { } held || own == ContentVerdict.Same) return;
+        ContentVerdict theirs = _known!.Judge(io, backing.Device, absent.Id).Verdict;
+        if (theirs == ContentVerdict.Same)
+            throw new UserErrorException($"{backing.Device.Name}: holds what device {absent.Id} of the cache held, "
+                + $"which is missed, and of which the cache holds {held}: give {absent.Id}:NAME={backing.Device.Name}; "
+                + "--option rebind=1 if it is another one all the same");
+        bool isKnown = own == ContentVerdict.Changed || HoldsOf(backing) != null
+            || _notes!.IsAt(backing.Id, backing.Device);
+        bool canBe = theirs != ContentVerdict.Other
+            && backing.SizeBytes + Geometry.BlockBytes > absent.SizeBytes;
+        if (isKnown || !canBe) return;
+        throw new UserErrorException($"{backing.Device.Name}: '{backing.Name}' is new to this cache, which holds "
+            + $"{held} of device {absent.Id}, which is not given: give {absent.Id}:NAME={backing.Device.Name} if it "
+            + $"is that one, else device {absent.Id} too; --option rebind=1 if that one is gone and this is another");
+    }
+
+    private string WhoseElse(BackingDevice backing, BlockingIo? io)
+    {
+        foreach (BackingDevice other in Backings.ToList())
+        {
+            bool isIt = other.Id != backing.Id
+                && _known!.Judge(io, backing.Device, other.Id).Verdict is ContentVerdict.Same or ContentVerdict.Changed;
+            if (isIt)
+                return $"it holds what device {other.Id} held: give {other.Id}:NAME={backing.Device.Name}; ";
+        }
+        return "";
+    }
+}
