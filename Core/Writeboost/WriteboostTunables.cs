@@ -98,18 +98,18 @@ public static class WriteboostTunables
         Order("clear_stat", "zero the request counters",
             () => Now(volume.ClearStatistics, "done, the counters are zero")),
         Order("drain", "write everything back that is dirty now; waits, and goes on when nobody waits any more",
-            Heeding(() => volume.Hang, volume.BeginDrain)),
+            Heeding(volume, volume.BeginDrain)),
         Order("cancel_drain", "let go of a drain; whoever waits for it is told", volume.BeginCancelDrain),
         Order("drop_caches", "write everything back and forget all that is cached; waits, the order stands when let go",
-            Heeding(() => volume.Hang, volume.BeginDropCaches)),
+            Heeding(volume, volume.BeginDropCaches)),
         Order("resume", "try again at once what a device has refused, as state_reason in status says; waits for "
-            + "what comes of it", Heeding(() => volume.Hang, volume.BeginResume)),
+            + "what comes of it", Heeding(volume, volume.BeginResume)),
         Order("flush_current_buffer", "make all that is acknowledged durable; waits",
-            Heeding(() => volume.CacheHang, volume.BeginFlush)),
+            HeedingCache(volume, volume.BeginFlush)),
         Order("commit_super_block", "write the superblock with the mark as it is; waits",
-            Heeding(() => volume.CacheHang, volume.BeginCommit)),
+            HeedingCache(volume, volume.BeginCommit)),
         Order("grow", "take the room that devices have gained; block devices (Linux 6.16) and new connections show it; "
-            + "waits for the cache's", Heeding(() => volume.Hang, volume.BeginGrow))
+            + "waits for the cache's", Heeding(volume, volume.BeginGrow))
             with { Answer = volume.DescribeSizes },
         new("dirty_ranges", 0, 0, "list what only the cache has: device, offset and length in bytes", static () => 0,
             null) { Answer = () => DirtyRanges.List(volume) },
@@ -124,15 +124,22 @@ public static class WriteboostTunables
     private static Tunable Order(string name, string meaning, Func<Func<OrderProgress>> begin) =>
         new(name, 0, 0, meaning, static () => 0, null) { Order = begin };
 
-    // Fails when the device that it waits for does not answer; it stands, as when nobody waits any more.
-    private static Func<Func<OrderProgress>> Heeding(Func<string?> hang, Func<Func<OrderProgress>> begin) => () =>
+    // Fails when a device that it waits for does not answer; it stands, as when nobody waits any more.
+    private static Func<Func<OrderProgress>> Heeding(WriteboostVolume volume, Func<Func<OrderProgress>> begin) => () =>
     {
-        Func<OrderProgress> look = begin();
-        return () =>
-        {
-            OrderProgress at = look();
-            return !at.IsOver && hang() is { } why ? at.Fail(why) : at;
-        };
+        HangWatch watch = new(volume);
+        return Failing(() => watch.Look(volume.HasDirtyData), begin());
+    };
+
+    // The same of what goes to the cache device only.
+    private static Func<Func<OrderProgress>> HeedingCache(
+        WriteboostVolume volume, Func<Func<OrderProgress>> begin) =>
+        () => Failing(() => volume.CacheHang, begin());
+
+    private static Func<OrderProgress> Failing(Func<string?> hang, Func<OrderProgress> look) => () =>
+    {
+        OrderProgress at = look();
+        return !at.IsOver && hang() is { } why ? at.Fail(why) : at;
     };
 
     // Done as soon as it is given.

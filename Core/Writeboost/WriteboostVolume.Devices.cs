@@ -20,6 +20,8 @@ public sealed unsafe partial class WriteboostVolume
     private readonly Lock _ordering = new();
     private DeviceOrder? _deviceOrder;
     private bool _deviceOrdersEnded;
+    private int _changingId;
+    private bool _isWritingBack;
     private readonly DeviceTable? _deviceTable;
     private bool _tableIsDue;
     private IVolume?[]? _fallback;
@@ -46,13 +48,21 @@ public sealed unsafe partial class WriteboostVolume
         {
             if (CacheHang is { } cache) return cache;
             foreach (BackingDevice backing in Backings.ToList())
-                if (!backing.IsAbsent && Silence.Of($"backing device '{backing.Name}'", backing.Device) is { } hang)
-                    return hang;
+                if (HangOf(backing) is { } hang) return hang;
             return null;
         }
     }
 
+    internal string? HangOf(BackingDevice backing) =>
+        backing.IsAbsent ? null : Silence.Of($"backing device '{backing.Name}'", backing.Device);
+
     internal string? CacheHang => Silence.Of("cache device", Cache);
+
+    /// <summary>How long an order may stand still while a device hangs that should not concern it.</summary>
+    internal long PatienceMs { get; set; } = Silence.HangMs;
+
+    // Write-back cannot do without it.
+    internal bool HasDirtyData(BackingDevice device) => Index.DirtyOf(device.Id) > 0 || DirtyRangesOf(device.Id) > 0;
 
     /// <summary>Dirty blocks of devices that are not given.</summary>
     internal long AbsentDirtyBlocks
@@ -148,9 +158,10 @@ public sealed unsafe partial class WriteboostVolume
             {
                 Post(order);
                 string? hang = null;
+                HangWatch watch = new(this);
                 try
                 {
-                    order.Wait(() => isCancelled() || (hang = Hang) != null, OrderTurnMs);
+                    order.Wait(isCancelled, () => (hang = watch.Look(Concerns)) != null, Withdraw, OrderTurnMs);
                 }
                 catch (UserErrorException error) when (hang != null)
                 {
@@ -162,9 +173,16 @@ public sealed unsafe partial class WriteboostVolume
                     throw new UserErrorException($"{why}: {lost}; {LostAdvice}");
                 }
                 return order.Device!;
+                bool Concerns(BackingDevice hung) => IsAwaited(hung, order);
+                bool Withdraw() => Interlocked.CompareExchange(ref _deviceOrder, null, order) == order;
             }
         }
     }
+
+    // The device itself; the one that an earlier order is still about; what write-back has to do before.
+    private bool IsAwaited(BackingDevice hung, DeviceOrder order) => hung.Name == order.Name
+        || hung.Id == Volatile.Read(ref _changingId)
+        || (HasDirtyData(hung) && (order.Spec == null || Volatile.Read(ref _isWritingBack)));
 
     // What a detach that was refused has to say, whatever it was refused for.
     private string? LostOf(DeviceOrder order) =>
@@ -189,6 +207,13 @@ public sealed unsafe partial class WriteboostVolume
 
     internal void RefuseDeviceOrder() =>
         TakeDeviceOrder()?.Finish(new UserErrorException("the volume stops, or its cache has failed"));
+
+    // The device that an order is about, 0: none, and whether a batch is under way; by the first queue's thread.
+    internal void NoteDeviceWork(int changing, bool isWritingBack)
+    {
+        Volatile.Write(ref _changingId, changing);
+        Volatile.Write(ref _isWritingBack, isWritingBack);
+    }
 
     internal bool HasDeviceOrder => Volatile.Read(ref _deviceOrder) != null;
 

@@ -83,7 +83,8 @@ internal sealed unsafe class DirectClient : IDisposable
         Request* request = &((Request*)(_memory.Pointer + (1 << 19)))[_begun];
         byte* bytes = _memory.Pointer + (1 << 19) + ((_begun++ + 1) * (1 << 16));
         data.CopyTo(new Span<byte>(bytes, data.Length));
-        *request = new Request { Kind = kind, OffsetBytes = offsetBytes, LengthBytes = lengthBytes, Data = bytes };
+        *request = new Request { Kind = kind, OffsetBytes = offsetBytes, LengthBytes = lengthBytes, Data = bytes,
+            Device = Device };
         _queue.Submit(request);
     }
 

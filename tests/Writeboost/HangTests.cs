@@ -1,4 +1,5 @@
 using System;
+using System.Threading.Tasks;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
@@ -15,17 +16,17 @@ public sealed class HangTests : IDisposable
     private const int Block = 4096;
     private readonly RamDevice _flash = new(6 << 20), _disk = new(2 << 20), _other = new(3 << 20);
     private readonly RamDevice _third = new(4 << 20);
-    private readonly CountingDevice _first, _second;
-    private readonly DirectClient _client;
+    private readonly CountingDevice _cache, _first, _second;
+    private readonly WriteboostOptions _options = new() { RamSegments = 4, AllowWriteback = false };
+    private DirectClient _client;
 
     public HangTests()
     {
-        (_first, _second) = (new CountingDevice(_disk), new CountingDevice(_other));
-        (_first.HeldMs, _second.HeldMs) = (Silence.HangMs, Silence.HangMs);
+        (_cache, _first, _second) =
+            (new CountingDevice(_flash), new CountingDevice(_disk), new CountingDevice(_other));
+        (_cache.HeldMs, _first.HeldMs, _second.HeldMs) = (Silence.HangMs, Silence.HangMs, Silence.HangMs);
         using (RingContext io = new()) WriteboostFormat.Format(io, _flash, Layout.Native, 128 << 10, Guid.NewGuid);
-        _client = new DirectClient(
-            _flash, [new BackingSpec(null, "a", _first), new BackingSpec(null, "b", _second)],
-            new WriteboostOptions { RamSegments = 4, AllowWriteback = false });
+        _client = Start();
     }
 
     private WriteboostVolume Volume => _client.Volume;
@@ -68,7 +69,7 @@ public sealed class HangTests : IDisposable
         _first.Hold = IoKind.Write;
         Volume.Drain();
         _client.Until(() => _first.HeldCount > 0);
-        string attach = Refused(() => $"{Volume.Attach(new BackingSpec(null, "c", new KeptDevice(_third)))}");
+        string attach = Refused(AttachThird);
         Assert.Contains("backing device 'a'", attach, StringComparison.Ordinal);
         Assert.StartsWith("b: stays attached: ", Refused(() => Detach("b")), StringComparison.Ordinal);
         _first.Release();
@@ -84,11 +85,95 @@ public sealed class HangTests : IDisposable
         Assert.StartsWith("b: stays attached: ", Refused(() => Detach("b")), StringComparison.Ordinal);
         _client.Device = 1;
         Assert.Equal(-108, _client.Run(RequestKind.Read, 0, Block));
+        // Nor does whoever comes next, for this device or another.
+        Assert.StartsWith("b: stays attached: ", Refused(() => Detach("b")), StringComparison.Ordinal);
+        Assert.StartsWith("c: interrupted: backing device 'b'", Refused(AttachThird), StringComparison.Ordinal);
         _second.Release();
         _client.Until(() => _client.Run(RequestKind.Read, 0, Block) == 0);
         _client.Device = 0;
         _client.Await(() => Detach("b"));
     }
+
+    /// <summary>One flush at a time: another device's is waited for.</summary>
+    [Fact]
+    public void ADeviceStaysWhileTheFlushOfAnotherHangs()
+    {
+        Volume.PatienceMs = 0;
+        _options.WriteAround = true;
+        _client.Device = 1;
+        _client.Write(0, new byte[Block]);
+        // Nothing is to be written back: a detach comes to its flush at once.
+        Assert.True(Volume.IsDrained);
+        _second.Hold = IoKind.Flush;
+        _client.Begin(RequestKind.Flush, 0, 0, default);
+        _client.Until(() => _second.HeldCount > 0);
+        Assert.StartsWith("a: stays attached: ", Refused(() => Detach("a")), StringComparison.Ordinal);
+        _client.Device = 0;
+        Assert.Equal(0, _client.Run(RequestKind.Read, 0, Block));
+        _second.Release();
+        _client.EndAll();
+        _client.Await(() => Detach("a"));
+    }
+
+    /// <summary>The cache device takes a table and does not end that: whoever waits is told, and all stays.</summary>
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    public void ATableThatHangsIsWrittenAgainAsItWas(bool attaches, bool samples)
+    {
+        using SampleTable found = new(default);
+        using DeviceTable devices = new(default);
+        (_cache.Hold, _cache.HoldAt) = (IoKind.Write, samples ? found.OffsetA : devices.OffsetA);
+        Func<string> order = attaches ? AttachThird : () => Detach("b");
+        string said = attaches ? "c: interrupted" : "b: stays attached: interrupted";
+        for (int i = 0; i < 2; i++)
+            Assert.StartsWith(said + ": cache device", Refused(order), StringComparison.Ordinal);
+        _cache.Release();
+        _client.Device = 1;
+        _client.Until(() => _client.Run(RequestKind.Read, 0, Block) == 0);
+        // The next order comes when that is done.
+        Assert.Contains("no such device", Refused(() => Detach("d")), StringComparison.Ordinal);
+        Assert.Equal(VolumeState.Healthy, Volume.Health.State);
+        // As a start finds it.
+        _client.Dispose();
+        _client = Start();
+        Assert.Equal(2, Volume.Backings.ToList().Count);
+        _client.Await(order);
+        Assert.Equal(attaches ? 3 : 1, Volume.Backings.ToList().Count);
+    }
+
+    /// <summary>It has a read that does not end: that is nothing to the others.</summary>
+    [Fact]
+    public async Task WhatIsNothingToItGoesOn()
+    {
+        Volume.PatienceMs = long.MaxValue;
+        _client.Await(AttachThird);
+        _client.Write(0, new byte[Block]);
+        _second.Hold = IoKind.Read;
+        _client.Device = 1;
+        _client.Begin(RequestKind.Read, 0, Block, default);
+        _client.Until(() => _second.HeldCount > 0);
+        Assert.NotNull(Volume.Hang);
+        Tunable drain = Tunable.Find(WriteboostTunables.OrdersTo(Volume), "drain");
+        _client.Await(() => drain.Carry(new Patient()));
+        // The order is asked about several times before the device that it is for, which is slow, has ended.
+        (_first.Hold, _first.HeldMs) = (IoKind.Flush, 0);
+        int asked = 0;
+        Task detach = Task.Run(() => Volume.Detach("a", () => ++asked < 0));
+        _client.Until(() => asked > 3);
+        Assert.False(detach.IsCompleted);
+        _first.Release();
+        _client.Until(() => detach.IsCompleted);
+        await detach;
+        _second.Release();
+        _client.EndAll();
+    }
+
+    private DirectClient Start() => new(
+        _cache, [new BackingSpec(null, "a", _first), new BackingSpec(null, "b", _second)], _options);
+
+    private string AttachThird() => $"{Volume.Attach(new BackingSpec(null, "c", new KeptDevice(_third)))}";
 
     private string Detach(string name)
     {

@@ -34,13 +34,28 @@ public sealed class DeviceOrder : IDisposable
     /// <summary>Whoever waits has lost interest.</summary>
     public bool IsCancelled => _isCancelled;
 
-    /// <summary>Waits for the end, and asks now and then whether that is still wanted.</summary>
+    /// <summary>It waits for a device that does not answer: it ends as failed, whatever is under way there.</summary>
+    public bool IsHung { get; private set; }
+
+    /// <summary>
+    /// Waits for the end, and asks now and then whether that is still wanted, and whether there will be one. If not,
+    /// <paramref name="withdraw"/> takes back what was not begun.
+    /// </summary>
     /// <exception cref="UserErrorException">It could not be done; everything is as it was.</exception>
-    public void Wait(Func<bool> isCancelled, int turnMs)
+    public void Wait(Func<bool> isCancelled, Func<bool> isHung, Func<bool> withdraw, int turnMs)
     {
-        while (!_done.Wait(turnMs)) _isCancelled |= isCancelled();
+        while (!_done.Wait(turnMs))
+        {
+            IsHung = IsHung || isHung();
+            _isCancelled |= IsHung || isCancelled();
+            if (IsHung && withdraw()) Interrupt();
+        }
         if (_error != null) throw _error;
     }
+
+    /// <summary>It ends because whoever waits has lost interest.</summary>
+    public void Interrupt() =>
+        Finish(new UserErrorException($"{Name}: {(Spec == null ? "stays attached: " : "")}interrupted"));
 
     /// <summary>It is done, or <paramref name="error"/> says why not.</summary>
     public void Finish(UserErrorException? error)

@@ -15,7 +15,8 @@ namespace Weir.Core.Writeboost.Queue;
 /// drain while clients are served, refuse new requests, drain the rest, flush the device, mark beyond every record that
 /// names it, device table written, its blocks out of the index, every queue has let go, and only then is the number
 /// free. An order whose device table is refused has failed: the table is written again as it was, with growing pauses,
-/// before the next order, and before a device that was to leave is served again.
+/// before the next order, and before a device that was to leave is served again. So has one that was answered because
+/// a device hangs: what is under way there ends some time, and counts as refused.
 /// </summary>
 public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
 {
@@ -100,6 +101,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     public void Poll(long nowUs, bool writebackIsQuiet)
     {
         _table?.Poll();
+        _volume.NoteDeviceWork(_step == Step.None ? 0 : _device?.Id ?? 0, !writebackIsQuiet);
         if (_step == Step.None && (!IsTableTrue(nowUs) || !TryBegin()))
         {
             DeadlineUs = !_retry.IsHeldUp ? long.MaxValue : _rewriting ? nowUs + TurnUs : _retry.DueUs;
@@ -107,8 +109,9 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         }
         DeadlineUs = _step == Step.Forget ? 0 : nowUs + TurnUs;
         if (MayTurnBack && (_order!.IsCancelled || !_volume.Health.TakesWrites || IsHeldUp)) TurnBack();
-        else if (_step <= Step.AwaitDoors) Attach(writebackIsQuiet);
-        else Detach();
+        else if (!_isAnswered && IsNotToBeTakenBack && _order!.IsHung) Answer();
+        if (_step is not Step.None and <= Step.AwaitDoors) Attach(writebackIsQuiet);
+        else if (_step != Step.None) Detach();
         if (_step == Step.None) DeadlineUs = long.MaxValue;
     }
 
@@ -136,7 +139,11 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     public void Dispose() => _table?.Dispose();
 
     // Until the table is written, a detach leaves everything as it was, and an attach has done nothing.
-    private bool MayTurnBack => _step is Step.AwaitQuiet or Step.Drain or Step.Refuse or Step.DrainRest;
+    private bool MayTurnBack => _step is Step.AwaitQuiet or Step.Drain or Step.Refuse or Step.DrainRest
+        || (_step == Step.Flush && _flushResult == Unasked);
+
+    // It is with a device, which may hang.
+    private bool IsNotToBeTakenBack => _step is Step.WriteSamples or Step.WriteAttached or Step.WriteDetached;
 
     // Some device refuses what is written back: the log's order has all wait for it, this one too.
     private bool IsHeldUp => _step is Step.Drain or Step.DrainRest && _volume.Setbacks != _setbacks;
@@ -166,8 +173,8 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     {
         _step = Step.None;
         _order!.Device = _device;
-        _order.Finish(error);
-        _order = null;
+        if (!_isAnswered) _order.Finish(error);
+        (_order, _isAnswered) = (null, false);
         // Write-back had to keep quiet, and writers may wait for it: it goes on with the next turn.
         _volume.WakeCaretaker();
     }
@@ -225,7 +232,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         }
         if (_step == Step.WriteSamples && _volume.Fingerprints is not { IsBusy: true })
         {
-            if (SamplesFailed(_volume.Fingerprints?.Result ?? 0)) return;
+            if (SamplesFailed(ResultOf(_volume.Fingerprints?.Result ?? 0))) return;
             _step = Step.WriteAttached;
             if (_table != null)
             {
@@ -237,7 +244,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         }
         if (_step == Step.WriteAttached && IsWritten)
         {
-            if (TableFailed(_table?.Result ?? 0)) return;
+            if (TableFailed(ResultOf(_table?.Result ?? 0))) return;
             _volume.Backings.Set(_device!);
             Announce();
             _step = Step.AwaitDoors;
@@ -297,7 +304,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
                 else FlushFailed();
                 break;
             case Step.WriteDetached when IsWritten:
-                if (TableFailed(_table?.Result ?? 0)) return;
+                if (TableFailed(ResultOf(_table?.Result ?? 0))) return;
                 _volume.Fingerprints?.Forget(_device!.Id);
                 (_step, _slot) = (Step.Forget, 0);
                 break;
@@ -357,17 +364,22 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     // Nobody need wait for a device that does not answer: it stays, and is served again once it does.
     private void AwaitFlush()
     {
-        if (!_isAnswered && _order!.IsCancelled)
-        {
-            _isAnswered = true;
-            _order.Finish(new UserErrorException($"{_order.Name}: stays attached: interrupted"));
-        }
+        if (!_isAnswered && _order!.IsCancelled) Answer();
         if (!_isAnswered || _flushResult == 0) return;
         (_isAnswered, _step, _order) = (false, Step.None, null);
         SetState(BackingState.Attached);
         _device = null;
         _volume.WakeCaretaker();
     }
+
+    // What is under way there cannot be taken back; when it has ended, it counts as failed.
+    private void Answer()
+    {
+        _isAnswered = true;
+        _order!.Interrupt();
+    }
+
+    private int ResultOf(int result) => _isAnswered && result >= 0 ? -Errno.ETIMEDOUT : result;
 
     private void FlushFailed()
     {
@@ -410,6 +422,11 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         if (result >= 0) return false;
         bool stays = _order!.Spec == null;
         string what = $"'{_order.Name}': {(stays ? "stays attached" : "is not attached")}";
+        if (_table == null)
+        {
+            EndWithoutTable(stays);
+            return true;
+        }
         _volume.DeviceTable![_device!.Id] = _before;
         if (!stays && _device.IsNew) _volume.Fingerprints?.Forget(_device.Id);
         (_staying, _device) = (stays ? _device : null, null);
@@ -417,6 +434,18 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         if (_volume.Health.CacheHasFailed || Mutant.Is(MutantId.R13StaysUnwritten)) Settle();
         Finish(new UserErrorException($"{what}: {TableReason(result)}"));
         return true;
+    }
+
+    // It was answered while its notes hung.
+    private void EndWithoutTable(bool stays)
+    {
+        if (stays && !_device!.IsAbsent)
+        {
+            _volume.Notes?.SetDevice(_device.Id, _device.Device);
+            SetState(BackingState.Attached);
+        }
+        _device = null;
+        Finish(null);
     }
 
     private static string TableReason(int result) =>
