@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using Weir.Core.Base;
 using Errno = Weir.Native.Errno;
 
@@ -11,6 +12,7 @@ public sealed unsafe class BlockingIo : IIoHandler
 {
     private readonly IoContext _io;
     private readonly byte _handler;
+    private readonly Dictionary<Device, DeviceQueue> _queues = [];
     private int _outstanding;
     private int _error;
 
@@ -23,6 +25,13 @@ public sealed unsafe class BlockingIo : IIoHandler
 
     /// <summary>What it works with.</summary>
     public IoContext Context => _io;
+
+    /// <summary>Its queue to <paramref name="device"/>, opened once.</summary>
+    public DeviceQueue QueueOf(Device device)
+    {
+        if (!_queues.TryGetValue(device, out DeviceQueue? queue)) _queues[device] = queue = device.OpenQueue(_io);
+        return queue;
+    }
 
     /// <summary>Starts a read or a write.</summary>
     public void Start(DeviceQueue device, IoKind kind, long offsetBytes, void* buffer, long lengthBytes)

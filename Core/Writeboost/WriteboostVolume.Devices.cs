@@ -245,7 +245,7 @@ public sealed unsafe partial class WriteboostVolume
         foreach (BackingDevice backing in Backings.ToList())
         {
             if (backing.IsAbsent || !backing.Device.CanFlush) continue;
-            io.StartFlush(backing.Device.OpenQueue(context));
+            io.StartFlush(io.QueueOf(backing.Device));
             io.WaitOrFail("flush", backing.Device);
         }
     }

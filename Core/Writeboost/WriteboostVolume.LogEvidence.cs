@@ -1,10 +1,7 @@
-using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
-using Weir.Core.Writeboost.Log;
-using Weir.Core.Writeboost.Recovery;
 
 namespace Weir.Core.Writeboost;
 
@@ -32,14 +29,8 @@ public sealed unsafe partial class WriteboostVolume
         LogJudgement own = _known.Judge(io, backing.Device, backing.Id);
         if (HoldsOf(backing) is { } held && !Mutant.Is(MutantId.R13LogNotAsked))
         {
-            if (own.Verdict == ContentVerdict.Other)
-                throw new UserErrorException($"{backing.Device.Name}: has none of {own.Differing} blocks that the log "
-                    + $"of {Cache.Name} knows '{backing.Name}' to hold: another device, or all were written without "
-                    + $"the cache; the cache holds {held} of it; {WhoseElse(backing, io)}{RebindIfRight}");
-            if (own.Verdict is ContentVerdict.Unknown or ContentVerdict.Blank && IsElsewhere(backing))
-                throw new UserErrorException($"{backing.Device.Name}: '{backing.Name}' was another device or in "
-                    + $"another place when {Cache.Name} was served last; the cache holds {held} of it, and its log has "
-                    + $"no block with content that was written back, by which to tell; {RebindIfRight}");
+            string? against = Against(backing, own, held, io);
+            if (against != null) throw new UserErrorException($"{backing.Device.Name}: {against}{RebindIfRight}");
         }
         foreach (BackingDevice absent in Backings.Absent) CheckNotMissed(backing, absent, own.Verdict, io);
     }
@@ -52,8 +43,7 @@ public sealed unsafe partial class WriteboostVolume
         if (own.Verdict == ContentVerdict.Changed)
             Options.Log($"{backing.Device.Name}: {own.Differing} of {own.Compared} blocks that the log knows "
                 + $"'{backing.Name}' to hold differ: it was written without its cache");
-        bool isNamed = _notes!.IsAt(backing.Id, backing.Device) && !Device.IsPlace(backing.Device.Identities[0]);
-        if (own.Verdict is ContentVerdict.Unknown or ContentVerdict.Blank && !isNamed)
+        if (own.Verdict is ContentVerdict.Unknown or ContentVerdict.Blank && !IsNamed(backing))
             Options.Log($"{backing.Device.Name}: the cache holds {held} of '{backing.Name}'; whether this is that "
                 + "device cannot be known: the log has no block with content that was written back to it");
     }
@@ -73,33 +63,14 @@ public sealed unsafe partial class WriteboostVolume
         _known?.Forget(backing.Id);
     }
 
-    /// <summary>In order: no data lies on the device whose header does not.</summary>
-    internal void CloseNotes()
-    {
-        if (_notes != null) _notes.ClosedSegment = Geometry.SegmentOf(Log.DurableRecord - 1);
-    }
-
     private void ReadNotes(BlockingIo io, DeviceQueue queue)
     {
-        if (!Layout.HasDeviceTable) _notes = SegmentNotes.Read(io, queue, Cache);
-        if (_notes != null && !Options.Rebind) _known = new KnownBlocks(_notes);
-    }
-
-    // Which segments may have been overwritten without a header that says so. After an orderly stop, and when the
-    // memory of the last life is there, that is known. Somebody else may have begun one more. Where a checksum covers
-    // the record, it tells itself.
-    private void DoubtKnown(ILogScan scan, RamSegments? ram)
-    {
-        if (_notes == null || scan is not SegmentScan segments) return;
-        long newest = segments.NewestSegment, begun = segments.LastBegun;
-        bool wasClosed = newest > 0 && _notes.ClosedSegment == newest;
-        if (_notes.BegunSegment > 0 && (wasClosed || ram != null))
-        {
-            begun = Math.Max(_notes.BegunSegment, newest + 1);
-            for (int i = 0; i < ram?.Count; i++) begun = Math.Max(begun, ram.SequenceOf(i));
-        }
-        _notes.BegunSegment = begun;
-        if (_known != null && Layout.WritesHeaderLast) _known.LastDoubtful = begun - Geometry.SegmentCount;
+        if (Layout.HasDeviceTable) return;
+        _notes = SegmentNotes.Read(io, queue, Cache);
+        // A cache that the module has formatted has none yet.
+        if (Superblock.CacheId == default) Superblock.CacheId = Options.NewGuid();
+        _notes.CacheId = Superblock.CacheId;
+        if (!Options.Rebind) _known = new KnownBlocks(_notes);
     }
 
     // Compares a device that may be any of those that are missed.
@@ -118,6 +89,26 @@ public sealed unsafe partial class WriteboostVolume
         _known?.Dispose();
         _known = null;
     }
+
+    // One that has some of the blocks may be it, or one with the same file system; then its own name must tell.
+    private string? Against(BackingDevice backing, in LogJudgement own, string held, BlockingIo? io)
+    {
+        string knows = $"blocks that the log of {Cache.Name} knows '{backing.Name}' to hold";
+        return own.Verdict switch
+        {
+            ContentVerdict.Other => $"has none of {own.Differing} {knows}: another device, or all were written without "
+                + $"the cache; the cache holds {held} of it; {WhoseElse(backing, io)}",
+            ContentVerdict.Changed when !IsNamed(backing) => $"does not have {own.Differing} of {own.Compared} "
+                + $"{knows}: another device, or written without the cache; the cache holds {held} of it; "
+                + WhoseElse(backing, io),
+            ContentVerdict.Unknown or ContentVerdict.Blank when IsElsewhere(backing) => $"'{backing.Name}' was another "
+                + $"device or in another place when {Cache.Name} was served last; the cache holds {held} of it, and "
+                + "its log has no block with content that was written back, by which to tell; ",
+            _ => null,
+        };
+    }
+
+    private bool IsNamed(BackingDevice backing) => _notes!.IsNamed(backing.Id, backing.Device);
 
     // Not from where it was served before, by any of its names; an unknown place is believed.
     private bool IsElsewhere(BackingDevice backing) =>

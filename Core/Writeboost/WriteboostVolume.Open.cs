@@ -112,7 +112,6 @@ public sealed unsafe partial class WriteboostVolume
         (long position, long sequence, uint checksum) = (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum);
         using (RamSegments? old = OpenRam(ram, scan))
         {
-            DoubtKnown(scan, old);
             CheckDevices(replay, io);
             if (old != null) unproven = old.DurablePosition;
             if (old != null && RamFinish.HasWork(old, Geometry, position))
@@ -234,14 +233,11 @@ public sealed unsafe partial class WriteboostVolume
             throw new UserErrorException($"{Cache.Name}: writing the superblock failed: {Errno.Text(writer.Result)}");
     }
 
-    // Durable with the flush that follows. A cache that the module has formatted has none yet.
+    // Durable with the flush that follows.
     private void WriteNotes(SegmentNotes notes, BlockingIo io, DeviceQueue queue)
     {
-        if (Superblock.CacheId == default) Superblock.CacheId = Options.NewGuid();
-        notes.CacheId = Superblock.CacheId;
-        notes.ClosedSegment = 0;
-        io.Start(queue, IoKind.Write, SegmentLayout.IdentityOffset, notes.Pointer, Geometry.BlockBytes);
-        io.WaitOrFail("writing the superblock", Cache);
+        io.Start(queue, IoKind.Write, SegmentLayout.NotesOffset, notes.Pointer, Geometry.BlockBytes);
+        io.WaitOrFail("writing the notes about its backing devices", Cache);
     }
 
     private LogEnd EndAt(long position, long sequence, uint checksum)

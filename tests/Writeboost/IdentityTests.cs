@@ -306,11 +306,4 @@ public sealed unsafe class IdentityTests : IDisposable
         client.Device = device;
         return client.Read(block * 4096L, 4096)[17];
     }
-
-    private sealed class PlacedDevice(Device inner, string place) : DeviceAround(inner)
-    {
-        public override string Identity => place;
-
-        public override IReadOnlyList<string> Identities => [place];
-    }
 }

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Numerics;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
@@ -68,9 +69,10 @@ public sealed unsafe class KernelIdentityTests : IDisposable
         image.Put(2, Block(16, 0xFF, 2), Block(24, 0x0F, 3));
         image.Put(3, Block(80, 0xFF, 4));
         Load(image);
+        Fill(_a, 8, 1, 4096);
         Fill(_a, 16, 2, 4096);
         Fill(_a, 24, 3, 2048);
-        Assert.Contains("of it", Refused(() => Open(layout, _b)), StringComparison.Ordinal);
+        Assert.Contains("has none of", Refused(() => Open(layout, _b)), StringComparison.Ordinal);
         using DirectClient client = Open(layout, _a);
         Assert.Equal(Filled(4, 4096), client.Read(80 * 512, 4096));
     }
@@ -205,10 +207,105 @@ public sealed unsafe class KernelIdentityTests : IDisposable
         image.Put(2, Block(8, 0xFF, 1), Block(16, 0xFF, 2), Block(24, 0xFF, 3));
         image.Put(3, Block(80, 0xFF, 4));
         Load(image);
-        Fill(_a, 8, 1, 4096);
-        Fill(_a, 24, 3, 4096);
-        using DirectClient client = Open(layout, _a);
+        for (int i = 1; i <= 3; i++) Fill(_a, 8 * i, (byte)i, 4096);
+        using (DirectClient client = Open(layout, _a)) client.Stop();
+        Fill(_a, 16, 7, 4096);
+        using DirectClient again = Open(layout, _a);
         Assert.Contains(_log, static line => line.Contains("1 of 3 blocks", StringComparison.Ordinal));
+    }
+
+    /// <summary>Two disks with file systems have blocks that are the same: then only its own name tells.</summary>
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void ADiskWithSomeOfTheBlocksIsRefusedUnlessItsOwnNameIsKnown(string layout)
+    {
+        KernelImage image = new(layout, Segments) { Mark = 2 };
+        image.Put(2, Block(8, 0xFF, 1), Block(16, 0xFF, 2), Block(24, 0xFF, 3));
+        image.Put(3, Block(80, 0xFF, 4));
+        Load(image);
+        for (int i = 1; i <= 3; i++) Fill(_a, 8 * i, (byte)i, 4096);
+        Fill(_b, 8, 1, 4096);
+        const string Found = "does not have 2 of 3 blocks";
+        Assert.Contains(Found, Refused(() => Open(layout, _b)), StringComparison.Ordinal);
+        using (DirectClient client = OpenPlaced(layout, _a)) client.Stop();
+        // Where the other one was.
+        string refused = Refused(() => OpenPlaced(layout, _b));
+        Assert.Contains(Found, refused, StringComparison.Ordinal);
+        Assert.Contains("--option rebind=1", refused, StringComparison.Ordinal);
+        using DirectClient right = OpenPlaced(layout, _a);
+        Assert.Equal(Filled(4, 4096), right.Read(80 * 512, 4096));
+    }
+
+    /// <summary>The modules of 2013 discard on the cache device what they have written back.</summary>
+    [Theory]
+    [InlineData("writeboost1", 0)]
+    [InlineData("writeboost1", 0xFF)]
+    [InlineData("lc1", 0)]
+    [InlineData("lc1", 0xFF)]
+    public void WhatTheModuleHasDiscardedProvesNothing(string layout, byte erased)
+    {
+        KernelImage image = new(layout, Segments) { Mark = 4 };
+        for (int id = 2; id <= 5; id++) image.Put(id, Block(8 * (ulong)id, 0xFF, (byte)id));
+        for (int id = 2; id <= 4; id++) image.Bytes.AsSpan(image.OffsetOf(id) + 4096, 4096).Fill(erased);
+        Load(image);
+        for (int id = 2; id <= 4; id++) Fill(_a, 8 * id, (byte)id, 4096);
+        using DirectClient client = Open(layout, _a);
+        Assert.Equal(Filled(5, 4096), client.Read(40 * 512, 4096));
+        Assert.Contains(_log, static line => line.Contains("cannot be known", StringComparison.Ordinal));
+    }
+
+    /// <summary>Also of what Weir had logged, and whatever the device gives for it.</summary>
+    [Theory]
+    [InlineData("writeboost1", 0)]
+    [InlineData("lc1", 77)]
+    public void WhatHasGoneFromARecordOfOursProvesNothing(string layout, byte found)
+    {
+        Load(new KernelImage(layout, Segments));
+        LeaveDirty(layout, _a, flushes: 1);
+        new Span<byte>(_cache!.Start + Mib + 4096, Mib - 4096).Fill(found);
+        Assert.Contains("in another place", Refused(() => Open(layout, _b)), StringComparison.Ordinal);
+        using DirectClient client = Open(layout, _a);
+        Assert.Equal(Filled(2, 4096), client.Read(40 * 4096, 4096));
+        Assert.DoesNotContain(_log, static line => line.Contains("differ", StringComparison.Ordinal));
+    }
+
+    /// <summary>To take the first of two devices must not forget what was found of the second.</summary>
+    [Fact]
+    public void WhatTheLogHasOfTwoDevicesCountsAfterAStartWithNothingDirty()
+    {
+        Load(TwoDisks());
+        using (DirectClient client = Open("lc1", Given(1, "x", _a), Given(2, "y", _b)))
+        {
+            client.DrainAll();
+            client.Stop();
+        }
+        using (DirectClient client = Open("lc1", Given(1, "x", _a), Given(2, "y", _b))) client.Stop();
+        Assert.Equal((Place(1, 0, "ram:4194304"), Place(2, 0, "ram:5242880")), (PlaceAt(1), PlaceAt(2)));
+    }
+
+    /// <summary>dm-lc formats without zeroing: a partition table may have been there, or an older cache.</summary>
+    [Fact]
+    public void NotesOfSomebodyElseSayNothing()
+    {
+        KernelImage image = TwoDisks();
+        image.Bytes.AsSpan(4096, 4096).Fill(0xA5);
+        Load(image);
+        (*(ulong*)(_cache!.Start + 4128), *(ulong*)(_cache.Start + 4136)) = Place(1, 1000, "ram:77");
+        Assert.Contains("has none of", Refused(() => Open("lc1", Given(1, "x", _b))), StringComparison.Ordinal);
+        using (DirectClient client = Open("lc1", Given(1, "x", _a), Given(2, "y", _b))) client.Stop();
+        Assert.Equal((Place(1, 0, "ram:4194304"), Place(2, 0, "ram:5242880")), (PlaceAt(1), PlaceAt(2)));
+        Assert.Equal(-1, new Span<byte>(_cache.Start + 4096 + 64, 4096 - 64).IndexOfAnyExcept((byte)0));
+    }
+
+    /// <summary>There are places for so many in the ring, and a start may compare each with each.</summary>
+    [Fact]
+    public void ADeviceIsOpenedOnceToBeLookedAt()
+    {
+        Load(TwoDisks());
+        OpenedDevice first = new(_a), second = new(_b);
+        using DirectClient client = Open("lc1", Given(1, "x", first), Given(2, "y", second));
+        // For the start, and by the one queue.
+        Assert.Equal((2, 2), (first.Opened, second.Opened));
     }
 
     [Theory]
@@ -360,25 +457,41 @@ public sealed unsafe class KernelIdentityTests : IDisposable
     [Fact]
     public void TheNotesLieWhereTheyAreSaidTo()
     {
-        Assert.Equal(4096, SegmentLayout.IdentityOffset);
+        Assert.Equal(4096, SegmentLayout.NotesOffset);
         Assert.Equal((32, 16), (SegmentNotes.DevicesOffset, SegmentNotes.DeviceBytes));
         Assert.Equal(4096, SegmentNotes.DevicesOffset + (254 * SegmentNotes.DeviceBytes));
         Load(TwoDisks());
         using (DirectClient client = Open("lc1", Given(1, "x", _a), Given(2, "y", _b))) client.Stop();
         byte* notes = _cache!.Start + 4096;
         Assert.NotEqual(default, *(Guid*)notes);
-        Assert.Equal(3, *(long*)(notes + 16));
-        Assert.Equal(3 + 4, *(long*)(notes + 24));
-        // FNV-1a of "ram:4194304" and "ram:5242880"; nothing has forgotten what the log had of either.
-        Assert.Equal((0L, Fnv("ram:4194304")), (*(long*)(notes + 32), *(ulong*)(notes + 40)));
-        Assert.Equal((0L, Fnv("ram:5242880")), (*(long*)(notes + 48), *(ulong*)(notes + 56)));
+        Assert.Equal((0L, 0L), (*(long*)(notes + 16), *(long*)(notes + 24)));
+        // Nothing has forgotten what the log had of either.
+        Assert.Equal((Place(1, 0, "ram:4194304"), Place(2, 0, "ram:5242880")), (PlaceAt(1), PlaceAt(2)));
         Assert.Equal(-1, new Span<byte>(notes + 64, 4096 - 64).IndexOfAnyExcept((byte)0));
-        using DirectClient serving = Open("lc1", Given(1, "x", _a), Given(2, "y", _b));
-        Assert.Equal(0, *(long*)(notes + 16));
+        // Another one says that it is the right one: behind the log's end.
+        using (DirectClient client = new(_cache, [Given(1, "x", _b)], Options("lc1", rebind: true))) client.Stop();
+        Assert.Equal(Place(1, 4, "ram:5242880"), PlaceAt(1));
     }
 
-    private static ulong Fnv(string text) =>
-        text.Aggregate(0xCBF29CE484222325UL, static (hash, letter) => (hash ^ letter) * 0x100000001B3UL);
+    // As the picture says: CRC32C of UUID, number, first segment and FNV-1a of the identity.
+    private (ulong First, ulong Identity) Place(byte id, ulong first, string identity)
+    {
+        ulong hash =
+            identity.Aggregate(0xCBF29CE484222325UL, static (sum, letter) => (sum ^ letter) * 0x100000001B3UL);
+        byte[] covered =
+        [
+            .. new Span<byte>(_cache!.Start + 4096, 16), id,
+            .. BitConverter.GetBytes(first), .. BitConverter.GetBytes(hash),
+        ];
+        uint check = ~covered.Aggregate(~0u, static (sum, value) => BitOperations.Crc32C(sum, value));
+        return (first | ((ulong)(check >> 8) << 40), hash);
+    }
+
+    private (ulong First, ulong Identity) PlaceAt(int id)
+    {
+        ulong* place = (ulong*)(_cache!.Start + 4096 + 32 + (16 * (id - 1)));
+        return (place[0], place[1]);
+    }
 
     // Twenty blocks written back, then one dirty one in each of some segments.
     private void LeaveDirty(string layout, RamDevice disk, int flushes, SimRamStore? killed = null)
@@ -433,6 +546,9 @@ public sealed unsafe class KernelIdentityTests : IDisposable
     private DirectClient Open(string layout, params BackingSpec[] disks) =>
         new(_cache!, disks, Options(layout, false));
 
+    private DirectClient OpenPlaced(string layout, Device disk) =>
+        new(_cache!, new PlacedDevice(disk, "dev:8:16"), Options(layout, false));
+
     private WriteboostOptions Options(string layout, bool rebind) => new()
     {
         Layout = Layout.Find(layout), AllowWriteback = false, Rebind = rebind, Log = _log.Add,
@@ -449,4 +565,15 @@ public sealed unsafe class KernelIdentityTests : IDisposable
         new(sector, dirtyBits, Filled(value, 4096));
 
     private static byte[] Filled(byte value, int lengthBytes) => [.. Enumerable.Repeat(value, lengthBytes)];
+
+    private sealed class OpenedDevice(Device inner) : DeviceAround(inner)
+    {
+        public int Opened { get; private set; }
+
+        public override DeviceQueue OpenQueue(IoContext io)
+        {
+            Opened++;
+            return base.OpenQueue(io);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Numerics;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
@@ -46,6 +47,39 @@ public sealed unsafe class KernelLayoutTests
         Assert.Equal((7, 2), (read.Sequence, read.EntryCount));
         Assert.False(layout.TryReadHeader(record.Pointer, superblock, geometry, geometry.Position(1, 0), out _));
         Assert.Equal(1 << 20, Geometry.OffsetOfPhysical(geometry.PhysicalSlot(info.Position)));
+        // Behind the entries: nothing, or our seal.
+        int used = entriesOffset + (entries.Length / 2);
+        ReadOnlySpan<byte> bytes = new(record.Pointer, 3 * 4096);
+        ReadOnlySpan<byte> seal = name == "writeboost2" ? new byte[32]
+            : [.. "WEIRSEAL"u8, .. Sum(bytes[..used]), .. Sum(bytes[4096..]), .. new byte[16]];
+        Assert.Equal(seal, bytes.Slice(4064, 32));
+        Assert.Equal(-1, bytes[used..4064].IndexOfAnyExcept((byte)0));
+    }
+
+    /// <summary>What a header is believed for, where no checksum of the kernel's covers its data.</summary>
+    [Theory]
+    [InlineData("writeboost1")]
+    [InlineData("lc1")]
+    public void ASealSaysWhetherTheDataIsWhatWasWritten(string name)
+    {
+        Assert.Equal((32, 4064), (sizeof(SegmentSeal), SegmentSeal.Offset));
+        SegmentLayout layout = (SegmentLayout)Layout.Find(name)!;
+        Superblock superblock = layout.NewSuperblock(layout.DefaultSegmentBytes, Segments, Guid.NewGuid);
+        using AlignedMemory record = new(2 * 4096);
+        LogEntry* list = stackalloc LogEntry[1];
+        list[0] = LogEntry.ForData(((ulong)Layout.OnlyDevice << 40) | 2, 0xFF, 0);
+        Geometry geometry = layout.GeometryOf(superblock);
+        RecordInfo info = new() { Position = geometry.Position(7, 0), Sequence = 7, EntryCount = 1 };
+        layout.WriteHeader(record.Pointer, superblock, geometry, info, list);
+        Assert.Equal(RecordProof.Whole, layout.ProofOf(record.Pointer, info));
+        record.Pointer[8191] ^= 1;
+        Assert.Equal(RecordProof.HeaderOnly, layout.ProofOf(record.Pointer, info));
+        record.Pointer[8191] ^= 1;
+        record.Pointer[13] ^= 1;
+        Assert.Equal(RecordProof.None, layout.ProofOf(record.Pointer, info));
+        record.Pointer[13] ^= 1;
+        record.Pointer[4064] ^= 1;
+        Assert.Equal(RecordProof.None, layout.ProofOf(record.Pointer, info));
     }
 
     [Theory]
@@ -270,6 +304,13 @@ public sealed unsafe class KernelLayoutTests
     }
 
     private static string Refused(Pair pair) => Assert.Throws<UserErrorException>(() => pair.Open()).Message;
+
+    private static byte[] Sum(ReadOnlySpan<byte> data)
+    {
+        uint sum = ~0u;
+        foreach (byte value in data) sum = BitOperations.Crc32C(sum, value);
+        return BitConverter.GetBytes(~sum);
+    }
 
     private static KernelBlock Block(ulong sector, byte dirtyBits, byte value) =>
         new(sector, dirtyBits, Filled(value, 4096));

@@ -71,7 +71,7 @@ public sealed unsafe class ContentEvidence(BlockingIo io, DeviceTable devices, S
     {
         if (device.CanFlush)
         {
-            io.StartFlush(device.OpenQueue(io.Context));
+            io.StartFlush(io.QueueOf(device));
             io.WaitOrFail("flush", device);
         }
         List<BlockSample> found = [], blank = [];

@@ -15,9 +15,14 @@ public readonly record struct LogJudgement(ContentVerdict Verdict, int Compared,
 /// <summary>
 /// Blocks of which the log of a layout without samples tells what their backing device holds (R13): records that have
 /// been written back and are still there, and clean blocks, as long as no newer record names the block. Filled by the
-/// scan, what counts first, then what is behind the mark, newest first; nothing is kept on the device. A block that
-/// reads as zeroes differs as any other does: in these layouts Weir passes no discard on.
+/// scan, what counts first, then what is behind the mark, newest first; nothing is kept on the device. In these layouts
+/// Weir passes no discard of its clients on: a block that reads as zeroes there differs as any other does.
 /// </summary>
+/// <remarks>
+/// Where nothing proves a record whole (<see cref="RecordProof.None"/>), its data may be gone: the modules of 2013
+/// discard on the cache device what they have written back, and keep the header; and a power cut leaves new data below
+/// an old header. So what such a record holds is compared only if it is content, and proves less.
+/// </remarks>
 public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
 {
     /// <summary>Segments behind the mark that are read for it, at most.</summary>
@@ -35,15 +40,21 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
     private readonly AlignedMemory _scratch = new(MostCompared << Geometry.BlockShift);
     private int _contentCount;
 
-    /// <summary>
-    /// Where no checksum tells whether a record is whole: segments up to this one may have been overwritten with data
-    /// whose header never came. A block from there that differs proves nothing; one that is the same proves as much as
-    /// any. Set before anything is compared.
-    /// </summary>
-    public long LastDoubtful { get; set; }
+    private long _lastDoubtful;
 
     /// <summary>Of the only device there are as many as can be used.</summary>
     public bool IsEnough => _contentCount >= PlentyCount;
+
+    /// <summary>
+    /// Before the scan adds anything: no segment beyond <paramref name="last"/> was ever begun. Segments up to
+    /// <paramref name="lastDoubtful"/> may have been overwritten with data whose header never came: a block from there
+    /// that differs proves nothing, unless its record is whole; one that is the same proves as much as any.
+    /// </summary>
+    public void Begin(long last, long lastDoubtful)
+    {
+        notes.ForgetBeyond(last);
+        _lastDoubtful = lastDoubtful;
+    }
 
     /// <summary>
     /// An entry of <paramref name="segment"/>, which has been written back, with its <paramref name="data"/>. Newest
@@ -52,12 +63,16 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
     /// <param name="entry">The entry; one without data makes older ones of its block count no more.</param>
     /// <param name="data">4 KiB of the cache device.</param>
     /// <param name="segment">Where both are.</param>
-    public void AddWrittenBack(in LogEntry entry, byte* data, long segment)
+    /// <param name="proof">How far the record can be believed.</param>
+    public void AddWrittenBack(in LogEntry entry, byte* data, long segment, RecordProof proof)
     {
         bool hasData = entry.Kind is EntryKind.Data or EntryKind.Clean;
         if (hasData && !SaysSomething(entry, segment)) return;
-        if (!_seen.Add(entry.Key) || !hasData) return;
-        Known known = new(entry.Sectors, SumOf(data, entry.Sectors, out bool isBlank), isBlank, segment);
+        if (!_seen.Add(entry.Key) || !hasData || proof == RecordProof.HeaderOnly) return;
+        uint sum = SumOf(data, entry.Sectors, out bool isBlank);
+        bool isProved = proof == RecordProof.Whole;
+        if (isBlank && !isProved) return;
+        Known known = new(entry.Sectors, sum, isBlank, isProved ? long.MaxValue : segment);
         if (_blocks.TryAdd(entry.Key, known) && !isBlank) _contentCount++;
     }
 
@@ -95,7 +110,7 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
             if (!reader.HasRead(i)) continue;
             Known known = _blocks[keys[i]];
             bool isSame = SumOf(_scratch.Pointer + ((long)i << Geometry.BlockShift), known.Sectors, out _) == known.Sum;
-            if (!isSame && known.Segment > LastDoubtful) differ++;
+            if (!isSame && known.Segment > _lastDoubtful) differ++;
             if (isSame && known.IsBlank) blank++;
             if (isSame && !known.IsBlank) same++;
         }
@@ -109,7 +124,8 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
     {
         foreach (ulong key in _blocks.Keys)
             if (BackingTable.IdOf(key) == id) _blocks.Remove(key);
-        _judged.Clear();
+        foreach ((Device Device, int Id) judged in _judged.Keys)
+            if (judged.Id == id) _judged.Remove(judged);
     }
 
     /// <inheritdoc/>
@@ -119,7 +135,7 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
     private bool SaysSomething(in LogEntry entry, long segment) =>
         entry.Device is >= BackingTable.MinId and <= BackingTable.MaxId && segment >= notes.FirstOf(entry.Device);
 
-    // Spread over what there is; blank ones, which any blank device has, only where there are too few others.
+    // Spread over what there is; blank ones, which any erased device has, only where there are too few others.
     private List<ulong> Choose(int id, long sizeBytes)
     {
         List<ulong> content = [], blank = [];
@@ -151,10 +167,14 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
             if ((sectors & (1 << i)) == 0) continue;
             byte* sector = data + (i * Geometry.SectorBytes);
             sum = (sum * 31) + Crc32C.Compute(sector, Geometry.SectorBytes);
-            isBlank &= new ReadOnlySpan<byte>(sector, Geometry.SectorBytes).IndexOfAnyExcept((byte)0) < 0;
+            isBlank &= IsErased(new ReadOnlySpan<byte>(sector, Geometry.SectorBytes));
         }
         return sum;
     }
+
+    // As a device shows it that was never written, or discarded.
+    private static bool IsErased(ReadOnlySpan<byte> sector) =>
+        sector.IndexOfAnyExcept((byte)0) < 0 || sector.IndexOfAnyExcept((byte)0xFF) < 0;
 
     private readonly record struct Known(byte Sectors, uint Sum, bool IsBlank, long Segment);
 }

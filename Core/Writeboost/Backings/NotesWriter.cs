@@ -6,8 +6,8 @@ using Weir.Core.Writeboost.Log;
 namespace Weir.Core.Writeboost.Backings;
 
 /// <summary>
-/// Writes <see cref="SegmentNotes"/> of a cache that is served; see <see cref="TwoCopyWriter"/>. There is one copy: a
-/// torn one is half old and half new, and either half is true. One update at a time; the owner calls
+/// Writes <see cref="SegmentNotes"/> of a cache that is served; see <see cref="TwoCopyWriter"/>. There is one copy: in
+/// a torn one each device's place is old or new, and either is true. One update at a time; the owner calls
 /// <see cref="Poll"/> and looks at <see cref="IsBusy"/> once per turn.
 /// </summary>
 public sealed unsafe class NotesWriter(WriteboostVolume volume, DeviceQueue cache, LogPort port) : IDisposable
@@ -25,7 +25,7 @@ public sealed unsafe class NotesWriter(WriteboostVolume volume, DeviceQueue cach
     {
         byte* from = volume.Notes!.Pointer;
         Buffer.MemoryCopy(from, _writer.Pointer, Geometry.BlockBytes, Geometry.BlockBytes);
-        _writer.Begin(SegmentLayout.IdentityOffset, SegmentLayout.IdentityOffset, copies: 1);
+        _writer.Begin(SegmentLayout.NotesOffset, SegmentLayout.NotesOffset, copies: 1);
     }
 
     /// <summary>Once per turn: goes on when the log's flush is over.</summary>

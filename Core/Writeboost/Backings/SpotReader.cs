@@ -18,7 +18,7 @@ public sealed unsafe class SpotReader(BlockingIo io, int most)
     /// <summary>Reads <paramref name="blocks"/> to <paramref name="memory"/>, 4 KiB each.</summary>
     public void Read(Device device, IReadOnlyList<long> blocks, byte* memory)
     {
-        DeviceQueue queue = device.OpenQueue(io.Context);
+        DeviceQueue queue = io.QueueOf(device);
         for (int i = 0; i < blocks.Count; i++) Start(queue, blocks[i], memory, i);
         Array.Fill(_hasRead, true);
         if (io.Wait() >= 0) return;

@@ -19,7 +19,8 @@ public interface ILapEntry
 
 /// <summary>
 /// The layouts of the seeds: 1 MiB segments, no checksum. A header is whole when every entry carries the header's lap;
-/// data is whole because it is flushed before its header is written. Rot goes unseen.
+/// data is whole because it is flushed before its header is written. Rot goes unseen. At the end of the header's 4 KiB
+/// is a <see cref="SegmentSeal"/> of ours.
 /// <code>
 ///  0        8       9      13
 ///  | id     | length| lap  | entry | entry | ...      up to 255 entries, packed, little endian
@@ -31,6 +32,8 @@ public abstract unsafe class LapLayout<TEntry> : SegmentLayout
     where TEntry : unmanaged, ILapEntry
 {
     private const int LengthOffset = 8, LapOffset = 9, EntriesOffset = 13, MaxEntries = 255;
+
+    static LapLayout() => Invariant.Check(EntriesOffset + (MaxEntries * sizeof(TEntry)) <= SegmentSeal.Offset);
 
     /// <inheritdoc/>
     public override int SegmentBytes => 1 << 20;
@@ -71,12 +74,17 @@ public abstract unsafe class LapLayout<TEntry> : SegmentLayout
         header[LengthOffset] = (byte)info.EntryCount;
         Unsafe.WriteUnaligned(header + LapOffset, lap);
         for (int i = 0; i < info.EntryCount; i++) Entries(header)[i].Set(entries[i], lap);
+        SegmentSeal.Put(header, HeaderSum(header), info.EntryCount);
         return 0;
     }
 
     /// <inheritdoc/>
     public override uint HeaderSum(byte* header) =>
         Crc32C.Compute(header, EntriesOffset + (header[LengthOffset] * (long)sizeof(TEntry)));
+
+    /// <inheritdoc/>
+    public override RecordProof ProofOf(byte* record, in RecordInfo info) =>
+        SegmentSeal.ProofOf(record, HeaderSum(record), info.EntryCount);
 
     private static bool LapsAgree(byte* header, int length)
     {

@@ -18,7 +18,7 @@ public abstract unsafe class SegmentLayout : Layout
     /// <summary>
     /// Byte offset of the 4 KiB that are ours: <see cref="SegmentNotes"/>.
     /// </summary>
-    public const long IdentityOffset = Geometry.BlockBytes;
+    public const long NotesOffset = Geometry.BlockBytes;
 
     private const ulong SectorsPerBlock = 8, MaxBlock = (1UL << 40) - 1;
 
@@ -86,6 +86,11 @@ public abstract unsafe class SegmentLayout : Layout
 
     /// <inheritdoc/>
     public override bool IsWhole(byte* record, in RecordInfo info) => true;
+
+    /// <summary>
+    /// What proves that the record at <paramref name="record"/>, a good header and its data, is whole.
+    /// </summary>
+    public abstract RecordProof ProofOf(byte* record, in RecordInfo info);
 
     /// <summary>
     /// First sector of an entry's block; beyond every device for an empty slot, which without dirty bits would read as

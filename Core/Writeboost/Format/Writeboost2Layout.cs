@@ -100,6 +100,10 @@ public sealed unsafe class Writeboost2Layout : SegmentLayout
     public override bool IsWhole(byte* record, in RecordInfo info) =>
         Unsafe.ReadUnaligned<uint>(record + ChecksumOffset) == ChecksumOf(record, info);
 
+    /// <inheritdoc/>
+    public override RecordProof ProofOf(byte* record, in RecordInfo info) =>
+        IsWhole(record, info) ? RecordProof.Whole : RecordProof.None;
+
     private static uint ChecksumOf(byte* record, in RecordInfo info) => Crc32C.Compute(
         record + EntriesOffset, ((1L + info.EntryCount) << Geometry.BlockShift) - EntriesOffset);
 

@@ -63,7 +63,6 @@ public sealed unsafe class Caretaker : IDisposable
         Settle,
         Stamp,
         Mark,
-        Notes,
         Done,
     }
 
@@ -139,8 +138,7 @@ public sealed unsafe class Caretaker : IDisposable
         if (_stop is StopStep.None or StopStep.Done || !_rescue.IsOver || !_volume.OtherQueuesStopped) return;
         if (!_scrubber.IsQuiet) return;
         if (!_flusher.Ensure(_volume.Around.Written) && !_volume.Around.HasFailed) return;
-        bool wasSettled = _stop == StopStep.Notes && _superblocks.Result == 0;
-        Finish(wasSettled || _volume.Health.State == VolumeState.PassThrough ? 1 : -Errno.EIO);
+        Finish(_volume.Health.State == VolumeState.PassThrough ? 1 : -Errno.EIO);
     }
 
     private void PollDevices(long nowUs, bool mayGoOn)
@@ -229,13 +227,8 @@ public sealed unsafe class Caretaker : IDisposable
         else if (_stop == StopStep.Mark && !_superblocks.IsBusy)
         {
             if (_superblocks.Result == 0) _volume.ForgetRam();
-            _stop = StopStep.Notes;
-            _volume.CloseNotes();
-            _notes?.Begin();
-        }
-        // What cannot be noted is not known: that ends no stop badly.
-        if (_stop == StopStep.Notes && _notes is not { IsBusy: true })
             Finish(_superblocks.Result == 0 ? 1 : _superblocks.Result);
+        }
     }
 
     // Before the clean mark: the log, what went round it, and whatever else was under way.

@@ -84,6 +84,7 @@ public sealed unsafe class SegmentScan : ILogScan
     public void Run()
     {
         ReadIds();
+        Known?.Begin(LastBegun, _layout.WritesHeaderLast ? LastBegun - _geometry.SegmentCount : 0);
         TailSegment = FindTail();
         EndSegment = TailSegment - 1;
         long mark = Math.Min(_superblock.MarkSequence, TailSegment) - 1;
@@ -111,10 +112,10 @@ public sealed unsafe class SegmentScan : ILogScan
     /// Data of segments up to this one may have been written over what lies there, though no header says so: those that
     /// a life has in RAM at most when it ends, behind the newest header.
     /// </summary>
-    public long LastBegun => NewestSegment + Math.Min(MaxUnproven, Math.Max(2, _geometry.SegmentCount - 2));
+    private long LastBegun => NewestSegment + Math.Min(MaxUnproven, Math.Max(2, _geometry.SegmentCount - 2));
 
     /// <summary>The highest id that a header has; 0 without one.</summary>
-    public long NewestSegment
+    private long NewestSegment
     {
         get
         {
@@ -217,8 +218,8 @@ public sealed unsafe class SegmentScan : ILogScan
         return newest;
     }
 
-    // What lies behind the mark is reused in log order: the newest are the last to go, and where one is gone or not
-    // whole any more, so are all that are older. None of them is needed: an error ends the look.
+    // What lies behind the mark is reused in log order: the newest are the last to go, and where one is gone, so are
+    // all that are older. None of them is needed: an error ends the look.
     private void CollectKnown(KnownBlocks known, long mark)
     {
         for (long id = mark; id > mark - KnownBlocks.MostSegments && Holds(id); id--)
@@ -237,11 +238,12 @@ public sealed unsafe class SegmentScan : ILogScan
         bool isWhole = _layout.TryReadHeader(record, _superblock, _geometry, position, out RecordInfo info)
             && _layout.IsWhole(record, info);
         if (!isWhole) return false;
+        RecordProof proof = _layout.ProofOf(record, info);
         LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
         _layout.ReadEntries(record, info, entries);
         for (int i = info.EntryCount - 1; i >= 0; i--)
             if (!_replay.Names(entries[i].Key))
-                known.AddWrittenBack(entries[i], record + ((i + 1L) << Geometry.BlockShift), segment);
+                known.AddWrittenBack(entries[i], record + ((i + 1L) << Geometry.BlockShift), segment, proof);
         return true;
     }
 

@@ -46,7 +46,7 @@ public static unsafe class SuperblockReader
     {
         byte* identity = memory + Geometry.BlockBytes, mark = identity + Geometry.BlockBytes;
         io.Start(queue, IoKind.Read, 0, memory, Geometry.BlockBytes);
-        io.Start(queue, IoKind.Read, SegmentLayout.IdentityOffset, identity, Geometry.BlockBytes);
+        io.Start(queue, IoKind.Read, SegmentLayout.NotesOffset, identity, Geometry.BlockBytes);
         io.Start(queue, IoKind.Read, layout.SuperblockOffset(0), mark, Geometry.BlockBytes);
         io.WaitOrFail("reading the superblock", cache);
         if (!new ReadOnlySpan<byte>(memory, layout.Magic.Length).SequenceEqual(layout.Magic))
