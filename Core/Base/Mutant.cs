@@ -108,6 +108,8 @@ public enum MutantId
     R10WarmAfterCrash,
     /// <summary>R10: what was cached counts although the backing device was written meanwhile.</summary>
     R10ChangeUnnoticed,
+    /// <summary>R10: a stop that could not note how the devices are calls what is cached warm.</summary>
+    R10UnnotedIsWarm,
     /// <summary>R10: a segment that has left the index, and waits for its readers only, is warm.</summary>
     R10ForgottenIsWarm,
     /// <summary>R10: warm segments come back without their ranges.</summary>

@@ -266,6 +266,15 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         }
     }
 
+    // The next start cannot see whether somebody else has written to the devices: nothing may depend on that.
+    internal void OutdateUnnoted(int error)
+    {
+        if (Mutant.Is(MutantId.R10UnnotedIsWarm)) return;
+        OutdateClean();
+        Options.Log($"{Cache.Name}: writing the samples of devices failed: {Errno.Text(error)}: of what is cached only "
+            + "what is dirty counts at the next start");
+    }
+
     private void Outdate(long position)
     {
         Superblock.CleanPosition = Math.Max(Superblock.CleanPosition, position);

@@ -40,7 +40,7 @@ public sealed class MutantTests(ITestOutputHelper output)
             // One window of a few instructions: ReadStepsTests tries all of them.
             injected |= mutant == MutantId.R10RangesSampledLate;
             // WarmStartTests: nobody else writes to the devices of the simulation.
-            injected |= mutant == MutantId.R10ChangeUnnoticed;
+            injected |= mutant is MutantId.R10ChangeUnnoticed or MutantId.R10UnnotedIsWarm;
             // WarmStartTests: a reader that comes to its end in the very turn of the stop is rare.
             injected |= mutant == MutantId.R10ForgottenIsWarm;
             // Nbd.BlockStatusTests: here the disks are a region or two, and asked about before a life's first change.

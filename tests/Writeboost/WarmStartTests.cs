@@ -7,6 +7,7 @@ using Weir.Core.Io;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Tools;
 using Weir.Tests.Devices;
 using Xunit;
@@ -177,6 +178,36 @@ public sealed class WarmStartTests : IDisposable
         Mutant.Active = MutantId.None;
         Assert.Equal(Filled(found), Client.Read(20 * Block, Block));
         Assert.Equal(found == 2 ? Filled(2) : new byte[Block], Client.Read(21 * Block, Block));
+    }
+
+    /// <summary>The stop cannot say how the device was: the next start could not see that it has changed.</summary>
+    [Theory]
+    [InlineData(MutantId.None, 2)]
+    [InlineData(MutantId.R10UnnotedIsWarm, 1)]
+    public void NothingIsWarmAfterAStopThatCouldNotNoteTheDevice(MutantId mutant, byte found)
+    {
+        _options.ReadCacheThreshold = 8;
+        for (int i = 0; i < 100; i++) Client.Write(i * 2 * Block, Filled(1));
+        Client.Read(21 * Block, Block);
+        Client.DrainAll();
+        Client.Flush();
+        _stamped.Stamp = 1UL << 32;
+        _cache.WritesToFail = LogPort.MaxAttempts;
+        Mutant.Active = mutant;
+        Client.Stop();
+        Mutant.Active = MutantId.None;
+        Assert.InRange(_cache.WritesToFail, int.MinValue, 0);
+        _stamped.Stamp++;
+        WriteAlone(2);
+        Start();
+        Assert.Equal(Filled(found), Client.Read(20 * Block, Block));
+        if (mutant != MutantId.None) return;
+        Assert.Equal(Filled(2), Client.Read(21 * Block, Block));
+        Assert.Contains(_lines, static line => line.Contains("samples of devices", StringComparison.Ordinal));
+        // What comes next is noted again.
+        StopAndStart();
+        Assert.Equal(Filled(2), Client.Read(20 * Block, Block));
+        Assert.Equal(0, _backing.Reads);
     }
 
     /// <summary>A file tells by the time when it was modified.</summary>

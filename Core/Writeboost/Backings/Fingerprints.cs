@@ -210,10 +210,12 @@ public sealed unsafe class Fingerprints : IDisposable
 
     /// <summary>
     /// Nobody writes to the devices any more: the next start is to know when somebody else does. <see cref="Settle"/>
-    /// makes it durable.
+    /// makes it durable, unless <see cref="Result"/> says otherwise.
     /// </summary>
     public void Stamp(IEnumerable<BackingDevice> backings)
     {
+        // What was refused before is tried once more.
+        _isPending |= Result < 0;
         foreach (BackingDevice backing in backings)
         {
             if (backing.IsAbsent) continue;

@@ -221,6 +221,7 @@ public sealed unsafe class Caretaker : IDisposable
         if (_stop == StopStep.Stamp && _volume.Fingerprints?.Settle() != false)
         {
             _stop = StopStep.Mark;
+            if (_volume.Fingerprints is { Result: < 0 } unknown) _volume.OutdateUnnoted(unknown.Result);
             _volume.SettleClean(_reclaimer.FirstKept);
             _superblocks.Begin(ref _volume.Superblock);
         }
