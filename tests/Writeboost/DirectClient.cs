@@ -22,6 +22,7 @@ internal sealed unsafe class DirectClient : IDisposable
     private readonly IVolumeQueue _queue;
     private int _begun;
     private int _ended;
+    private bool _isDisposed;
 
     public DirectClient(
         Device cache, Device backing, WriteboostOptions options, IRamStore? ram = null, IoContext? io = null)
@@ -179,6 +180,9 @@ internal sealed unsafe class DirectClient : IDisposable
 
     public void Dispose()
     {
+        // A start that fails leaves its test with the client from before, which it has disposed.
+        if (_isDisposed) return;
+        _isDisposed = true;
         // First: it waits for operations that use the memory.
         _io.Dispose();
         Volume.Dispose();

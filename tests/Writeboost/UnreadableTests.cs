@@ -183,6 +183,24 @@ public sealed unsafe class UnreadableTests : IDisposable
         CheckOthers();
     }
 
+    /// <summary>An orderly stop has said where the log ends: what lies behind that is nobody's.</summary>
+    [Fact]
+    public void ABadPlaceBehindTheLogsEndRefusesNoStartAfterAStop()
+    {
+        _client.Write(Blocks * Block, Filled(Blocks));
+        _client.Stop();
+        Geometry geometry = Volume.Geometry;
+        long end = Volume.Superblock.SettledPosition;
+        Assert.NotEqual(0, geometry.SlotOf(end));
+        for (int slot = geometry.SlotOf(end); slot < geometry.SlotsPerSegment; slot++)
+            _cache.Offsets.Add(geometry.OffsetOf(geometry.Position(geometry.SegmentOf(end), slot)));
+        Reopen();
+        for (int i = 0; i <= Blocks; i++) Assert.Equal(Filled(i), _client.Read(i * Block, Block));
+        _client.Write(Bad, Filled(70));
+        _client.Flush();
+        Assert.Equal(Filled(70), _client.Read(Bad, Block));
+    }
+
     [Fact]
     public void WhatIsGivenUpAtOnceIsMissed()
     {

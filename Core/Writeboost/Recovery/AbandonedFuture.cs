@@ -28,8 +28,9 @@ public static unsafe class AbandonedFuture
         {
             long candidate = geometry.Position(geometry.SegmentOf(position), slot);
             io.Start(queue, IoKind.Read, geometry.OffsetOf(candidate), memory.Pointer, RecordHeader.Bytes);
-            io.WaitOrFail("reading the log", cache);
-            if (!RecordHeader.IsValid((RecordHeader*)memory.Pointer, superblock, candidate)) continue;
+            // What cannot be read may be anything: overwritten it is nothing, and can often be read again.
+            bool isRead = io.Wait() == 0;
+            if (isRead && !RecordHeader.IsValid((RecordHeader*)memory.Pointer, superblock, candidate)) continue;
             io.Start(queue, IoKind.Write, geometry.OffsetOf(candidate), zeroes, RecordHeader.Bytes);
             io.WaitOrFail("writing the log", cache);
         }

@@ -103,9 +103,9 @@ public sealed unsafe class LogScan : ILogScan
     // The other records of a segment: behind the one before, or at the next boundary if that stretch stayed empty.
     private void WalkSegment(long segment, int slot)
     {
-        if (slot >= _geometry.SlotsPerSegment) return;
+        if (slot >= _geometry.SlotsPerSegment || HasAll) return;
         int error = TryReadSegment(segment, slot);
-        while (slot < _geometry.SlotsPerSegment)
+        while (slot < _geometry.SlotsPerSegment && !HasAll)
         {
             if (_reader.Unread.Has(slot)) throw Unreadable(error);
             RecordHeader* header = (RecordHeader*)(_segment.Pointer + ((long)slot << Geometry.BlockShift));
@@ -114,6 +114,10 @@ public sealed unsafe class LogScan : ILogScan
                 : (slot | (_geometry.BoundarySlots - 1)) + 1;
         }
     }
+
+    // The last record before an orderly stop: nothing lies behind it, and nobody need be able to read that.
+    private bool HasAll => _superblock.IsClean && NextSequence == _superblock.SettledSequence
+        && PreviousChecksum == _superblock.SettledChecksum;
 
     // Of a block in the middle of a record only a client or write-back need hear.
     private int TryReadSegment(long segment, int slot)
