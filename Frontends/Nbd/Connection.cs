@@ -35,11 +35,11 @@ internal sealed unsafe partial class Connection : IDisposable
 
     private readonly NbdQueue _queue;
     private readonly Handshake _handshake;
-    // Thirty-two requests of 256 KiB: more than clients keep in flight. Addresses; memory comes as it is used
-    // (Connection.Memory).
     /// <summary>All options together may take this many times what one may: nobody negotiates for ever.</summary>
     private const int HandshakeTimes = 4;
 
+    // Thirty-two requests of 256 KiB: more than clients keep in flight. Addresses; memory comes as it is used
+    // (Connection.Memory).
     private readonly Arena _arena = new(8 << 20);
     private readonly Slots _slots = new();
     private readonly int _handshakePages;
