@@ -69,6 +69,7 @@ public struct statx
     [FieldOffset(32)] public ulong stx_ino;
     [FieldOffset(40)] public ulong stx_size;
     [FieldOffset(48)] public ulong stx_blocks;
+    [FieldOffset(96)] public statx_timestamp stx_ctime;
     [FieldOffset(112)] public statx_timestamp stx_mtime;
     [FieldOffset(128)] public uint stx_rdev_major;
     [FieldOffset(132)] public uint stx_rdev_minor;
