@@ -14,7 +14,7 @@ public static unsafe class WriteboostFormat
 
     /// <summary>
     /// Makes <paramref name="cache"/> an empty cache over whatever is there. What an old log held is lost: in layout
-    /// <c>native</c> nothing of it carries the new UUID, in the others its headers are zeroed first.
+    /// <c>native</c> nothing of it carries the new UUID, in the others the headers of all layouts are zeroed first.
     /// </summary>
     /// <exception cref="UserErrorException">The device is too small or too large, or the segment size is not
     /// possible.</exception>
@@ -24,7 +24,7 @@ public static unsafe class WriteboostFormat
         BlockingIo blocking = new(io);
         DeviceQueue queue = cache.OpenQueue(io);
         if (layout is SegmentLayout segments)
-            EraseHeaders(blocking, queue, cache, segments, segments.GeometryOf(superblock));
+            EraseHeaders(blocking, queue, cache, segments);
         using SuperblockWriter writer = new(layout, queue, io);
         writer.Begin(ref superblock);
         while (writer.IsBusy) blocking.Turn();
@@ -62,17 +62,17 @@ public static unsafe class WriteboostFormat
         throw new UserErrorException($"segment size {ByteSize.Format(segmentBytes)}: expected {expected}", 2);
     }
 
-    // The magic last: until then this is no cache, whatever of the old one is still there.
-    private static void EraseHeaders(
-        BlockingIo io, DeviceQueue queue, Device cache, SegmentLayout layout, Geometry geometry)
+    // The magic last: until then this is no cache, whatever of the old one is still there. Headers go wherever one may
+    // be, not only where this layout has its own: two layouts share a magic, and another format may follow.
+    private static void EraseHeaders(BlockingIo io, DeviceQueue queue, Device cache, SegmentLayout layout)
     {
         using AlignedMemory zeroes = new((int)Geometry.SuperblockRegionBytes);
         io.Start(queue, IoKind.Write, 0, zeroes.Pointer, Geometry.SuperblockRegionBytes);
-        for (int i = 0; i < geometry.SegmentCount; i++)
+        long offset = Geometry.SuperblockRegionBytes;
+        for (int i = 0; offset + Geometry.BlockBytes <= cache.SizeBytes; offset += SegmentLayout.HeaderStepBytes)
         {
-            long offset = Geometry.OffsetOfPhysical((uint)i << geometry.SlotShift);
             io.Start(queue, IoKind.Write, offset, zeroes.Pointer, Geometry.BlockBytes);
-            if (i % Window == 0) io.WaitOrFail("writing segment headers", cache);
+            if (i++ % Window == 0) io.WaitOrFail("writing segment headers", cache);
         }
         io.WaitOrFail("writing segment headers", cache);
         io.StartFlush(queue);

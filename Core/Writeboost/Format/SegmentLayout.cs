@@ -20,6 +20,12 @@ public abstract unsafe class SegmentLayout : Layout
     /// </summary>
     public const long NotesOffset = Geometry.BlockBytes;
 
+    /// <summary>
+    /// Wherever a layout of the kernel's has a header, it is at a multiple of this behind the superblock region: the
+    /// smallest segment of them all.
+    /// </summary>
+    public const int HeaderStepBytes = 512 << 10;
+
     private const ulong SectorsPerBlock = 8, MaxBlock = (1UL << 40) - 1;
 
     /// <inheritdoc/>
