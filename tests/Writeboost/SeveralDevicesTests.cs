@@ -105,7 +105,9 @@ public sealed unsafe class SeveralDevicesTests : IDisposable
             for (int i = 0; i < 300; i++) Change(client, 1);
             client.Stop();
         }
-        using (DirectClient client = Open(options => options.AbsentQuota = 1, First))
+        // Room is wanted by whoever waits for some only.
+        using (DirectClient client = Open(
+            options => (options.AbsentQuota, options.HighWatermark) = (1, 100), First))
         {
             int result = 0;
             for (int i = 0; i < 4000 && result == 0; i++)
@@ -113,10 +115,33 @@ public sealed unsafe class SeveralDevicesTests : IDisposable
             Assert.Equal(-5, result);
             Assert.Equal(VolumeState.ReadOnly, client.Volume.Health.State);
             Assert.Contains("absent_quota", client.Volume.Health.Reason);
+            // Nothing has changed: whoever wants it tried again hears so, and it takes a real try to know that.
+            Assert.Contains("still read-only: ", Resume(client), StringComparison.Ordinal);
+            client.Volume.Options.AbsentQuota = 90;
+            Assert.Contains("healthy", Resume(client), StringComparison.Ordinal);
+            Assert.Equal(0, client.Run(RequestKind.Write, 0, 4096));
             client.Stop();
         }
         using DirectClient last = Open(First, Second);
         Verify(last, 1, _secondModel);
+    }
+
+    /// <summary>Nobody wants room any more: what comes of a try is told by none that was not made.</summary>
+    [Fact]
+    public void WhoeverResumesIsToldWhatATryHasCome()
+    {
+        using (DirectClient client = Open(First, Second))
+        {
+            for (int i = 0; i < 300; i++) Change(client, 1);
+            client.Stop();
+        }
+        using DirectClient later = Open(options => options.AbsentQuota = 1, First);
+        later.Volume.Drain();
+        later.Until(() => later.Volume.Health.State == VolumeState.ReadOnly);
+        later.Volume.CancelDrain();
+        Assert.Contains("still read-only: ", Resume(later), StringComparison.Ordinal);
+        later.Volume.Options.AbsentQuota = 90;
+        Assert.Contains("healthy", Resume(later), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -134,6 +159,7 @@ public sealed unsafe class SeveralDevicesTests : IDisposable
             Assert.Equal(-5, client.Run(RequestKind.Discard, 0, 8192));
             Assert.Equal(VolumeState.ReadOnly, client.Volume.Health.State);
             Assert.Contains("8 discarded and zeroed ranges", client.Volume.Health.Reason);
+            Assert.Contains("still read-only: ", Resume(client), StringComparison.Ordinal);
             client.Stop();
         }
     }
@@ -223,6 +249,19 @@ public sealed unsafe class SeveralDevicesTests : IDisposable
         WriteboostOptions options = new() { RamSegments = 4, RangeBudget = 32, IdleUs = 500, SyncIntervalUs = 2000 };
         set(options);
         return new DirectClient(_cache, specs, options);
+    }
+
+    private static string Resume(DirectClient client)
+    {
+        Tunable resume = Tunable.Find(WriteboostTunables.OrdersTo(client.Volume), "resume");
+        try
+        {
+            return client.Await(() => resume.Carry(new Patient()));
+        }
+        catch (UserErrorException error)
+        {
+            return error.Message;
+        }
     }
 
     // A write of some sectors, or zeroes over some blocks.

@@ -32,7 +32,7 @@ public sealed unsafe partial class WritebackEngine
 
     // Moving costs log space and gains none: not for idle time's sake, nor when nothing else is there to be written.
     private bool IsRoomWanted =>
-        _log.IsStarved || _volume.RangesPressed || _volume.IsDraining || _volume.Pacer.IsHolding
+        _mustMove || _log.IsStarved || _volume.RangesPressed || _volume.IsDraining || _volume.Pacer.IsHolding
         || (_volume.PresentDirtyBlocks > 0 && (_volume.Options.ForceMigrate || IsAboveWatermark));
 
     private bool IsAboveWatermark => (_log.HeadSegment - _log.DirtySegment) * 100

@@ -12,6 +12,7 @@ public sealed unsafe partial class WritebackEngine
 {
     private RetryClock _retry;
     private int _errorOf;
+    private bool _mustMove;
 
     /// <summary>The error that holds write-back up, an errno; 0: none does.</summary>
     public int HeldUpBy { get; private set; }
@@ -64,7 +65,8 @@ public sealed unsafe partial class WritebackEngine
         _governor.MustTry = true;
         HealthReport report = _volume.Health.Now;
         if (_phase != Phase.Stuck || report.State != VolumeState.ReadOnly || _volume.Around.HasFailed) return;
-        (_phase, _fruitless) = (Phase.Idle, 0);
+        // It was stuck for want of room, which nobody may want now: only a try tells.
+        (_phase, _fruitless, _mustMove) = (Phase.Idle, 0, true);
         _volume.Health.Reconsider(report);
         _volume.WakeQueues();
     }
@@ -73,7 +75,7 @@ public sealed unsafe partial class WritebackEngine
     private void EndTry()
     {
         if (!_governor.MustTry) return;
-        _governor.MustTry = false;
+        _governor.MustTry = _mustMove = false;
         _volume.NoteTried();
     }
 
