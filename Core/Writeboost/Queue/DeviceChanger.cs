@@ -55,6 +55,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private bool _rewriting;
     private bool _stopping;
     private bool _isAnswered;
+    private bool _hasTurn;
 
     /// <summary>On the first queue's thread.</summary>
     public DeviceChanger(
@@ -132,7 +133,6 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         _flushResult = op->Result < 0 ? op->Result : 1;
         if (op->Result < 0) _volume.ReportFailedFlush(_device!.Id, -op->Result);
         _io.Release(op);
-        _volume.FlushTurn.GiveBack();
     }
 
     /// <inheritdoc/>
@@ -175,8 +175,19 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         _order!.Device = _device;
         if (!_isAnswered) _order.Finish(error);
         (_order, _isAnswered) = (null, false);
+        GiveBackTurn();
         // Write-back had to keep quiet, and writers may wait for it: it goes on with the next turn.
         _volume.WakeCaretaker();
+    }
+
+    // A queue that flushes takes no notice of devices that come and go: none shall begin to, and perhaps never end,
+    // when an order cannot be turned back any more.
+    private bool TryTakeTurn() => _hasTurn = _hasTurn || _volume.FlushTurn.TryTake();
+
+    private void GiveBackTurn()
+    {
+        if (_hasTurn) _volume.FlushTurn.GiveBack();
+        _hasTurn = false;
     }
 
     private void TurnBack()
@@ -207,7 +218,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
 
     private void Attach(bool writebackIsQuiet)
     {
-        if (_step == Step.AwaitQuiet && writebackIsQuiet && LogIsDurable())
+        if (_step == Step.AwaitQuiet && writebackIsQuiet && LogIsDurable() && TryTakeTurn())
         {
             try
             {
@@ -348,14 +359,9 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private void Flush()
     {
         bool needed = !_device!.IsAbsent && _device.Device.CanFlush;
-        if (needed && !_volume.FlushTurn.TryTake()) return;
+        if (!TryTakeTurn()) return;
         _flushResult = _volume.Around.HasFailed ? -Errno.EIO : needed ? 0 : 1;
-        if (!needed) return;
-        if (_flushResult < 0)
-        {
-            _volume.FlushTurn.GiveBack();
-            return;
-        }
+        if (_flushResult != 0) return;
         IoOp* op = _io.Acquire(_handler, IoKind.Flush, urgent: true);
         Invariant.Check(op != null);
         _backings[_device.Id].Submit(op);
@@ -367,6 +373,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         if (!_isAnswered && _order!.IsCancelled) Answer();
         if (!_isAnswered || _flushResult == 0) return;
         (_isAnswered, _step, _order) = (false, Step.None, null);
+        GiveBackTurn();
         SetState(BackingState.Attached);
         _device = null;
         _volume.WakeCaretaker();
