@@ -116,12 +116,9 @@ public sealed unsafe partial class WriteboostVolume
     // Samples of absent devices change with orders only: this is read beside the first queue's thread.
     private BackingSpec LookAt(BackingSpec spec, IoContext io)
     {
-        if (Fingerprints == null)
-        {
-            LookByLog(spec.Device, new BlockingIo(io));
-            return spec;
-        }
-        ContentEvidence evidence = new(new BlockingIo(io), _deviceTable!, Fingerprints.Table);
+        BlockingIo blocking = new(io);
+        LookByLog(spec.Device, blocking);
+        ContentEvidence evidence = new(blocking, _deviceTable, Fingerprints!.Table);
         foreach (BackingDevice absent in Backings.Absent) evidence.Compare(spec.Device, absent.Id);
         List<BlockSample> samples = evidence.Sample(spec.Device, SamplesBlank);
         evidence.Seal();

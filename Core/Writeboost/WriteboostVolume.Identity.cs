@@ -40,6 +40,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         if (backing.IsAbsent) return;
         if (backing.IsNew) CheckUnknown(backing);
+        if (backing.HasLostSamples) CheckWithoutSamples(backing);
         if (!backing.HoldsSomethingElse || Options.Rebind) return;
         bool isSureToBeIt = backing.Content == ContentVerdict.Changed && !backing.IsKnownByPlace;
         if (isSureToBeIt || HoldsOf(backing) is not { } held) return;
@@ -47,9 +48,19 @@ public sealed unsafe partial class WriteboostVolume
             + "the right one all the same");
     }
 
+    private void CheckWithoutSamples(BackingDevice backing)
+    {
+        if (Options.Rebind || !backing.IsKnownByPlace || HoldsOf(backing) is not { } held) return;
+        throw new UserErrorException($"{backing.Device.Name}: whether this is '{backing.Name}' cannot be known: both "
+            + $"copies of what {Cache.Name} knew of its content are damaged; it holds {held} of it; --option rebind=1 "
+            + "if it is the right one");
+    }
+
     internal void WarnOfDifference(BackingDevice backing)
     {
         if (backing.IsAbsent) return;
+        if (backing.HasLostSamples)
+            Options.Log($"{Cache.Name}: both copies of what it knew of the content of '{backing.Name}' are damaged");
         if (backing.HoldsSomethingElse) Options.Log(Difference(backing));
         else if (backing.WasWrittenMeanwhile)
             Options.Log($"{backing.Device.Name}: nothing shows that '{backing.Name}' is as its cache left it: of what "
@@ -103,8 +114,8 @@ public sealed unsafe partial class WriteboostVolume
 
     private bool NeedsSamples(BackingDevice backing, out bool isKnown)
     {
-        isKnown = !backing.IsNew && !Options.Rebind
-            && backing.Content is ContentVerdict.Same or ContentVerdict.Blank;
+        ContentVerdict content = Layout.HasDeviceTable ? backing.Content : backing.ContentByLog;
+        isKnown = !backing.IsNew && !Options.Rebind && content is ContentVerdict.Same or ContentVerdict.Blank;
         int found = 0;
         for (int i = 0; i < DeviceSamples.FoundCount; i++)
             if (Fingerprints!.Table[backing.Id][i].Kind == SampleKind.Content) found++;
@@ -114,7 +125,7 @@ public sealed unsafe partial class WriteboostVolume
     private void WriteSamples(BlockingIo io, DeviceQueue queue, IoContext context, long epoch, bool copyBFirst)
     {
         if (Fingerprints == null) return;
-        Fingerprints.Table.Epoch = epoch;
+        DescribeLife(Fingerprints.Table, epoch);
         using TableWriter writer = new(queue, context);
         writer.Begin(Fingerprints.Table, copyBFirst);
         while (writer.IsBusy) io.Turn();
@@ -122,5 +133,15 @@ public sealed unsafe partial class WriteboostVolume
             throw new UserErrorException(
                 $"{Cache.Name}: writing the samples of devices failed: {Errno.Text(writer.Result)}");
         Fingerprints.NoteDurable();
+    }
+
+    // Both devices have been flushed: the log as it was found is durable.
+    private void DescribeLife(SampleTable table, long epoch)
+    {
+        table.Epoch = epoch;
+        if (Layout.HasEpochs) return;
+        table.MarkSegment = Geometry.SegmentOf(Superblock.MarkPosition) - 1;
+        table.DurableSegment = Geometry.SegmentOf(Superblock.SettledPosition - 1);
+        table.SetMemory(Superblock);
     }
 }

@@ -41,11 +41,11 @@ public sealed unsafe partial class WriteboostVolume
         if (_known == null || backing.IsAbsent || HoldsOf(backing) is not { } held) return;
         LogJudgement own = _known.Judge(null, backing.Device, backing.Id);
         if (own.Verdict == ContentVerdict.Changed)
-            Options.Log($"{backing.Device.Name}: {own.Differing} of {own.Compared} blocks that the log knows "
+            Options.Log($"{backing.Device.Name}: {own.Differing} of {own.Compared} blocks that the cache knows "
                 + $"'{backing.Name}' to hold differ: it was written without its cache");
         if (own.Verdict is ContentVerdict.Unknown or ContentVerdict.Blank && !IsNamed(backing))
             Options.Log($"{backing.Device.Name}: the cache holds {held} of '{backing.Name}'; whether this is that "
-                + "device cannot be known: the log has no block with content that was written back to it");
+                + "device cannot be known: the cache knows no block with content that it held");
     }
 
     /// <summary>
@@ -56,6 +56,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         if (_notes == null || backing.IsAbsent) return;
         LogJudgement own = _known?.Judge(null, backing.Device, backing.Id) ?? default;
+        backing.ContentByLog = own.Verdict;
         bool isIt = own.Verdict is ContentVerdict.Same or ContentVerdict.Changed;
         bool isMeant = HoldsOf(backing) != null && !Options.Rebind;
         if (!isIt && !isMeant) _notes.SetFirst(backing.Id, segment);
@@ -67,10 +68,10 @@ public sealed unsafe partial class WriteboostVolume
     {
         if (Layout.HasDeviceTable) return;
         _notes = SegmentNotes.Read(io, queue, Cache);
-        // A cache that the module has formatted has none yet.
-        if (Superblock.CacheId == default) Superblock.CacheId = Options.NewGuid();
         _notes.CacheId = Superblock.CacheId;
-        if (!Options.Rebind) _known = new KnownBlocks(_notes);
+        if (Options.Rebind) return;
+        _known = new KnownBlocks(_notes);
+        _known.AddSamples(Fingerprints!.Table);
     }
 
     // Compares a device that may be any of those that are missed.
@@ -93,7 +94,7 @@ public sealed unsafe partial class WriteboostVolume
     // One that has some of the blocks may be it, or one with the same file system; then its own name must tell.
     private string? Against(BackingDevice backing, in LogJudgement own, string held, BlockingIo? io)
     {
-        string knows = $"blocks that the log of {Cache.Name} knows '{backing.Name}' to hold";
+        string knows = $"blocks that {Cache.Name} knows '{backing.Name}' to hold";
         return own.Verdict switch
         {
             ContentVerdict.Other => $"has none of {own.Differing} {knows}: another device, or all were written without "
@@ -103,7 +104,7 @@ public sealed unsafe partial class WriteboostVolume
                 + WhoseElse(backing, io),
             ContentVerdict.Unknown or ContentVerdict.Blank when IsElsewhere(backing) => $"'{backing.Name}' was another "
                 + $"device or in another place when {Cache.Name} was served last; the cache holds {held} of it, and "
-                + "its log has no block with content that was written back, by which to tell; ",
+                + "knows no block with content by which to tell; ",
             _ => null,
         };
     }

@@ -41,7 +41,8 @@ public sealed unsafe partial class WriteboostVolume
         Options.Log($"{Log.Ram.Region.Place}: {_memoryLoss}: all that was acknowledged before is durable now");
         if (Superblock.RamBoot == 0) return;
         Superblock.RamBoot = 0;
-        BeginCommit();
+        if (Layout.HasEpochs) BeginCommit();
+        else Fingerprints!.BeginWrite();
     }
 
     internal void ForgetRam() => _ram.Delete(RamName);
@@ -51,6 +52,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         RamSegments? ram = RamSegments.Find(store, RamName, Superblock, Options.Log);
         if (ram == null) WarnOfMissingRam(store);
+        if (ram != null) CheckMemoryOf(ram, scan);
         bool foreign = ram != null && scan is SegmentScan segments
             && !ram.HasSealed(segments.EndSegment, segments.EndHeaderChecksum);
         if (!foreign) return ram;
@@ -58,6 +60,22 @@ public sealed unsafe partial class WriteboostVolume
             + "is not used");
         ram!.Dispose();
         return null;
+    }
+
+    // A log with headers behind its end, of which memory says that it was durable, was not cut by whoever had it since.
+    private void CheckMemoryOf(RamSegments ram, ILogScan scan)
+    {
+        if (scan is not SegmentScan { HeadersBehindEnd: > 0 } segments || ram.DurablePosition == 0) return;
+        segments.ProveDurable(Geometry.SegmentOf(ram.DurablePosition - 1));
+        try
+        {
+            segments.CheckEnd();
+        }
+        catch
+        {
+            ram.Dispose();
+            throw;
+        }
     }
 
     // The last life acknowledged writes from memory, in this boot, so that there is no reboot that explains it. A start

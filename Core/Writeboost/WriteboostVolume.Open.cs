@@ -17,7 +17,7 @@ namespace Weir.Core.Writeboost;
 public sealed unsafe partial class WriteboostVolume
 {
     private WriteboostVolume(
-        Layout layout, Device cache, DeviceTable? deviceTable, Fingerprints? fingerprints,
+        Layout layout, Device cache, DeviceTable? deviceTable, Fingerprints fingerprints,
         List<BackingDevice> backings, IRamStore ram, WriteboostOptions options, Superblock superblock)
     {
         Layout = layout;
@@ -69,16 +69,17 @@ public sealed unsafe partial class WriteboostVolume
         DeviceTable? table = layout.HasDeviceTable
             ? TableReader.ReadDevices(blocking, queue, cache, superblock, out tableBFirst, out equal)
             : null;
-        using SampleTable? samples = table != null
+        // A cache that the module has formatted has no name yet.
+        if (superblock.CacheId == default) superblock.CacheId = options.NewGuid();
+        using SampleTable samples = table != null
             ? TableReader.ReadSamples(blocking, queue, cache, superblock, out samplesBFirst)
-            : null;
-        ContentEvidence? evidence = table == null ? null
-            : new ContentEvidence(blocking, table, samples!) { HasStopped = superblock.IsClean };
+            : TableReader.ReadSegmentSamples(blocking, queue, cache, ref superblock, out samplesBFirst);
+        ContentEvidence evidence = new(blocking, table, samples) { HasStopped = superblock.IsClean };
         if (damaged != null) options.Log($"{cache.Name}: superblock copy {damaged} is damaged; using the other one");
         // Of a table that was lost nobody can tell whose the log's entries were: all count.
         long first = table is { IsComplete: true } ? long.MaxValue : superblock.MarkPosition;
         List<BackingDevice> bound = new Binding(table, first, options, evidence).Bind(backings);
-        Fingerprints? fingerprints = samples != null ? new Fingerprints(superblock.CacheId, samples) : null;
+        Fingerprints fingerprints = new(superblock.CacheId, samples);
         WriteboostVolume volume = new(layout, cache, table, fingerprints, bound, ram, options, superblock);
         try
         {
@@ -99,14 +100,14 @@ public sealed unsafe partial class WriteboostVolume
 
     // The copies that may be lost come first: B if bFirst says so, of superblock, device table and samples.
     private void Recover(BlockingIo io, DeviceQueue queue, IRamStore ram, IoContext context,
-        ContentEvidence? evidence, (bool Superblock, bool Devices, bool Samples) bFirst)
+        ContentEvidence evidence, (bool Superblock, bool Devices, bool Samples) bFirst)
     {
         Replay replay = NewReplay();
         ReadNotes(io, queue);
         using ILogScan scan = LogScans.New(
             Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifiesReads, Options.Progress, _known);
         scan.Run();
-        WarnOfHeadersBehind(scan);
+        CheckNothingLost(scan);
         long unproven = 0;
         uint header = (scan as SegmentScan)?.EndHeaderChecksum ?? 0;
         (long position, long sequence, uint checksum) = (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum);
@@ -150,7 +151,7 @@ public sealed unsafe partial class WriteboostVolume
             FlushDevices(io, queue, context);
             // What the last life's memory held is durable now.
             MakeRam();
-            if (evidence != null) TakeSamples(evidence);
+            TakeSamples(evidence);
             // A cache that has been served has a table: that comes first. But not where it makes the reason go by
             // which clean blocks count no more (R10): then the superblock says so first.
             bool outdatesClean = Superblock.IsClean && CleanPositionAtStart() == long.MaxValue;
@@ -204,9 +205,12 @@ public sealed unsafe partial class WriteboostVolume
         return oldest;
     }
 
-    private void WarnOfHeadersBehind(ILogScan scan)
+    private void CheckNothingLost(ILogScan scan)
     {
-        if (scan is not SegmentScan { HeadersBehindEnd: > 0 and int behind } segments) return;
+        if (scan is not SegmentScan segments) return;
+        segments.ProveDurable(Fingerprints!.Table.DurableSegment);
+        segments.CheckEnd();
+        if (segments.HeadersBehindEnd is not (> 0 and int behind)) return;
         Options.Log($"{Cache.Name}: segment {segments.EndSegment + 1} is torn or rotten and ends the log; {behind} "
             + "segments with later ids are given up");
     }

@@ -46,11 +46,16 @@ public sealed class MemoryTests(ITestOutputHelper output)
         next.Stop();
     }
 
-    [Fact]
-    public void MemoryThatIsGoneBeforeTheNextStartIsMissedAloud()
+    [Theory]
+    [InlineData("native")]
+    [InlineData("writeboost2")]
+    [InlineData("writeboost1")]
+    [InlineData("lc1")]
+    public void MemoryThatIsGoneBeforeTheNextStartIsMissedAloud(string layout)
     {
         using TestFolder folder = new();
-        using (WeirProcess weir = Serve(folder))
+        string[] chosen = layout == "native" ? [] : ["--layout", layout];
+        using (WeirProcess weir = Serve(folder, chosen))
         {
             folder.Remember(weir);
             using NbdClient client = weir.Connect();
@@ -58,9 +63,14 @@ public sealed class MemoryTests(ITestOutputHelper output)
             weir.Kill();
         }
         Assert.True(folder.ForgetMemory());
-        using WeirProcess next = Serve(folder);
-        Assert.Contains("memory is gone", next.Error, StringComparison.Ordinal);
-        next.Stop();
+        using (WeirProcess next = Serve(folder, chosen))
+        {
+            Assert.Contains("memory is gone", next.Error, StringComparison.Ordinal);
+            next.Stop();
+        }
+        using WeirProcess last = Serve(folder, chosen);
+        Assert.DoesNotContain("memory is gone", last.Error, StringComparison.Ordinal);
+        last.Stop();
     }
 
     /// <summary>In a folder of the user's choice, or where it is without one.</summary>
@@ -68,11 +78,13 @@ public sealed class MemoryTests(ITestOutputHelper output)
     [InlineData(true, true)]
     [InlineData(true, false)]
     [InlineData(false, true)]
-    public void MemoryIsFoundWhereverItWasLeft(bool chosenFirst, bool chosenNext)
+    [InlineData(true, false, "--layout", "writeboost2")]
+    [InlineData(true, false, "--layout", "lc1")]
+    public void MemoryIsFoundWhereverItWasLeft(bool chosenFirst, bool chosenNext, params string[] layout)
     {
         using TestFolder folder = new();
         using TmpfsFolder place = new();
-        string[] chosen = ["--memory", place.Path];
+        string[] chosen = ["--memory", place.Path, .. layout];
         using (WeirProcess weir = Serve(folder, chosenFirst ? chosen : []))
         {
             folder.Remember(weir);
@@ -81,7 +93,7 @@ public sealed class MemoryTests(ITestOutputHelper output)
             Write(client, 0, Writes);
             weir.Kill();
         }
-        using WeirProcess next = Serve(folder, chosenNext ? chosen : []);
+        using WeirProcess next = Serve(folder, chosenNext ? chosen : layout);
         Verify(next, Writes);
         next.Stop();
         Assert.Empty(Directory.GetFiles(place.Path));

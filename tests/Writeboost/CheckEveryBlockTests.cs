@@ -95,28 +95,7 @@ public sealed unsafe class CheckEveryBlockTests : IDisposable
         Superblock superblock = SuperblockReader.Read(
             Layout.Native, new BlockingIo(io), _cache.OpenQueue(io), _cache, out _, out _);
         using OfflineCache cache = new(io, _cache, Layout.Native, superblock);
-        using Checker checker = new(cache, new Silence());
+        using Checker checker = new(cache, new CheckItems());
         return checker.Run(new PrivateMemoryStore());
-    }
-
-    private sealed class Silence : IItemWriter
-    {
-        public bool WantsMore => true;
-
-        public void Begin(string kind)
-        {
-        }
-
-        public void End()
-        {
-        }
-
-        public void Number(string name, long value)
-        {
-        }
-
-        public void Text(string name, string value)
-        {
-        }
     }
 }

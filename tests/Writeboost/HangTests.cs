@@ -160,7 +160,7 @@ public sealed class HangTests : IDisposable
         // The order is asked about several times before the device that it is for, which is slow, has ended.
         (_first.Hold, _first.HeldMs) = (IoKind.Flush, 0);
         int asked = 0;
-        Task detach = Task.Run(() => Volume.Detach("a", () => ++asked < 0));
+        Task detach = Task.Run(() => Volume.Detach("a", () => ++asked < 0), TestContext.Current.CancellationToken);
         _client.Until(() => asked > 3);
         Assert.False(detach.IsCompleted);
         _first.Release();

@@ -6,6 +6,7 @@ using Weir.Core.Io;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Tools;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;
@@ -288,6 +289,41 @@ public sealed unsafe class IdentityTests : IDisposable
     {
         new Span<byte>(device.Start, (int)device.SizeBytes).Fill(value);
         return value;
+    }
+
+    /// <summary>Another disk was taken without a word.</summary>
+    [Fact]
+    public void WhereBothCopiesOfTheSamplesAreDamagedADirtyDeviceWithoutANameIsRefused()
+    {
+        Fill(_a, 1);
+        Fill(_b, 2);
+        using (DirectClient client = Open(At("a", _a, 0)))
+        {
+            Write(client, 0, 5);
+            client.Flush();
+            client.Stop();
+        }
+        foreach (long at in new[] { 68L << 10, 580L << 10 }) _cache.Start[at + 500] ^= 1;
+        byte[] before = Content(_cache);
+        foreach (RamDevice disk in new[] { _b, _a })
+        {
+            string refused = Refused(At("a", disk, 0));
+            Assert.Contains("cannot be known: both copies", refused, StringComparison.Ordinal);
+            Assert.Contains("--option rebind=1", refused, StringComparison.Ordinal);
+        }
+        Assert.Equal(before, Content(_cache));
+        using (RingContext io = new())
+        {
+            CheckItems report = new();
+            using OfflineCache cache = new(io, _cache, Layout.Native, *(Superblock*)_cache.Start);
+            using Checker checker = new(cache, report);
+            Assert.True(checker.Run(new PrivateMemoryStore()) > 0);
+            Assert.Contains(report.Texts,
+                static text => text.Contains("both copies of the samples", StringComparison.Ordinal));
+        }
+        using (DirectClient client = Open(options => options.Rebind = true, At("a", _a, 0))) client.Stop();
+        using DirectClient mended = Open(At("a", _a, 0));
+        Assert.Equal(5, Read(mended, 0, 7));
     }
 
     private static byte[] Content(RamDevice device) =>

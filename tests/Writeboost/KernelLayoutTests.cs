@@ -38,7 +38,10 @@ public sealed unsafe class KernelLayoutTests
         list[0] = LogEntry.ForData(((ulong)Layout.OnlyDevice << 40) | 2, 0xFF, 0);
         list[1] = LogEntry.ForData(((ulong)Layout.OnlyDevice << 40) | 4, 0x06, 0);
         Geometry geometry = layout.GeometryOf(superblock);
-        RecordInfo info = new() { Position = geometry.Position(7, 0), Sequence = 7, EntryCount = 2 };
+        RecordInfo info = new()
+        {
+            Position = geometry.Position(7, 0), Sequence = 7, EntryCount = 2, DurablePosition = geometry.Position(6, 0),
+        };
         layout.WriteHeader(record.Pointer, superblock, geometry, info, list);
         string found = Convert.ToHexStringLower(new ReadOnlySpan<byte>(record.Pointer, 4096));
         for (int i = 0; i < head.Length; i++) Assert.True(head[i] == '?' || head[i] == found[i], found[..64]);
@@ -47,13 +50,16 @@ public sealed unsafe class KernelLayoutTests
         Assert.Equal((7, 2), (read.Sequence, read.EntryCount));
         Assert.False(layout.TryReadHeader(record.Pointer, superblock, geometry, geometry.Position(1, 0), out _));
         Assert.Equal(1 << 20, Geometry.OffsetOfPhysical(geometry.PhysicalSlot(info.Position)));
-        // Behind the entries: nothing, or our seal.
-        int used = entriesOffset + (entries.Length / 2);
+        // And our seal; zeroes elsewhere.
+        bool isTwo = name == "writeboost2";
+        int used = entriesOffset + (entries.Length / 2), place = isTwo ? 480 : 4064;
         ReadOnlySpan<byte> bytes = new(record.Pointer, 3 * 4096);
-        ReadOnlySpan<byte> seal = name == "writeboost2" ? new byte[32]
-            : [.. "WEIRSEAL"u8, .. Sum(bytes[..used]), .. Sum(bytes[4096..]), .. new byte[16]];
-        Assert.Equal(seal, bytes.Slice(4064, 32));
-        Assert.Equal(-1, bytes[used..4064].IndexOfAnyExcept((byte)0));
+        ReadOnlySpan<byte> sums = isTwo ? [.. Sum(bytes[..13]), 0, 0, 0, 0]
+            : [.. Sum(bytes[..used]), .. Sum(bytes[4096..])];
+        ReadOnlySpan<byte> seal = [.. "WEIRSEAL"u8, .. sums, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        Assert.Equal([.. seal, .. Sum(seal)], bytes.Slice(place, 32));
+        Assert.Equal(-1, bytes[used..(isTwo ? 4096 : 4064)].IndexOfAnyExcept((byte)0));
+        Assert.Equal(-1, bytes[13..(isTwo ? 480 : 13)].IndexOfAnyExcept((byte)0));
     }
 
     /// <summary>What a header is believed for, where no checksum of the kernel's covers its data.</summary>
@@ -62,8 +68,8 @@ public sealed unsafe class KernelLayoutTests
     [InlineData("lc1")]
     public void ASealSaysWhetherTheDataIsWhatWasWritten(string name)
     {
-        Assert.Equal((32, 4064), (sizeof(SegmentSeal), SegmentSeal.Offset));
         SegmentLayout layout = (SegmentLayout)Layout.Find(name)!;
+        Assert.Equal((32, 4064), (sizeof(SegmentSeal), layout.SealOffset));
         Superblock superblock = layout.NewSuperblock(layout.DefaultSegmentBytes, Segments, Guid.NewGuid);
         using AlignedMemory record = new(2 * 4096);
         LogEntry* list = stackalloc LogEntry[1];
@@ -171,6 +177,40 @@ public sealed unsafe class KernelLayoutTests
         Assert.Empty(after.Get(2));
         Assert.Empty(after.Get(3));
         Assert.True(after.IsBelieved(1));
+    }
+
+    /// <summary>What had been flushed was given up with a line, and the start succeeded.</summary>
+    [Theory]
+    [InlineData("writeboost2", true, 2)]
+    [InlineData("writeboost2", true, 4)]
+    [InlineData("writeboost2", false, 2)]
+    [InlineData("writeboost1", true, 4)]
+    [InlineData("writeboost1", false, 2)]
+    [InlineData("lc1", true, 2)]
+    [InlineData("lc1", false, 3)]
+    public void ARottenSegmentThatWasFlushedIsRefused(string layout, bool stops, int rotten)
+    {
+        using Pair pair = new(layout, new KernelImage(layout, Segments));
+        using (DirectClient client = pair.Open())
+        {
+            for (int i = 0; i < 4; i++)
+            {
+                client.Write(i * 4096, Filled((byte)(1 + i), 4096));
+                client.Flush();
+            }
+            if (stops) client.Stop();
+        }
+        KernelImage image = pair.Image();
+        image.Bytes[image.OffsetOf(rotten) + (layout == "writeboost2" ? 4096 + 7 : 13 + 10)] ^= 1;
+        pair.Load(image);
+        string refused = Refused(pair);
+        Assert.Contains($"segment {rotten} of the log is rotten or gone", refused, StringComparison.Ordinal);
+        Assert.Contains($"weir repair --layout {layout}", refused, StringComparison.Ordinal);
+        Assert.Equal(image.Bytes, pair.Image().Bytes);
+        image.Bytes[image.OffsetOf(rotten) + (layout == "writeboost2" ? 4096 + 7 : 13 + 10)] ^= 1;
+        pair.Load(image);
+        using DirectClient whole = pair.Open();
+        Assert.Equal(Filled(4, 4096), whole.Read(3 * 4096, 4096));
     }
 
     [Theory]

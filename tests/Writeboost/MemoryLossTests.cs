@@ -19,15 +19,12 @@ public sealed class MemoryLossTests : IDisposable
     private const int BlockBytes = 4096;
 
     private readonly RamDevice _cache = new(8 << 20);
+    private Layout _layout = Layout.Native;
     private readonly RamDevice _backing = new(4 << 20);
     private readonly VanishingMemory _memory = new();
     private readonly List<string> _lines = [];
 
-    public MemoryLossTests()
-    {
-        using RingContext io = new();
-        WriteboostFormat.Format(io, _cache, Layout.Native, 128 << 10, Guid.NewGuid);
-    }
+    public MemoryLossTests() => Format(Layout.Native);
 
     public void Dispose()
     {
@@ -79,9 +76,14 @@ public sealed class MemoryLossTests : IDisposable
         Assert.Contains(_lines, static line => line.Contains("durable now", StringComparison.Ordinal));
     }
 
-    [Fact]
-    public void MemoryThatIsGoneBeforeTheStartIsMissed()
+    [Theory]
+    [InlineData("native")]
+    [InlineData("writeboost2")]
+    [InlineData("writeboost1")]
+    [InlineData("lc1")]
+    public void MemoryThatIsGoneBeforeTheStartIsMissed(string layout)
     {
+        Format(Layout.Find(layout)!);
         using (DirectClient client = Open()) client.Write(0, Block(1));
         _memory.IsEmpty = true;
         using (Open()) Assert.Single(_lines, static line => line.Contains("memory is gone", StringComparison.Ordinal));
@@ -89,10 +91,14 @@ public sealed class MemoryLossTests : IDisposable
 
     /// <summary>After a reboot there is none, and a start after an orderly stop needs none.</summary>
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void MemoryThatNobodyNeedsIsNotMissed(bool stopped)
+    [InlineData("native", true)]
+    [InlineData("native", false)]
+    [InlineData("writeboost2", true)]
+    [InlineData("writeboost2", false)]
+    [InlineData("lc1", true)]
+    public void MemoryThatNobodyNeedsIsNotMissed(string layout, bool stopped)
     {
+        Format(Layout.Find(layout)!);
         using (DirectClient client = Open())
         {
             client.Write(0, Block(1));
@@ -117,9 +123,17 @@ public sealed class MemoryLossTests : IDisposable
         Assert.Equal(Block(1), after.Read(0, BlockBytes));
     }
 
+    private void Format(Layout layout)
+    {
+        _layout = layout;
+        using RingContext io = new();
+        int segmentBytes = layout == Layout.Native ? 128 << 10 : layout.DefaultSegmentBytes;
+        WriteboostFormat.Format(io, _cache, layout, segmentBytes, Guid.NewGuid);
+    }
+
     private DirectClient Open(int ramSegments = 16) => new(_cache, _backing, new WriteboostOptions
     {
-        RamSegments = ramSegments, SyncIntervalUs = 0, AllowWriteback = false, Log = _lines.Add,
+        Layout = _layout, RamSegments = ramSegments, SyncIntervalUs = 0, AllowWriteback = false, Log = _lines.Add,
     }, _memory);
 
     private static byte[] Block(byte value) => [.. Enumerable.Repeat(value, BlockBytes)];

@@ -248,27 +248,6 @@ public sealed unsafe class UnreadableTests : IDisposable
         return data;
     }
 
-    private sealed class CheckItems : IItemWriter
-    {
-        public List<string> Texts { get; } = [];
-
-        public bool WantsMore => true;
-
-        public void Begin(string kind)
-        {
-        }
-
-        public void Number(string name, long value)
-        {
-        }
-
-        public void Text(string name, string value) => Texts.Add(value);
-
-        public void End()
-        {
-        }
-    }
-
     // Reads over these blocks fail.
     private sealed class BadBlocks(Device inner) : DeviceAround(inner)
     {

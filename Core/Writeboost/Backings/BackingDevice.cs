@@ -87,8 +87,14 @@ public sealed class BackingDevice(int id, string name, Device? device) : IVolume
     /// <summary>Whether it holds what the cache knows of it.</summary>
     public ContentVerdict Content { get; init; }
 
+    /// <summary>The same where the cache keeps no device table; found when the log has been read.</summary>
+    public ContentVerdict ContentByLog { get; internal set; }
+
     /// <summary>It may have been written since the last life that had it stopped in order.</summary>
     public bool WasWrittenMeanwhile { get; init; }
+
+    /// <summary>What the cache knew of its content is damaged.</summary>
+    public bool HasLostSamples { get; init; }
 
     /// <summary>The cache knows only the place where it was found.</summary>
     public bool IsKnownByPlace { get; init; }

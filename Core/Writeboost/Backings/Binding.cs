@@ -173,6 +173,7 @@ public sealed class Binding(
             IsNew = table != null && isNew,
             Content = isNew ? ContentVerdict.Unknown : Compare(spec.Device, id),
             WasWrittenMeanwhile = !isNew && content?.WasWrittenMeanwhile(spec.Device, id) == true,
+            HasLostSamples = !isNew && content?.IsLost == true,
             IsKnownByPlace = !isNew && Device.IsPlace(table![id].Identity),
         });
     }

@@ -26,7 +26,7 @@ public enum ContentVerdict
 /// Control path; reads only; one thread, but what was compared may be asked for again by any after
 /// <see cref="Seal"/>.
 /// </summary>
-public sealed unsafe class ContentEvidence(BlockingIo io, DeviceTable devices, SampleTable known)
+public sealed unsafe class ContentEvidence(BlockingIo io, DeviceTable? devices, SampleTable known)
 {
     private const int AtATime = 16;
 
@@ -42,6 +42,9 @@ public sealed unsafe class ContentEvidence(BlockingIo io, DeviceTable devices, S
 
     /// <summary>The last stop was orderly: what was written since then was written without the cache.</summary>
     public bool HasStopped { get; init; }
+
+    /// <summary>What was known is lost.</summary>
+    public bool IsLost => known.IsLost;
 
     /// <summary>From now on nothing is read any more: what was not compared is unknown.</summary>
     public void Seal() => _isSealed = true;
@@ -61,7 +64,8 @@ public sealed unsafe class ContentEvidence(BlockingIo io, DeviceTable devices, S
         HasStopped && IsKnown(id) && Device.MayHaveChanged(known[id].ChangeStamp, device.ChangeStamp);
 
     // The samples are of the device that has the number now.
-    private bool IsKnown(int id) => devices[id].Id != 0 && devices[id].FirstPosition == known[id].FirstPosition;
+    private bool IsKnown(int id) =>
+        devices != null && devices[id].Id != 0 && devices[id].FirstPosition == known[id].FirstPosition;
 
     /// <summary>
     /// New samples for <paramref name="device"/>, at most <see cref="DeviceSamples.FoundCount"/>: blocks with content

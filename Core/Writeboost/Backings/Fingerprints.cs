@@ -46,6 +46,7 @@ public sealed unsafe class Fingerprints : IDisposable
     private bool _isWriting;
     private bool _writesAgain;
     private bool _isPending;
+    private SegmentLife? _life;
     private long _noteDueUs;
     private long _retryUs;
     private IoContext? _io;
@@ -70,9 +71,12 @@ public sealed unsafe class Fingerprints : IDisposable
     /// <summary>How the last update ended: 0, or a negative errno.</summary>
     public int Result { get; private set; }
 
-    /// <summary>Serving begins; on the thread of <paramref name="port"/>.</summary>
-    public void Serve(SegmentLog log, DeviceQueue cache, LogPort port) =>
-        (_io, _writer) = (port.Io, new TableWriter(log, cache, port));
+    /// <summary>
+    /// Serving begins; on the thread of <paramref name="port"/>. In a layout without epochs every table says what
+    /// <paramref name="life"/> does.
+    /// </summary>
+    public void Serve(SegmentLog log, DeviceQueue cache, LogPort port, SegmentLife? life) =>
+        (_io, _writer, _life) = (port.Io, new TableWriter(log, cache, port), life);
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs => !_isWriting && Result < 0 && Volatile.Read(ref _askedEnd) != 0 ? _retryUs : long.MaxValue;
@@ -173,7 +177,8 @@ public sealed unsafe class Fingerprints : IDisposable
             for (int i = 0; i < CandidateCount; i++)
                 if (_guards[(id * GuardCount) + CandidatePlace + i] is > 0 and ulong key)
                     Accept(id, i, key);
-        if (!_isPending || nowUs < _noteDueUs) return false;
+        bool isDue = _life?.IsDue(_durable) == true;
+        if (!isDue && (!_isPending || nowUs < _noteDueUs)) return false;
         _noteDueUs = nowUs + NoteIntervalUs;
         BeginWrite();
         return true;
@@ -186,6 +191,7 @@ public sealed unsafe class Fingerprints : IDisposable
         if (_isWriting) return;
         _isWriting = true;
         _isPending = false;
+        _life?.Describe(_next);
         _written.CopyFrom(_next.Pointer);
         GuardAll();
         _writer!.Begin(_next);
@@ -214,8 +220,8 @@ public sealed unsafe class Fingerprints : IDisposable
     /// </summary>
     public void Stamp(IEnumerable<BackingDevice> backings)
     {
-        // What was refused before is tried once more.
-        _isPending |= Result < 0;
+        // What was refused before is tried once more; how far the log has come is always news.
+        _isPending |= Result < 0 || _life != null;
         foreach (BackingDevice backing in backings)
         {
             if (backing.IsAbsent) continue;

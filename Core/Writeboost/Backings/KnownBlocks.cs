@@ -41,19 +41,52 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
     private int _contentCount;
 
     private long _lastDoubtful;
+    private long _sampledSegment;
 
     /// <summary>Of the only device there are as many as can be used.</summary>
     public bool IsEnough => _contentCount >= PlentyCount;
 
     /// <summary>
-    /// Before the scan adds anything: no segment beyond <paramref name="last"/> was ever begun. Segments up to
-    /// <paramref name="lastDoubtful"/> may have been overwritten with data whose header never came: a block from there
-    /// that differs proves nothing, unless its record is whole; one that is the same proves as much as any.
+    /// What a life has kept of its devices: true of all blocks but those that later segments name, which others may
+    /// have written back.
     /// </summary>
-    public void Begin(long last, long lastDoubtful)
+    public void AddSamples(SampleTable samples)
+    {
+        _sampledSegment = samples.MarkSegment;
+        for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++)
+        {
+            DeviceSamples device = samples[id];
+            for (int i = 0; i < DeviceSamples.Count; i++)
+            {
+                if (device[i].Kind == SampleKind.None) continue;
+                ulong key = BackingTable.KeyOf(id, device[i].Block << Geometry.BlockShift);
+                bool isBlank = device[i].Kind == SampleKind.Zeroes;
+                _blocks[key] = new Known(SectorMask.Full, device[i].Sum, isBlank, long.MaxValue, IsSample: true);
+            }
+        }
+    }
+
+    /// <summary>What <paramref name="segment"/> names may have been written back since the samples were kept.</summary>
+    public bool IsNewerThanSamples(long segment) => segment > _sampledSegment && _blocks.Count > 0;
+
+    /// <summary>Entries of a header that is, wherever it lies; before those that count.</summary>
+    public void NoteHeader(ReadOnlySpan<LogEntry> entries)
+    {
+        foreach (LogEntry entry in entries) _blocks.Remove(entry.Key);
+    }
+
+    /// <summary>
+    /// All headers are known, of <paramref name="count"/> segments; the newest has id <paramref name="newest"/>, and
+    /// none beyond <paramref name="last"/> was ever begun. Segments up to <paramref name="lastDoubtful"/> may have been
+    /// overwritten with data whose header never came: a block from there that differs proves nothing, unless its record
+    /// is whole; one that is the same proves as much as any.
+    /// </summary>
+    public void Begin(long newest, long last, int count, long lastDoubtful)
     {
         notes.ForgetBeyond(last);
         _lastDoubtful = lastDoubtful;
+        // Of another log, or what the log has changed since is not there any more.
+        if (newest < _sampledSegment || newest - _sampledSegment >= count) _blocks.Clear();
     }
 
     /// <summary>
@@ -109,7 +142,7 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
         {
             if (!reader.HasRead(i)) continue;
             Known known = _blocks[keys[i]];
-            bool isSame = SumOf(_scratch.Pointer + ((long)i << Geometry.BlockShift), known.Sectors, out _) == known.Sum;
+            bool isSame = IsSame(known, _scratch.Pointer + ((long)i << Geometry.BlockShift));
             if (!isSame && known.Segment > _lastDoubtful) differ++;
             if (isSame && known.IsBlank) blank++;
             if (isSame && !known.IsBlank) same++;
@@ -157,6 +190,9 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
         return chosen;
     }
 
+    private static bool IsSame(in Known known, byte* data) =>
+        (known.IsSample ? BlockSum.Compute(data) : SumOf(data, known.Sectors, out _)) == known.Sum;
+
     // Of these sectors alone: the others are not the log's to tell.
     private static uint SumOf(byte* data, byte sectors, out bool isBlank)
     {
@@ -176,5 +212,5 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
     private static bool IsErased(ReadOnlySpan<byte> sector) =>
         sector.IndexOfAnyExcept((byte)0) < 0 || sector.IndexOfAnyExcept((byte)0xFF) < 0;
 
-    private readonly record struct Known(byte Sectors, uint Sum, bool IsBlank, long Segment);
+    private readonly record struct Known(byte Sectors, uint Sum, bool IsBlank, long Segment, bool IsSample = false);
 }

@@ -1,5 +1,4 @@
 using System;
-using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 
 namespace Weir.Core.Writeboost.Errors;

@@ -19,8 +19,8 @@ public interface ILapEntry
 
 /// <summary>
 /// The layouts of the seeds: 1 MiB segments, no checksum. A header is whole when every entry carries the header's lap;
-/// data is whole because it is flushed before its header is written. Rot goes unseen. At the end of the header's 4 KiB
-/// is a <see cref="SegmentSeal"/> of ours.
+/// data is whole because it is flushed before its header is written. Rot goes unseen. The last 32 bytes of the header's
+/// 4 KiB are a <see cref="SegmentSeal"/> of ours.
 /// <code>
 ///  0        8       9      13
 ///  | id     | length| lap  | entry | entry | ...      up to 255 entries, packed, little endian
@@ -33,7 +33,11 @@ public abstract unsafe class LapLayout<TEntry> : SegmentLayout
 {
     private const int LengthOffset = 8, LapOffset = 9, EntriesOffset = 13, MaxEntries = 255;
 
-    static LapLayout() => Invariant.Check(EntriesOffset + (MaxEntries * sizeof(TEntry)) <= SegmentSeal.Offset);
+    static LapLayout()
+    {
+        int end = EntriesOffset + (MaxEntries * sizeof(TEntry));
+        Invariant.Check(end <= Geometry.BlockBytes - SegmentSeal.Bytes);
+    }
 
     /// <inheritdoc/>
     public override int SegmentBytes => 1 << 20;
@@ -74,7 +78,7 @@ public abstract unsafe class LapLayout<TEntry> : SegmentLayout
         header[LengthOffset] = (byte)info.EntryCount;
         Unsafe.WriteUnaligned(header + LapOffset, lap);
         for (int i = 0; i < info.EntryCount; i++) Entries(header)[i].Set(entries[i], lap);
-        SegmentSeal.Put(header, HeaderSum(header), info.EntryCount);
+        Seal(header, geometry, info, SegmentSeal.DataSumOf(header, info.EntryCount));
         return 0;
     }
 
@@ -83,8 +87,18 @@ public abstract unsafe class LapLayout<TEntry> : SegmentLayout
         Crc32C.Compute(header, EntriesOffset + (header[LengthOffset] * (long)sizeof(TEntry)));
 
     /// <inheritdoc/>
-    public override RecordProof ProofOf(byte* record, in RecordInfo info) =>
-        SegmentSeal.ProofOf(record, HeaderSum(record), info.EntryCount);
+    public override RecordProof ProofOf(byte* record, in RecordInfo info)
+    {
+        if (!TryReadSeal(record, out SegmentSeal seal)) return RecordProof.None;
+        bool isWhole = seal.DataSum == SegmentSeal.DataSumOf(record, info.EntryCount);
+        return isWhole ? RecordProof.Whole : RecordProof.HeaderOnly;
+    }
+
+    /// <inheritdoc/>
+    public override int SealOffset => Geometry.BlockBytes - SegmentSeal.Bytes;
+
+    /// <inheritdoc/>
+    protected override uint SealedSum(byte* header) => HeaderSum(header);
 
     private static bool LapsAgree(byte* header, int length)
     {

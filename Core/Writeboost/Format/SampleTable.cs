@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using System.Text;
 using Weir.Core.Base;
 
 namespace Weir.Core.Writeboost.Format;
@@ -91,10 +92,18 @@ public unsafe struct DeviceSamples
 }
 
 /// <summary>
-/// Samples of what backing devices hold, which tell one from another where names cannot: magic "WEIRFP01". Bytes 40 to
-/// 47: the epoch of the life that keeps it; a table of another life than the last says nothing, because that life may
-/// have written without it. The devices are <see cref="DeviceSamples"/>. Copy A at byte 68 KiB, copy B at 580 KiB, each
-/// behind a copy of the device table.
+/// Samples of what backing devices hold, which tell one from another where names cannot: magic "WEIRFP01". The devices
+/// are <see cref="DeviceSamples"/>. Copy A at byte 68 KiB, copy B at 580 KiB, in layout <c>native</c> each behind a
+/// copy of the device table. There bytes 40 to 47 are the epoch of the life that keeps it; a table of another life than
+/// the last says nothing, because that life may have written without it. In the kernel's layouts, which have no epochs:
+/// <code>
+///   40  mark segment       u64        all up to this id had been written back when the table was: of blocks that a
+///                                     later one names, the samples say nothing
+///   48  durable segment    u64        all up to this id were durable then
+///   56  memory's boot      u64        as in the superblock of layout native; 0 after an orderly stop
+///   64  memory's folder    120 bytes  the same
+///  184  zero
+/// </code>
 /// </summary>
 public sealed unsafe class SampleTable(Guid cacheId) : TwoCopyTable(MagicValue, VersionValue, cacheId)
 {
@@ -102,9 +111,13 @@ public sealed unsafe class SampleTable(Guid cacheId) : TwoCopyTable(MagicValue, 
     public const ulong MagicValue = 0x3130504652494557;
     /// <summary>Format version.</summary>
     public const uint VersionValue = 1;
+    private const int MemoryOffset = 56;
 
     /// <inheritdoc/>
     public override long OffsetA => Superblock.Bytes + DeviceTable.Bytes;
+
+    /// <summary>There was one, and neither copy is whole.</summary>
+    public bool IsLost { get; set; }
 
     /// <summary>Of the life that keeps it.</summary>
     public long Epoch
@@ -112,6 +125,37 @@ public sealed unsafe class SampleTable(Guid cacheId) : TwoCopyTable(MagicValue, 
         get => *(long*)(Pointer + 40);
         set => *(long*)(Pointer + 40) = value;
     }
+
+    /// <summary>See the picture.</summary>
+    public long MarkSegment
+    {
+        get => Epoch;
+        set => Epoch = value;
+    }
+
+    /// <summary>See the picture.</summary>
+    public long DurableSegment
+    {
+        get => *(long*)(Pointer + 48);
+        set => *(long*)(Pointer + 48) = value;
+    }
+
+    /// <summary>Tells <paramref name="superblock"/> of a layout without a place for it where memory was.</summary>
+    public void GetMemory(ref Superblock superblock)
+    {
+        superblock.RamBoot = *(ulong*)(Pointer + MemoryOffset);
+        superblock.RamFolderText = Encoding.UTF8.GetString(FolderBytes).TrimEnd('\0');
+    }
+
+    /// <summary>Notes where the memory of the life of <paramref name="superblock"/> is.</summary>
+    public void SetMemory(in Superblock superblock)
+    {
+        *(ulong*)(Pointer + MemoryOffset) = superblock.RamBoot;
+        FolderBytes.Clear();
+        Encoding.UTF8.GetBytes(superblock.RamFolderText, FolderBytes);
+    }
+
+    private Span<byte> FolderBytes => new(Pointer + MemoryOffset + sizeof(ulong), Superblock.RamFolderMax);
 
     /// <summary>The samples of device <paramref name="id"/>.</summary>
     public ref DeviceSamples this[int id]

@@ -98,6 +98,28 @@ public abstract unsafe class SegmentLayout : Layout
     /// </summary>
     public abstract RecordProof ProofOf(byte* record, in RecordInfo info);
 
+    /// <summary>Byte offset of the <see cref="SegmentSeal"/> in a header's 4 KiB.</summary>
+    public abstract int SealOffset { get; }
+
+    /// <summary>The seal of a good header; false: it has none, or one of another header.</summary>
+    public bool TryReadSeal(byte* header, out SegmentSeal seal) =>
+        SegmentSeal.TryRead(header + SealOffset, out seal) && seal.HeaderSum == SealedSum(header);
+
+    /// <summary>Checksum of what the seal speaks of in a header.</summary>
+    protected abstract uint SealedSum(byte* header);
+
+    /// <summary>Seals a header that is complete but for that.</summary>
+    protected void Seal(byte* header, in Geometry geometry, in RecordInfo info, uint dataSum)
+    {
+        SegmentSeal seal = new()
+        {
+            HeaderSum = SealedSum(header),
+            DataSum = dataSum,
+            DurableSegment = info.DurablePosition > 0 ? geometry.SegmentOf(info.DurablePosition - 1) : 0,
+        };
+        seal.Put(header + SealOffset);
+    }
+
     /// <summary>
     /// First sector of an entry's block; beyond every device for an empty slot, which without dirty bits would read as
     /// a clean copy of the first block.

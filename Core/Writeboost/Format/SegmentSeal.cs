@@ -16,47 +16,57 @@ public enum RecordProof
 }
 
 /// <summary>
-/// The last 32 bytes of a header's 4 KiB in the layouts that have no checksum. Weir puts it there; the modules leave
-/// these bytes as they are in their memory and never read them. It is for knowing which device is which (R13), not for
-/// recovery: a header counts without it.
+/// 32 bytes in a header's 4 KiB, at a place that the layout's module leaves as it is in its memory and never reads: for
+/// knowing which device is which (R13), and that a record was there which is not any more (R5). A header counts without
+/// it.
 /// <code>
-///  0        8            12         16                 32
-///  | magic  | header sum | data sum | zeroes            |
-///  | u64    | u32        | u32      |
+///  0        8            12         16                24       28
+///  | magic  | header sum | data sum | durable segment | zeroes | sum |
+///  | u64    | u32        | u32      | u64             | u32    | u32 |
 /// </code>
-/// header sum: CRC32C of the header up to its last entry; data sum: CRC32C of the blocks that count.
+/// header sum: CRC32C of what the layout has before the seal; data sum: CRC32C of the blocks that count, 0
+/// where the layout has a checksum of its own; durable segment: all up to this id were durable when the header was
+/// made; sum: CRC32C of the 28 bytes before it.
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Size = Bytes)]
 public unsafe struct SegmentSeal
 {
-    /// <summary>Size on disk, and where it lies in the header's 4 KiB.</summary>
-    public const int Bytes = 32, Offset = Geometry.BlockBytes - Bytes;
+    /// <summary>Size on disk.</summary>
+    public const int Bytes = 32;
 
     /// <summary>"WEIRSEAL", little endian.</summary>
     public const ulong MagicValue = 0x4C41_4553_5249_4557;
 
-    [FieldOffset(0)] private ulong _magic;
-    [FieldOffset(8)] private uint _headerSum;
-    [FieldOffset(12)] private uint _dataSum;
+    private const int SumOffset = 28;
 
-    /// <summary>Seals the <paramref name="record"/>, whose blocks follow its header in memory.</summary>
-    public static void Put(byte* record, uint headerSum, int blocks)
+    [FieldOffset(0)] private ulong _magic;
+    /// <summary>See the picture.</summary>
+    [FieldOffset(8)] public uint HeaderSum;
+    /// <summary>See the picture.</summary>
+    [FieldOffset(12)] public uint DataSum;
+    /// <summary>See the picture.</summary>
+    [FieldOffset(16)] public long DurableSegment;
+    [FieldOffset(SumOffset)] private uint _sum;
+
+    /// <summary>Writes it to <paramref name="place"/>.</summary>
+    public readonly void Put(byte* place)
     {
-        SegmentSeal seal = new() { _magic = MagicValue, _headerSum = headerSum };
-        seal._dataSum = DataSumOf(record, blocks);
-        Unsafe.WriteUnaligned(record + Offset, seal);
+        SegmentSeal seal = this;
+        seal._magic = MagicValue;
+        seal._sum = Crc32C.Compute((byte*)&seal, SumOffset);
+        Unsafe.WriteUnaligned(place, seal);
+    }
+
+    /// <summary>The seal at <paramref name="place"/>; false: there is none.</summary>
+    public static bool TryRead(byte* place, out SegmentSeal seal)
+    {
+        seal = Unsafe.ReadUnaligned<SegmentSeal>(place);
+        return seal._magic == MagicValue && seal._sum == Crc32C.Compute(place, SumOffset);
     }
 
     /// <summary>
-    /// What the seal of <paramref name="record"/> says, whose header has <paramref name="headerSum"/>.
+    /// Checksum of the <paramref name="blocks"/> that follow the header at <paramref name="record"/>.
     /// </summary>
-    public static RecordProof ProofOf(byte* record, uint headerSum, int blocks)
-    {
-        SegmentSeal seal = Unsafe.ReadUnaligned<SegmentSeal>(record + Offset);
-        if (seal._magic != MagicValue || seal._headerSum != headerSum) return RecordProof.None;
-        return seal._dataSum == DataSumOf(record, blocks) ? RecordProof.Whole : RecordProof.HeaderOnly;
-    }
-
-    private static uint DataSumOf(byte* record, int blocks) =>
+    public static uint DataSumOf(byte* record, int blocks) =>
         Crc32C.Compute(record + Geometry.BlockBytes, (long)blocks << Geometry.BlockShift);
 }

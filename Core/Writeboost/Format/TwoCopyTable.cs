@@ -65,6 +65,9 @@ public abstract unsafe class TwoCopyTable : IDisposable
     /// <summary>The 64 KiB at <paramref name="table"/> are a whole table of this kind and cache.</summary>
     public bool IsWhole(byte* table) => IsValid(table, _magic, _version, _cacheId);
 
+    /// <summary>What is at <paramref name="table"/> begins like one of this cache, whole or not.</summary>
+    public bool IsHead(byte* table) => *(ulong*)table == _magic || *(Guid*)(table + 16) == _cacheId;
+
     /// <summary>The generation of the table at <paramref name="table"/>.</summary>
     public static long GenerationOf(byte* table) => *(long*)(table + 32);
 

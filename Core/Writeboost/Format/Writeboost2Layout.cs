@@ -36,15 +36,15 @@ public struct Writeboost2Entry
 /// Layout <c>writeboost2</c>: dm-writeboost 2.2, today's kernel module. Segments of 512 KiB, one checksum over header
 /// and data; id, length and mark have none.
 /// <code>
-///  0     8     12       13      512
-///  | id  | crc | length | zeroes | entry | entry | ...      127 entries of 16 bytes, then zeroes to 4 KiB
+///  0     8     12       13       480    512
+///  | id  | crc | length | zeroes | seal | entry | entry | ...      127 entries of 16 bytes, then zeroes to 4 KiB
 ///  | u64 | u32 | u8     |
 /// </code>
 /// crc: CRC32C, usual form, over byte 512 of the header to the last block that counts.
 /// </summary>
 public sealed unsafe class Writeboost2Layout : SegmentLayout
 {
-    private const int ChecksumOffset = 8, LengthOffset = 12, EntriesOffset = 512, MaxEntries = 127;
+    private const int ChecksumOffset = 8, LengthOffset = 12, HeadBytes = 13, EntriesOffset = 512, MaxEntries = 127;
 
     /// <inheritdoc/>
     public override string Name => "writeboost2";
@@ -93,6 +93,7 @@ public sealed unsafe class Writeboost2Layout : SegmentLayout
         header[LengthOffset] = (byte)info.EntryCount;
         for (int i = 0; i < info.EntryCount; i++) Entries(header)[i].Set(entries[i]);
         Unsafe.WriteUnaligned(header + ChecksumOffset, ChecksumOf(header, info));
+        Seal(header, geometry, info, dataSum: 0);
         return 0;
     }
 
@@ -103,6 +104,13 @@ public sealed unsafe class Writeboost2Layout : SegmentLayout
     /// <inheritdoc/>
     public override RecordProof ProofOf(byte* record, in RecordInfo info) =>
         IsWhole(record, info) ? RecordProof.Whole : RecordProof.None;
+
+    /// <inheritdoc/>
+    public override int SealOffset => EntriesOffset - SegmentSeal.Bytes;
+
+    // The checksum is a part of the head.
+    /// <inheritdoc/>
+    protected override uint SealedSum(byte* header) => Crc32C.Compute(header, HeadBytes);
 
     private static uint ChecksumOf(byte* record, in RecordInfo info) => Crc32C.Compute(
         record + EntriesOffset, ((1L + info.EntryCount) << Geometry.BlockShift) - EntriesOffset);

@@ -45,7 +45,7 @@ public sealed unsafe class Caretaker : IDisposable
         _volume = volume;
         _port = port;
         _superblocks = new SuperblockWriter(volume.Log, cache, port);
-        volume.Fingerprints?.Serve(volume.Log, cache, port);
+        volume.Fingerprints?.Serve(volume.Log, cache, port, volume.Layout.HasEpochs ? null : new SegmentLife(volume));
         _writeback = new WritebackEngine(volume, port, cache, backings, _superblocks);
         _reclaimer = new Reclaimer(volume);
         _rescue = new Rescue(volume, port, backings);
@@ -216,6 +216,7 @@ public sealed unsafe class Caretaker : IDisposable
         if (_stop == StopStep.Settle && IsSettled())
         {
             _stop = StopStep.Stamp;
+            if (!_volume.Layout.HasEpochs) _volume.Superblock.RamBoot = 0;
             _volume.Fingerprints?.Stamp(_volume.Backings.ToList());
         }
         if (_stop == StopStep.Stamp && _volume.Fingerprints?.Settle() != false)

@@ -238,7 +238,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
                 return;
             }
             _step = Step.WriteSamples;
-            if (_table != null) _volume.TakeSamples(_device, _order.Spec!.Samples);
+            _volume.TakeSamples(_device, _order.Spec!.Samples);
             _volume.Fingerprints?.BeginWrite();
         }
         if (_step == Step.WriteSamples && _volume.Fingerprints is not { IsBusy: true })

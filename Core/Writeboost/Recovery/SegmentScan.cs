@@ -15,6 +15,7 @@ namespace Weir.Core.Writeboost.Recovery;
 public sealed unsafe class SegmentScan : ILogScan
 {
     private const int SegmentsAtATime = 8;
+    private const long MaxId = 1L << 40;
 
     /// <summary>A life has at most so many segments that no flush covers: its RAM segments.</summary>
     public const int MaxUnproven = 64;
@@ -56,6 +57,9 @@ public sealed unsafe class SegmentScan : ILogScan
     /// <summary>Told which blocks the backing devices hold, as far as the log knows.</summary>
     public KnownBlocks? Known { get; init; }
 
+    /// <summary>All segments up to this one were durable, as something that outlived them says.</summary>
+    public long DurableSegment { get; private set; }
+
     /// <summary>Told how far it has come, now and then.</summary>
     public Action<string, long, long>? Progress { get; init; }
 
@@ -84,7 +88,8 @@ public sealed unsafe class SegmentScan : ILogScan
     public void Run()
     {
         ReadIds();
-        Known?.Begin(LastBegun, _layout.WritesHeaderLast ? LastBegun - _geometry.SegmentCount : 0);
+        Known?.Begin(NewestSegment, LastBegun, _geometry.SegmentCount,
+            _layout.WritesHeaderLast ? LastBegun - _geometry.SegmentCount : 0);
         TailSegment = FindTail();
         EndSegment = TailSegment - 1;
         long mark = Math.Min(_superblock.MarkSequence, TailSegment) - 1;
@@ -123,6 +128,22 @@ public sealed unsafe class SegmentScan : ILogScan
             foreach (long id in _ids) newest = Math.Max(newest, id);
             return newest;
         }
+    }
+
+    /// <summary>
+    /// All segments up to <paramref name="segment"/> were durable: <see cref="CheckEnd"/> refuses a log that ends
+    /// before it.
+    /// </summary>
+    public void ProveDurable(long segment) => DurableSegment = Math.Max(DurableSegment, segment);
+
+    /// <summary>After <see cref="Run"/>: throws when the log has lost what was durable (R5).</summary>
+    /// <exception cref="UserErrorException">It has.</exception>
+    public void CheckEnd()
+    {
+        if (EndSegment >= DurableSegment || Mutant.Is(MutantId.R5RotIsTorn)) return;
+        throw new UserErrorException($"{_cache.Name}: segment {EndSegment + 1} of the log is rotten or gone: all up to "
+            + $"segment {DurableSegment} had been flushed, and would be lost with it; not serving: "
+            + $"'weir repair --layout {_layout.Name}' says what can be kept");
     }
 
     /// <inheritdoc/>
@@ -179,8 +200,24 @@ public sealed unsafe class SegmentScan : ILogScan
         for (int physical = 0; physical < _ids.Length; physical++)
         {
             if (physical % HeaderStream.Depth == 0) Progress?.Invoke("headers", physical, _ids.Length);
-            _ids[physical] = SegmentLayout.IdOf(headers.Next());
+            byte* header = headers.Next();
+            _ids[physical] = SegmentLayout.IdOf(header);
+            NoteHeader(header, physical);
         }
+    }
+
+    // A header that a later one has sealed as durable was there, and so was its data.
+    private void NoteHeader(byte* header, int physical)
+    {
+        long id = _ids[physical];
+        if (id is <= 0 or > MaxId || _geometry.Physical(id) != physical) return;
+        long position = _geometry.Position(id, 0);
+        if (!_layout.TryReadHeader(header, _superblock, _geometry, position, out RecordInfo info)) return;
+        if (_layout.TryReadSeal(header, out SegmentSeal seal)) ProveDurable(Math.Min(id, seal.DurableSegment));
+        if (Known?.IsNewerThanSamples(id) != true) return;
+        LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
+        _layout.ReadEntries(header, info, entries);
+        Known.NoteHeader(new ReadOnlySpan<LogEntry>(entries, info.EntryCount));
     }
 
     private void Start(long offset, int place, int lengthBytes) => _io.Start(

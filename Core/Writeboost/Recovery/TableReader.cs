@@ -58,9 +58,32 @@ public static unsafe class TableReader
     {
         SampleTable table = new(superblock.CacheId);
         bool found = TryRead(io, queue, cache, table, out copyBFirst, out _);
+        table.IsLost = !found && superblock.Epoch > 0 && IsAnyThere(io, queue, cache, table);
         if (!found || table.IsOfLife(superblock.Epoch)) return table;
         for (int id = 1; id <= DeviceTable.MaxDevices; id++) table[id] = default;
         return table;
+    }
+
+    /// <summary>
+    /// The samples of a cache in a kernel's layout, and where the last life's memory was; empty where none were kept.
+    /// </summary>
+    public static SampleTable ReadSegmentSamples(
+        BlockingIo io, DeviceQueue queue, Device cache, ref Superblock superblock, out bool copyBFirst)
+    {
+        SampleTable table = new(superblock.CacheId);
+        TryRead(io, queue, cache, table, out copyBFirst, out _);
+        table.GetMemory(ref superblock);
+        return table;
+    }
+
+    // Of a table that was never written the places are blank; what lies there is damaged else.
+    private static bool IsAnyThere(BlockingIo io, DeviceQueue queue, Device cache, TwoCopyTable table)
+    {
+        using AlignedMemory memory = new(2 * Geometry.BlockBytes);
+        io.Start(queue, IoKind.Read, table.OffsetA, memory.Pointer, Geometry.BlockBytes);
+        io.Start(queue, IoKind.Read, table.OffsetB, memory.Pointer + Geometry.BlockBytes, Geometry.BlockBytes);
+        io.WaitOrFail("reading the samples of devices", cache);
+        return table.IsHead(memory.Pointer) || table.IsHead(memory.Pointer + Geometry.BlockBytes);
     }
 
     private static void CheckNumbers(DeviceTable table, Device cache)

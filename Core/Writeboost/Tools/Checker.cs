@@ -50,10 +50,12 @@ public sealed class Checker : IDisposable
     public long Run(IRamStore ram)
     {
         int damagedCopies = SuperblockItems.Report(_cache, _items);
-        if (!SuperblockItems.ReportDevices(_cache, _items, out bool equal))
+        if (!SuperblockItems.ReportDevices(_cache, _items, out bool equal, out bool hasLostSamples))
             Problem("both copies of the device table are damaged: repair makes an empty one");
         else if (!equal && _cache.Superblock.Epoch > 0)
             Problem("a copy of the device table is damaged, or was just being written: the next start mends it");
+        if (hasLostSamples)
+            Problem("both copies of the samples are damaged: which device is which is told by their names alone");
         if (damagedCopies > 0) Problem("a superblock copy is damaged: the next start mends it from the other one");
         using ILogScan scan = LogScans.New(
             _cache.Layout, _cache.Superblock, _cache.Geometry, _cache.Io, _cache.Queue, _cache.Device,
@@ -95,6 +97,7 @@ public sealed class Checker : IDisposable
         try
         {
             scan.Run();
+            CheckEnd(scan);
             return true;
         }
         catch (UserErrorException rot)
@@ -102,6 +105,17 @@ public sealed class Checker : IDisposable
             Problem(rot.Message);
             return false;
         }
+    }
+
+    // A log that ends before what was durable has lost something.
+    private void CheckEnd(ILogScan scan)
+    {
+        if (scan is not SegmentScan segments) return;
+        Superblock superblock = _cache.Superblock;
+        using SampleTable samples =
+            TableReader.ReadSegmentSamples(_cache.Io, _cache.Queue, _cache.Device, ref superblock, out _);
+        segments.ProveDurable(samples.DurableSegment);
+        segments.CheckEnd();
     }
 
     private long FirstSequence(ILogScan scan) =>

@@ -20,7 +20,7 @@ public sealed class Dumper(OfflineCache cache, IItemWriter items)
             throw new UserErrorException(
                 $"{cache.Device.Name}: --segment {onlySegment}: expected 0 to {count - 1}", 2);
         SuperblockItems.Report(cache, items);
-        SuperblockItems.ReportDevices(cache, items, out _);
+        SuperblockItems.ReportDevices(cache, items, out _, out _);
         (int first, int end) = onlySegment is { } one ? ((int)one, (int)one + 1) : (0, count);
         cache.Expect(end - first);
         for (int physical = first; physical < end && items.WantsMore; physical++) DumpSegment(physical);

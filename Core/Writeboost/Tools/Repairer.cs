@@ -37,7 +37,7 @@ public sealed unsafe class Repairer(IoContext io, Device device, RepairOptions o
         LateRecords late = new(cache);
         late.FindDurable(_superblock.MarkPosition);
         Walk(long.MaxValue, static (int _, in RecordInfo _) => { });
-        _tableIsLost = !SuperblockItems.ReportDevices(cache, items, out _);
+        _tableIsLost = !SuperblockItems.ReportDevices(cache, items, out _, out _);
         if (_tableIsLost)
             Say("note", "both copies of the device table are damaged: an empty one takes their place, and the next "
                 + "serve takes the backing devices it is given, under the numbers they had: --backing ID:NAME=PATH");

@@ -51,15 +51,16 @@ internal static unsafe class SuperblockItems
 
     /// <summary>
     /// Reports the backing devices that the cache knows; false when their table is lost. <paramref name="equal"/>: its
-    /// copies are.
+    /// copies are. <paramref name="hasLostSamples"/>: of what the devices hold nothing is known any more.
     /// </summary>
-    public static bool ReportDevices(OfflineCache cache, IItemWriter items, out bool equal)
+    public static bool ReportDevices(OfflineCache cache, IItemWriter items, out bool equal, out bool hasLostSamples)
     {
-        equal = true;
+        (equal, hasLostSamples) = (true, false);
         if (!cache.Layout.HasDeviceTable) return true;
         using DeviceTable? table = ReadTable(cache, out equal);
         using SampleTable samples =
             TableReader.ReadSamples(cache.Io, cache.Queue, cache.Device, cache.Superblock, out _);
+        hasLostSamples = samples.IsLost;
         for (int id = 1; table != null && id <= DeviceTable.MaxDevices; id++)
         {
             if (table[id].Id == 0) continue;

@@ -1,0 +1,27 @@
+using Weir.Core.Writeboost.Format;
+
+namespace Weir.Core.Writeboost.Backings;
+
+/// <summary>
+/// What the sample table of a kernel's layout says of the log beside the samples, in place of an epoch. On the first
+/// queue's thread, or before it serves.
+/// </summary>
+public sealed class SegmentLife(WriteboostVolume volume)
+{
+    /// <summary>Tells <paramref name="table"/>, which is going to be written, how far the log has come.</summary>
+    public void Describe(SampleTable table)
+    {
+        table.MarkSegment = MarkSegment;
+        table.DurableSegment = volume.Geometry.SegmentOf(volume.Log.DurableRecord - 1);
+        table.SetMemory(volume.Superblock);
+    }
+
+    /// <summary>
+    /// The log has gone on so far behind what <paramref name="table"/> says that soon nobody could tell what it has
+    /// changed since.
+    /// </summary>
+    public bool IsDue(SampleTable table) =>
+        MarkSegment - table.MarkSegment > volume.Geometry.SegmentCount / 2;
+
+    private long MarkSegment => volume.Geometry.SegmentOf(volume.Superblock.MarkPosition) - 1;
+}
