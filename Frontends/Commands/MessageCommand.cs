@@ -37,7 +37,6 @@ internal static class MessageCommand
 
     private static string Ask(string control, string question)
     {
-        if (!ProgressLine.HasTerminal) return ControlConnection.Ask(control, question);
         ProgressLine progress = ProgressLine.OnStandardError();
         try
         {
