@@ -97,6 +97,9 @@ internal static partial class Compose
         if (result == 1 && drainer.HasReachedEnd && volume.LostSentence is { } lost)
             throw new UserErrorException($"{spec.Cache}: all else is written back, but {lost}; --give-up "
                 + "NAME:OFFSET+LENGTH, or --give-up all, gives them up");
+        if (result == 1)
+            throw new UserErrorException(
+                $"interrupted: {volume.DirtyBlocks} blocks are left in {spec.Cache}; start again to go on");
         return result;
     }
 

@@ -71,8 +71,7 @@ internal static class DrainCommand
             Output.Write($"weir: drained {spec.Cache}: {progress.Total} blocks written back\n");
             return Program.Done;
         }
-        return Program.Complain(result > 0
-            ? $"interrupted: {progress.Total - progress.Done} blocks are left in {spec.Cache}; start again to go on"
-            : $"stopped, but not everything is durable: {Native.Errno.Text(result)}", Program.Failed);
+        return Program.Complain(
+            $"stopped, but not everything is durable: {Native.Errno.Text(result)}", Program.Failed);
     }
 }

@@ -3,7 +3,10 @@ using System.Collections.Generic;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Tools;
+using Weir.Tests.Simulation;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;
@@ -19,11 +22,14 @@ public sealed class DrainProgressTests(ITestOutputHelper output) : IDisposable
 
     private readonly RamDevice _cacheBytes = new(CacheBytes), _backingBytes = new(BackingBytes);
     private readonly List<ModelContext> _contexts = [];
+    private readonly SimRamStore _ram = new(new SimWorld(1, trace: false), outlivesProcess: true);
     private CountingDevice _backing = null!;
+    private Layout _layout = Layout.Native;
 
     public void Dispose()
     {
         foreach (ModelContext context in _contexts) context.Dispose();
+        _ram.Dispose();
         _cacheBytes.Dispose();
         _backingBytes.Dispose();
     }
@@ -96,6 +102,100 @@ public sealed class DrainProgressTests(ITestOutputHelper output) : IDisposable
     }
 
     /// <summary>
+    /// Layouts that have only the mark move it every two seconds, or with each segment where one takes longer: whoever
+    /// interrupts a drain again and again comes to its end too, having written hardly more.
+    /// </summary>
+    [Theory]
+    [InlineData("writeboost2", 5_000)]
+    [InlineData("writeboost2", 50_000)]
+    [InlineData("writeboost1", 16_000)]
+    [InlineData("lc1", 16_000)]
+    [InlineData("lc1", 50_000)]
+    public void TheMarkMovesWhileADrainOfAKernelLayoutGoesOn(string layout, long seekUs)
+    {
+        _layout = Layout.Find(layout);
+        using DirectClient client = Fill(seekUs, out ModelContext io);
+        client.Volume.Drain();
+        AssertMarkMoves(client, io);
+    }
+
+    /// <summary>Large batches that went quickly say nothing about what comes after them.</summary>
+    [Fact]
+    public void TheMarkMovesWhenEasyWorkIsFollowedByHardWork()
+    {
+        _layout = Layout.Find("writeboost2");
+        using DirectClient client = Fill(20_000, out ModelContext io, dirty: 0);
+        for (int i = 0; i < 16; i++) client.Write((256 << 20) + (i << 19), new byte[1 << 19]);
+        for (int i = 0; i < 1400; i++) client.Write(OffsetOf(i), DataOf(i));
+        client.Flush();
+        client.Volume.Drain();
+        AssertMarkMoves(client, io);
+    }
+
+    [Theory]
+    [InlineData("native")]
+    [InlineData("writeboost2")]
+    public void AnInterruptedDrainDoesNotTakeBackWhatItHasShown(string layout)
+    {
+        const long runUs = 5_000_000;
+        _layout = Layout.Find(layout);
+        Fill(60_000, out _).Dispose();
+        ModelContext io = Model(60_000);
+        using WriteboostVolume volume = WriteboostVolume.Open(
+            io, new KeptDevice(_cacheBytes), [Spec(new KeptDevice(_backing))], Ram, Options());
+        long left = Dirty, endUs = io.NowUs + runUs;
+        int result = new Drainer(volume, io).Run(() => io.NowUs >= endUs, at =>
+        {
+            Assert.InRange(at.DirtyBlocks, 0, left);
+            left = at.DirtyBlocks;
+        });
+        Assert.Equal(1, result);
+        Assert.InRange(left, 1, Dirty - 1);
+    }
+
+    private void AssertMarkMoves(DirectClient client, ModelContext io)
+    {
+        Geometry geometry = client.Volume.Geometry;
+        long sinceUs = io.NowUs, mark = client.Volume.Superblock.MarkPosition, most = 0;
+        while (!client.Volume.IsDrained)
+        {
+            client.Turn();
+            long now = client.Volume.Superblock.MarkPosition;
+            if (now == mark) continue;
+            long segments = geometry.SegmentOf(now) - geometry.SegmentOf(mark), tookUs = io.NowUs - sinceUs;
+            output.WriteLine($"{segments} segments in {tookUs} us");
+            Assert.True(segments == 1 || tookUs <= TwoSecondsUs, $"{segments} segments take {tookUs} us");
+            (mark, sinceUs, most) = (now, io.NowUs, Math.Max(most, segments));
+        }
+        output.WriteLine($"at most {most} segments at once, {_backing.Writes} writes");
+    }
+
+    [Theory]
+    [InlineData("writeboost2")]
+    [InlineData("writeboost1")]
+    [InlineData("lc1")]
+    public void ADrainOfAKernelLayoutThatIsInterruptedAgainAndAgainEnds(string layout)
+    {
+        _layout = Layout.Find(layout);
+        long writes = 0, runs = 0, left = Dirty;
+        Fill(16_000, out _).Dispose();
+        for (bool isDrained = false; !isDrained; runs++)
+        {
+            Assert.True(runs < 10, $"{left} blocks are left after {runs} runs");
+            using DirectClient client = Open(16_000, out ModelContext io);
+            left = client.Volume.DirtyBlocks;
+            client.Volume.Drain();
+            // Four seconds of about six that it takes.
+            for (long endUs = io.NowUs + 4_000_000; !client.Volume.IsDrained && io.NowUs < endUs;) client.Turn();
+            isDrained = client.Volume.IsDrained;
+            writes += _backing.Writes;
+            client.Stop();
+        }
+        output.WriteLine($"{runs} runs, {writes} writes");
+        AssertBacking();
+    }
+
+    /// <summary>
     /// A range is zeroed again before its batch is written again. When the mark has passed it and not what lies over
     /// it, that must still be written, whatever an earlier drain had kept.
     /// </summary>
@@ -156,27 +256,42 @@ public sealed class DrainProgressTests(ITestOutputHelper output) : IDisposable
         return data;
     }
 
-    private DirectClient Fill(long seekUs, out ModelContext io)
+    private DirectClient Fill(long seekUs, out ModelContext io, int dirty = Dirty)
     {
+        int segmentBytes = _layout.Name == "writeboost2" ? 512 << 10 : 1 << 20;
         using (RingContext ring = new())
-            WriteboostFormat.Format(ring, _cacheBytes, Layout.Native, 1 << 20, Guid.NewGuid);
+            WriteboostFormat.Format(ring, _cacheBytes, _layout, segmentBytes, Guid.NewGuid);
         DirectClient client = Open(seekUs, out io);
-        for (int i = 0; i < Dirty; i++) client.Write(OffsetOf(i), DataOf(i));
+        for (int i = 0; i < dirty; i++) client.Write(OffsetOf(i), DataOf(i));
         client.Flush();
-        Assert.Equal(Dirty, client.Volume.DirtyBlocks);
+        Assert.Equal(dirty, client.Volume.DirtyBlocks);
         _backing.Clear();
         return client;
     }
 
     private DirectClient Open(long seekUs, out ModelContext io)
     {
-        io = new ModelContext();
+        io = Model(seekUs);
+        return new DirectClient(_cacheBytes, [Spec(_backing)], Options(), Ram, io);
+    }
+
+    private ModelContext Model(long seekUs)
+    {
+        ModelContext io = new();
         SlowDevice slow = new(new KeptDevice(_backingBytes), new DiskArm(BackingBytes, seekUs, 150 << 20), "backing");
         _backing = new CountingDevice(slow);
-        return new DirectClient(
-            _cacheBytes, _backing, new WriteboostOptions { IdleUs = 3_600_000_000, HighWatermark = 100 },
-            new PrivateMemoryStore(), io);
+        return io;
     }
+
+    private WriteboostOptions Options() => new()
+    {
+        Layout = _layout, IdleUs = 3_600_000_000, HighWatermark = 100, RamSegments = 4,
+    };
+
+    private BackingSpec Spec(Device backing) => new(_layout.Name == "lc1" ? 1 : null, "disk", backing);
+
+    // Where a segment has one record, each write that must be durable at once would take one.
+    private IRamStore Ram => _layout.HasManyRecords ? new PrivateMemoryStore() : _ram;
 
     private static void AssertAll(DirectClient client)
     {

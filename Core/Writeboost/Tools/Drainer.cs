@@ -36,8 +36,9 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
 
     /// <summary>
     /// Drains until nothing is dirty, <paramref name="stopAsked"/> says so, or the volume is no longer healthy;
-    /// <paramref name="progress"/> is told ten times a second. Returns 0 when everything is written back, 1 when not
-    /// everything is and the rest is safe on the cache device, or the negative errno of what could not be made durable.
+    /// <paramref name="progress"/> is told ten times a second, and at the end, if it has come there. Returns 0 when
+    /// everything is written back, 1 when not everything is and the rest is safe on the cache device, or the negative
+    /// errno of what could not be made durable.
     /// </summary>
     /// <exception cref="UserErrorException">What shall be given up cannot be: nothing was done.</exception>
     public int Run(Func<bool> stopAsked, Action<DrainProgress> progress)
@@ -62,7 +63,8 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
         volume.OutdateClean();
         queue.BeginStop();
         while (queue.StopResult == 0) Turn(queue);
-        progress(Progress(total));
+        // A batch that was called off counts for nothing: what has been shown is not taken back.
+        if (HasReachedEnd) progress(Progress(total));
         return queue.StopResult < 0 ? queue.StopResult : isDrained ? 0 : 1;
     }
 

@@ -96,6 +96,7 @@ public sealed unsafe partial class WritebackEngine
         _log.CleanBefore(_batch.First + _batch.Count);
         _volume.EndDrain();
         NotePassed();
+        NoteTime();
         _finishedSlots += (long)_batch.Count << _log.Geometry.SlotShift;
         _phase = Phase.Idle;
         return false;

@@ -60,6 +60,7 @@ public sealed unsafe partial class WritebackEngine
     {
         (_unreadSinceUs, _cursor) = (-1, 0);
         _batch.SortAndMerge();
+        if (TryShorten()) return StartRead();
         // R7: what was skipped because something newer is logged may be forgotten only when that is durable.
         _durableBefore = _skipped && !Mutant.Is(MutantId.R7SkipForUndurable) ? _log.ReservedEnd : 0;
         _mayKeep = _log.Layout.HasEpochs && _poisonCount == 0 && !_seesPoison && !_volume.HasAbsentData;

@@ -268,7 +268,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         bool relieve = _volume.IsDraining || _volume.RangesPressed || _governor.MustTry || nowUs >= OpenDueUs;
         bool isNothing = _log.HeadSegment <= _log.DirtySegment && !relieve && !_log.IsStarved;
         if (isNothing || IsHeld() || _governor.Window(nowUs) == 0) return false;
-        int most = MostSegmentsNow(MostSegments());
+        int most = MostInTime(MostSegmentsNow(MostSegments()));
         int count = CountReadable(_log.DirtySegment, most);
         if (Mutant.Is(MutantId.R7Undurable))
             count = (int)Math.Clamp(_log.HeadSegment - _log.DirtySegment, 0, most);
@@ -308,6 +308,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private bool StartRead(int done = 0)
     {
         _phase = Phase.Read;
+        _begunUs = _io.NowUs;
         _error = 0;
         _cursor = 0;
         _failuresBefore = _volume.FlushTurn.Failures;
