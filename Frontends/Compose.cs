@@ -87,7 +87,8 @@ internal static partial class Compose
         SetOptions([], spec);
         List<OpenedExport> exports = [];
         foreach (BackingArgument backing in spec.Backings) exports.Add(Uncached(backing, spec, below, log));
-        return new OpenedVolume(exports[0].Volume, exports, [], below);
+        List<PassthroughVolume> volumes = exports.ConvertAll(static export => (PassthroughVolume)export.Volume);
+        return new OpenedVolume(exports[0].Volume, exports, PassthroughOrders.To(volumes), below);
     }
 
     /// <summary>A device without cache: the engine passthrough, whatever the others have.</summary>

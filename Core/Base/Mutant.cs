@@ -42,6 +42,8 @@ public enum MutantId
     R6FuaIgnored,
     /// <summary>R6: a flush does not flush the backing device after writes that went round the log.</summary>
     R6AroundNotFlushed,
+    /// <summary>R6: after a failed flush of what went round the log it is only asked again.</summary>
+    R6AroundFailureForgotten,
     /// <summary>R6: writes that went round the log count as kept although write-back's flush failed.</summary>
     R6OthersFailureIgnored,
     /// <summary>R6: a failed log write counts as done.</summary>
@@ -118,6 +120,8 @@ public enum MutantId
     R10OutdatedKept,
     /// <summary>R10: a write goes round although the log holds newer data of its blocks.</summary>
     R10AroundDirty,
+    /// <summary>R10: a write that was refused on its way round the log counts as done.</summary>
+    R10RefusedForgotten,
     /// <summary>R8: after a pause, what the backing device has refused counts as written.</summary>
     R8RefusedForgotten,
     /// <summary>R12: after an update has failed at its second copy, the next one begins with the whole one.</summary>

@@ -57,6 +57,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     {
         Invariant.Check(!_stopping);
         request->Result = 0;
+        request->EngineInt = _volume.Resumes;
         request->Next = null;
         Request.BringIn(request);
         if (_volume.ReadOnly && request->Kind != RequestKind.Read) Finish(request, ReadOnlyResult(request));
@@ -168,7 +169,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         if ((Step)op->Step == Step.Flush)
         {
             if (result < 0) _volume.FailFlushes(result);
-            result = _volume.FlushError;
+            result = _volume.ResultOfFlush(request->EngineInt, result);
         }
         if (_blockMask > MinimumUnit) LeaveGate(request);
         _io.Release(op);

@@ -1,4 +1,5 @@
 using System;
+using System.Globalization;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
@@ -12,17 +13,20 @@ namespace Weir.Core.Passthrough;
 /// </summary>
 /// <remarks>
 /// Errors are reported to the client at once, without another try. After a failed flush nothing tells what of the
-/// earlier writes is durable, so no later flush succeeds (R6): the state is <c>failed</c>.
+/// earlier writes is durable, so no later flush succeeds (R6), until somebody who has been told says so
+/// (<see cref="Resume"/>): the state is <c>degraded</c> meanwhile.
 /// </remarks>
 public sealed class PassthroughVolume : IVolume, IVolumeExport
 {
     private const int QueuesMax = 64;
 
     // As the state of that name has in the engine with a cache.
-    private const int FailedNumber = 2;
+    private const int DegradedNumber = 5;
 
     private readonly PassthroughQueue?[] _queues = new PassthroughQueue[QueuesMax];
     private int _flushError;
+    private int _resumes;
+    private DateTimeOffset _since;
 
     /// <summary>Serves <paramref name="backing"/>, which stays the caller's to dispose, after this volume.</summary>
     public PassthroughVolume(Device backing, string name = "", bool readOnly = false)
@@ -81,9 +85,9 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
         PassthroughCounters sum = default;
         for (int i = 0; i < QueuesMax; i++)
             if (Volatile.Read(ref _queues[i]) is { } queue) sum.Add(queue.Counters);
-        status.Text("state", FlushError < 0 ? "failed" : "healthy");
-        status.Number("state_number", FlushError < 0 ? FailedNumber : 0);
-        if (FlushError < 0) status.Text("state_reason", $"backing device: flush failed: {Errno.Text(FlushError)}");
+        status.Text("state", FlushError < 0 ? "degraded" : "healthy");
+        status.Number("state_number", FlushError < 0 ? DegradedNumber : 0);
+        if (Loss is { } reason) status.Text("state_reason", $"{reason}, and flushes fail until 'weir message resume'");
         if (Hang is { } hang) status.Text("not_answering", hang);
         status.Text("backing", Backing.Name);
         status.Number("size_bytes", SizeBytes);
@@ -100,6 +104,43 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     /// <summary>The backing device stays open: the opener closes it.</summary>
     public void Dispose() => Array.Clear(_queues);
 
+    /// <summary>
+    /// Why flushes fail, since when, and what may be lost, for people; null: they do not.
+    /// </summary>
+    public string? Loss => FlushError < 0
+        ? $"backing device {Backing.Name}: a flush failed at {Since}: {Errno.Text(FlushError)}; what was written since "
+            + "the last flush that succeeded may be lost"
+        : null;
+
+    private string Since => _since.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
+    /// <summary>
+    /// Whoever has to know what may be lost has been told: flushes that come from now on are the device's to answer.
+    /// Those that came before still fail. Any thread.
+    /// </summary>
+    public void Resume()
+    {
+        if (FlushError == 0) return;
+        Interlocked.Increment(ref _resumes);
+        Volatile.Write(ref _flushError, 0);
+    }
+
+    /// <summary>How often flushes were resumed; noted before one begins, for <see cref="ResultOfFlush"/>.</summary>
+    internal int Resumes => Volatile.Read(ref _resumes);
+
+    /// <summary>What to say of a flush that the device has answered.</summary>
+    internal int ResultOfFlush(int resumesBefore, int result)
+    {
+        int error = FlushError;
+        if (error == 0 && Resumes != resumesBefore) error = -Errno.EIO;
+        return result < 0 ? result : error;
+    }
+
     /// <summary>Remembers the first failure.</summary>
-    internal void FailFlushes(int error) => Interlocked.CompareExchange(ref _flushError, error, 0);
+    internal void FailFlushes(int error)
+    {
+        if (FlushError != 0) return;
+        _since = DateTimeOffset.UtcNow;
+        Interlocked.CompareExchange(ref _flushError, error, 0);
+    }
 }

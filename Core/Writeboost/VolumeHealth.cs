@@ -25,6 +25,11 @@ public enum VolumeState
     /// A device refuses something now and is tried again; everything is served while there is room. Ends by itself.
     /// </summary>
     Retrying = 4,
+    /// <summary>
+    /// A flush of a backing device has failed that covered writes round the log, and nobody can repeat these: flushes
+    /// fail until somebody who has been told says <c>resume</c>. All else is as while <see cref="Retrying"/>.
+    /// </summary>
+    Degraded = 5,
 }
 
 /// <summary>What is tried again while a volume is <see cref="VolumeState.Retrying"/>.</summary>
@@ -42,6 +47,10 @@ public enum Trouble
     DeviceTable = 4,
     /// <summary>The superblock with the number of segments that a grown cache has.</summary>
     Growth = 5,
+    /// <summary>Writes round the log: the backing device does not take them, and they are logged instead.</summary>
+    AroundWrite = 6,
+    /// <summary>What went round the log may be lost: not tried again before somebody says so.</summary>
+    AroundFlush = 7,
 }
 
 /// <summary>One state of a volume, all of it: what readers get belongs together.</summary>
@@ -89,7 +98,7 @@ public sealed class VolumeHealth
     public bool CacheHasFailed => State is VolumeState.Failed or VolumeState.PassThrough;
 
     /// <summary>Changes are taken, as long as there is room for them.</summary>
-    public bool TakesWrites => State is VolumeState.Healthy or VolumeState.Retrying;
+    public bool TakesWrites => RankOf(State) <= RankOf(VolumeState.Retrying);
 
     /// <summary>Whoever waits for write-back should not wait on: a minute's errors may last.</summary>
     public bool MayLast
@@ -97,7 +106,7 @@ public sealed class VolumeHealth
         get
         {
             HealthReport now = Now;
-            if (now.State == VolumeState.Retrying) return SecondsIn(now) >= PatienceSeconds;
+            if (now.State is VolumeState.Retrying or VolumeState.Degraded) return SecondsIn(now) >= PatienceSeconds;
             return now.State != VolumeState.Healthy;
         }
     }
@@ -171,6 +180,7 @@ public sealed class VolumeHealth
     {
         VolumeState.Healthy => "healthy",
         VolumeState.Retrying => "retrying",
+        VolumeState.Degraded => "degraded",
         VolumeState.ReadOnly => "read-only",
         VolumeState.Failed => "failed",
         _ => "pass-through",
@@ -179,7 +189,7 @@ public sealed class VolumeHealth
     private static int RankOf(VolumeState state) => state switch
     {
         VolumeState.Healthy => 0,
-        VolumeState.Retrying => 1,
+        VolumeState.Retrying or VolumeState.Degraded => 1,
         _ => 1 + (int)state,
     };
 
@@ -201,7 +211,7 @@ public sealed class VolumeHealth
         while (!TryPublish(old, next));
         if (next.State == VolumeState.Healthy)
             _log($"volume is healthy again, after {SecondsIn(old)} s: {old.Reason}");
-        else if (next.State == VolumeState.Retrying && reason != null)
+        else if (next.State is VolumeState.Retrying or VolumeState.Degraded && reason != null)
             _log($"volume is {NameOf(next.State)}: {reason}");
     }
 
@@ -211,7 +221,9 @@ public sealed class VolumeHealth
         string reason = "";
         foreach (string? each in report.Troubles)
             if (each != null) reason += reason == "" ? each : "; " + each;
-        VolumeState state = reason == "" ? VolumeState.Healthy : VolumeState.Retrying;
+        bool loses = report.Troubles[(int)Trouble.AroundFlush] != null;
+        VolumeState state =
+            loses ? VolumeState.Degraded : reason == "" ? VolumeState.Healthy : VolumeState.Retrying;
         DateTimeOffset since = state == report.State ? report.Since : _time.GetUtcNow();
         return report with { State = state, Reason = reason, Since = since };
     }

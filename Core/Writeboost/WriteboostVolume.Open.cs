@@ -39,6 +39,7 @@ public sealed unsafe partial class WriteboostVolume
         Ranges = new RangeMap(options.RangeBudget);
         Changes = new ChangeTable(Geometry.SlotCount);
         Around = new WritesAround(WakeQueues);
+        Refusals = new RefusingDevices(this);
         FlushTurn = new FlushTurn(WakeQueues);
         Gate = new ReaderGate();
         Log = null!;

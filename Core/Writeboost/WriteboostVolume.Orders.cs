@@ -62,9 +62,9 @@ public sealed unsafe partial class WriteboostVolume
         {
             OrderProgress open = OrderProgress.UnderWay("not all that was acknowledged is durable");
             if (Health.CacheHasFailed) return open.Fail(Health.Reason);
-            if (Log.Durable >= end && Around.Flushed >= around)
-                return OrderProgress.DoneWith("done, all that was acknowledged is durable");
-            return Around.HasFailed && Around.Flushed < around ? open.Fail(Health.Reason) : open;
+            bool isDurable = Log.Durable >= end && Around.Flushed >= around;
+            if (Around.IsLost(around)) return open.Fail(Health.Reason);
+            return isDurable ? OrderProgress.DoneWith("done, all that was acknowledged is durable") : open;
         };
     }
 

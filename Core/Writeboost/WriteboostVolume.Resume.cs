@@ -14,10 +14,14 @@ public sealed unsafe partial class WriteboostVolume
     private int _resume;
     private long _triesEnded;
 
-    /// <summary>Tries again at once what a device has refused, and what has made the volume read-only.</summary>
+    /// <summary>
+    /// Tries again at once what a device has refused, and what has made the volume read-only; flushes count again that
+    /// failed because of writes round the log that may be lost.
+    /// </summary>
     public void Resume()
     {
         Health.AskRetry();
+        Around.Resume();
         Volatile.Write(ref _resume, 1);
         WakeQueues();
     }
@@ -32,29 +36,46 @@ public sealed unsafe partial class WriteboostVolume
             Resume();
             return static () => OrderProgress.DoneWith("done, no device refuses anything");
         }
-        bool isForGood = Health.CacheHasFailed || (before.State == VolumeState.ReadOnly && Around.HasFailed);
-        if (isForGood)
+        if (Health.CacheHasFailed)
             throw new UserErrorException($"resume: the volume stays {VolumeHealth.NameOf(before.State)} until its next "
                 + $"start: {before.Reason}");
-        long triesEnded = Volatile.Read(ref _triesEnded);
+        long triesEnded = Volatile.Read(ref _triesEnded), seen = triesEnded;
         int refused = 0;
         long[] refusals = Health.Refusals();
+        string lost = Around.HasFailed ? $"; up to {Around.Unflushed} may be lost" : "";
         Resume();
         return () =>
         {
-            OrderProgress open = OrderProgress.UnderWay("tried again");
-            bool isTried = before.State != VolumeState.ReadOnly || Volatile.Read(ref _triesEnded) != triesEnded;
+            OrderProgress open = OrderProgress.UnderWay($"tried again{lost}");
+            long ended = Volatile.Read(ref _triesEnded);
+            bool isTried = before.State != VolumeState.ReadOnly || ended != triesEnded;
+            FlushAround();
             HealthReport now = Health.Now;
             if (isTried && now.State == VolumeState.Healthy)
-                return OrderProgress.DoneWith("done, tried again: the volume is healthy");
+                return OrderProgress.DoneWith($"done, tried again: the volume is healthy{lost}");
             if (isTried && !Health.TakesWrites)
                 return open.Fail($"still {VolumeHealth.NameOf(now.State)}: {now.Reason}");
-            if (!Health.HasRefusedSince(refusals)) return open;
+            if (!Health.HasRefusedSince(refusals))
+            {
+                // It went well, and there is more.
+                if (ended != seen && Refusals.IsAny) Resume();
+                seen = ended;
+                return open;
+            }
             if (++refused == TriesThatTell) return open.Fail($"still refused: {now.Reason}");
             refusals = Health.Refusals();
             Resume();
             return open;
         };
+    }
+
+    // A flush that succeeds says that the devices are well again.
+    private void FlushAround()
+    {
+        long around = Around.Written;
+        if (Around.HasFailed || Around.Flushed >= around) return;
+        Raise(ref _flushAround, around);
+        WakeCaretaker();
     }
 
     internal bool TakeResume() => Volatile.Read(ref _resume) != 0 && Interlocked.Exchange(ref _resume, 0) != 0;

@@ -83,6 +83,8 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 
     internal WritesAround Around { get; }
 
+    internal RefusingDevices Refusals { get; }
+
     internal FlushTurn FlushTurn { get; }
 
     internal ScrubFigures Scrub { get; } = new();
@@ -248,10 +250,21 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     {
         FlushTurn.CountFailure();
         if (Mutant.Is(MutantId.R6OthersFailureIgnored) || !Around.NoteFailedFlush(id)) return;
-        Health.Worsen(VolumeState.ReadOnly, $"backing device: flush failed: {Errno.Text(errno)}; "
-            + "writes that went round the log may be lost");
+        HoldAround(id, errno);
         WakeQueues();
     }
+
+    // The device has perhaps forgotten what went round. What was read from it since may not be what it has later.
+    internal void HoldAround(int id, int errno)
+    {
+        OutdateClean();
+        Health.Hold(Trouble.AroundFlush, $"backing device {NameOfBacking(id)}: a flush failed: {Errno.Text(errno)}; up "
+            + $"to {Around.Unflushed} may be lost, and flushes fail until 'weir message resume'");
+    }
+
+    // For people; empty: it has gone.
+    internal string NameOfBacking(int id) =>
+        Backings.Find(id) is { IsAbsent: false } device ? $"'{device.Name}' ({device.Device.Name})" : "";
 
     // Clean blocks logged so far may be out of date for the next start: a write goes round them.
     internal void OutdateClean()

@@ -23,8 +23,9 @@ internal static class Meanings
         ["access"] = "read-write, or read-only as the command line has asked",
         ["options"] = "present values of the options, as 'weir message KEY' shows them; 'weir message help' says more",
         // Of both engines.
-        ["state"] = "healthy, retrying, read-only, failed or pass-through: what is still served (docs/durability.md)",
-        ["state_number"] = "the state as a number: 0 healthy, 1 read-only, 2 failed, 3 pass-through, 4 retrying",
+        ["state"] = "healthy, retrying, degraded, read-only, failed or pass-through; see docs/durability.md",
+        ["state_number"] = "the state as a number: 0 healthy, 1 read-only, 2 failed, 3 pass-through, 4 retrying, "
+            + "5 degraded",
         ["state_reason"] = "why the state is not healthy",
         ["state_since"] = "when the state began, in UTC",
         ["state_seconds"] = "seconds since the state began",

@@ -91,6 +91,29 @@ public sealed unsafe class PassthroughTests
         Assert.Equal(-Errno.EIO, client.Stop());
     }
 
+    /// <summary>Until somebody who has been told what may be lost says so; who asked before is told too.</summary>
+    [Fact]
+    public void FlushesSucceedAgainWhenSomebodyKnows()
+    {
+        using FailingDevice device = new(Size);
+        using Client client = new(device);
+        device.FlushResult = -Errno.EIO;
+        client.Start(0, RequestKind.Flush, 0, 0, new Random(1), null);
+        client.Drain();
+        device.FlushResult = 0;
+        client.Start(0, RequestKind.Write, 0, 4096, new Random(1), null);
+        client.Drain();
+        client.Start(0, RequestKind.Flush, 0, 0, new Random(1), null);
+        OrderProgress resumed = PassthroughOrders.To([client.Volume])[0].Order!()();
+        Assert.Contains("may be lost", resumed.Said, StringComparison.Ordinal);
+        client.Drain();
+        client.Start(0, RequestKind.Flush, 0, 0, new Random(1), null);
+        client.Drain();
+        Assert.Equal([-Errno.EIO, 0, -Errno.EIO, 0], client.Done);
+        Assert.Null(client.Volume.Loss);
+        Assert.Equal(1, client.Stop());
+    }
+
     [Fact]
     public void FuaFlushesAndErrorsReachTheRequest()
     {
@@ -136,10 +159,13 @@ public sealed unsafe class PassthroughTests
         public Client(Weir.Core.Io.Device device, bool readOnly = false)
         {
             _device = device;
-            Queue = new PassthroughVolume(device, readOnly: readOnly).OpenQueue(0, Harness.Io);
+            Volume = new PassthroughVolume(device, readOnly: readOnly);
+            Queue = Volume.OpenQueue(0, Harness.Io);
         }
 
         public Harness Harness { get; } = new();
+
+        public PassthroughVolume Volume { get; }
 
         public IVolumeQueue Queue { get; }
 

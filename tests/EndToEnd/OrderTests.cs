@@ -193,6 +193,17 @@ public sealed class OrderTests : IDisposable
     }
 
     [Fact]
+    public void AVolumeWithoutACacheResumesToo()
+    {
+        using WeirProcess weir =
+            WeirProcess.Serve(_folder, "passthrough", "--backing", "data=" + _folder.File("backing", 64 << 20));
+        Outcome outcome = Message("resume");
+        Assert.Equal((0, "resume: done, no flush has failed\n"), (outcome.ExitCode, outcome.Output));
+        Assert.Equal(2, Message("drain").ExitCode);
+        weir.Stop();
+    }
+
+    [Fact]
     public void WhoeverMistypesAKeyIsToldAllOfThem()
     {
         using WeirProcess weir = Serve();

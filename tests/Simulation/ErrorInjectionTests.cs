@@ -57,6 +57,48 @@ public sealed class ErrorInjectionTests(ITestOutputHelper output)
         Assert.True(failures.Count == 0, $"{failures.Count} fail\n{string.Join('\n', Head(failures))}");
     }
 
+    /// <summary>
+    /// Writes of more than eight blocks go round the log: what the backing device refuses of them is logged, and what
+    /// its flush may have lost was never promised.
+    /// </summary>
+    [Fact]
+    public void NoErrorBreaksThePromiseOfWritesRoundTheLog()
+    {
+        using InjectionRun healthy = new(s_none with { Around = true });
+        healthy.Run();
+        List<Injection> all = AllAround(healthy);
+        List<string> failures = RunAll(all, MutantId.None, healthy, int.MaxValue);
+        Say($"error injection, round the log: {all.Count} runs");
+        Assert.True(failures.Count == 0, $"{failures.Count} fail\n{string.Join('\n', Head(failures))}");
+    }
+
+    [Theory]
+    [InlineData(MutantId.R6AroundFailureForgotten)]
+    [InlineData(MutantId.R10RefusedForgotten)]
+    public void AMutantIsCaughtRoundTheLog(MutantId mutant)
+    {
+        using InjectionRun healthy = new(s_none with { Around = true });
+        healthy.Run();
+        List<string> failures = RunAll(AllAround(healthy), mutant, healthy, 1);
+        Assert.NotEmpty(failures);
+        Say($"mutant {mutant}: caught by {failures[0]}");
+    }
+
+    private static List<Injection> AllAround(InjectionRun healthy)
+    {
+        List<Injection> all = [];
+        foreach (InjectedError error in Enum.GetValues<InjectedError>())
+        {
+            for (int i = 0; i < healthy.BackingOperations; i++)
+            {
+                all.Add(new Injection(false, i, error, CrashKind.Power, Early: false, Around: true));
+                if (error != InjectedError.Window)
+                    all.Add(new Injection(false, i, error, CrashKind.Power, Early: true, Around: true));
+            }
+        }
+        return all;
+    }
+
     [Theory]
     [InlineData(MutantId.R8RefusedForgotten)]
     [InlineData(MutantId.R12DoubtfulCopyLast)]
@@ -143,6 +185,7 @@ public sealed class ErrorInjectionTests(ITestOutputHelper output)
     private static bool IsAllowed(Injection injection, VolumeState state) => injection.Error switch
     {
         _ when injection.Passes && !injection.Early => state == VolumeState.Healthy,
+        _ when injection.Around && state == VolumeState.Degraded => true,
         _ when injection.Passes => state is VolumeState.Healthy or VolumeState.Retrying,
         _ when injection.OnCache => state != VolumeState.ReadOnly,
         _ => state is VolumeState.Healthy or VolumeState.Retrying,

@@ -33,7 +33,7 @@ public enum InjectedError
 /// </summary>
 public readonly record struct Injection(
     bool OnCache, int Index, InjectedError Error, CrashKind End, bool Early, bool WritesDurably = false,
-    string Layout = "native")
+    string Layout = "native", bool Around = false)
 {
     /// <summary>So many operations fail before an error passes: more than are tried without a pause.</summary>
     public const int WindowOperations = 6;
@@ -56,7 +56,7 @@ public sealed unsafe class InjectionRun : IDisposable
     private readonly SimDevice _backing;
     private readonly SimDisks _disks = new();
     private readonly SimRamStore _ram;
-    private readonly History _history = new(BackingBytes / 512);
+    private readonly History _history;
     private readonly CrashOracle _oracle;
     private readonly ulong[] _image = new ulong[BackingBytes / 512];
     private readonly List<SimContext> _contexts = [];
@@ -77,6 +77,7 @@ public sealed unsafe class InjectionRun : IDisposable
         };
         _backing = new SimDevice(_world, "backing", BackingBytes, 512, 512) { Notes = [] };
         _ram = new SimRamStore(_world, outlivesProcess: true);
+        _history = new History(BackingBytes / 512) { Unordered = injection.Around };
         _oracle = new CrashOracle(_history);
         _cache.Plan = kind => Judge(kind, onCache: true);
         _disks.Add(_backing);
@@ -167,6 +168,7 @@ public sealed unsafe class InjectionRun : IDisposable
         RamSegments = 4,
         MaxBatchedWriteback = 2,
         IdleUs = 20_000,
+        BypassSequentialWrites = _injection.Around ? 8 : 0,
         RangeBudget = 16,
         NewGuid = NewGuid,
         Log = _log.Add,
@@ -201,12 +203,13 @@ public sealed unsafe class InjectionRun : IDisposable
         return _client.Stop() == 1;
     }
 
-    // Without anybody's help, and without a client.
+    // Without anybody's help, and without a client; but where something may be lost, somebody has to know.
     private void AwaitHealth()
     {
-        for (int s = 0; s < 200 && !(_volume!.Health.State == VolumeState.Healthy && _volume.IsDrained); s++)
+        if (_volume!.Health.State == VolumeState.Degraded) _volume.Resume();
+        for (int s = 0; s < 200 && !(_volume.Health.State == VolumeState.Healthy && _volume.IsDrained); s++)
             _client!.Idle(1_000_000);
-        if (_volume!.Health.State != VolumeState.Healthy)
+        if (_volume.Health.State != VolumeState.Healthy)
             throw new SimViolationException($"does not heal: {_volume.Health.Reason}");
         if (!_volume.IsDrained || _volume.DirtyBlocks > 0) throw new SimViolationException("does not drain");
     }

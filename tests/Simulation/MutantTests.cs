@@ -37,6 +37,7 @@ public sealed class MutantTests(ITestOutputHelper output)
             // R11 has no seeds: ErrorInjectionTests catches its mutants.
             injected |= mutant is MutantId.R11NoNote or MutantId.R11DirtyForgotten or MutantId.R8RefusedForgotten
                 or MutantId.R12DoubtfulCopyLast;
+            injected |= mutant is MutantId.R6AroundFailureForgotten or MutantId.R10RefusedForgotten;
             // One window of a few instructions: ReadStepsTests tries all of them.
             injected |= mutant == MutantId.R10RangesSampledLate;
             // WarmStartTests: nobody else writes to the devices of the simulation.

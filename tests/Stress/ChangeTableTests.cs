@@ -156,7 +156,7 @@ public sealed class ChangeTableTests
                 bool free = !_table.BeginAround(key, blocks);
                 if (free) Work(_round, _logging, first, blocks);
                 _table.EndAround(key, blocks);
-                _around.Leave(place, free ? 1 : 0);
+                _around.Leave(place, free ? 1 : 0, 0);
                 if (free) Interlocked.Increment(ref WentRound);
                 Thread.SpinWait(random.Below(1000));
             }
@@ -169,7 +169,7 @@ public sealed class ChangeTableTests
             {
                 Assert.True(_around.TryEnter(Base, Base + 1, out int place));
                 Thread.SpinWait(random.Below(100));
-                _around.Leave(place, 1);
+                _around.Leave(place, 1, 0);
             }
         }
 

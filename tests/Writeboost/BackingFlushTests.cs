@@ -49,7 +49,7 @@ public sealed class BackingFlushTests : IDisposable
         _client.Volume.Drain();
         _client.Until(() => _backing.FlushesToFail == 0);
         Assert.Equal(expected, _client.Run(RequestKind.Flush, 0, 0));
-        Assert.Equal(mutant == MutantId.None, _client.Volume.Health.State == VolumeState.ReadOnly);
+        Assert.Equal(mutant == MutantId.None, _client.Volume.Health.State == VolumeState.Degraded);
     }
 
     [Fact]

@@ -106,8 +106,10 @@ public sealed class FigureTests : IDisposable
         volume.FailFlushes(-5);
         HealthNote failed = new();
         volume.Report(failed);
-        Assert.Equal(
-            "the volume was failed: backing device: flush failed: Input/output error (EIO)", failed.Lines.Single());
+        Assert.Matches(
+            "^the volume was degraded: backing device .*: a flush failed at [0-9-]+ [0-9:]+Z: Input/output error "
+            + "\\(EIO\\); what was written since the last flush that succeeded may be lost, and flushes fail until "
+            + "'weir message resume'$", failed.Lines.Single());
     }
 
     /// <summary>An option that the layout does not heed is refused, and leaves everything as it was.</summary>

@@ -198,14 +198,18 @@ public sealed class OrderTests : IDisposable
     }
 
     [Fact]
-    public void ResumeCannotBringBackWhatIsLost()
+    public void ResumeSaysWhatMayBeLostAndWhatIsStillRefused()
     {
         _options.WriteAround = true;
         _client.Write(0, new byte[Block]);
         _backing.FlushesToFail = int.MaxValue;
         Assert.NotNull(End(Volume.BeginFlush()));
         string error = Assert.Throws<UserErrorException>(() => Carry("resume")).Message;
-        Assert.StartsWith("resume: the volume stays read-only until its next start: ", error, StringComparison.Ordinal);
+        const string lost = "up to 1 write (4 KiB) that went round the log may be lost";
+        Assert.StartsWith($"resume: tried again; {lost}: still refused: ", error, StringComparison.Ordinal);
+        _backing.FlushesToFail = 0;
+        Assert.Equal($"resume: done, tried again: the volume is healthy; {lost}\n", Carry("resume"));
+        Assert.Null(End(Volume.BeginFlush()));
     }
 
     private string Carry(string name)

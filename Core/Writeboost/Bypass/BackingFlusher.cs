@@ -2,7 +2,6 @@ using System.Numerics;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
-using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Bypass;
 
@@ -18,6 +17,8 @@ public sealed unsafe class BackingFlusher : IIoHandler
     private int _outstanding;
     private long _covers;
     private bool _failed;
+    private int _failedDevice;
+    private int _error;
 
     /// <summary>The flusher of the thread that owns <paramref name="io"/>.</summary>
     public BackingFlusher(WriteboostVolume volume, BackingQueues backings, IoContext io)
@@ -63,10 +64,8 @@ public sealed unsafe class BackingFlusher : IIoHandler
     {
         if (op->Result < 0)
         {
-            _failed = true;
+            (_failed, _failedDevice, _error) = (true, op->UserInt, op->Result);
             if (!Mutant.Is(MutantId.R8OthersFailureIgnored)) _volume.FlushTurn.CountFailure();
-            _volume.Health.Worsen(VolumeState.ReadOnly, $"backing device: flush failed: {Errno.Text(op->Result)}; "
-                + "writes that went round the log may be lost");
         }
         _io.Release(op);
         End();
@@ -77,6 +76,7 @@ public sealed unsafe class BackingFlusher : IIoHandler
         if (_volume.Backings.Find(id) is not { IsAbsent: false } device || !device.Device.CanFlush) return;
         IoOp* op = _io.Acquire(_handler, IoKind.Flush, urgent: true);
         Invariant.Check(op != null);
+        op->UserInt = id;
         _outstanding++;
         _backings[id].Submit(op);
     }
@@ -85,6 +85,8 @@ public sealed unsafe class BackingFlusher : IIoHandler
     {
         if (--_outstanding > 0) return;
         _around.EndFlush(_covers, _failed);
+        if (_failed) _volume.HoldAround(_failedDevice, _error);
+        else _volume.Health.Pass(Trouble.AroundFlush);
         _volume.FlushTurn.GiveBack();
     }
 }

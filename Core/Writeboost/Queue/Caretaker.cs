@@ -137,8 +137,9 @@ public sealed unsafe class Caretaker : IDisposable
         _rescue.Poll(_writeback.IsQuiet && !_superblocks.IsBusy && _notes is not { IsBusy: true });
         if (_stop is StopStep.None or StopStep.Done || !_rescue.IsOver || !_volume.OtherQueuesStopped) return;
         if (!_scrubber.IsQuiet) return;
-        if (!_flusher.Ensure(_volume.Around.Written) && !_volume.Around.HasFailed) return;
-        Finish(_volume.Health.State == VolumeState.PassThrough ? 1 : -Errno.EIO);
+        if (!IsRoundSettled()) return;
+        bool keepsAll = _volume.Health.State == VolumeState.PassThrough && !_volume.Around.HasFailed;
+        Finish(keepsAll ? 1 : -Errno.EIO);
     }
 
     private void PollDevices(long nowUs, bool mayGoOn)
@@ -209,7 +210,11 @@ public sealed unsafe class Caretaker : IDisposable
     }
 
     private bool IsAllDurable =>
-        _volume.Log.ReservedEnd <= _volume.Log.Durable && _volume.Around.Written == _volume.Around.Flushed;
+        _volume.Log.ReservedEnd <= _volume.Log.Durable
+        && (_volume.Around.Written == _volume.Around.Flushed || _volume.Around.HasFailed);
+
+    // Or never will be.
+    private bool IsRoundSettled() => _flusher.Ensure(_volume.Around.Written) || _volume.Around.HasFailed;
 
     private void PollStop()
     {
@@ -229,7 +234,8 @@ public sealed unsafe class Caretaker : IDisposable
         else if (_stop == StopStep.Mark && !_superblocks.IsBusy)
         {
             if (_superblocks.Result == 0) _volume.ForgetRam();
-            Finish(_superblocks.Result == 0 ? 1 : _superblocks.Result);
+            int kept = _volume.Around.HasFailed ? -Errno.EIO : 1;
+            Finish(_superblocks.Result == 0 ? kept : _superblocks.Result);
         }
     }
 
@@ -240,8 +246,7 @@ public sealed unsafe class Caretaker : IDisposable
         if (!_volume.OtherQueuesStopped) return false;
         bool settled = log.ReservedEnd <= log.Durable || Mutant.Is(MutantId.R15StopWithoutFlush);
         if (!settled) log.RequestDurable(_port, log.ReservedEnd);
-        bool roundSettled = _flusher.Ensure(_volume.Around.Written);
-        if (!roundSettled && _volume.Around.HasFailed) Finish(-Errno.EIO);
+        bool roundSettled = IsRoundSettled();
         return settled && roundSettled && _writeback.IsQuiet && !_superblocks.IsBusy && _changer.IsQuiet
             && _scrubber.IsQuiet && _grower.IsQuiet;
     }

@@ -1,8 +1,8 @@
+using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Bypass;
 using Weir.Core.Writeboost.ReadCache;
-using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -13,6 +13,9 @@ namespace Weir.Core.Writeboost.Queue;
 public sealed unsafe partial class WriteboostQueue
 {
     private const byte AroundStep = 3;
+
+    // Of a write, in EngineList: logged; to go round; refused on the way round, and to be logged.
+    private const int Logged = 0, ToGoAround = 1, RefusedAround = 2;
 
     /// <summary>Tries of one write, as for the log's.</summary>
     private const int MaxAroundAttempts = 3;
@@ -31,7 +34,7 @@ public sealed unsafe partial class WriteboostQueue
     // It is to go round, and over a sample of the device: that is dropped first.
     private bool AwaitsSamples(Request* request)
     {
-        if (request->EngineList == 0 || request->Progress != 0 || request->Ticket != 0) return false;
+        if (request->EngineList != ToGoAround || request->Progress != 0 || request->Ticket != 0) return false;
         ulong first = KeyOf(request, request->OffsetBytes);
         ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
         if (!_volume.Fingerprints!.MustWait(first, end, out bool isNew)) return false;
@@ -43,7 +46,8 @@ public sealed unsafe partial class WriteboostQueue
     private bool TryGoAround(Request* request)
     {
         // One with a ticket has its place among those that wait for room in the log.
-        if (request->EngineList == 0 || request->Progress != 0 || request->Ticket != 0) return false;
+        if (request->EngineList != ToGoAround || request->Progress != 0 || request->Ticket != 0) return false;
+        if (_volume.Refusals.IsRefusing(IdOf(request))) return false;
         // A start believes that the backing device has them as they are in the log.
         if (_volume.HasKeptBlocks) return false;
         int id = IdOf(request);
@@ -58,7 +62,7 @@ public sealed unsafe partial class WriteboostQueue
         if (_volume.Changes.BeginAround(first, (int)(end - first)) || !TryLeaveLog(first, end))
         {
             _volume.Changes.EndAround(first, (int)(end - first));
-            _volume.Around.Leave(place, 0);
+            _volume.Around.Leave(place, 0, 0);
             return false;
         }
         Request.BringIn(request);
@@ -70,7 +74,6 @@ public sealed unsafe partial class WriteboostQueue
         op->Buffer = request->Data;
         op->Request = request;
         op->UserA = place;
-        _counters.AroundBytes += request->LengthBytes;
         _backings[id].Submit(op);
         return true;
     }
@@ -101,15 +104,31 @@ public sealed unsafe partial class WriteboostQueue
         }
         ulong first = KeyOf(request, request->OffsetBytes);
         ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
-        int result = op->Result < 0 ? -Errno.EIO : 0;
+        int result = Math.Min(0, op->Result);
         _volume.Changes.EndAround(first, (int)(end - first));
         // A failed one may be there in part.
-        _volume.Around.Leave((int)op->UserA, IdOf(request));
+        _volume.Around.Leave((int)op->UserA, IdOf(request), result < 0 ? 0 : request->LengthBytes);
         _io.Release(op);
         NoteChange();
+        if (result < 0 && !Mutant.Is(MutantId.R10RefusedForgotten))
+        {
+            LogInstead(request, result);
+            return;
+        }
+        _counters.AroundBytes += request->LengthBytes;
         bool durable = (request->Flags & RequestFlags.Fua) != 0 && !Mutant.Is(MutantId.R6AroundNotFlushed);
         request->WaitAround = durable ? _volume.Around.Written : 0;
-        if (result < 0 || !durable) Complete(request, result);
+        if (!durable) Complete(request, 0);
         else WaitFor(request, 0);
+    }
+
+    // All of its bytes are still there, and the log is newer than what the device may have of them. It has its turn
+    // with those that wait for nothing but a turn.
+    private void LogInstead(Request* request, int result)
+    {
+        _volume.Refusals.Refused(IdOf(request), -result);
+        (request->EngineList, request->EngineInt) = (RefusedAround, result);
+        _parkedAside.Add(request);
+        Wake();
     }
 }

@@ -47,18 +47,20 @@ public sealed unsafe partial class WriteboostQueue
             Complete(request, -Errno.EIO);
             return;
         }
-        if (IsDurable(request))
-        {
-            Complete(request, 0);
-            return;
-        }
+        if (TryAnswer(request)) return;
         Interleaving.Step();
         _waiting.Add(request);
         if (_volume.Log.Durable < position) _volume.Log.RequestDurable(_port, position);
     }
 
-    private bool IsDurable(Request* request) =>
-        _volume.Log.Durable >= request->WaitPosition && _flusher.Ensure(request->WaitAround);
+    // What is lost does not become durable. It is looked at last: flushes may count again by then.
+    private bool TryAnswer(Request* request)
+    {
+        bool isDurable = _volume.Log.Durable >= request->WaitPosition && _flusher.Ensure(request->WaitAround);
+        bool isLost = _volume.Around.IsLost(request->WaitAround);
+        if (isDurable || isLost) Complete(request, isLost ? -Errno.EIO : 0);
+        return isDurable || isLost;
+    }
 
     // Those that wait are nearly in order of position; one pass keeps it simple and touches each once.
     private void CheckWaiting()
@@ -68,9 +70,8 @@ public sealed unsafe partial class WriteboostQueue
         RequestList still = default;
         while (_waiting.Take() is var request && request != null)
         {
-            if (IsDurable(request)) Complete(request, 0);
-            else if (failed || (_volume.Around.HasFailed && request->WaitAround > _volume.Around.Flushed))
-                Complete(request, -Errno.EIO);
+            if (TryAnswer(request)) continue;
+            if (failed) Complete(request, -Errno.EIO);
             else still.Add(request);
         }
         _waiting = still;

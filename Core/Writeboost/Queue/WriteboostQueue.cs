@@ -201,6 +201,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     private void Complete(Request* request, int result)
     {
         if (result < 0) request->Result = result;
+        bool wasRefused = request->Kind == RequestKind.Write && request->EngineList == RefusedAround;
+        if (wasRefused) _volume.Refusals.Ended(IdOf(request), request->WaitPosition);
         long targetUs = _volume.Options.LatencyTargetUs;
         if (targetUs != 0) _counters.CountLatency(_io.NowUs - request->SubmittedUs, targetUs);
         Volatile.Write(ref _requests[IdOf(request)], _requests[IdOf(request)] - 1);
@@ -217,7 +219,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     // the budget of ranges are overtaken: requests under way at the same time have no order.
     private void SubmitChange(Request* request)
     {
-        request->EngineList = IsToGoAround(request) ? 1 : 0;
+        request->EngineList = IsToGoAround(request) ? ToGoAround : Logged;
         if (!_volume.Health.TakesWrites) Complete(request, -Errno.EIO);
         else if (!_parked.IsEmpty || AwaitsSamples(request)) _parked.Add(request);
         else if (!TryGoAround(request))
@@ -305,6 +307,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     {
         bool isRange = request->Kind != RequestKind.Write && _volume.Layout.HasRanges;
         if (isRange && request->EngineInt == BudgetTaken) _volume.Ranges.ReturnBudget(1);
+        // The log does not take it either: the device's own word.
+        if (request->Kind == RequestKind.Write && request->EngineList == RefusedAround) error = request->EngineInt;
         Complete(request, error);
     }
 

@@ -27,8 +27,10 @@ public sealed unsafe partial class WritebackEngine
             <= Phase.Plan => $"cache device {_volume.Cache.Name}: reading {NameOfUnread}",
             Phase.Drop => $"cache device {_volume.Cache.Name}: writing the samples of devices",
             Phase.Mark or Phase.Settle => $"cache device {_volume.Cache.Name}: writing the superblock",
-            _ => $"backing device {NameOf(_errorOf)}: write-back",
+            _ => $"backing device {_volume.NameOfBacking(_errorOf)}: write-back",
         };
+        bool isBacking = _phase is > Phase.Drop and < Phase.AwaitDurable && _errorOf != 0;
+        if (isBacking) _volume.Refusals.RefusedBatch(_errorOf, BatchEnd);
         (_error, _errorOf) = (0, 0);
         _phase = Phase.Pause;
         _keeping = false;
@@ -46,12 +48,10 @@ public sealed unsafe partial class WritebackEngine
         return true;
     }
 
-    private string NameOf(int backing) =>
-        _volume.Backings.Find(backing) is { IsAbsent: false } device ? $"'{device.Name}' ({device.Device.Name})" : "";
-
     // A batch is through.
     private void NotePassed()
     {
+        _volume.Refusals.Heal();
         if (!_retry.IsHeldUp) return;
         _retry.Passed();
         HeldUpBy = 0;
@@ -64,7 +64,7 @@ public sealed unsafe partial class WritebackEngine
         _retry.TryNow(nowUs);
         _governor.MustTry = true;
         HealthReport report = _volume.Health.Now;
-        if (_phase != Phase.Stuck || report.State != VolumeState.ReadOnly || _volume.Around.HasFailed) return;
+        if (_phase != Phase.Stuck || report.State != VolumeState.ReadOnly) return;
         // It was stuck for want of room, which nobody may want now: only a try tells.
         (_phase, _fruitless, _mustMove) = (Phase.Idle, 0, true);
         _volume.Health.Reconsider(report);
