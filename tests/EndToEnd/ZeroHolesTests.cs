@@ -33,10 +33,10 @@ public sealed class ZeroHolesTests : IDisposable
         return path;
     }
 
-    private void Drain(string backing)
+    private void Drain(string backing, params string[] layout)
     {
         Outcome drained = WeirProcess.Run(
-            "drain", "writeboost", "--cache", _folder.PathOf("cache"), "--backing", "disk=" + backing);
+            ["drain", "writeboost", "--cache", _folder.PathOf("cache"), "--backing", "disk=" + backing, .. layout]);
         Assert.True(drained.ExitCode == 0, drained.Error);
     }
 
@@ -45,17 +45,20 @@ public sealed class ZeroHolesTests : IDisposable
 
     [Theory]
     [InlineData("writeboost")]
+    [InlineData("writeboost", "--layout", "writeboost2")]
+    [InlineData("writeboost", "--layout", "lc1")]
     [InlineData("passthrough")]
-    public void AConvertedImageTakesWhatItHolds(string engine)
+    public void AConvertedImageTakesWhatItHolds(string engine, params string[] layout)
     {
         string image = Image(), backing = _folder.File("backing", SizeBytes), peer = _folder.File("peer", SizeBytes);
         string[] cache = engine == "passthrough" ? [] : ["--cache", _folder.File("cache", 64 * Mib)];
-        using (WeirProcess weir = WeirProcess.Serve(_folder, [engine, .. cache, "--backing", "disk=" + backing]))
+        using (WeirProcess weir = WeirProcess.Serve(
+            _folder, [engine, .. cache, .. layout, "--backing", "disk=" + backing]))
         {
             Convert(image, weir.Uri);
             weir.Stop();
         }
-        if (engine != "passthrough") Drain(backing);
+        if (engine != "passthrough") Drain(backing, layout);
         Tool.Run("nbdkit", "-U", "-", "file", peer, "--run",
             $"qemu-img convert -n -f raw -O raw '{image}' \"$uri\"");
         Assert.InRange(AllocatedBytes(backing), 12 * Mib, AllocatedBytes(peer) + (2 * Mib));

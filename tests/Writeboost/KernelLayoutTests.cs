@@ -274,6 +274,30 @@ public sealed unsafe class KernelLayoutTests
         Assert.Equal(79, Enumerable.Range(1, Segments).Sum(id => pair.Image().Get(id).Count));
     }
 
+    /// <summary>A sparse disk was filled with zeroes.</summary>
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void ZeroesOverAHoleAreNotWrittenBackAndOthersAre(string layout)
+    {
+        using Pair pair = new(layout, new KernelImage(layout, Segments));
+        new Span<byte>(pair.Backing.Start, (int)BackingBytes).Clear();
+        new Span<byte>(pair.Backing.Start + (20 * 4096), 4096).Fill(7);
+        SparseDevice sparse = new(pair.Backing, 20 * 4096, 21 * 4096);
+        CountingDevice backing = new(sparse);
+        using (DirectClient client = pair.OpenOver(backing))
+        {
+            client.Write(0, new byte[40 * 4096]);
+            client.Write(30 * 4096, Filled(1, 4096));
+            client.Flush();
+            client.DrainAll();
+            client.Stop();
+        }
+        // What was content is overwritten, and what is; nothing else.
+        Assert.Equal(2, backing.Writes);
+        Assert.Equal(0, pair.Backing.Start[20 * 4096]);
+        Assert.Equal(1, pair.Backing.Start[30 * 4096]);
+    }
+
     [Theory]
     [MemberData(nameof(Layouts))]
     public void MemoryOfALifeDoesNotCountAfterSomebodyElseHasWritten(string layout)
@@ -393,6 +417,16 @@ public sealed unsafe class KernelLayoutTests
         }
     }
 
+    // A hole all over, but from here to there.
+    private sealed class SparseDevice(Device inner, long start, long end) : DeviceAround(inner)
+    {
+        public override long ExtentEnd(long offsetBytes, out bool isHole)
+        {
+            isHole = offsetBytes < start || offsetBytes >= end;
+            return offsetBytes < start ? start : isHole ? SizeBytes : end;
+        }
+    }
+
     private sealed class Pair : IDisposable
     {
         private readonly string _layout;
@@ -414,8 +448,10 @@ public sealed unsafe class KernelLayoutTests
         public KernelImage Image() =>
             new(_layout, Segments, new ReadOnlySpan<byte>(_cache.Start, (int)_cache.SizeBytes));
 
-        public DirectClient Open(IRamStore? ram = null, List<string>? log = null) => new(
-            _cache, Backing,
+        public DirectClient Open(IRamStore? ram = null, List<string>? log = null) => OpenOver(Backing, ram, log);
+
+        public DirectClient OpenOver(Device backing, IRamStore? ram = null, List<string>? log = null) => new(
+            _cache, backing,
             new WriteboostOptions { Layout = Layout.Find(_layout), AllowWriteback = false, Log = (log ?? []).Add },
             ram ?? new Shared());
 

@@ -99,7 +99,8 @@ public sealed unsafe partial class WritebackEngine
 
     private void SubmitBlocks()
     {
-        while (_cursor < _batch.BlockCount && _volume.Backings.IsAbsent(_batch.Blocks[_cursor].Key)) _cursor++;
+        if (_cursor == 0) _hole = default;
+        while (_cursor < _batch.BlockCount && NeedsNoWrite(_batch.Blocks[_cursor])) _cursor++;
         if (_cursor == _batch.BlockCount) return;
         int room = _scratch.Take();
         Gathering bytes = new(_scratch.At(room));
@@ -118,11 +119,14 @@ public sealed unsafe partial class WritebackEngine
         Submit(op, BackingTable.IdOf(key));
     }
 
+    private bool NeedsNoWrite(in DirtyBlock block) => _volume.Backings.IsAbsent(block.Key) || IsHoleAlready(block);
+
     // A block joins the write if its first sector follows the write's last one; a block with a gap inside goes alone,
     // run by run.
     private bool TryAppendBlock(ref Gathering bytes, ref long start, ref long end)
     {
         ref DirtyBlock block = ref _batch.Blocks[_cursor];
+        if (IsHoleAlready(block)) return false;
         byte sectors = block.Sectors;
         SectorMask.TakeRun(ref sectors, out int within, out int length);
         long offset = BackingTable.OffsetOf(block.Key) + within;
