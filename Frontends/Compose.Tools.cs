@@ -55,15 +55,13 @@ internal static partial class Compose
         using Device device = OpenDevice(spec.Cache!, readOnly: !repair.Write, log);
         using RingContext io = new();
         RepairOptions options = new() { Write = repair.Write, DropAfter = repair.DropAfter, CacheId = repair.CacheId,
-            Progress = progress };
-        Layout layout = Layout.Find(spec.Layout ?? Layout.Native.Name);
+            Damaged = repair.KeepsDamaged is not { } keeps ? null : keeps ? DamagedData.Keep : DamagedData.Drop,
+            Segment = repair.Segment, Progress = progress };
+        // Throws when another layout is there than was named.
+        CacheContent content = Look(io, device, spec.Layout);
+        Layout? layout = spec.Layout == null ? content.Layout : Layout.Find(spec.Layout);
         if (layout is SegmentLayout segments)
-        {
-            // Throws when another layout is there.
-            Look(io, device, layout.Name);
             return new SegmentRepairer(io, device, segments, options, items).Run();
-        }
-        CacheContent content = Look(io, device, null);
         bool isOurs = content.Layout == Layout.Native || content.Foreign == ContentProbe.DamagedCache;
         if (!isOurs)
             throw new UserErrorException(content.Description is { } description
@@ -93,15 +91,16 @@ internal static partial class Compose
         if (result == 1 && volume.Health.State != VolumeState.Healthy)
             throw new UserErrorException($"stopped: the volume became {VolumeHealth.NameOf(volume.Health.State)}: "
                 + $"{volume.Health.Reason}; what is not written back stays on the cache device"
-                + (volume.LostSentence is { } also ? $"; {also}" : ""));
+                + (volume.LostSentence is { } also ? $"; {also}; {GiveUpHint}" : ""));
         if (result == 1 && drainer.HasReachedEnd && volume.LostSentence is { } lost)
-            throw new UserErrorException($"{spec.Cache}: all else is written back, but {lost}; --give-up "
-                + "NAME:OFFSET+LENGTH, or --give-up all, gives them up");
+            throw new UserErrorException($"{spec.Cache}: all else is written back, but {lost}; {GiveUpHint}");
         if (result == 1)
             throw new UserErrorException(
                 $"interrupted: {volume.DirtyBlocks} blocks are left in {spec.Cache}; start again to go on");
         return result;
     }
+
+    private const string GiveUpHint = "--give-up NAME:OFFSET+LENGTH, or --give-up all, gives them up";
 
     /// <summary>Throws when one of the devices holds something that a benchmark would write over; names it.</summary>
     public static void CheckNothingIsThere(VolumeSpec spec)

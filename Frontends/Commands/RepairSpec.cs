@@ -6,4 +6,8 @@ namespace Weir.Frontends.Commands;
 /// <param name="Write">Write it; else only say what would be written.</param>
 /// <param name="DropAfter">Give up every record behind this one; null: none.</param>
 /// <param name="CacheId">Which cache's superblock to rebuild, where there are several; null: the only one.</param>
-internal sealed record RepairSpec(bool Write, long? DropAfter, Guid? CacheId);
+/// <param name="KeepsDamaged">What becomes of damaged segments of the kernel's layouts: kept or dropped; null: they
+/// are only named.</param>
+/// <param name="Segment">Only of this one; null: of all.</param>
+internal sealed record RepairSpec(
+    bool Write, long? DropAfter, Guid? CacheId, bool? KeepsDamaged, long? Segment);

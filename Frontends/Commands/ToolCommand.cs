@@ -117,19 +117,33 @@ internal static class RepairCommand
             HelpName = "UUID",
             Description = "Which cache's superblock to rebuild, where headers of several are found.",
         };
+        Option<string?> damaged = new("--damaged")
+        {
+            Description = "Layouts of the kernel: what becomes of a segment in which something is rotten, and nothing "
+                + "tells which block. All of them count as they are, or none.",
+        };
+        damaged.AcceptOnlyFromAmong("keep", "drop");
+        Option<long?> segment = new("--segment")
+        {
+            HelpName = "N",
+            Description = "With --damaged: only of this segment.",
+        };
         ToolCommand tool = new(
             "repair", "Rebuild a lost superblock from the segments, or give up what lies behind damage. Says what it "
                 + "would do, and does it with --write.",
             (result, spec, items) =>
             {
                 RepairSpec repair = new(
-                    result.GetValue(write), result.GetValue(dropAfter), result.GetValue(uuid));
+                    result.GetValue(write), result.GetValue(dropAfter), result.GetValue(uuid),
+                    result.GetValue(damaged) is { } word ? word == "keep" : null, result.GetValue(segment));
                 return ToolCommand.WithProgress(shows: true, progress =>
                     Compose.Repair(spec, repair, items, Program.Log, progress)) ? Program.Done : Program.Failed;
             });
         tool.Command.Add(write);
         tool.Command.Add(dropAfter);
         tool.Command.Add(uuid);
+        tool.Command.Add(damaged);
+        tool.Command.Add(segment);
         return tool.Command;
     }
 }

@@ -337,6 +337,20 @@ public sealed class ToolTests : IDisposable
         AssertServed(data);
     }
 
+    /// <summary>Without a word about the layout, as all tools.</summary>
+    [Theory]
+    [InlineData("writeboost2")]
+    [InlineData("writeboost1")]
+    public void ARepairRecognisesTheKernelsLayouts(string layout)
+    {
+        Fill(more: ["--layout", layout]);
+        Outcome repair = Tool("repair");
+        Assert.True(repair.ExitCode == 0, repair.Error);
+        Assert.Contains("nothing to repair", repair.Output, StringComparison.Ordinal);
+        Assert.Equal(2, Tool("repair", "--damaged", "some").ExitCode);
+        Assert.Equal(2, Tool("repair", "--damaged", "keep", "--segment", "99").ExitCode);
+    }
+
     /// <summary>Interrupted, it has lost nothing, and goes on where it was.</summary>
     [Fact]
     public void ADrainIsInterruptedAndGoesOn()

@@ -3,22 +3,29 @@ using Weir.Core.Io;
 
 namespace Weir.Tests.Writeboost;
 
-/// <summary>What a tool reports, its texts kept.</summary>
+/// <summary>The texts that a tool reports.</summary>
 internal sealed class CheckItems : IItemWriter
 {
+    private string _kind = "";
+
     public List<string> Texts { get; } = [];
 
     public bool WantsMore => true;
 
-    public void Begin(string kind)
-    {
-    }
+    /// <summary>Those of problems alone.</summary>
+    public List<string> Problems { get; } = [];
+
+    public void Begin(string kind) => _kind = kind;
 
     public void Number(string name, long value)
     {
     }
 
-    public void Text(string name, string value) => Texts.Add(value);
+    public void Text(string name, string value)
+    {
+        Texts.Add(value);
+        if (_kind == "problem") Problems.Add(value);
+    }
 
     public void End()
     {

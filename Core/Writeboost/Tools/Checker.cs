@@ -27,6 +27,7 @@ public sealed class Checker : IDisposable
     private long _blocks;
     private long _currentBlocks;
     private long _rottenBlocks;
+    private long _recordsProved;
     private long _rangeEntries;
     private long _lostBlocks;
     private readonly DeviceTable? _devices;
@@ -128,7 +129,18 @@ public sealed class Checker : IDisposable
         bool isWhole = _cache.IsWhole(slot, info);
         if (!isWhole && !_cache.Layout.HasBlockChecksums)
             Problem($"the record of segment {info.Sequence} is damaged: the log ends before it");
+        CheckSeal(slot, info, entries);
         for (int i = 0; i < entries.Length; i++) CheckEntry(slot + 1 + i, info.Position + 1 + i, entries[i]);
+    }
+
+    // Where no checksum of the layout's own covers the data, our seal may: not of a block, but of all of them.
+    private void CheckSeal(int slot, in RecordInfo info, ReadOnlySpan<LogEntry> entries)
+    {
+        RecordProof proof = _cache.ProofOf(slot, info);
+        _recordsProved += proof == RecordProof.None ? 0 : 1;
+        if (proof != RecordProof.HeaderOnly) return;
+        Problem($"the data of segment {info.Sequence} is not what was written: a block of it is rotten, and nothing "
+            + $"tells which: {DoubtfulBlocks.Describe(entries, NameOf)}");
     }
 
     private void CheckEntry(int slot, long position, in LogEntry entry)
@@ -216,9 +228,13 @@ public sealed class Checker : IDisposable
         _items.Number("lost_blocks", _lostBlocks);
         _items.Number("log_end_position", scan.EndPosition);
         _items.Number("durable_position", scan.DurablePosition);
-        _items.Text("data_checked", _cache.Layout.WritesHeaderLast ? "no: this layout has no checksum" : "yes");
+        _items.Text("data_checked", DataChecked(walk.Records));
         _items.End();
     }
+
+    private string DataChecked(long records) => !_cache.Layout.WritesHeaderLast || _recordsProved == records ? "yes"
+        : _recordsProved == 0 ? "no: this layout has no checksum, and no segment a seal of weir's"
+        : $"in part: this layout has no checksum; {_recordsProved} of {records} segments have a seal of weir's";
 
     private void Problem(string text)
     {

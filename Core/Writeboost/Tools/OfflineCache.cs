@@ -127,6 +127,10 @@ public sealed unsafe class OfflineCache : IDisposable
     /// <summary>All data of the record in <paramref name="slot"/> is what was written, as far as can be told.</summary>
     public bool IsWhole(int slot, in RecordInfo info) => Layout.IsWhole(Slot(slot), info);
 
+    /// <summary>What proves that. Layout native proves each block by itself.</summary>
+    public RecordProof ProofOf(int slot, in RecordInfo info) =>
+        Layout is SegmentLayout segments ? segments.ProofOf(Slot(slot), info) : RecordProof.None;
+
     /// <inheritdoc/>
     public void Dispose() => _segment.Dispose();
 

@@ -31,6 +31,9 @@ public sealed unsafe class Repairer(IoContext io, Device device, RepairOptions o
     /// <exception cref="UserErrorException">There is nothing to rebuild from, or a device fails.</exception>
     public bool Run()
     {
+        if (options.Damaged != null || options.Segment != null)
+            throw new UserErrorException("--damaged and --segment are for the layouts of the kernel: native knows each "
+                + "block by its checksum", 2);
         if (!TryReadSuperblock()) Rebuild();
         using OfflineCache cache = new(io, device, Layout.Native, _superblock) { Progress = options.Progress };
         _walk = new LogWalk(cache);

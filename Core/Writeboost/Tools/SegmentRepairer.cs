@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
@@ -10,7 +11,8 @@ using Errno = Weir.Native.Errno;
 namespace Weir.Core.Writeboost.Tools;
 
 /// <summary>
-/// <c>weir repair</c> for the kernel's layouts: a lost superblock is a magic number and the last id that was written
+/// <c>weir repair</c> for the kernel's layouts. A damaged segment inside the log is kept as it is or dropped, as the
+/// user says; all others stay. A lost superblock is a magic number and the last id that was written
 /// back. Where that is lost too, 0 takes its place, and everything that is there counts (R8).
 /// </summary>
 public sealed unsafe class SegmentRepairer(
@@ -24,17 +26,23 @@ public sealed unsafe class SegmentRepairer(
     public bool Run()
     {
         if (options.DropAfter != null || options.CacheId != null)
-            throw new UserErrorException($"layout {layout.Name} has neither UUIDs nor records that were promised: its "
-                + "log ends by itself before the first damaged segment", 2);
-        using AlignedMemory memory = new(2 * Geometry.BlockBytes);
+            throw new UserErrorException($"layout {layout.Name} has neither UUIDs nor records that were promised; what "
+                + "becomes of damaged segments says --damaged", 2);
+        if (options.Segment != null && options.Damaged == null)
+            throw new UserErrorException("--segment wants --damaged keep or --damaged drop", 2);
+        using AlignedMemory memory = new(3 * Geometry.BlockBytes);
         byte* mark = memory.Pointer + Geometry.BlockBytes;
         _io.Start(_queue, IoKind.Read, 0, memory.Pointer, Geometry.BlockBytes);
         _io.Start(_queue, IoKind.Read, layout.SuperblockOffset(0), mark, Geometry.BlockBytes);
+        _io.Start(_queue, IoKind.Read, SegmentLayout.NotesOffset, mark + Geometry.BlockBytes, Geometry.BlockBytes);
         _io.WaitOrFail("reading the superblock", device);
         bool hasMagic = new ReadOnlySpan<byte>(memory.Pointer, layout.Magic.Length).SequenceEqual(layout.Magic);
         int segments = (int)Math.Min(int.MaxValue, Geometry.SegmentsIn(device.SizeBytes, layout.SegmentBytes));
         if (segments < Geometry.MinSegments) throw new UserErrorException($"{device.Name}: too small for a cache");
+        segments = SegmentCount.Find(layout, io, _queue, device, segments);
         Superblock superblock = layout.ReadSuperblock(mark, segments);
+        superblock.CacheId = *(Guid*)(memory.Pointer + (2 * Geometry.BlockBytes));
+        if (MendSegments(superblock) is { } result) return result;
         bool hasMark = TryScan(superblock, out long records);
         // Without a magic number, lost or never there, records alone say what it is.
         bool isNamed = hasMagic && layout.Magic.Length > 0;
@@ -46,6 +54,69 @@ public sealed unsafe class SegmentRepairer(
             if (!TryScan(superblock, out records) || records == 0) throw NothingFound();
         }
         return Write(superblock, records, hasMagic, memory.Pointer);
+    }
+
+    // What the repair comes to, or null: nothing of the log is damaged, or any more.
+    private bool? MendSegments(in Superblock superblock)
+    {
+        using OfflineCache cache = new(io, device, layout, superblock)
+        {
+            Progress = options.Progress, ReadsPastErrors = true,
+        };
+        List<DamagedSegment> damaged = new SegmentSurvey(cache).Run();
+        if (options.Segment is { } only && !damaged.Exists(segment => segment.Id == only))
+            throw new UserErrorException($"--segment {only}: is not damaged, or not in the log", 2);
+        bool decides = true;
+        foreach (DamagedSegment segment in damaged)
+        {
+            bool isMeant = options.Damaged != null && (options.Segment ?? segment.Id) == segment.Id;
+            Name(cache, segment);
+            if (isMeant) Mend(cache, segment);
+            decides &= isMeant;
+        }
+        if (damaged.Count == 0 || (decides && options.Write)) return null;
+        if (decides) return Say("plan", "would write the headers of these segments; --write does it");
+        Say("advice", "--damaged keep --write lets all blocks of these segments count as they are, the rotten one too; "
+            + "--damaged drop --write lets none count, they have older contents then; --segment N only does it for "
+            + "one. Copy the device first");
+        return false;
+    }
+
+    private void Name(OfflineCache cache, DamagedSegment segment)
+    {
+        Span<LogEntry> entries = stackalloc LogEntry[RecordHeader.MaxEntries];
+        int physical = cache.Geometry.Physical(segment.Id);
+        cache.ReadSegment(physical);
+        bool isThere = cache.TryReadHeader(physical, 0, out RecordInfo info) && segment.HasHeader;
+        string blocks = isThere ? DoubtfulBlocks.Describe(cache.ReadEntries(0, info, entries), NameOf)
+            : "not known: its header is damaged";
+        items.Begin("damaged_segment");
+        items.Number("segment", segment.Id);
+        items.Text("blocks", blocks);
+        items.End();
+    }
+
+    private string NameOf(int id) => layout.HasDevices ? $"device{id}" : "disk";
+
+    // The segment is in memory. Its header says the same with a new checksum or seal, or that it holds nothing.
+    private void Mend(OfflineCache cache, DamagedSegment segment)
+    {
+        bool drops = options.Damaged == DamagedData.Drop;
+        if (!drops && !segment.HasHeader)
+            throw new UserErrorException($"segment {segment.Id}: its header is damaged, and nothing tells which blocks "
+                + $"it held: it cannot be kept; --damaged drop --segment {segment.Id}", 1);
+        if (!options.Write) return;
+        long position = cache.Geometry.Position(segment.Id, 0);
+        RecordInfo info = new() { Position = position, Sequence = segment.Id };
+        if (!drops) cache.TryReadHeader(cache.Geometry.Physical(segment.Id), 0, out info);
+        LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
+        layout.ReadEntries(cache.Slot(0), info, entries);
+        layout.WriteHeader(cache.Slot(0), cache.Superblock, cache.Geometry, info, entries);
+        _io.Start(_queue, IoKind.Write, cache.Geometry.OffsetOf(position), cache.Slot(0), Geometry.BlockBytes);
+        _io.WaitOrFail("writing a header", device);
+        _io.StartFlush(_queue);
+        _io.WaitOrFail("flush", device);
+        Say("done", $"segment {segment.Id}: {(drops ? "dropped: its blocks have older contents" : "kept as it is")}");
     }
 
     private UserErrorException NothingFound() =>

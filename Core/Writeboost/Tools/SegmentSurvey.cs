@@ -1,0 +1,69 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Recovery;
+
+namespace Weir.Core.Writeboost.Tools;
+
+/// <summary>A segment inside the log that does not hold what was written.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="HasHeader">Its header is there; else nothing tells which blocks it held.</param>
+internal readonly record struct DamagedSegment(long Id, bool HasHeader);
+
+/// <summary>
+/// Looks at every segment of a cache in one of the kernel's layouts, for those that are damaged with whole ones behind
+/// them, or were durable as something says: they end the log though it goes on. What is damaged at its very end is a
+/// power cut's, and never counted.
+/// </summary>
+internal sealed unsafe class SegmentSurvey(OfflineCache cache)
+{
+    private readonly SegmentLayout _layout = (SegmentLayout)cache.Layout;
+    private readonly long[] _ids = new long[cache.Geometry.SegmentCount];
+    private readonly bool[] _isWhole = new bool[cache.Geometry.SegmentCount];
+
+    /// <summary>Reads all of it. Those that are damaged, the oldest first.</summary>
+    public List<DamagedSegment> Run()
+    {
+        long newest = DurableSegment();
+        cache.Expect(_ids.Length);
+        for (int physical = 0; physical < _ids.Length; physical++)
+        {
+            cache.ReadSegment(physical);
+            if (!cache.TryReadHeader(physical, 0, out RecordInfo info)) continue;
+            _ids[physical] = info.Sequence;
+            _isWhole[physical] = IsWhole(info);
+            if (_layout.TryReadSeal(cache.Slot(0), out SegmentSeal seal))
+                newest = Math.Max(newest, Math.Min(info.Sequence, seal.DurableSegment));
+            if (_isWhole[physical]) newest = Math.Max(newest, info.Sequence);
+        }
+        return Collect(newest);
+    }
+
+    private long DurableSegment()
+    {
+        Superblock superblock = cache.Superblock;
+        using SampleTable samples =
+            TableReader.ReadSegmentSamples(cache.Io, cache.Queue, cache.Device, ref superblock, out _);
+        return samples.DurableSegment;
+    }
+
+    private bool IsWhole(in RecordInfo info) =>
+        cache.IsWhole(0, info) && cache.ProofOf(0, info) != RecordProof.HeaderOnly;
+
+    private List<DamagedSegment> Collect(long newest)
+    {
+        List<DamagedSegment> damaged = [];
+        long mark = cache.Superblock.MarkSequence - 1, oldest = Math.Max(1, newest + 1 - _ids.Length);
+        bool isMarked = mark >= oldest - 1 && mark <= newest;
+        // Without a mark the oldest ones may have been overwritten in part by what was to come next.
+        bool mayBeOverwritten = !isMarked && oldest > 1;
+        for (long id = isMarked ? mark + 1 : oldest; id <= newest; id++)
+        {
+            int physical = cache.Geometry.Physical(id);
+            bool isThere = _ids[physical] == id;
+            mayBeOverwritten &= !isThere || !_isWhole[physical];
+            if (!mayBeOverwritten && (!isThere || !_isWhole[physical])) damaged.Add(new DamagedSegment(id, isThere));
+        }
+        return damaged;
+    }
+}
