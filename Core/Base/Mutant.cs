@@ -144,6 +144,10 @@ public enum MutantId
     R12GrownUnplanned,
     /// <summary>R11: what the cache device does not give counts as rotten at once, though the error may pass.</summary>
     R11UnreadLost,
+    /// <summary>R11: where the log cannot say what is lost, write-back passes it all the same.</summary>
+    R11LostPassed,
+    /// <summary>R2: what takes the place of a block that is given up is newer than a write that came before.</summary>
+    R2GivenUpOverNewer,
     /// <summary>R13: what an absent device has in a segment is dropped with it.</summary>
     R13NotMoved,
     /// <summary>R13: write-back changes a sample of a device before the cache has dropped it durably.</summary>

@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
@@ -15,6 +16,7 @@ public sealed unsafe partial class WriteboostVolume
 
     private readonly Lock _givingUp = new();
     private GiveUpOrder? _giveUpOrder;
+    private long _lostSegment;
     private long _blocksGivenUp;
 
     /// <summary>Blocks that only the cache had and that are rotten there; parts of one count each.</summary>
@@ -22,6 +24,32 @@ public sealed unsafe partial class WriteboostVolume
 
     /// <summary>Names them in a sentence, as far as a line goes; null when there are none. Control path.</summary>
     public string? LostSentence => LostBlocks.Sentence(this);
+
+    /// <summary>
+    /// The segment that write-back waits at because something in it is lost, in a layout that cannot move that on; 0:
+    /// it does not wait. The first queue's thread says so.
+    /// </summary>
+    internal long LostSegment
+    {
+        get => Volatile.Read(ref _lostSegment);
+        set => Volatile.Write(ref _lostSegment, value);
+    }
+
+    /// <summary>Why it waits there, in a sentence; null: it does not, or need not any more. Any thread.</summary>
+    internal string? LostHold
+    {
+        get
+        {
+            long segment = LostSegment;
+            List<LostVersion> lost = segment == 0 ? [] : LostBlocks.FindIn(this, segment);
+            if (lost.Count == 0) return null;
+            string end = Layout.WritesHeaderLast ? "" : "; mend it before you stop: the segment's checksum is wrong, "
+                + "and the next start cannot tell which block has made it so";
+            return $"cache device {Cache.Name}: {LostBlocks.CountBlocks(lost)} in segment {segment} lost, rotten or "
+                + $"unreadable there and nowhere else: {LostBlocks.Describe(this, lost)}; layout {Layout.Name} has no "
+                + $"entry for that, so write-back waits there: {LostAdvice}{end}";
+        }
+    }
 
     /// <summary>How a user goes on, for the end of such a sentence.</summary>
     public const string LostAdvice = "overwrite them, or give them up: 'weir message give_up NAME:OFFSET+LENGTH', "
@@ -56,16 +84,25 @@ public sealed unsafe partial class WriteboostVolume
                     Interlocked.CompareExchange(ref _giveUpOrder, null, order);
                 }
                 blocks += order.GivenUp;
+                LetGoOf(lost);
             }
             return $"gave up {LostBlocks.Count(blocks)}, read from the backing device from now on: {named}\n";
         }
     }
 
+    // Where one checksum covers a segment, it is wrong until write-back has passed it: a start would be refused.
+    private void LetGoOf(List<LostVersion> lost)
+    {
+        if (Layout.HasRanges || Layout.WritesHeaderLast) return;
+        long last = 0;
+        foreach (LostVersion version in lost) last = Math.Max(last, Geometry.SegmentOf(version.Position));
+        Raise(ref _drainEnd, Geometry.Position(last + 1, 0));
+        WakeQueues();
+    }
+
     internal void CheckGiveUp()
     {
         if (ReadOnly) throw new UserErrorException("the volume is served read-only: nothing is given up");
-        if (!Layout.HasRanges)
-            throw new UserErrorException($"layout {Layout.Name} has no entry for what was given up");
     }
 
     internal void Post(GiveUpOrder order)

@@ -57,6 +57,8 @@ public sealed class MutantTests(ITestOutputHelper output)
             injected |= mutant is MutantId.R6SuperblockNotRewritten or MutantId.R8MarkInDoubt;
             // UnreadableTests: no simulated device has bad places.
             injected |= mutant == MutantId.R11UnreadLost;
+            // KernelLostTests: nothing rots in the layouts of the kernel here.
+            injected |= mutant is MutantId.R11LostPassed or MutantId.R2GivenUpOverNewer;
             // OrderErrorTests: no simulated table write is refused as often as it is tried.
             injected |= mutant == MutantId.R13StaysUnwritten;
             // AttachTests: what a detach leaves of a device is nothing, but for an older weir's caches.

@@ -40,6 +40,9 @@ public sealed class SimConfig
     public bool Faults { get; set; }
     public bool Rot { get; set; }
 
+    /// <summary>In the layouts of the kernel: something rots while it is served.</summary>
+    public bool RotsServed { get; set; }
+
     /// <summary>Every life begins with the same requests.</summary>
     public bool Echoes { get; set; }
 
@@ -128,7 +131,7 @@ public sealed class SimConfig
         LatencyTargetUs = _tuning.Chance(70) ? 0 : _tuning.Between(10, 5_000);
         MaxBatchedWriteback = _tuning.Between(1, 8);
         RangeBudget = _tuning.Chance(50) ? 64 : _tuning.Between(4, 16);
-        VerifyReads = Rot || !_tuning.Chance(20);
+        VerifyReads = Rot || RotsServed || !_tuning.Chance(20);
         WriteAround = GoesAround && _tuning.Chance(40);
         BypassSequentialWrites = GoesAround && _tuning.Chance(50) ? _tuning.Between(1, 20) : 0;
         ScrubIntervalUs = _tuning.Chance(70) ? 0 : _tuning.Between(1, 3_000_000);
@@ -150,7 +153,7 @@ public sealed class SimConfig
         if (layout == "native") return;
         Layout = layout;
         SegmentBytes = layout == "writeboost2" ? 512 << 10 : 1 << 20;
-        Rot = false;
+        (Rot, RotsServed) = (false, Rot);
         CacheBytes = (1 << 20) + (SegmentBytes * (4L + (CacheBytes >> 12) % 5)) + (CacheBytes % 65536 / 4096 * 4096);
     }
 

@@ -61,6 +61,27 @@ public sealed unsafe partial class SimRun
     }
 
     /// <summary>
+    /// R11 in the layouts of the kernel: a start cannot tell which block has rotted, but what was served goes on to be
+    /// known. Write-back waits at it, and passes when it is given up.
+    /// </summary>
+    private void RotWhileServed()
+    {
+        _world.Restart(long.MaxValue);
+        Open(readOnly: false);
+        Verify(durable: true);
+        Work();
+        _client!.Drain();
+        Request(Core.Io.RequestKind.Flush, 0);
+        _client.ReadAll(_image);
+        if (!Damage(Rotten.Data)) return;
+        CompareRotten(Rotten.Data);
+        _engine.Drain(_volume!);
+        _client.Idle(4_000_000);
+        CompareRotten(Rotten.Data);
+        GiveUpAndReopen(Rotten.Data);
+    }
+
+    /// <summary>
     /// What is lost is given up: no error is left, over a restart of any kind, and nothing else is touched.
     /// </summary>
     private void GiveUpAndReopen(Rotten what)
@@ -68,6 +89,12 @@ public sealed unsafe partial class SimRun
         Func<bool?> done = _engine.GiveUp(_volume!);
         for (int i = 0; i < DrainSteps && done() == null; i++) _client!.Idle(100_000);
         if (done() == null) throw new SimStuckException("what is lost is never given up");
+        // Where nothing but the log's memory knows what was lost, it is over when write-back has passed it.
+        if (_config.RotsServed) _engine.Drain(_volume!);
+        for (int i = 0; i < DrainSteps && _config.RotsServed && !_engine.IsDrained(_volume!); i++)
+            _client!.Idle(100_000);
+        if (_config.RotsServed && !_engine.IsDrained(_volume!))
+            throw new SimStuckException("write-back does not go on after what was lost is given up");
         for (int i = 0; i < 2; i++)
         {
             CompareRotten(what, mayFail: false);

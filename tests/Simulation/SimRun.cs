@@ -83,6 +83,7 @@ public sealed unsafe partial class SimRun : IDisposable
             for (int life = 0; life < _config.Lives; life++) Live();
             LastLife();
             if (_config.Rot) RotAndReopen();
+            if (_config.RotsServed) RotWhileServed();
         }
         catch (Exception e)
         {

@@ -47,12 +47,27 @@ public sealed unsafe class Door : IDisposable
             Kind = kind, Flags = flags, OffsetBytes = offsetBytes, LengthBytes = lengthBytes,
             Data = Data + (offsetBytes & 4095),
         };
-        _queue.Submit(&request);
+        return Do(&request);
+    }
+
+    /// <summary>Writes whole blocks whose bytes <paramref name="fetch"/> gives, in the midst of it.</summary>
+    public int Fetched(long offsetBytes, int lengthBytes, delegate*<Request*, long, byte*, int, void> fetch)
+    {
+        Request request = new()
+        {
+            Kind = RequestKind.Write, OffsetBytes = offsetBytes, LengthBytes = lengthBytes, Data = Data, Fetch = fetch,
+        };
+        return Do(&request);
+    }
+
+    private int Do(Request* request)
+    {
+        _queue.Submit(request);
         Request* done;
         long endUs = _io.NowUs + PatienceUs;
         while ((done = _queue.TakeCompleted()) == null && _io.NowUs < endUs) Turn();
-        Assert.True(done == &request, $"{kind} of {lengthBytes} at {offsetBytes} hangs");
-        return request.Result;
+        Assert.True(done == request, $"{request->Kind} of {request->LengthBytes} at {request->OffsetBytes} hangs");
+        return request->Result;
     }
 
     /// <summary>Turns the loop for a while.</summary>

@@ -247,26 +247,4 @@ public sealed unsafe class UnreadableTests : IDisposable
         Array.Fill(data, (byte)(block + 1));
         return data;
     }
-
-    // Reads over these blocks fail.
-    private sealed class BadBlocks(Device inner) : DeviceAround(inner)
-    {
-        public HashSet<long> Offsets { get; } = [];
-
-        public bool RefusesAll { get; set; }
-
-        public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, base.OpenQueue(io), io);
-
-        private sealed class Queue(BadBlocks device, DeviceQueue inner, IoContext io) : DeviceQueue
-        {
-            public override void Submit(IoOp* op)
-            {
-                bool isBad = device.RefusesAll && op->OffsetBytes >= 1 << 20;
-                foreach (long at in device.Offsets)
-                    isBad |= at >= op->OffsetBytes && at < op->OffsetBytes + op->LengthBytes;
-                if (op->Kind == IoKind.Read && isBad) io.Complete(op, -5);
-                else inner.Submit(op);
-            }
-        }
-    }
 }

@@ -40,8 +40,24 @@ internal static class LostBlocks
     public static List<LostVersion> Find(BlockIndex index, RangeMap ranges, SegmentTable table, in Geometry geometry)
     {
         List<LostVersion> found = [];
-        if (index.RottenCount == 0) return found;
-        for (uint slot = 0; slot < geometry.SlotCount; slot++)
+        if (index.RottenCount > 0) Find(found, index, ranges, table, 0, geometry.SlotCount);
+        return found;
+    }
+
+    /// <summary>The same of one segment of a volume.</summary>
+    public static List<LostVersion> FindIn(WriteboostVolume volume, long segment)
+    {
+        List<LostVersion> found = [];
+        long first = volume.Geometry.PhysicalSlot(volume.Geometry.Position(segment, 0));
+        long end = first + volume.Geometry.SlotsPerSegment;
+        Find(found, volume.Index, volume.Ranges, volume.Log.Table, first, end);
+        return found;
+    }
+
+    private static void Find(
+        List<LostVersion> found, BlockIndex index, RangeMap ranges, SegmentTable table, long first, long end)
+    {
+        for (uint slot = (uint)first; slot < end; slot++)
         {
             if (!index.TryGetLost(slot, out ulong key, out byte sectors)) continue;
             long position = table.PositionOf(slot);
@@ -50,7 +66,6 @@ internal static class LostBlocks
             if (sectors != 0) found.Add(new LostVersion(key, sectors, position));
         }
         found.Sort(static (a, b) => a.Key.CompareTo(b.Key));
-        return found;
     }
 
     /// <summary>The same of a volume: of the device with number <paramref name="id"/>, or of all (0).</summary>
@@ -157,8 +172,11 @@ internal static class LostBlocks
         return (device.Id, offset, length);
     }
 
-    // Several versions of a block may be lost, each with sectors of its own.
-    private static string CountBlocks(List<LostVersion> lost)
+    /// <summary>
+    /// How many blocks <paramref name="lost"/> are, in words: several versions of one may be lost, each with sectors of
+    /// its own.
+    /// </summary>
+    public static string CountBlocks(List<LostVersion> lost)
     {
         int blocks = 0;
         for (int i = 0; i < lost.Count; i++)

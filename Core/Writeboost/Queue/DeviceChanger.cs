@@ -146,7 +146,8 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private bool IsNotToBeTakenBack => _step is Step.WriteSamples or Step.WriteAttached or Step.WriteDetached;
 
     // Some device refuses what is written back: the log's order has all wait for it, this one too.
-    private bool IsHeldUp => _step is Step.Drain or Step.DrainRest && _volume.Setbacks != _setbacks;
+    private bool IsHeldUp => _step is Step.Drain or Step.DrainRest
+        && (_volume.Setbacks != _setbacks || _volume.LostHold != null);
 
     private bool TryBegin()
     {
@@ -192,13 +193,14 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
 
     private void TurnBack()
     {
+        if (IsHeldUp && _volume.LostHold != null) _order!.LeavesLost = _volume.Index.RottenOf(_device!.Id) > 0;
         if (_device != null && _step != Step.AwaitQuiet)
         {
             SetState(BackingState.Attached);
             _volume.CancelDeviceDrain();
         }
         string why = _order!.IsCancelled ? "interrupted"
-            : IsHeldUp ? _volume.LastSetback : "the volume stops or is not healthy";
+            : IsHeldUp ? _volume.LostHold ?? _volume.LastSetback : "the volume stops or is not healthy";
         string what = _order.Spec == null ? $"{_order.Name}: stays attached: {why}" : $"{_order.Name}: {why}";
         _device = null;
         Finish(new UserErrorException(what));

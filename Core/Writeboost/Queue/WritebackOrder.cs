@@ -28,6 +28,7 @@ internal sealed class WritebackOrder(WriteboostVolume volume)
     /// <summary>What has happened since the beginning, or null.</summary>
     public string? WhyItFails => volume.Setbacks != _setbacks ? volume.LastSetback
         : !volume.Health.TakesWrites ? volume.Health.Reason
+        : volume.LostHold is { } lost ? lost
         : volume.DrainsCancelled != _cancels ? "called off by cancel_drain"
         : null;
 }

@@ -45,17 +45,17 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
     {
         if (GivesUp.Count > 0) volume.CheckGiveUp();
         foreach (string range in GivesUp) _ = LostBlocks.Select(volume, range);
-        long total = volume.DrainBlocksLeft, nextUs = 0;
+        long total = volume.DrainBlocksLeft;
         IVolumeQueue queue = volume.OpenQueue(0, io);
         long end = volume.Drain();
-        while (!volume.IsWrittenBack(end) && !volume.Health.MayLast && !stopAsked())
+        bool goesOn = true;
+        // Where write-back waits at what is lost, it finds more behind that.
+        while (goesOn)
         {
-            Turn(queue);
-            if (io.NowUs < nextUs) continue;
-            nextUs = io.NowUs + TurnUs;
-            progress(Progress(total));
+            WriteBack(queue, end, stopAsked, () => progress(Progress(total)));
+            goesOn = false;
+            foreach (string range in GivesUp) goesOn |= GiveUp(queue, range, stopAsked);
         }
-        foreach (string range in GivesUp) GiveUp(queue, range, stopAsked);
         // What is rotten moves on in the log: it is nowhere else to be told.
         HasReachedEnd = volume.IsWrittenBack(end);
         bool isDrained = HasReachedEnd && volume.Index.RottenCount == 0;
@@ -68,18 +68,34 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
         return queue.StopResult < 0 ? queue.StopResult : isDrained ? 0 : 1;
     }
 
+    private void WriteBack(IVolumeQueue queue, long end, Func<bool> stopAsked, Action report)
+    {
+        long nextUs = 0;
+        while (!volume.IsWrittenBack(end) && !volume.Health.MayLast && volume.LostHold == null && !stopAsked())
+        {
+            Turn(queue);
+            if (io.NowUs < nextUs) continue;
+            nextUs = io.NowUs + TurnUs;
+            report();
+        }
+    }
+
     // What is lost is known only now. Where write-back has moved a block before an order came to it, it is given again.
-    private void GiveUp(IVolumeQueue queue, string range, Func<bool> stopAsked)
+    private bool GiveUp(IVolumeQueue queue, string range, Func<bool> stopAsked)
     {
         List<LostVersion> lost = LostBlocks.Select(volume, range);
+        bool any = false;
         while (lost.Count > 0 && !volume.Health.CacheHasFailed && !stopAsked())
         {
             using GiveUpOrder order = new(lost);
             volume.Post(order);
             while (!order.IsDone && !stopAsked()) Turn(queue);
-            if (!order.IsDone) return;
+            if (!order.IsDone) return false;
+            order.Wait(static () => true, 0);
+            any |= order.GivenUp > 0;
             lost = LostBlocks.Select(volume, range);
         }
+        return any;
     }
 
     /// <summary>What a drain cannot write back, for people: that of devices that were not given; null when

@@ -213,6 +213,16 @@ public sealed unsafe partial class WritebackEngine
     // One slot, which the caller publishes at once.
     private bool TryAppend(out int ram, out long segment, out int slot)
     {
+        if (TryTakeSlot(out ram, out segment, out slot)) return true;
+        _moveWaits = true;
+        return IsFull && GetStuck("no room is left to move what the log holds for devices that are not given");
+    }
+
+    // Only of a cache that was full when its layout's own program let it go, or of a layout without a reserve.
+    private bool IsFull => _log.FreeSegments == 0 && _log.TailSegment >= _log.DirtySegment;
+
+    private bool TryTakeSlot(out int ram, out long segment, out int slot)
+    {
         while (_log.TryReserve(1, _port, out Reservation taken, urgent: true))
         {
             ram = _log.RamOf(taken.Segment);
@@ -227,10 +237,7 @@ public sealed unsafe partial class WritebackEngine
             if (slot >= 0) return true;
         }
         (ram, segment, slot) = (0, 0, 0);
-        _moveWaits = true;
-        // Only of a cache that was full when its layout's own program let it go.
-        bool isFull = _log.FreeSegments == 0 && _log.TailSegment >= _log.DirtySegment;
-        return isFull && GetStuck("no room is left to move what the log holds for devices that are not given");
+        return false;
     }
 
     private void Publish(int ram, long segment, int slot, in LogEntry entry)
@@ -246,6 +253,10 @@ public sealed unsafe partial class WritebackEngine
         {
             long lost = position - entry.Value;
             _volume.Index.GiveUp(entry.Key, _log.Geometry.PhysicalSlot(lost), lost, entry.Sectors);
+        }
+        else if (entry.Kind == EntryKind.Void)
+        {
+            // Nothing was left to be said when its turn came.
         }
         else if (entry.Kind == EntryKind.Poison)
         {

@@ -31,8 +31,16 @@ public sealed unsafe partial class WritebackEngine
             order.Next++;
         }
         if (order.Next < order.Versions.Count) return;
-        if (_log.Durable >= _givenUpEnd) _volume.EndGiveUp(order, null);
-        else _log.RequestDurable(_port, _givenUpEnd);
+        if (_log.Durable < _givenUpEnd) _log.RequestDurable(_port, _givenUpEnd);
+        else EndGiveUp(order);
+    }
+
+    private void EndGiveUp(GiveUpOrder order)
+    {
+        if (!IsForgotten(order)) return;
+        // What write-back waits for may be less now, or over.
+        if (_holdsForLost) LookAgain(_io.NowUs);
+        _volume.EndGiveUp(order, null);
     }
 
     private bool TryGiveUp(GiveUpOrder order)
@@ -44,6 +52,7 @@ public sealed unsafe partial class WritebackEngine
         if (!isThere) return true;
         sectors &= lost.Sectors;
         if (sectors == 0) return true;
+        if (!_log.Layout.HasRanges) return TryReplace(order, lost with { Sectors = sectors });
         if (Mutant.Is(MutantId.R11GivenUpNotLogged))
         {
             _volume.Index.GiveUp(key, slot, lost.Position, sectors);

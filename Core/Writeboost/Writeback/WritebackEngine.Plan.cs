@@ -14,6 +14,7 @@ public sealed unsafe partial class WritebackEngine
 
     private readonly LogEntry* _entries;
     private RecordInfo _record;
+    private bool _recordIsRotten;
     private int _recordPlace;
     private int _entry;
     private int _segment;
@@ -76,28 +77,14 @@ public sealed unsafe partial class WritebackEngine
         long last = _log.Table.LastRecordOf(_log.Geometry.Physical(segment));
         while (_slot < _log.Geometry.SlotsPerSegment && _sequence <= last)
         {
-            if (TryTakeRecord(segment)) return true;
+            if (TryTakeRecord(segment) || TryTakeByIndex(segment)) return true;
             _slot = (_slot | (_log.Geometry.BoundarySlots - 1)) + 1;
         }
         _segment++;
         _slot = 0;
         bool complete = last == 0 || _sequence == last + 1;
         if (complete || IsSegmentUnread(_segment - 1)) return complete;
-        NameRot(segment);
         return GetStuck($"cache device: a record of segment {segment} is rotten (record {_sequence} of {last})");
-    }
-
-    // One checksum covers the whole record: which blocks have made it wrong is told by those that the index keeps.
-    private void NameRot(long segment)
-    {
-        if (!_volume.Index.KeepsChecksums) return;
-        int place = (int)(segment - _batch.First);
-        for (int slot = 1; slot < _log.Geometry.SlotsPerSegment; slot++)
-        {
-            uint physical = _log.Geometry.PhysicalSlot(_log.Geometry.Position(segment, slot));
-            if (!_volume.Index.TryGetDirty(physical, out _, out _)) continue;
-            if (!_volume.Index.IsIntact(physical, _batch.Data(place, slot))) _volume.ReportRot(physical);
-        }
     }
 
     private bool TryTakeRecord(long segment)
@@ -110,7 +97,7 @@ public sealed unsafe partial class WritebackEngine
             && (_log.Layout.HasBlockChecksums || _log.Layout.IsWhole(header, info));
         if (!valid) return false;
         _log.Layout.ReadEntries(header, info, _entries);
-        _record = info;
+        (_record, _recordIsRotten) = (info, false);
         _recordPlace = (_segment << _log.Geometry.SlotShift) + _slot;
         _entry = 0;
         _sequence++;
@@ -146,7 +133,7 @@ public sealed unsafe partial class WritebackEngine
     {
         byte* data = _batch.Data(place);
         if (_log.Layout.HasBlockChecksums) return BlockSum.Compute(data) == entry.Value;
-        return !_volume.Index.KeepsChecksums || _volume.Index.IsIntact(physical, data);
+        return _volume.Index.KeepsChecksums ? _volume.Index.IsIntact(physical, data) : !_recordIsRotten;
     }
 
     private bool PlanData(in LogEntry entry, int place)
@@ -167,7 +154,7 @@ public sealed unsafe partial class WritebackEngine
         if (isGood) return true;
         if (!isRead && MayBeReadLater(entry.Key)) return false;
         _volume.ReportRot(physical, isUnread: !isRead);
-        return PlanPoison(entry.Key, position);
+        return _log.Layout.HasRanges ? PlanPoison(entry.Key, position) : HoldForLost();
     }
 
     // It was moved once; what has not been overwritten since moves on.

@@ -27,8 +27,6 @@ public sealed unsafe partial class WritebackEngine
     private bool PlanPoison(ulong key, long position)
     {
         string place = $"block {key & 0xFF_FFFF_FFFF} in segment {_log.Geometry.SegmentOf(position)}";
-        if (!_log.Layout.HasRanges)
-            return GetStuck($"cache device: {place} is rotten, and layout {_log.Layout.Name} cannot say so");
         bool isTooMuch = _poisonCount == _poisoned.Length
             || _volume.Index.RottenCount > Math.Max(_poisoned.Length, _log.Geometry.SlotCount / PoisonShare);
         if (isTooMuch) return GetStuck($"cache device: {place} is rotten, like too many before it");

@@ -55,6 +55,7 @@ public sealed unsafe partial class WritebackEngine
         if (!_retry.IsHeldUp) return;
         _retry.Passed();
         HeldUpBy = 0;
+        LetGoOfLost();
         _volume.Health.Pass(Trouble.Writeback);
     }
 

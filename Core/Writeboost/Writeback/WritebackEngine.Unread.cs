@@ -94,11 +94,11 @@ public sealed unsafe partial class WritebackEngine
         return true;
     }
 
-    // An error may pass, and what is given up too early is lost. Layouts that cannot say what is lost wait for ever.
+    // An error may pass, and what is given up too early is lost. Layouts without poison only name it, and wait on.
     private bool MayBeReadLater(ulong key)
     {
         if (_unreadSinceUs < 0) _unreadSinceUs = _io.NowUs;
-        bool isOver = _io.NowUs - _unreadSinceUs >= _volume.Options.CacheRetryUs && _log.Layout.HasRanges;
+        bool isOver = _io.NowUs - _unreadSinceUs >= _volume.Options.CacheRetryUs || _holdsForLost;
         if (isOver || Mutant.Is(MutantId.R11UnreadLost)) return false;
         (_error, _unreadKey) = (_unreadResult, key);
         return true;

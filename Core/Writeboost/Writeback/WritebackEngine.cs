@@ -16,7 +16,7 @@ namespace Weir.Core.Writeboost.Writeback;
 public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
 {
     private const byte FillStep = 1, BlocksStep = 2, RangeStep = 3, FlushStep = 4, AheadStep = 5,
-        SingleStep = 6, SegmentStep = 7;
+        SingleStep = 6, SegmentStep = 7, BelowStep = 8;
     private const long RetryUs = 200;
 
     /// <summary>The same while a device refuses what it is asked: nobody need look often.</summary>
@@ -84,14 +84,14 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     }
 
     /// <summary>No batch is under way.</summary>
-    public bool IsQuiet => HasNoBatch && _aheadUnderWay == 0;
+    public bool IsQuiet => HasNoBatch && _aheadUnderWay == 0 && !_readsBelow;
 
     private bool HasNoBatch => _phase is Phase.Idle or Phase.Stuck;
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs => Math.Min(
-        Math.Min(PhaseDeadlineUs, _volume.Fingerprints?.DeadlineUs ?? long.MaxValue),
-        _volume.GiveUpOrder is { IsDone: false } ? _io.NowUs + RetryUs : long.MaxValue);
+        Math.Min(PhaseDeadlineUs, _volume.Fingerprints?.DeadlineUs ?? long.MaxValue), Math.Min(LookAtLostUs,
+        _given.IsTaken || _volume.GiveUpOrder is { IsDone: false } ? _io.NowUs + RetryUs : long.MaxValue));
 
     private long PhaseDeadlineUs => _phase switch
     {
@@ -108,7 +108,9 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         _mayStart = mayStart;
         if (_volume.Fingerprints?.Poll() == true) _volume.WakeQueues();
+        if (_given.IsTaken) PublishGiven();
         if (_volume.GiveUpOrder != null) GiveUpMore();
+        LookAtLost(nowUs);
         if (_volume.TakeResume()) TryNow(nowUs);
         if (!mayStart) Abandon();
         if (_phase == Phase.Idle && !mayStart) return;
@@ -132,9 +134,9 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     /// <inheritdoc/>
     public void Completed(IoOp* op)
     {
-        if (op->Step == AheadStep)
+        if (op->Step is AheadStep or BelowStep)
         {
-            EndAhead(op);
+            if (op->Step == AheadStep) EndAhead(op); else EndBelow(op);
             return;
         }
         if (op->Result < 0 && op->Step is SegmentStep or SingleStep)
@@ -156,6 +158,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         _batch.Dispose();
         _scratch.Dispose();
+        _below.Dispose();
         NativeMemory.Free(_entries);
     }
 

@@ -1,0 +1,567 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Weir.Core.Base;
+using Weir.Core.Devices;
+using Weir.Core.Io;
+using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Errors;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Recovery;
+using Weir.Core.Writeboost.Tools;
+using Weir.Tests.Simulation;
+using Xunit;
+
+namespace Weir.Tests.Writeboost;
+
+/// <summary>
+/// A dirty block rots in a layout that has no entry for what is lost: write-back waits there and says so, all else goes
+/// on, and it heals by itself when the block is overwritten or given up.
+/// </summary>
+public sealed unsafe class KernelLostTests : IDisposable
+{
+    private const int Block = 4096, Eio = -5, Segments = 12;
+    private const byte Old = 200;
+
+    private readonly RamDevice _disk = new(8 << 20);
+    private readonly List<string> _log = [];
+    private readonly SimRamStore _ram = new(new SimWorld(1, trace: false), outlivesProcess: true);
+    private RamDevice _flash = null!;
+    private BadBlocks _cache = null!, _backing = null!;
+    private WriteboostOptions _options = null!;
+    private DirectClient _client = null!;
+
+    public static TheoryData<string> Layouts => ["writeboost2", "writeboost1", "lc1"];
+
+    private WriteboostVolume Volume => _client.Volume;
+
+    public void Dispose()
+    {
+        _client?.Dispose();
+        _ram.Dispose();
+        _flash?.Dispose();
+        _disk.Dispose();
+    }
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void WriteBackWaitsAtALostBlockAndNothingElseDoes(string layout)
+    {
+        Start(layout);
+        string said = Refused("drain");
+        Assert.Contains("disk:20480+4096", said, StringComparison.Ordinal);
+        Assert.Contains("give_up", said, StringComparison.Ordinal);
+        Assert.Equal(VolumeState.Retrying, Volume.Health.State);
+        Assert.Contains("disk:20480+4096", Volume.Health.Reason, StringComparison.Ordinal);
+        Assert.Contains(layout, Volume.Health.Reason, StringComparison.Ordinal);
+        // What lies before its segment is written back, and what was tried did not change the rest.
+        for (int i = 0; i < 12; i++) Assert.Equal(i < 4 ? i + 1 : Old, _disk.Start[i * Block]);
+        Assert.Equal(Eio, _client.Run(RequestKind.Read, 5 * Block, Block));
+        for (int i = 0; i < 12; i++)
+            if (i != 5) Assert.Equal(Filled(i + 1), _client.Read(i * Block, Block));
+        _client.Write(40 * Block, Filled(41));
+        _client.Flush();
+        Assert.Equal("disk 20480 4096\n", Carry("lost_blocks"));
+        // It stands there already: nobody waits for what will not come.
+        Assert.Contains("disk:20480+4096", Refused("drop_caches"), StringComparison.Ordinal);
+        Assert.Contains("disk:20480+4096", new StatusFigures(Volume).TextOf("lost_blocks"), StringComparison.Ordinal);
+        _client.Stop();
+        Assert.True(SegmentIs(2), "a segment that was not written back was used again");
+    }
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void ItHealsWhenAllThatIsLostIsOverwritten(string layout)
+    {
+        Start(layout);
+        Refused("drain");
+        _client.Write(5 * Block, Filled(60).AsSpan(0, 1024));
+        Assert.Equal("disk 21504 3072\n", Carry("lost_blocks"));
+        Assert.Equal(Eio, _client.Run(RequestKind.Read, (5 * Block) + 1024, 512));
+        Assert.Equal(Filled(60)[..1024], _client.Read(5 * Block, 1024));
+        Assert.Contains("disk:21504+3072", Refused("drain"), StringComparison.Ordinal);
+        _client.Write((5 * Block) + 1024, Filled(61).AsSpan(0, 3072));
+        AwaitHealth();
+        Assert.Equal(60, _disk.Start[5 * Block]);
+        Assert.Equal(61, _disk.Start[(5 * Block) + 1024]);
+        CheckDisk();
+        Assert.Equal("", Carry("lost_blocks"));
+        Assert.StartsWith("drain: done", Carry("drain"), StringComparison.Ordinal);
+        Reopen();
+        Assert.Equal(60, _client.Read(5 * Block, Block)[0]);
+        Assert.Equal(VolumeState.Healthy, Volume.Health.State);
+    }
+
+    /// <summary>In part, then the rest; found by a reader or by write-back; the process dies or stops.</summary>
+    [Theory]
+    [InlineData("writeboost2", true, false)]
+    [InlineData("writeboost2", true, true)]
+    [InlineData("writeboost2", false, true)]
+    [InlineData("writeboost1", true, false)]
+    [InlineData("writeboost1", true, true)]
+    [InlineData("writeboost1", false, true)]
+    [InlineData("lc1", true, false)]
+    [InlineData("lc1", false, true)]
+    public void WhatIsGivenUpReadsTheBackingDevice(string layout, bool isHeld, bool dies)
+    {
+        Start(layout);
+        if (isHeld) Refused("drain");
+        Assert.Equal(Eio, _client.Run(RequestKind.Read, 5 * Block, Block));
+        Assert.Contains("gave up 1 block", GiveUp("disk:20480+1024"), StringComparison.Ordinal);
+        Assert.Equal(Filled(Old)[..1024], _client.Read(5 * Block, 1024));
+        Assert.Equal(Eio, _client.Run(RequestKind.Read, (5 * Block) + 1024, 512));
+        _client.Write((5 * Block) + 2048, Filled(60).AsSpan(0, 512));
+        Assert.Equal("disk 21504 1024\ndisk 23040 1536\n", Carry("lost_blocks"));
+        GiveUp("all");
+        Assert.Equal(0, Volume.LostBlockCount);
+        CheckGivenUp();
+        // One checksum covers such a segment: only when it is written back is the log whole again.
+        if (isHeld || layout == "writeboost2") _client.Until(() => Volume.Log.DirtySegment > 2);
+        if (isHeld) AwaitHealth();
+        Reopen(dies);
+        CheckGivenUp();
+        Assert.StartsWith("drain: done", Carry("drain"), StringComparison.Ordinal);
+        CheckGivenUp();
+        CheckDisk();
+        Assert.Equal(Old, _disk.Start[5 * Block]);
+        Assert.Equal(60, _disk.Start[(5 * Block) + 2048]);
+        Assert.Contains(_log, static line => line.Contains("given up", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void NothingIsGivenUpThatTheBackingDeviceDoesNotGive(string layout)
+    {
+        Start(layout);
+        Refused("drain");
+        _backing.Offsets.Add(5 * Block);
+        string said = Assert.Throws<UserErrorException>(() => GiveUp("all")).Message;
+        Assert.Contains("reading disk:20480+4096 from the backing device failed: Input/output error", said,
+            StringComparison.Ordinal);
+        Assert.Equal("disk 20480 4096\n", Carry("lost_blocks"));
+        Assert.Equal(Eio, _client.Run(RequestKind.Read, 5 * Block, Block));
+        _backing.Offsets.Clear();
+        GiveUp("all");
+        AwaitHealth();
+        CheckDisk();
+    }
+
+    /// <summary>There is no room for what takes its place: then it goes where it is.</summary>
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void WhatIsLostInAFullLogCanBeGivenUp(string layout)
+    {
+        Start(layout, [4, 5, 9]);
+        Refused("drain");
+        _options.NoSpaceTimeoutUs = 1000;
+        int written = 0;
+        while (_client.Run(RequestKind.Write, (100 + written) * Block, Block) == 0)
+        {
+            _client.Run(RequestKind.Flush, 0, 0);
+            Assert.True(++written < 1000, "the log is never full");
+        }
+        Assert.Contains("can only be given up at once: disk:16384+8192",
+            Assert.Throws<UserErrorException>(() => GiveUp("disk:20480+4096")).Message, StringComparison.Ordinal);
+        Assert.Equal(Eio, _client.Run(RequestKind.Read, 5 * Block, Block));
+        GiveUp("disk:16384+8192");
+        Assert.Equal(Filled(Old), _client.Read(4 * Block, Block));
+        Refused("drain");
+        Assert.Equal("disk 36864 4096\n", Carry("lost_blocks"));
+        GiveUp("all");
+        AwaitHealth();
+        Assert.Equal([Old, Old, Old], new[] { 4, 5, 9 }.Select(i => _disk.Start[i * Block]));
+        CheckDisk(4, 5, 9);
+        _client.Write(100 * Block, Filled(7));
+        _client.Flush();
+    }
+
+    /// <summary>Each block is known by the index; a header that has rotted holds up nothing.</summary>
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void ARottenHeaderLosesNothing(string layout)
+    {
+        Start(layout, []);
+        _flash.Start[SegmentAt(2)] ^= 0x40;
+        _flash.Start[SegmentAt(3) + 520] ^= 0x40;
+        Assert.StartsWith("drain: done", Carry("drain"), StringComparison.Ordinal);
+        Assert.Equal(VolumeState.Healthy, Volume.Health.State);
+        for (int i = 0; i < 12; i++) Assert.Equal(i + 1, _disk.Start[i * Block]);
+    }
+
+    /// <summary>Nobody can tell which it is: then it may be each.</summary>
+    [Fact]
+    public void WithoutChecksumsOfBlocksAllOfASegmentMayBeLost()
+    {
+        _options = new WriteboostOptions { VerifyReads = false };
+        Start("writeboost2");
+        Assert.Contains("disk:16384+16384", Refused("drain"), StringComparison.Ordinal);
+        Assert.Equal(Eio, _client.Run(RequestKind.Read, 4 * Block, Block));
+        for (int i = 4; i < 7; i++) _client.Write(i * Block, Filled(i + 1));
+        GiveUp("all");
+        AwaitHealth();
+        CheckDisk(7);
+        Assert.Equal(Old, _disk.Start[7 * Block]);
+    }
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void ABlockThatCannotBeReadIsNamedAndWaitedForAndCanBeGivenUp(string layout)
+    {
+        _options = new WriteboostOptions { CacheRetryUs = 0 };
+        Start(layout, []);
+        _cache.Offsets.Add(SegmentAt(2) + (2 * Block));
+        Assert.Contains("disk:20480+4096", Refused("drain"), StringComparison.Ordinal);
+        Assert.Equal("disk 20480 4096\n", Carry("lost_blocks"));
+        // The device gives it again.
+        _cache.Offsets.Clear();
+        Volume.Resume();
+        AwaitHealth();
+        Assert.Equal(6, _disk.Start[5 * Block]);
+        _client.Write(5 * Block, Filled(70));
+        _client.Flush();
+        for (long at = 1 << 20; at < _flash.SizeBytes; at += Block)
+            if (new ReadOnlySpan<byte>(_flash.Start + at, Block).SequenceEqual(Filled(70))) _cache.Offsets.Add(at);
+        Refused("drain");
+        GiveUp("all");
+        AwaitHealth();
+        Assert.Equal(6, _client.Read(5 * Block, Block)[0]);
+    }
+
+    [Fact]
+    public void ADeviceWithALostBlockStaysAttached()
+    {
+        using RamDevice other = new(4 << 20);
+        Start("lc1", [5], new BackingSpec(2, "other", other));
+        string said = Assert.Throws<UserErrorException>(() => Detach("disk")).Message;
+        Assert.Contains("'disk': stays attached: 1 block lost", said, StringComparison.Ordinal);
+        Assert.Contains("disk:20480+4096", said, StringComparison.Ordinal);
+        // It has nothing that is dirty before what is lost, but its writes lie behind.
+        _client.Device = 1;
+        _client.Write(0, Filled(9));
+        _client.Device = 0;
+        said = Assert.Throws<UserErrorException>(() => Detach("other")).Message;
+        Assert.Contains("disk:20480+4096", said, StringComparison.Ordinal);
+        GiveUp("all");
+        Detach("disk");
+        CheckDisk();
+    }
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void ADrainOfACacheThatIsNotServedGivesUpWhatItFinds(string layout)
+    {
+        Start(layout, []);
+        _client.Stop();
+        _client.Dispose();
+        for (int i = 0; i < 2; i++)
+        {
+            using RingContext io = new();
+            using WriteboostVolume volume = WriteboostVolume.Open(
+                io, new KeptDevice(_cache), [new BackingSpec(1, "disk", new KeptDevice(_backing))], _ram, _options);
+            // Found while it drains, one after the other.
+            if (i == 0) Rot(1, 5, 9);
+            Drainer drainer = new(volume, io) { GivesUp = ["all"] };
+            Assert.Equal(0, drainer.Run(static () => false, static _ => { }));
+            Assert.Equal([Old, Old, Old], new[] { 1, 5, 9 }.Select(i => _disk.Start[i * Block]));
+            CheckDisk(1, 5, 9);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void ADrainOfACacheThatIsNotServedNamesWhatItFinds(string layout)
+    {
+        Start(layout, []);
+        _client.Stop();
+        _client.Dispose();
+        using RingContext io = new();
+        using WriteboostVolume volume = WriteboostVolume.Open(
+            io, new KeptDevice(_cache), [new BackingSpec(1, "disk", new KeptDevice(_backing))], _ram, _options);
+        Rot(5, 9);
+        Drainer drainer = new(volume, io);
+        Assert.Equal(1, drainer.Run(static () => false, static _ => { }));
+        Assert.False(drainer.HasReachedEnd);
+        Assert.Contains("disk:20480+4096", volume.LostSentence, StringComparison.Ordinal);
+    }
+
+    /// <summary>Our seal tells that something there is rotten, though the layout has no checksum.</summary>
+    [Theory]
+    [InlineData("writeboost1")]
+    [InlineData("lc1")]
+    public void ACheckNamesASegmentWithRottenData(string layout)
+    {
+        Start(layout, []);
+        _client.Stop();
+        Assert.Empty(Problems());
+        Rot(5);
+        Assert.Contains("data of segment 2 ", Assert.Single(Problems()), StringComparison.Ordinal);
+        Assert.Contains(":16384+16384", Problems()[0], StringComparison.Ordinal);
+        // The mark says that nothing of it is needed any more.
+        Rot(5);
+        Reopen();
+        _client.DrainAll();
+        _client.Stop();
+        Rot(5);
+        Assert.Empty(Problems());
+    }
+
+    /// <summary>A byte in the middle of the log: all other segments stay, this one if that is asked for.</summary>
+    [Theory]
+    [InlineData("writeboost2", DamagedData.Keep)]
+    [InlineData("writeboost2", DamagedData.Drop)]
+    [InlineData("writeboost1", DamagedData.Keep)]
+    [InlineData("lc1", DamagedData.Drop)]
+    public void ARepairKeepsAllOtherSegments(string layout, DamagedData damaged)
+    {
+        Start(layout, []);
+        _client.Stop();
+        Assert.Equal("nothing to repair", Assert.Single(Repair(new RepairOptions(), sound: true)));
+        Rot(5);
+        byte[] before = new Span<byte>(_flash.Start, (int)_flash.SizeBytes).ToArray();
+        Assert.Contains(Repair(new RepairOptions { Write = true }, sound: false),
+            static text => text.Contains("--damaged keep", StringComparison.Ordinal));
+        Assert.Contains(Repair(new RepairOptions { Damaged = damaged }, sound: true),
+            static text => text.Contains(":16384+16384", StringComparison.Ordinal));
+        Assert.True(new Span<byte>(_flash.Start, (int)_flash.SizeBytes).SequenceEqual(before), "it has written");
+        Repair(new RepairOptions { Damaged = damaged, Write = true }, sound: true);
+        Assert.Empty(Problems());
+        Assert.Equal("nothing to repair", Assert.Single(Repair(new RepairOptions(), sound: true)));
+        Reopen();
+        for (int i = 0; i < 12; i++)
+        {
+            bool isDropped = damaged == DamagedData.Drop && i is >= 4 and < 8;
+            Assert.Equal(isDropped ? Old : i + 1, _client.Read(i * Block, Block)[0]);
+        }
+        _client.Write(5 * Block, Filled(6));
+        Assert.StartsWith("drain: done", Carry("drain"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void ASegmentWithoutAHeaderCanOnlyBeDropped(string layout)
+    {
+        Start(layout, []);
+        _client.Stop();
+        new Span<byte>(_flash.Start + SegmentAt(2), Block).Clear();
+        string said = Assert.Throws<UserErrorException>(
+            () => Repair(new RepairOptions { Damaged = DamagedData.Keep }, sound: true)).Message;
+        Assert.Contains("cannot be kept", said, StringComparison.Ordinal);
+        said = Assert.Throws<UserErrorException>(
+            () => Repair(new RepairOptions { Damaged = DamagedData.Drop, Segment = 1 }, sound: true)).Message;
+        Assert.Contains("not damaged", said, StringComparison.Ordinal);
+        Repair(new RepairOptions { Damaged = DamagedData.Drop, Segment = 2, Write = true }, sound: true);
+        Reopen();
+        for (int i = 0; i < 12; i++) Assert.Equal(i is >= 4 and < 8 ? Old : i + 1, _client.Read(i * Block, Block)[0]);
+    }
+
+    [Theory]
+    [InlineData("writeboost2")]
+    [InlineData("writeboost1")]
+    public void ALostSuperblockIsWrittenAgainWhateverHasRotted(string layout)
+    {
+        Start(layout, []);
+        _client.Stop();
+        new Span<byte>(_flash.Start, 1 << 20).Clear();
+        Rot(5);
+        Repair(new RepairOptions { Write = true }, sound: false);
+        Repair(new RepairOptions { Damaged = DamagedData.Keep, Write = true }, sound: true);
+        Reopen();
+        for (int i = 0; i < 12; i++) Assert.Equal(i + 1, _client.Read(i * Block, Block)[0]);
+    }
+
+    /// <summary>What an orderly stop has left is no torn end.</summary>
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void TheLastSegmentIsRepairedToo(string layout)
+    {
+        Start(layout, []);
+        _client.Stop();
+        Rot(9);
+        Assert.Contains(Repair(new RepairOptions(), sound: false),
+            static text => text.Contains(":32768+16384", StringComparison.Ordinal));
+        Repair(new RepairOptions { Damaged = DamagedData.Drop, Write = true }, sound: true);
+        Reopen();
+        for (int i = 0; i < 12; i++) Assert.Equal(i < 8 ? i + 1 : Old, _client.Read(i * Block, Block)[0]);
+    }
+
+    /// <summary>What a power cut has torn at the log's end was never promised, and is no damage.</summary>
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void ATornEndIsNotRepaired(string layout)
+    {
+        Start(layout, []);
+        _client.Stop();
+        KernelImage image = new(layout, Segments);
+        image.Put(1, new KernelBlock(8, 0xFF, Filled(1)));
+        image.Put(2, new KernelBlock(16, 0xFF, Filled(2)));
+        image.Bytes[image.OffsetOf(2) + (layout == "writeboost2" ? 5000 : 13 + 10)] ^= 0x40;
+        image.Bytes.CopyTo(new Span<byte>(_flash.Start, (int)_flash.SizeBytes));
+        Assert.Equal("nothing to repair", Assert.Single(Repair(new RepairOptions { Write = true }, sound: true)));
+    }
+
+    private List<string> Repair(RepairOptions options, bool sound)
+    {
+        CheckItems items = new();
+        using RingContext io = new();
+        Assert.Equal(sound, new SegmentRepairer(io, _cache, (SegmentLayout)_options.Layout, options, items).Run());
+        return items.Texts;
+    }
+
+    private List<string> Problems()
+    {
+        CheckItems items = new();
+        using RingContext io = new();
+        Superblock superblock = SuperblockReader.Read(
+            _options.Layout, new BlockingIo(io), _cache.OpenQueue(io), _cache, out _, out _);
+        using OfflineCache cache = new(io, _cache, _options.Layout, superblock) { ReadsPastErrors = true };
+        using Checker checker = new(cache, items);
+        long problems = checker.Run(new PrivateMemoryStore());
+        Assert.Equal(problems, items.Problems.Count);
+        return items.Problems;
+    }
+
+    /// <summary>
+    /// A write has taken its place in the order, and is not in the index yet, when the lost block is given up: it is
+    /// the newer one of the two.
+    /// </summary>
+    [Theory]
+    [InlineData("writeboost2", MutantId.None, 77)]
+    [InlineData("writeboost1", MutantId.None, 77)]
+    [InlineData("writeboost1", MutantId.R2GivenUpOverNewer, Old)]
+    public void AWriteThatIsUnderWayIsNotGivenUp(string layout, MutantId mutant, int expected)
+    {
+        Mutant.Active = mutant;
+        try
+        {
+            Start(layout);
+            Assert.Equal(Eio, _client.Run(RequestKind.Read, 5 * Block, Block));
+            using GiveUpOrder order = new(LostBlocks.Select(Volume, "all"));
+            using Door second = new(Volume, 1);
+            s_meanwhile = () =>
+            {
+                Volume.Post(order);
+                for (int i = 0; i < 1000 && !order.IsDone; i++) _client.Turn();
+            };
+            Assert.Equal(0, second.Fetched(5 * Block, Block, &Fetch));
+            // Whoever fills a segment's last slot writes it.
+            for (int i = 0; i < 10_000 && !order.IsDone; i++)
+            {
+                second.Idle(100);
+                _client.Turn();
+            }
+            Assert.True(order.IsDone);
+            Assert.Equal(expected, _client.Read(5 * Block, Block)[0]);
+        }
+        finally
+        {
+            Mutant.Active = MutantId.None;
+        }
+    }
+
+    [Fact]
+    public void PassingWhatIsLostIsMissed()
+    {
+        Mutant.Active = MutantId.R11LostPassed;
+        try
+        {
+            Start("writeboost1");
+            Volume.Drain();
+            _client.Until(() => Volume.Log.DirtySegment > 2);
+            Assert.Equal(Old, _client.Read(5 * Block, Block)[0]);
+        }
+        finally
+        {
+            Mutant.Active = MutantId.None;
+        }
+    }
+
+    private static Action? s_meanwhile;
+
+    private static void Fetch(Request* request, long offset, byte* target, int length)
+    {
+        new Span<byte>(target, length).Fill(77);
+        s_meanwhile!();
+    }
+
+    // Three segments of four blocks, durable, of which some have rotted.
+    private void Start(string layout, int[]? rots = null, params BackingSpec[] more)
+    {
+        Layout found = Layout.Find(layout);
+        _options ??= new WriteboostOptions();
+        (_options.Layout, _options.Log, _options.SyncIntervalUs) = (found, _log.Add, 0);
+        (_options.IdleUs, _options.AllowWriteback) = (1000, false);
+        _options.VerifyReads ??= true;
+        _flash = new RamDevice((1 << 20) + (Segments * (long)found.DefaultSegmentBytes));
+        using (RingContext io = new())
+            WriteboostFormat.Format(io, _flash, found, found.DefaultSegmentBytes, Guid.NewGuid);
+        new Span<byte>(_disk.Start, (int)_disk.SizeBytes).Fill(Old);
+        (_cache, _backing) = (new BadBlocks(_flash), new BadBlocks(_disk));
+        _client = new DirectClient(_cache, [new BackingSpec(1, "disk", _backing), .. more], _options, _ram);
+        for (int i = 0; i < 12; i++)
+        {
+            _client.Write(i * Block, Filled(i + 1));
+            if (i % 4 == 3) _client.Flush();
+        }
+        // Out of memory: only the device has them then.
+        Rot(rots ?? [5]);
+    }
+
+    private void Rot(params int[] blocks)
+    {
+        foreach (int block in blocks) _flash.Start[SegmentAt(1 + (block / 4)) + ((1 + (block % 4)) * Block) + 99] ^= 4;
+    }
+
+    private long SegmentAt(long id) => (1 << 20) + ((id - 1) * _options.Layout.DefaultSegmentBytes);
+
+    private bool SegmentIs(long id) => *(long*)(_flash.Start + SegmentAt(id)) == id;
+
+    private void AwaitHealth()
+    {
+        Volume.Drain();
+        _client.Until(() => Volume.Health.State == VolumeState.Healthy && Volume.IsDrained);
+    }
+
+    private void CheckGivenUp()
+    {
+        byte[] block = _client.Read(5 * Block, Block);
+        Assert.Equal(Filled(Old)[..2048], block[..2048]);
+        Assert.Equal(Filled(60)[..512], block[2048..2560]);
+        Assert.Equal(Filled(Old)[..1536], block[2560..]);
+    }
+
+    private void CheckDisk(params int[] but)
+    {
+        for (int i = 0; i < 12; i++)
+            if (i != 5 && !but.Contains(i)) Assert.Equal(i + 1, _disk.Start[(i * Block) + 99]);
+    }
+
+    private void Reopen(bool dies = false)
+    {
+        if (!dies) _client.Stop();
+        else _ram.ProcessDied();
+        _client.Dispose();
+        if (dies) _ram.FreeAbandoned();
+        _client = new DirectClient(_cache, [new BackingSpec(1, "disk", _backing)], _options, _ram);
+    }
+
+    private bool Detach(string name) => _client.Await(() =>
+    {
+        Volume.Detach(name, static () => false);
+        return true;
+    });
+
+    private string GiveUp(string text) => _client.Await(() => Volume.GiveUp(text, new Patient()));
+
+    private string Carry(string name) => _client.Await(
+        () => Tunable.Find(WriteboostTunables.OrdersTo(Volume), name).Carry(new Patient()));
+
+    private string Refused(string name) => Assert.Throws<UserErrorException>(() => Carry(name)).Message;
+
+    private static byte[] Filled(int value)
+    {
+        byte[] data = new byte[Block];
+        Array.Fill(data, (byte)value);
+        return data;
+    }
+}
