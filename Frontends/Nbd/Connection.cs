@@ -163,11 +163,19 @@ internal sealed unsafe partial class Connection : IDisposable
         _queue.Touch(this);
     }
 
+    /// <summary>Ends it at once: the client has had its time, or others need its place.</summary>
+    public void AbortLate()
+    {
+        if (_phase is Phase.Free or Phase.Closing) return;
+        _queue.Counters.ExpiredConnections++;
+        Abort();
+    }
+
     /// <summary>The deadline has passed. A slow engine is not the client's fault and gets more time.</summary>
     public void Expire(long nowUs)
     {
         if (_phase == Phase.Finishing && _inEngine > 0) DeadlineUs = nowUs + NbdServer.StopPatienceUs;
-        else Abort();
+        else AbortLate();
     }
 
     /// <summary>Only when the ring is gone: its last operations used this memory.</summary>
@@ -196,6 +204,7 @@ internal sealed unsafe partial class Connection : IDisposable
             DeadlineUs = Math.Min(nowUs + _queue.IdleUs, _handshakeEndUs);
             if (step == HandshakeStep.Transmission) Serve();
             if (_handshake.IsTurnedAway) _queue.TurnedAway();
+            if (_handshake.IsBroken) _queue.Counters.BrokenConnections++;
             if (step == HandshakeStep.Close) _phase = Phase.Finishing;
         }
     }
@@ -208,6 +217,7 @@ internal sealed unsafe partial class Connection : IDisposable
             return;
         }
         _phase = Phase.Serving;
+        _queue.Counters.Connections++;
         SilentSinceUs = DeadlineUs = long.MaxValue;
         _export = _handshake.Export;
         _volume = _queue.Volume(_export);

@@ -56,6 +56,9 @@ internal sealed partial class Handshake
     /// <summary>All places are taken: the client has been told, and the connection ends.</summary>
     public bool IsTurnedAway { get; private set; }
 
+    /// <summary>The client has broken the protocol, and the connection ends.</summary>
+    public bool IsBroken { get; private set; }
+
     /// <summary>The client takes structured replies.</summary>
     public bool Structured { get; private set; }
 
@@ -78,7 +81,7 @@ internal sealed partial class Handshake
     {
         _exports = exports;
         _places = places;
-        IsAdmitted = IsTurnedAway = false;
+        IsAdmitted = IsTurnedAway = IsBroken = false;
         _clientFlags = ClientFlags.None;
         _optionCount = 0;
         _haveClientFlags = false;
@@ -112,13 +115,14 @@ internal sealed partial class Handshake
         if (!_haveClientFlags) return TakeClientFlags(input, out consumed);
         if (_drainBytes > 0) return Drain(input, ref writer, out consumed);
         consumed = 0;
+        bool hasMagic = input.Length >= sizeof(ulong);
+        if (hasMagic && BinaryPrimitives.ReadUInt64BigEndian(input) != Protocol.OptionMagic) return Broken();
         if (input.Length < Protocol.OptionHeaderBytes) return HandshakeStep.NeedInput;
-        if (BinaryPrimitives.ReadUInt64BigEndian(input) != Protocol.OptionMagic) return HandshakeStep.Close;
         NbdOption option = (NbdOption)BinaryPrimitives.ReadUInt32BigEndian(input[8..]);
         uint length = BinaryPrimitives.ReadUInt32BigEndian(input[12..]);
         if (length > Protocol.MaxOptionBytes) return BeginDrain(option, length, out consumed);
         if (input.Length < Protocol.OptionHeaderBytes + (int)length) return HandshakeStep.NeedInput;
-        if (++_optionCount > MaxOptions) return HandshakeStep.Close;
+        if (++_optionCount > MaxOptions) return Broken();
         consumed = Protocol.OptionHeaderBytes + (int)length;
         return Option(option, input[Protocol.OptionHeaderBytes..consumed], ref writer);
     }
@@ -131,7 +135,13 @@ internal sealed partial class Handshake
         _haveClientFlags = true;
         consumed = Protocol.ClientFlagsBytes;
         bool known = (_clientFlags & ~(ClientFlags.FixedNewstyle | ClientFlags.NoZeroes)) == 0;
-        return known ? HandshakeStep.Again : HandshakeStep.Close;
+        return known ? HandshakeStep.Again : Broken();
+    }
+
+    private HandshakeStep Broken()
+    {
+        IsBroken = true;
+        return HandshakeStep.Close;
     }
 
     /// <summary>An option longer than any sensible one is read past and refused; EXPORT_NAME has no refusal.</summary>
@@ -139,7 +149,7 @@ internal sealed partial class Handshake
     {
         consumed = 0;
         bool isRefused = option == NbdOption.ExportName || !IsFixedNewstyle || ++_optionCount > MaxOptions;
-        if (isRefused) return HandshakeStep.Close;
+        if (isRefused) return Broken();
         consumed = Protocol.OptionHeaderBytes;
         _drainBytes = length;
         _drainOption = option;
@@ -161,7 +171,7 @@ internal sealed partial class Handshake
     private HandshakeStep Option(NbdOption option, ReadOnlySpan<byte> data, ref OptionWriter writer)
     {
         if (option == NbdOption.ExportName) return ExportName(data, ref writer);
-        if (!IsFixedNewstyle) return HandshakeStep.Close;
+        if (!IsFixedNewstyle) return Broken();
         switch (option)
         {
             case NbdOption.Abort:

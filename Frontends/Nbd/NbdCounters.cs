@@ -6,12 +6,16 @@ namespace Weir.Frontends.Nbd;
 /// <summary>What one queue has done. Written by its thread, read by any; each number alone is exact.</summary>
 internal sealed class NbdCounters
 {
-    /// <summary>Connections served so far.</summary>
+    /// <summary>Connections accepted so far, whatever became of them.</summary>
+    public long AcceptedConnections;
+    /// <summary>Connections that have been given an export.</summary>
     public long Connections;
     /// <summary>Connections turned away because there were too many.</summary>
     public long RefusedConnections;
-    /// <summary>Connections ended because the client broke the protocol.</summary>
+    /// <summary>Connections ended because the client broke the protocol, before it had an export or later.</summary>
     public long BrokenConnections;
+    /// <summary>Connections ended because the client said nothing, or did not come to an end, for too long.</summary>
+    public long ExpiredConnections;
     /// <summary>Requests taken.</summary>
     public long Requests;
     /// <summary>Requests that were not valid.</summary>
@@ -26,9 +30,11 @@ internal sealed class NbdCounters
     {
         NbdCounters sum = new();
         foreach (NbdCounters queue in queues) sum.Add(queue);
+        status.Number("nbd_accepted_connections", sum.AcceptedConnections);
         status.Number("nbd_connections", sum.Connections);
         status.Number("nbd_refused_connections", sum.RefusedConnections);
         status.Number("nbd_broken_connections", sum.BrokenConnections);
+        status.Number("nbd_expired_connections", sum.ExpiredConnections);
         status.Number("nbd_requests", sum.Requests);
         status.Number("nbd_refused_requests", sum.RefusedRequests);
         status.Number("nbd_merged_changes", sum.MergedChanges);
@@ -37,9 +43,11 @@ internal sealed class NbdCounters
 
     private void Add(NbdCounters other)
     {
+        AcceptedConnections += Volatile.Read(ref other.AcceptedConnections);
         Connections += Volatile.Read(ref other.Connections);
         RefusedConnections += Volatile.Read(ref other.RefusedConnections);
         BrokenConnections += Volatile.Read(ref other.BrokenConnections);
+        ExpiredConnections += Volatile.Read(ref other.ExpiredConnections);
         Requests += Volatile.Read(ref other.Requests);
         RefusedRequests += Volatile.Read(ref other.RefusedRequests);
         MergedChanges += Volatile.Read(ref other.MergedChanges);

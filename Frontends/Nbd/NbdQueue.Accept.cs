@@ -125,7 +125,7 @@ internal sealed unsafe partial class NbdQueue
     private void MakeRoom(long nowUs)
     {
         Connection? longest = SilentLongest();
-        if (longest != null && longest.SilentSinceUs <= nowUs - SilenceUs) longest.Abort();
+        if (longest != null && longest.SilentSinceUs <= nowUs - SilenceUs) longest.AbortLate();
     }
 
     private void RetryAccept()

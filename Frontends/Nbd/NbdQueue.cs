@@ -193,7 +193,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler, IPla
         }
         Connection connection = FreeConnection();
         _openCount++;
-        Counters.Connections++;
+        Counters.AcceptedConnections++;
         connection.Open(fd, Io.NowUs);
         Touch(connection);
     }

@@ -34,12 +34,12 @@ internal static class Meanings
         ["read_bytes"] = "bytes that clients have asked to read, since the start or clear_stat",
         ["write_bytes"] = "bytes that clients have written, since the start or clear_stat",
         // Engine passthrough.
-        ["reads"] = "reads completed",
-        ["writes"] = "writes completed",
-        ["flushes"] = "flushes completed",
-        ["discards"] = "discards completed",
-        ["write_zeroes"] = "write-zeroes completed",
-        ["errors"] = "requests that have failed",
+        ["reads"] = "reads that clients have asked for, of whatever length",
+        ["writes"] = "writes that clients have asked for, likewise",
+        ["flushes"] = "flushes that clients have asked for",
+        ["discards"] = "discards that clients have asked for",
+        ["write_zeroes"] = "write-zeroes that clients have asked for",
+        ["errors"] = "requests, or pieces of 1 MiB of long ones, that have failed",
         // Engine writeboost: what it is.
         ["layout"] = "form of what lies on the cache device",
         ["layout_limits"] = "what the layout cannot do",
@@ -98,7 +98,7 @@ internal static class Meanings
     private static readonly Dictionary<string, string> s_requests = new()
     {
         // Requests, since the start or clear_stat.
-        ["requests_read"] = "reads that clients have asked for, since the start or clear_stat",
+        ["requests_read"] = "reads that clients have asked for, of whatever length, since the start or clear_stat",
         ["requests_write"] = "writes, since the start or clear_stat",
         ["requests_flush"] = "flushes, since the start or clear_stat",
         ["requests_discard"] = "discards, since the start or clear_stat",
@@ -116,23 +116,24 @@ internal static class Meanings
         ["blocks_read_unverified"] = "block versions read from the cache device without a check, likewise",
         ["reads_handed_on_unseen"] = "reads whose bytes this program does not see, so that it checks nothing, likewise",
         ["blocks_read_backing"] = "blocks read from a backing device, since the start or clear_stat",
-        // Parts of requests in one block, as the kernel's programs count them, since the start or clear_stat.
-        ["pieces_read_miss_part"] = "parts of reads in one block: less than the block, not in the log",
-        ["pieces_read_miss_full"] = "parts of reads in one block: the whole block, not in the log",
+        // Parts of requests in one block, as the kernel's programs count them, since the start or clear_stat: of what
+        // the engine is asked, which is pieces of at most 1 MiB, and reads of sectors of which a write changes a part.
+        ["pieces_read_miss_part"] = "parts of engine reads in one block: less than the block, not in the log",
+        ["pieces_read_miss_full"] = "parts of engine reads in one block: the whole block, not in the log",
         ["pieces_read_none_part"] = "always 0: in RAM and not in the log",
         ["pieces_read_none_full"] = "always 0: in RAM and not in the log",
-        ["pieces_read_cache_part"] = "parts of reads in one block: less than the block, on the cache device",
-        ["pieces_read_cache_full"] = "parts of reads in one block: the whole block, on the cache device",
-        ["pieces_read_ram_part"] = "parts of reads in one block: less than the block, in RAM",
-        ["pieces_read_ram_full"] = "parts of reads in one block: the whole block, in RAM",
-        ["pieces_write_miss_part"] = "parts of writes in one block: less than the block, not in the log before",
-        ["pieces_write_miss_full"] = "parts of writes in one block: the whole block, not in the log before",
+        ["pieces_read_cache_part"] = "parts of engine reads in one block: less than the block, on the cache device",
+        ["pieces_read_cache_full"] = "parts of engine reads in one block: the whole block, on the cache device",
+        ["pieces_read_ram_part"] = "parts of engine reads in one block: less than the block, in RAM",
+        ["pieces_read_ram_full"] = "parts of engine reads in one block: the whole block, in RAM",
+        ["pieces_write_miss_part"] = "parts of engine writes in one block: less than the block, not in the log before",
+        ["pieces_write_miss_full"] = "parts of engine writes in one block: the whole block, not in the log before",
         ["pieces_write_none_part"] = "always 0: in RAM and not in the log",
         ["pieces_write_none_full"] = "always 0: in RAM and not in the log",
-        ["pieces_write_cache_part"] = "parts of writes in one block: less than the block, on the cache device before",
-        ["pieces_write_cache_full"] = "parts of writes in one block: the whole block, on the cache device before",
-        ["pieces_write_ram_part"] = "parts of writes in one block: less than the block, in RAM before",
-        ["pieces_write_ram_full"] = "parts of writes in one block: the whole block, in RAM before",
+        ["pieces_write_cache_part"] = "parts of engine writes in one block: less than it, on the cache device before",
+        ["pieces_write_cache_full"] = "parts of engine writes in one block: all of it, on the cache device before",
+        ["pieces_write_ram_part"] = "parts of engine writes in one block: less than the block, in RAM before",
+        ["pieces_write_ram_full"] = "parts of engine writes in one block: the whole block, in RAM before",
     };
 
     private static readonly Dictionary<string, string> s_rest = new()
@@ -165,9 +166,11 @@ internal static class Meanings
         ["queue_allocated_bytes"] = "bytes that the queue threads have allocated on the managed heap since the start",
         // NBD.
         ["nbd_open_connections"] = "connections now",
-        ["nbd_connections"] = "connections served since the start",
-        ["nbd_refused_connections"] = "connections turned away because there were too many",
-        ["nbd_broken_connections"] = "connections ended because the client broke the protocol",
+        ["nbd_accepted_connections"] = "connections since the start, whatever has become of them",
+        ["nbd_connections"] = "of these, the ones that have been given an export",
+        ["nbd_refused_connections"] = "of these, the ones turned away because there were too many",
+        ["nbd_broken_connections"] = "of these, the ones ended because the client broke the protocol, early or late",
+        ["nbd_expired_connections"] = "of these, the ones ended because they said nothing for too long",
         ["nbd_requests"] = "requests taken since the start",
         ["nbd_refused_requests"] = "requests that were not valid",
         ["nbd_merged_changes"] = "changes of parts of sectors, read, merged and written",
