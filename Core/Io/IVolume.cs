@@ -76,6 +76,14 @@ public unsafe interface IVolumeQueue
     /// </summary>
     void Submit(Request* request);
 
+    /// <summary>
+    /// A client has asked for this, which comes as pieces marked <see cref="RequestFlags.Counted"/>, or not at all: it
+    /// goes into the figures.
+    /// </summary>
+    void CountAsked(RequestKind kind, RequestFlags flags, long lengthBytes)
+    {
+    }
+
     /// <summary>The next completed request in any order, or null.</summary>
     Request* TakeCompleted();
 

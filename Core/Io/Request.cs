@@ -31,6 +31,11 @@ public enum RequestFlags : byte
     FastZero = 2,
     /// <summary>WriteZeroes: keep the space allocated.</summary>
     NoHole = 4,
+    /// <summary>
+    /// A piece of what a client has asked for, or a read of what it is merged with: the frontend has told
+    /// <see cref="IVolumeQueue.CountAsked"/> of the whole.
+    /// </summary>
+    Counted = 8,
 }
 
 /// <summary>

@@ -7,10 +7,10 @@ internal struct PassthroughCounters
 {
     public long Reads, ReadBytes, Writes, WriteBytes, Flushes, Discards, Zeroes, Errors;
 
-    /// <summary>Counts a completed request.</summary>
-    public void Count(RequestKind kind, long bytes, int result)
+    /// <summary>Counts a request, as the client has asked for it.</summary>
+    public void Count(RequestKind kind, RequestFlags flags, long bytes)
     {
-        if (result < 0) Errors++;
+        if ((flags & RequestFlags.Counted) != 0) return;
         switch (kind)
         {
             case RequestKind.Read: Reads++; ReadBytes += bytes; break;

@@ -59,10 +59,14 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         request->Result = 0;
         request->EngineInt = _volume.Resumes;
         request->Next = null;
+        Counters.Count(request->Kind, request->Flags, request->LengthBytes);
         Request.BringIn(request);
         if (_volume.ReadOnly && request->Kind != RequestKind.Read) Finish(request, ReadOnlyResult(request));
         else if (!_parked.IsEmpty || !TryStart(request)) _parked.Add(request);
     }
+
+    public void CountAsked(RequestKind kind, RequestFlags flags, long lengthBytes) =>
+        Counters.Count(kind, flags, lengthBytes);
 
     public Request* TakeCompleted() => _completed.Take();
 
@@ -180,7 +184,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     private void Finish(Request* request, int result)
     {
         request->Result = result;
-        Counters.Count(request->Kind, request->LengthBytes, result);
+        if (result < 0) Counters.Errors++;
         _completed.Add(request);
     }
 

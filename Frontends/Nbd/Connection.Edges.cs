@@ -102,7 +102,7 @@ internal sealed unsafe partial class Connection
     {
         part->MergeStep = step;
         part->Request.Kind = RequestKind.Read;
-        part->Request.Flags = RequestFlags.None;
+        part->Request.Flags = RequestFlags.Counted;
         part->Request.OffsetBytes = offset;
         part->Request.LengthBytes = Protocol.SectorBytes;
         part->Request.Data = EdgePage(part) + Arena.SkewOf(offset);
@@ -125,7 +125,8 @@ internal sealed unsafe partial class Connection
     {
         part->MergeStep = MergeStep.Write;
         part->Request.Kind = RequestKind.Write;
-        part->Request.Flags = EngineFlags(part->Command->Flags) & RequestFlags.Fua;
+        part->Request.Flags =
+            EngineFlags(part->Command->Flags) & (RequestFlags.Fua | RequestFlags.Counted);
         part->Request.OffsetBytes = start;
         part->Request.LengthBytes = length;
         part->Request.Data = part->Payload - (part->OffsetBytes - start);

@@ -98,6 +98,7 @@ internal sealed unsafe partial class Connection
         command->LengthBytes = header.Length;
         command->Type = header.Command;
         command->Flags = header.Flags;
+        if (header.Command != NbdCommand.Write || header.Length == 0) CountAsked(command);
         bool empty = header.Length == 0 && header.Command != NbdCommand.Flush;
         if (empty || header.Command == NbdCommand.Cache) AnswerEmpty(command);
         else if (header.Command == NbdCommand.Read) BeginRead(command);
@@ -163,7 +164,11 @@ internal sealed unsafe partial class Connection
         if (_writeFilled < _writeBytes) return;
         Part* part = _write;
         _write = null;
-        if (_writeCommand->IssuedBytes + _writeBytes == _writeCommand->LengthBytes) _writeCommand = null;
+        if (_writeCommand->IssuedBytes + _writeBytes == _writeCommand->LengthBytes)
+        {
+            CountAsked(_writeCommand);
+            _writeCommand = null;
+        }
         Submit(part);
     }
 
@@ -230,9 +235,28 @@ internal sealed unsafe partial class Connection
         else _volume!.Submit(&part->Request);
     }
 
+    // Once, as the client has it, whatever the engine is asked for its sake; a write when all of it is here.
+    private void CountAsked(Command* command)
+    {
+        RequestKind kind = KindOf(command->Type);
+        RequestFlags flags = EngineFlags(command->Flags) & RequestFlags.Fua;
+        long lengthBytes = kind == RequestKind.Flush ? 0 : command->LengthBytes;
+        if (kind != RequestKind.None) _volume!.CountAsked(kind, flags, lengthBytes);
+    }
+
+    private static RequestKind KindOf(NbdCommand command) => command switch
+    {
+        NbdCommand.Read => RequestKind.Read,
+        NbdCommand.Write => RequestKind.Write,
+        NbdCommand.Flush => RequestKind.Flush,
+        NbdCommand.Trim => RequestKind.Discard,
+        NbdCommand.WriteZeroes => RequestKind.WriteZeroes,
+        _ => RequestKind.None,
+    };
+
     private static RequestFlags EngineFlags(CommandFlags flags)
     {
-        RequestFlags engine = RequestFlags.None;
+        RequestFlags engine = RequestFlags.Counted;
         if ((flags & CommandFlags.Fua) != 0) engine |= RequestFlags.Fua;
         if ((flags & CommandFlags.FastZero) != 0) engine |= RequestFlags.FastZero;
         if ((flags & CommandFlags.NoHole) != 0) engine |= RequestFlags.NoHole;

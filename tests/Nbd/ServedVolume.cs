@@ -16,7 +16,8 @@ internal sealed class ServedVolume : IDisposable
     private readonly Device _backing;
     private readonly RamDevice? _cache;
 
-    public ServedVolume(string engine, long sizeBytes, long cacheBytes = 24 << 20, Device? backing = null)
+    public ServedVolume(
+        string engine, long sizeBytes, long cacheBytes = 24 << 20, Device? backing = null, string layout = "native")
     {
         _backing = backing ?? new RamDevice(sizeBytes);
         if (engine == "passthrough")
@@ -26,9 +27,10 @@ internal sealed class ServedVolume : IDisposable
         }
         _cache = new RamDevice(cacheBytes);
         using RingContext io = new();
-        WriteboostFormat.Format(io, _cache, Layout.Native, Layout.Native.DefaultSegmentBytes, Guid.NewGuid);
-        Volume = WriteboostVolume.Open(io, _cache, [new BackingSpec(null, "disk", _backing)],
-            new HeapMemory(), new WriteboostOptions());
+        Layout form = Layout.Find(layout);
+        WriteboostFormat.Format(io, _cache, form, form.DefaultSegmentBytes, Guid.NewGuid);
+        Volume = WriteboostVolume.Open(io, _cache, [new BackingSpec(Layout.OnlyDevice, "disk", _backing)],
+            new HeapMemory(), new WriteboostOptions { Layout = form });
     }
 
     public IVolume Volume { get; }

@@ -130,7 +130,7 @@ internal sealed unsafe class TestVolume(long sizeBytes) : IVolume
 
     private int Run(Request* request)
     {
-        Log?.Add((request->Kind, request->Flags, request->OffsetBytes, request->LengthBytes));
+        Log?.Add((request->Kind, request->Flags & ~RequestFlags.Counted, request->OffsetBytes, request->LengthBytes));
         if (FailOffset >= request->OffsetBytes && FailOffset < request->OffsetBytes + request->LengthBytes)
             return FailResult;
         byte* at = _data + request->OffsetBytes;

@@ -13,6 +13,8 @@ public sealed class StatusFigures : IStatusWriter
 
     public long this[string name] => _numbers[name];
 
+    public bool Has(string name) => _numbers.ContainsKey(name);
+
     public string TextOf(string name) => _texts[name];
 
     public void Number(string name, long value) => _numbers[name] = value;

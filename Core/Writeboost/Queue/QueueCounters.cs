@@ -29,12 +29,13 @@ public sealed unsafe class QueueCounters
         if (latencyUs > targetUs) Slow++;
     }
 
-    /// <summary>Counts a request that comes in.</summary>
-    public void Count(Request* request)
+    /// <summary>Counts a request that comes in, as the client has asked for it.</summary>
+    public void Count(RequestKind kind, RequestFlags flags, long lengthBytes)
     {
-        Requests[(int)request->Kind]++;
-        Bytes[(int)request->Kind] += request->LengthBytes;
-        if ((request->Flags & RequestFlags.Fua) != 0) Fua++;
+        if ((flags & RequestFlags.Counted) != 0) return;
+        Requests[(int)kind]++;
+        Bytes[(int)kind] += lengthBytes;
+        if ((flags & RequestFlags.Fua) != 0) Fua++;
     }
 
     /// <summary>Counts where a block came from.</summary>

@@ -85,7 +85,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         request->SubmittedUs = _io.NowUs;
         request->WaitAround = 0;
         request->Next = null;
-        _counters.Count(request);
+        _counters.Count(request->Kind, request->Flags, request->LengthBytes);
         _volume.NoteActivity(_io.NowUs);
         if (TryFallBack(request)) return;
         int id = IdOf(request);
@@ -95,6 +95,10 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         else if (request->Kind == RequestKind.Read) SubmitRead(request);
         else SubmitChange(request);
     }
+
+    /// <inheritdoc/>
+    public void CountAsked(RequestKind kind, RequestFlags flags, long lengthBytes) =>
+        _counters.Count(kind, flags, lengthBytes);
 
     /// <inheritdoc/>
     public Request* TakeCompleted()
