@@ -40,6 +40,7 @@ internal sealed class Server : IDisposable
     {
         _spec = serving;
         Program.Errors.Start();
+        FileLimit.Raise();
         using IListening listening = Compose.Listen(volume, serving);
         if (serving.Control != null) UnixSocketFile.Check(serving.Control);
         _watcher = new StopWatcher(() => _volume!.Volume.Hang);

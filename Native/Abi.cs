@@ -131,6 +131,7 @@ public static class Const
     public const int MADV_POPULATE_WRITE = 23;
 
     public const uint RWF_DSYNC = 2;
+    public const int RLIMIT_NOFILE = 7;
     public const int RLIMIT_MEMLOCK = 8;
     public const int EFD_SEMAPHORE = 1;
     public const int EFD_CLOEXEC = 0x80000;

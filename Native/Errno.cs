@@ -26,6 +26,7 @@ public static class Errno
     public const int ENOTDIR = 20;
     public const int EISDIR = 21;
     public const int EINVAL = 22;
+    public const int ENFILE = 23;
     public const int EMFILE = 24;
     public const int ENOTTY = 25;
     public const int ETXTBSY = 26;
@@ -62,7 +63,8 @@ public static class Errno
             EPERM => "EPERM", ENOENT => "ENOENT", EINTR => "EINTR", EIO => "EIO", ENXIO => "ENXIO", EBADF => "EBADF",
             EAGAIN => "EAGAIN", ENOMEM => "ENOMEM", EACCES => "EACCES", EFAULT => "EFAULT", EBUSY => "EBUSY",
             EEXIST => "EEXIST", ENODEV => "ENODEV", ENOTDIR => "ENOTDIR", EISDIR => "EISDIR", EINVAL => "EINVAL",
-            EMFILE => "EMFILE", ENOTTY => "ENOTTY", ETXTBSY => "ETXTBSY", EFBIG => "EFBIG", ENOSPC => "ENOSPC",
+            ENFILE => "ENFILE", EMFILE => "EMFILE", ENOTTY => "ENOTTY", ETXTBSY => "ETXTBSY", EFBIG => "EFBIG",
+            ENOSPC => "ENOSPC",
             EROFS => "EROFS", EPIPE => "EPIPE", ERANGE => "ERANGE", ENAMETOOLONG => "ENAMETOOLONG", ENOSYS => "ENOSYS",
             ELOOP => "ELOOP", ETIME => "ETIME", EOVERFLOW => "EOVERFLOW", ENOTSOCK => "ENOTSOCK",
             EMSGSIZE => "EMSGSIZE", EOPNOTSUPP => "EOPNOTSUPP", EADDRINUSE => "EADDRINUSE",

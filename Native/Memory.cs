@@ -87,23 +87,10 @@ public sealed unsafe class Slab : IDisposable
 public static class MemoryLock
 {
     /// <summary>The soft limit in bytes; <see cref="long.MaxValue"/> for none. Root is not bound by it.</summary>
-    public static long LimitBytes
-    {
-        get
-        {
-            if (Libc.GetLimit(Const.RLIMIT_MEMLOCK, out rlimit limit) < 0) return 0;
-            return limit.rlim_cur > long.MaxValue ? long.MaxValue : (long)limit.rlim_cur;
-        }
-    }
+    public static long LimitBytes => ResourceLimit.Soft(Const.RLIMIT_MEMLOCK);
 
     /// <summary>
     /// Raises the soft limit to the hard one, which needs no right. Returns the limit that then holds.
     /// </summary>
-    public static long Raise()
-    {
-        if (Libc.GetLimit(Const.RLIMIT_MEMLOCK, out rlimit limit) == 0 && limit.rlim_cur < limit.rlim_max)
-            _ = Libc.SetLimit(
-                Const.RLIMIT_MEMLOCK, new rlimit { rlim_cur = limit.rlim_max, rlim_max = limit.rlim_max });
-        return LimitBytes;
-    }
+    public static long Raise() => ResourceLimit.Raise(Const.RLIMIT_MEMLOCK);
 }

@@ -21,11 +21,13 @@ internal sealed class ControlServer : IDisposable
     private const int OrdersMax = 32;
 
     private const int DrainPatienceMs = 1000;
+    private const int RestMs = 10;
 
     private readonly string _path;
     private readonly int _fd;
     private readonly ControlCommands _commands;
     private readonly Thread _thread;
+    private readonly FileLimit _files = new(Program.Log);
     private readonly List<ControlConnection> _idle = [];
     private int _conversations;
     private int _answering;
@@ -71,10 +73,17 @@ internal sealed class ControlServer : IDisposable
             int fd = Sockets.Accept(_fd);
             if (fd == -Errno.EINTR || fd == -Errno.ECONNABORTED) continue;
             if (fd < 0 && _closing) return;
-            if (fd < 0) Thread.Sleep(10); // out of descriptors or memory: they come back
+            if (fd < 0) Rest(fd);
             else if (HasRoom()) Converse(fd);
             else _ = Libc.Close(fd);
         }
+    }
+
+    // Out of descriptors or memory: they come back.
+    private void Rest(int error)
+    {
+        _files.NoteRefused(error);
+        Thread.Sleep(RestMs);
     }
 
     // Under the list's lock nobody on it is disposed.

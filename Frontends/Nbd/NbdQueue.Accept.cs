@@ -55,6 +55,7 @@ internal sealed unsafe partial class NbdQueue
         }
         if (fd < 0)
         {
+            _server.Files.NoteRefused(fd);
             listener.AcceptWaits = true;
             _acceptRetry = true;
             _timerUs = Math.Min(_timerUs, Io.NowUs + AcceptRestUs);

@@ -78,6 +78,7 @@ internal sealed class NbdServer : IServing
         MaxConnections = options.MaxConnections;
         _memoryPages = options.MemoryBytes / Arena.PageBytes;
         _log = options.Log;
+        Files = new FileLimit(line => _log?.Invoke(line));
         string full = $"all {MaxConnections} connections that may be open are (--max-connections)";
         (FullText, _fullLine) = (Encoding.UTF8.GetBytes(full), full + ": newcomers are turned away");
         IdleUs = options.IdleUs;
@@ -108,6 +109,9 @@ internal sealed class NbdServer : IServing
 
     /// <summary>Sockets at a time: those served, and some that have not said yet what they want.</summary>
     public int MostOpen => MaxConnections + HandshakePlaces;
+
+    /// <summary>For the thread that accepts.</summary>
+    public FileLimit Files { get; }
 
     /// <summary>What a client is told for whom there is no place.</summary>
     public byte[] FullText { get; }
@@ -143,6 +147,7 @@ internal sealed class NbdServer : IServing
                 + $"{e.Message}; expected fewer of --queues or --max-connections, or more mappings of memory than "
                 + "sysctl vm.max_map_count permits now");
         }
+        server.Files.CheckRoomFor(server.MaxConnections);
         return server;
     }
 
