@@ -18,7 +18,7 @@ internal sealed class LineWriter(int descriptor, string name)
     /// <summary>Lines that wait at most: more than a start, a failure and a stop have to say.</summary>
     public const int Capacity = 512;
 
-    private const int RetryMs = 10;
+    private const int RetryMs = 10, DrawPatienceMs = 1000;
 
     private readonly object _gate = new();
     private readonly Queue<string> _lines = new();
@@ -47,6 +47,16 @@ internal sealed class LineWriter(int descriptor, string name)
             Start();
             Monitor.PulseAll(_gate);
         }
+    }
+
+    /// <summary>
+    /// Writes text that is no line of its own, as what is drawn again and again, behind the lines that wait; for
+    /// commands that serve nobody.
+    /// </summary>
+    public void Write(string text)
+    {
+        Flush(DrawPatienceMs);
+        TryWrite(Encoding.UTF8.GetBytes(text));
     }
 
     /// <summary>Waits until all is written, at most <paramref name="patienceMs"/> ms; false when it is not.</summary>

@@ -79,6 +79,8 @@ internal static class Program
         {
             EnableDefaultExceptionHandler = false,
             ProcessTerminationTimeout = null,
+            Output = new PlainWriter(Output.Write),
+            Error = new PlainWriter(Errors.Write),
         });
     }
 

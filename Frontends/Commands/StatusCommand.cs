@@ -1,4 +1,3 @@
-using System;
 using System.CommandLine;
 using System.Linq;
 using System.Threading;
@@ -43,7 +42,8 @@ internal static class StatusCommand
 
     private static int Run(string control, string question, bool watch)
     {
-        string before = watch && question != "status json" && !Console.IsOutputRedirected ? ClearScreen : "";
+        bool redraws = watch && question != "status json" && Terminal.CanRedraw(Terminal.StandardOutput);
+        string before = redraws ? ClearScreen : "";
         Output.Write(before + ControlConnection.Ask(control, question));
         while (watch && !Output.IsClosed)
         {

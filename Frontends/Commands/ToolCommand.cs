@@ -86,7 +86,7 @@ internal static class DumpCommand
             {
                 long? only = result.GetValue(segment);
                 if (only < 0) throw new UserErrorException($"--segment {only}: expected a number from 0 on", 2);
-                return ToolCommand.WithProgress(Console.IsOutputRedirected, progress =>
+                return ToolCommand.WithProgress(!Terminal.IsOne(Terminal.StandardOutput), progress =>
                 {
                     Compose.Dump(spec, only, items, Program.Log, progress);
                     return Program.Done;

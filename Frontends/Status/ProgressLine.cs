@@ -2,7 +2,6 @@ using System;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
-using Weir.Native;
 
 namespace Weir.Frontends.Status;
 
@@ -15,14 +14,13 @@ namespace Weir.Frontends.Status;
 /// <param name="seconds">A clock.</param>
 internal sealed class ProgressLine(TextWriter output, Func<int>? columns, Func<double> seconds)
 {
-    private const int MostBarColumns = 40, FewestBarColumns = 8, UsualColumns = 80, StandardError = 2;
+    private const int MostBarColumns = 40, FewestBarColumns = 8, UsualColumns = 80;
 
     /// <summary>What takes no longer is not worth a line.</summary>
     private const double PlainIntervalS = 1.8, DrawIntervalS = 0.1, PatienceS = 0.3;
 
     /// <summary>Standard error is a terminal on which a line can be drawn again.</summary>
-    public static bool HasTerminal =>
-        !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
+    public static bool HasTerminal => Terminal.CanRedraw(Terminal.StandardError);
 
     /// <summary>The rate is that of the last so many seconds, a sample each.</summary>
     private const int RateSamples = 16;
@@ -38,7 +36,7 @@ internal sealed class ProgressLine(TextWriter output, Func<int>? columns, Func<d
     {
         long start = Stopwatch.GetTimestamp();
         ProgressLine line = new(
-            HasTerminal ? Console.Error : new PlainLines(), HasTerminal ? ColumnsNow : null,
+            HasTerminal ? new PlainWriter(Program.Errors.Write) : new PlainLines(), HasTerminal ? ColumnsNow : null,
             () => Stopwatch.GetElapsedTime(start).TotalSeconds);
         Output.BeforeLine = line.Clear;
         return line;
@@ -133,11 +131,11 @@ internal sealed class ProgressLine(TextWriter output, Func<int>? columns, Func<d
     }
 
     // Asked again for every line: windows change.
-    private static unsafe int ColumnsNow()
+    private static int ColumnsNow()
     {
-        ushort* size = stackalloc ushort[4];
-        bool isKnown = Libc.Control(StandardError, Const.TIOCGWINSZ, size) >= 0 && size[1] > 0;
-        int columns = isKnown ? size[1] : UsualColumns;
+        int known = Terminal.Columns(Terminal.StandardError);
+        bool isKnown = known > 0;
+        int columns = isKnown ? known : UsualColumns;
         bool isSet = int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), out int set) && set > 0;
         return isSet && (!isKnown || set < columns) ? set : columns;
     }
