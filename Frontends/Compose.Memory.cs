@@ -68,16 +68,24 @@ internal static partial class Compose
         {
             using Device cache = OpenDevice(path, readOnly: true, static _ => { });
             using RingContext io = new();
-            Layout layout = Look(io, cache, null).Layout ?? Layout.Native;
+            CacheContent content = Look(io, cache, null);
+            Layout layout = content.Layout ?? (MayBeUnmarked(content, head) ? Layout.Unmarked : Layout.Native);
             Superblock superblock = SuperblockReader.Read(
                 layout, new BlockingIo(io), cache.OpenQueue(io), cache, out _, out _);
+            if (layout == Layout.Unmarked && superblock.CacheId != head.CacheId)
+                return (MemoryUse.Unknown, $"{left}it may be needed: nothing tells a cache in layout {layout.Name} "
+                    + $"from other bytes; look with 'weir check writeboost --cache {path} --layout {layout.Name}'");
             return Compare(layout, superblock, head);
         }
         catch (UserErrorException e)
         {
-            return (MemoryUse.Unknown, $"{left}its cache cannot be looked at: {e.Message}");
+            return (MemoryUse.Unknown, $"{left}it may be needed: its cache cannot be looked at: {e.Message}");
         }
     }
+
+    // Lives in layouts of the kernel's have no number, and one of these has no magic: with an empty log it is blank.
+    private static bool MayBeUnmarked(CacheContent content, in RamHead head) => head.Epoch == 0
+        && content.Foreign?.StartsWith(ContentProbe.Unknown, StringComparison.Ordinal) != false;
 
     private static (MemoryUse Use, string Why) Compare(Layout layout, in Superblock superblock, in RamHead head)
     {
@@ -87,6 +95,7 @@ internal static partial class Compose
             return (MemoryUse.None, "of no use: its cache has been served since");
         if (layout.HasEpochs && superblock.Epoch == head.Epoch && superblock.IsClean)
             return (MemoryUse.None, "of no use: its cache was stopped in order since");
-        return (MemoryUse.Needed, "left by a process that died; the next start of its cache needs it");
+        return (MemoryUse.Needed, "left by a process that died; the next start of its cache needs it"
+            + (layout == Layout.Unmarked ? $" (with --layout {layout.Name})" : ""));
     }
 }

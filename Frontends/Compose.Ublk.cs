@@ -13,13 +13,13 @@ namespace Weir.Frontends;
 internal static partial class Compose
 {
     /// <summary>A line for each block device that Weir serves, or has left behind.</summary>
-    public static IEnumerable<string> BlockDevices()
+    public static IEnumerable<BlockDeviceNote> BlockDevices()
     {
         // Without a driver there are no devices, and that is no error of who asks what there is.
         if (!System.IO.File.Exists(Native.Ublk.ControlDevice.Path)) return [];
         using UblkHost host = UblkHost.Open("");
-        return UblkNote.All(host.Control).ConvertAll(static note =>
-            $"{UblkDevice.PathOf(note.Info.dev_id)} {note.Name}: {note.State} ({note.StandsOn})");
+        return UblkNote.All(host.Control).ConvertAll(static note => new BlockDeviceNote(
+            UblkDevice.PathOf(note.Info.dev_id), note.Name, note.State, note.StandsOn));
     }
 
     /// <summary>Deletes a block device that a weir left when it died; <paramref name="force"/> says that its users may

@@ -78,15 +78,9 @@ public sealed unsafe partial class WriteboostVolume
         }
     }
 
-    // The last life acknowledged writes from memory, in this boot, so that there is no reboot that explains it. A start
-    // that was cut short has everything in the log, and memory of the epoch that it was about to begin.
     private void WarnOfMissingRam(IRamStore store)
     {
-        if (Superblock.IsClean || !Superblock.HasRam(store.BootId)) return;
-        Superblock next = Superblock;
-        next.Epoch++;
-        using RamSegments? begun = RamSegments.Open(store, RamName, next, static _ => { });
-        if (begun != null) return;
+        if (!RamSegments.IsMissed(store, RamName, Superblock)) return;
         Options.Log($"{Cache.Name}: its last run acknowledged writes from memory, in this boot of the machine, and "
             + $"that memory is gone (looked in {store.Places}): writes that no flush followed may be lost, those of "
             + "the last second before it ended above all");

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Weir.Frontends.Status;
 
 namespace Weir.Frontends.Commands;
 
@@ -12,18 +13,29 @@ internal static class ListCommand
     public static Command Build()
     {
         Option<string?> memory = new("--memory") { HelpName = "DIR", Description = "Look into this folder too." };
+        Option<bool> json = new("--json") { Description = "One JSON object per line." };
         Command command = new("list",
             "List the block devices (ublk) and the memory of caches that Weir serves, or has left behind.")
         {
-            memory,
+            memory, json,
         };
-        command.SetAction(result =>
-        {
-            foreach (MemoryNote note in Compose.Memories(result.GetValue(memory)))
-                Output.Write($"memory {note.Line}\n");
-            foreach (string line in Compose.BlockDevices()) Output.Write(line + "\n");
-            return Program.Done;
-        });
+        command.SetAction(result => Run(result.GetValue(memory), result.GetValue(json)));
         return command;
+    }
+
+    private static int Run(string? folder, bool json)
+    {
+        using JsonItems items = new();
+        foreach (MemoryNote note in Compose.Memories(folder))
+        {
+            if (json) note.WriteTo(items);
+            else Output.Write($"memory {note.Line}\n");
+        }
+        foreach (BlockDeviceNote note in Compose.BlockDevices())
+        {
+            if (json) note.WriteTo(items);
+            else Output.Write(note.Line + "\n");
+        }
+        return Program.Done;
     }
 }

@@ -63,6 +63,10 @@ public sealed class MemoryTests(ITestOutputHelper output)
             weir.Kill();
         }
         Assert.True(folder.ForgetMemory());
+        Outcome check = WeirProcess.Run("check", "writeboost", "--cache", folder.PathOf("cache"));
+        string[] notes = [.. check.Output.Split('\n').Where(line => line.StartsWith("note: ", StringComparison.Ordinal)
+            && line.Contains("memory is gone", StringComparison.Ordinal))];
+        if (layout == "native") Assert.Equal((0, 1), (check.ExitCode, notes.Length));
         using (WeirProcess next = Serve(folder, chosen))
         {
             Assert.Contains("memory is gone", next.Error, StringComparison.Ordinal);
@@ -200,6 +204,46 @@ public sealed class MemoryTests(ITestOutputHelper output)
         Outcome unknown = WeirProcess.Run("clean", "--force", uuid);
         Assert.Equal(1, unknown.ExitCode);
         Assert.Contains("no memory of that name", unknown.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// Also in layouts that keep no UUID in a superblock, and in the one that nothing tells from other bytes.
+    /// </summary>
+    [Theory]
+    [InlineData("native")]
+    [InlineData("writeboost2")]
+    [InlineData("writeboost1")]
+    [InlineData("lc1")]
+    public void MemoryThatTheNextStartNeedsIsCalledThat(string layout)
+    {
+        using TestFolder folder = new();
+        string uuid;
+        using (WeirProcess weir = Serve(folder, "--layout", layout))
+        {
+            folder.Remember(weir);
+            uuid = weir.Text("cache_uuid");
+            using NbdClient client = weir.Connect();
+            Write(client, 0, Writes);
+            Assert.Contains("\"state\":\"in use\"", Line("list", uuid, "--json"), StringComparison.Ordinal);
+            weir.Kill();
+        }
+        Assert.Contains("the next start of its cache needs it", Line("list", uuid), StringComparison.Ordinal);
+        Assert.Equal(layout == "lc1", Line("list", uuid).EndsWith("(with --layout lc1)", StringComparison.Ordinal));
+        string item = Line("list", uuid, "--json");
+        Assert.StartsWith("{\"item\":\"memory\",\"path\":", item, StringComparison.Ordinal);
+        Assert.Contains("\"state\":\"needed\"", item, StringComparison.Ordinal);
+        Assert.StartsWith("kept: ", Line("clean", uuid, "--write"), StringComparison.Ordinal);
+        // Somebody else's bytes where the notes about the cache were: it may be one, or not.
+        if (layout != "lc1") return;
+        using (FileStream cache = File.OpenWrite(folder.PathOf("cache")))
+        {
+            cache.Position = BlockBytes;
+            cache.Write(new byte[BlockBytes]);
+        }
+        string line = Line("list", uuid);
+        Assert.Contains("it may be needed", line, StringComparison.Ordinal);
+        Assert.Contains("weir check writeboost", line, StringComparison.Ordinal);
+        Assert.Contains("--layout lc1", line, StringComparison.Ordinal);
     }
 
     // The one line about a cache; "!": the command fails.

@@ -24,6 +24,9 @@ public abstract unsafe class Layout
     /// <summary>Weir's own.</summary>
     public static Layout Native => All[0];
 
+    /// <summary>The one without a magic number: nothing tells a cache in it from other bytes.</summary>
+    public static Layout Unmarked => All[^1];
+
     /// <summary>Its name on the command line and in status.</summary>
     public abstract string Name { get; }
 

@@ -133,6 +133,20 @@ public sealed unsafe class RamSegments : IDisposable
     }
 
     /// <summary>
+    /// The last life acknowledged writes from memory, in this boot, so that there is no reboot that explains it, and
+    /// <paramref name="store"/> does not have it. A start that was cut short has everything in the log, and memory of
+    /// the epoch that it was about to begin.
+    /// </summary>
+    public static bool IsMissed(IRamStore store, string name, in Superblock superblock)
+    {
+        if (superblock.IsClean || !superblock.HasRam(store.BootId)) return false;
+        Superblock next = superblock;
+        next.Epoch++;
+        using RamSegments? begun = Open(store, name, next, static _ => { });
+        return begun == null;
+    }
+
+    /// <summary>
     /// The region's name in the store: the cache's UUID and which device holds it, because a copy of a cache has the
     /// same UUID and must not meet the original's memory.
     /// </summary>

@@ -212,6 +212,9 @@ public sealed class Checker : IDisposable
         using RamSegments? ram = RamSegments.Find(store, name, _cache.Superblock, Note);
         if (ram != null && RamFinish.HasWork(ram, _cache.Geometry, scan.EndPosition))
             Note("the last run died and left acknowledged writes in memory: the next start writes them to the log");
+        if (ram == null && RamSegments.IsMissed(store, name, _cache.Superblock))
+            Note("the last run acknowledged writes from memory, in this boot of the machine, and that memory is gone "
+                + $"(looked in {store.Places}): writes that no flush followed may be lost");
     }
 
     private void Summarise(ILogScan scan, LogWalk walk)
