@@ -117,8 +117,8 @@ internal sealed class Server : IDisposable
             {
                 LastWords = () => _lastWords,
                 KernelStatus = _volume.Volume is IKernelStatus kernel ? kernel.KernelStatus : null,
-                Attach = Attach,
-                Detach = Detach,
+                Attach = _volume.Devices == null ? null : Attach,
+                Detach = _volume.Devices == null ? null : Detach,
                 IsLeaving = () => _isLeaving,
                 Ordered = _serving.Resize,
             });
@@ -184,8 +184,8 @@ internal sealed class Server : IDisposable
             if (client.GivesUp is { } reason) throw new UserErrorException($"{order}: {reason}");
     }
 
-    private IDeviceControl Devices => _volume.Devices
-        ?? throw new UserErrorException($"{_volume.Volume.Engine} has no devices that come and go");
+    // Who has none has no such orders.
+    private IDeviceControl Devices => _volume.Devices!;
 
     private void AskToStop(PosixSignalContext context)
     {

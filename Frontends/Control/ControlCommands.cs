@@ -63,6 +63,7 @@ internal sealed class ControlCommands(
                 ?? throw new UserErrorException("this engine has no ancestor in the kernel's device mapper", 2),
             ["status", ..] => Table(),
             ["message", var key] when IsKey(key, "help") => Help(),
+            ["message", var key, ..] when IsKey(key, "help") => throw new UserErrorException("help takes no value", 2),
             ["message", ..] when door.IsClosing => throw new UserErrorException("stopping"),
             ["message", var key, ..] when IsKey(key, "attach") && Attach != null => words.Length == 3
                 ? Attach(words[2], client)
@@ -78,8 +79,14 @@ internal sealed class ControlCommands(
 
     private static bool IsKey(string word, string key) => word.Equals(key, StringComparison.OrdinalIgnoreCase);
 
-    private Tunable Find(string key) => Attach == null ? Tunable.Find(tunables, key, "help")
-        : Tunable.Find(tunables, key, "attach", "detach", "help");
+    private Tunable Find(string key)
+    {
+        if (tunables.Count == 0)
+            throw new UserErrorException(
+                $"unknown key '{key}'; without a cache there is nothing to set and no order to give; known: help", 2);
+        return Attach == null ? Tunable.Find(tunables, key, "help")
+            : Tunable.Find(tunables, key, "attach", "detach", "help");
+    }
 
     private string Json()
     {

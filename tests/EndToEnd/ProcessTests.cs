@@ -45,6 +45,30 @@ public sealed class ProcessTests : IDisposable
         weir.Stop();
     }
 
+    /// <summary>What is offered can be done, and nothing is said to be unknown that is known.</summary>
+    [Fact]
+    public void AMessageThatCannotBeSaysWhatCan()
+    {
+        using (WeirProcess weir = Serve())
+        {
+            Outcome help = Message("help", "1");
+            Assert.Equal((2, "weir: help takes no value\n"), (help.ExitCode, help.Error));
+            weir.Stop();
+        }
+        using WeirProcess plain =
+            WeirProcess.Serve(_folder, "passthrough", "--backing", _folder.PathOf("backing"));
+        foreach (string[] words in (string[][])[["attach", "x=y"], ["detach", "x"], ["drop_caches"], ["nonsense", "1"]])
+        {
+            Outcome outcome = Message(words);
+            Assert.Equal(2, outcome.ExitCode);
+            Assert.Contains($"unknown key '{words[0]}'", outcome.Error, StringComparison.Ordinal);
+            Assert.Contains("without a cache", outcome.Error, StringComparison.Ordinal);
+            Assert.DoesNotContain("attach,", outcome.Error, StringComparison.Ordinal);
+        }
+        Assert.DoesNotContain("attach", Message("help").Output, StringComparison.Ordinal);
+        plain.Stop();
+    }
+
     [Fact]
     public void TheReadyLineSaysWhatClientsNeed()
     {
