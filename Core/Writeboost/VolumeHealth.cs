@@ -69,6 +69,9 @@ public sealed record HealthReport(VolumeState State, string Reason, DateTimeOffs
 /// </summary>
 public sealed class VolumeHealth
 {
+    /// <summary>What a reason says of the future.</summary>
+    public const string TriedAgain = ", and is tried again";
+
     private const long PatienceSeconds = 60;
 
     private readonly Action<string> _log;
@@ -210,17 +213,25 @@ public sealed class VolumeHealth
         }
         while (!TryPublish(old, next));
         if (next.State == VolumeState.Healthy)
-            _log($"volume is healthy again, after {SecondsIn(old)} s: {old.Reason}");
+            _log($"volume is healthy again, after {SecondsIn(old)} s: {AsPast(old.Reason)}");
         else if (next.State is VolumeState.Retrying or VolumeState.Degraded && reason != null)
             _log($"volume is {NameOf(next.State)}: {reason}");
     }
+
+    // What was tried again has gone well.
+    private static string AsPast(string reason) => reason.Replace(TriedAgain, "", StringComparison.Ordinal);
 
     // What remains when there is nothing but what is tried again. One state, from its first trouble to its last.
     private HealthReport Without(HealthReport report)
     {
         string reason = "";
-        foreach (string? each in report.Troubles)
-            if (each != null) reason += reason == "" ? each : "; " + each;
+        for (int i = 0; i < report.Troubles.Length; i++)
+        {
+            string? each = report.Troubles[i];
+            // Two may be held up by one and the same.
+            bool isNew = each != null && Array.IndexOf(report.Troubles, each) == i;
+            if (isNew) reason += reason == "" ? each : "; " + each;
+        }
         bool loses = report.Troubles[(int)Trouble.AroundFlush] != null;
         VolumeState state =
             loses ? VolumeState.Degraded : reason == "" ? VolumeState.Healthy : VolumeState.Retrying;

@@ -219,7 +219,9 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         Options.Log($"{Cache.Name}: block {BackingTable.OffsetOf(key) >> Geometry.BlockShift} of "
             + $"{NameOfDevice(key)} in segment {Geometry.SegmentOf(position)}, slot "
             + $"{Geometry.SlotOf(position)} {(isUnread ? "cannot be read" : "is rotten")}: it "
-            + (clean ? "is read from the backing device" : "reads EIO until it is written"));
+            + (clean ? "is read from the backing device"
+                : isUnread ? "reads EIO until the cache device gives it, or it is written"
+                : "reads EIO until it is written"));
     }
 
     // The cache device does not give the bytes of a slot that a reader has pinned. True: it is worth looking the block

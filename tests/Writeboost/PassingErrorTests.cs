@@ -44,9 +44,30 @@ public sealed unsafe class PassingErrorTests : IDisposable
         return data;
     }
 
+    private string Pace => new StatusFigures(_client.Volume).TextOf("writeback_pace");
+
     private byte OnDisk(long at) => _disk.Start[at];
 
     private void AwaitHealth() => _client.Until(() => Health.State == VolumeState.Healthy && _client.Volume.IsDrained);
+
+    /// <summary>Two may be held up by one and the same device: that is said once.</summary>
+    [Fact]
+    public void AReasonIsSaidOnce()
+    {
+        List<string> log = [];
+        VolumeHealth health = new(log.Add);
+        string reason = $"cache device c: writing the superblock failed{VolumeHealth.TriedAgain}: Input/output error";
+        health.Hold(Trouble.Superblock, reason);
+        health.Hold(Trouble.Writeback, reason);
+        Assert.Equal(reason, health.Reason);
+        health.Hold(Trouble.LogWrite, "another");
+        health.Pass(Trouble.Superblock);
+        Assert.Equal(2, health.Reason.Split("; ").Length);
+        health.Pass(Trouble.LogWrite);
+        health.Pass(Trouble.Writeback);
+        Assert.Equal(VolumeState.Healthy, health.State);
+        Assert.EndsWith("writing the superblock failed: Input/output error", log[^1], StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData(Enospc, "No space left on device")]
@@ -67,9 +88,15 @@ public sealed unsafe class PassingErrorTests : IDisposable
         Assert.Equal(Filled(1), _client.Read(0, Block));
         Assert.Equal(Filled(2), _client.Read(Block, Block));
         Assert.Single(_log, static line => line.StartsWith("volume is retrying", StringComparison.Ordinal));
+        // Between two tries nothing is written.
+        _client.Until(() => Pace == "rest");
         _backing.RefusesWith = 0;
         AwaitHealth();
-        Assert.Single(_log, static line => line.StartsWith("volume is healthy again", StringComparison.Ordinal));
+        string healed =
+            Assert.Single(_log, static line => line.StartsWith("volume is healthy again", StringComparison.Ordinal));
+        Assert.Contains(words, healed, StringComparison.Ordinal);
+        Assert.DoesNotContain("tried again", healed, StringComparison.Ordinal);
+        _client.Until(() => Pace == "rest");
         Assert.Equal(2, OnDisk(Block));
         _client.Stop();
     }

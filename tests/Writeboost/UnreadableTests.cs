@@ -58,7 +58,9 @@ public sealed unsafe class UnreadableTests : IDisposable
         Assert.Equal(VolumeState.Healthy, Volume.Health.State);
         Assert.Equal(1, Volume.LostBlockCount);
         Assert.Contains($"disk:{Bad}+{Block}", new StatusFigures(Volume).TextOf("lost_blocks"));
-        Assert.Single(_log, static line => line.Contains("cannot be read", StringComparison.Ordinal));
+        string line =
+            Assert.Single(_log, static line => line.Contains("cannot be read", StringComparison.Ordinal));
+        Assert.EndsWith("reads EIO until the cache device gives it, or it is written", line, StringComparison.Ordinal);
         _cache.Offsets.Clear();
         Assert.Equal(Filled(3), _client.Read(Bad, Block));
         Assert.Equal(0, Volume.LostBlockCount);

@@ -174,7 +174,7 @@ public sealed unsafe class LogPort : IIoHandler
         bool isOver = clock.IsHeldUp && Io.NowUs - clock.SinceUs >= Options.CacheRetryUs;
         if (isOver || Options.CacheRetryUs == 0 || _log.Health.CacheHasFailed) return false;
         clock.Refused(Io.NowUs);
-        _log.Health.Hold(trouble, $"cache device: {what} failed, and is tried again: {Errno.Text(error)}");
+        _log.Health.Hold(trouble, $"cache device: {what} failed{VolumeHealth.TriedAgain}: {Errno.Text(error)}");
         return true;
     }
 

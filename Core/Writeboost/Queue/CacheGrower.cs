@@ -104,8 +104,8 @@ public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superb
             return;
         }
         _retry.Refused(nowUs);
-        string reason = $"cache device: writing the superblock for {_planned} segments failed, and is tried again: "
-            + Errno.Text(result);
+        string reason = $"cache device: writing the superblock for {_planned} segments failed"
+            + $"{VolumeHealth.TriedAgain}: {Errno.Text(result)}";
         volume.Health.Hold(Trouble.Growth, reason);
         if (nowUs - _retry.SinceUs >= RetryClock.BearsUs) volume.NoteGrowthRefused(reason);
     }

@@ -201,8 +201,8 @@ public sealed unsafe class Caretaker : IDisposable
         else
         {
             _commitRetry.Refused(_port.Io.NowUs);
-            string reason = "cache device: writing the superblock failed, and is tried again: "
-                + Errno.Text(_superblocks.Result);
+            string reason = $"cache device {_volume.Cache.Name}: writing the superblock failed"
+                + $"{VolumeHealth.TriedAgain}: {Errno.Text(_superblocks.Result)}";
             _volume.Health.Hold(Trouble.Superblock, reason);
             _volume.NoteSetback(reason);
         }

@@ -463,7 +463,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private void Refused(int result)
     {
         _retry.Refused(_io.NowUs);
-        _volume.Health.Hold(Trouble.DeviceTable, $"{TableReason(result)}; it is tried again");
+        _volume.Health.Hold(Trouble.DeviceTable, TableReason(result) + VolumeHealth.TriedAgain);
     }
 
     // False: the durable table may say what the one in memory does not. Whoever has an order has it tried at once.

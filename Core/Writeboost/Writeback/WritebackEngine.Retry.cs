@@ -35,7 +35,7 @@ public sealed unsafe partial class WritebackEngine
         _phase = Phase.Pause;
         _keeping = false;
         _retry.Refused(nowUs);
-        string reason = $"{what} failed, and is tried again: {Errno.Text(HeldUpBy)}";
+        string reason = $"{what} failed{VolumeHealth.TriedAgain}: {Errno.Text(HeldUpBy)}";
         _volume.Health.Hold(Trouble.Writeback, reason);
         if (nowUs - _retry.SinceUs >= RetryClock.BearsUs) _volume.NoteSetback(reason);
         return false;

@@ -116,6 +116,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         if (_phase == Phase.Idle && !mayStart) return;
         if (_phase == Phase.Idle && !TryStart(nowUs))
         {
+            Rest();
             EndTry();
             return;
         }
@@ -126,8 +127,12 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         }
         while (_outstanding == 0 && _error == 0 && IsListPhase && _cursor == ListLength());
         _governor.NoteBusy(nowUs, _outstanding > 0);
+        if (HasNoBatch || _phase == Phase.Pause) Rest();
         if (HasNoBatch) EndTry();
     }
+
+    // For those who look: whatever pace there may be, nothing is written at it now.
+    private void Rest() => _volume.WritebackPace = WritebackPace.Rest;
 
     private bool IsListPhase => _phase is Phase.Zero or Phase.Fill or Phase.Write;
 
