@@ -20,8 +20,8 @@ public sealed class MutantTests(ITestOutputHelper output)
     {
         [MutantId.R4EpochNotRaised] = 1435,
         [MutantId.R4FutureKept] = 2011,
-        [MutantId.R5HeaderFirst] = 764,
-        [MutantId.R6FlushErrorIgnored] = 985,
+        [MutantId.R5HeaderFirst] = 1253,
+        [MutantId.R6FlushErrorIgnored] = 1050,
         [MutantId.R8KeptOverRange] = 419,
         [MutantId.R10WarmAfterCrash] = 219,
     };
