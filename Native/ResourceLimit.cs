@@ -44,6 +44,8 @@ public static class OpenFiles
         }
     }
 
-    /// <summary>Raises the soft limit to the hard one, which needs no right. Returns the limit that then holds.</summary>
+    /// <summary>
+    /// Raises the soft limit to the hard one, which needs no right. Returns the limit that then holds.
+    /// </summary>
     public static long Raise() => ResourceLimit.Raise(Const.RLIMIT_NOFILE);
 }
