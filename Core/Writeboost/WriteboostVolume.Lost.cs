@@ -43,8 +43,8 @@ public sealed unsafe partial class WriteboostVolume
             long segment = LostSegment;
             List<LostVersion> lost = segment == 0 ? [] : LostBlocks.FindIn(this, segment);
             if (lost.Count == 0) return null;
-            string end = Layout.WritesHeaderLast ? "" : "; mend it before you stop: the segment's checksum is wrong, "
-                + "and the next start cannot tell which block has made it so";
+            const string end = "; mend it before you stop: the segment's checksum is wrong, and the next start "
+                + "cannot tell which block has made it so";
             return $"cache device {Cache.Name}: {LostBlocks.CountBlocks(lost)} in segment {segment} lost, rotten or "
                 + $"unreadable there and nowhere else: {LostBlocks.Describe(this, lost)}; layout {Layout.Name} has no "
                 + $"entry for that, so write-back waits there: {LostAdvice}{end}";
@@ -90,10 +90,10 @@ public sealed unsafe partial class WriteboostVolume
         }
     }
 
-    // Where one checksum covers a segment, it is wrong until write-back has passed it: a start would be refused.
+    // One checksum or seal covers a segment, and it is wrong until write-back has passed it: a start would be refused.
     private void LetGoOf(List<LostVersion> lost)
     {
-        if (Layout.HasRanges || Layout.WritesHeaderLast) return;
+        if (Layout.HasRanges) return;
         long last = 0;
         foreach (LostVersion version in lost) last = Math.Max(last, Geometry.SegmentOf(version.Position));
         Raise(ref _drainEnd, Geometry.Position(last + 1, 0));

@@ -213,6 +213,31 @@ public sealed unsafe class KernelLayoutTests
         Assert.Equal(Filled(4, 4096), whole.Read(3 * 4096, 4096));
     }
 
+    /// <summary>Where the layout has no checksum, our seal has one; whoever reads all data asks it.</summary>
+    [Theory]
+    [InlineData("writeboost1", 2)]
+    [InlineData("lc1", 2)]
+    [InlineData("lc1", 3)]
+    public void ARottenBlockUnderASealIsRefusedByAStartThatReadsAllData(string layout, int rotten)
+    {
+        using Pair pair = new(layout, new KernelImage(layout, Segments)) { VerifyReads = true };
+        using (DirectClient client = pair.Open())
+        {
+            for (int i = 0; i < 3; i++)
+            {
+                client.Write(i * 4096, Filled((byte)(1 + i), 4096));
+                client.Flush();
+            }
+        }
+        KernelImage image = pair.Image();
+        using (DirectClient client = pair.Open()) Assert.Equal(Filled(3, 4096), client.Read(2 * 4096, 4096));
+        pair.Load(image);
+        image.Bytes[image.OffsetOf(rotten) + 4096 + 77] ^= 1;
+        pair.Load(image);
+        Assert.Contains($"segment {rotten} of the log is rotten or gone", Refused(pair), StringComparison.Ordinal);
+        Assert.Equal(image.Bytes, pair.Image().Bytes);
+    }
+
     [Theory]
     [MemberData(nameof(Layouts))]
     public void HeadersThatCannotBeOneLogAreRefused(string layout)
@@ -442,6 +467,8 @@ public sealed unsafe class KernelLayoutTests
 
         public RamDevice Backing { get; } = new(BackingBytes);
 
+        public bool? VerifyReads { get; init; }
+
         public void Load(KernelImage image) =>
             image.Bytes.CopyTo(new Span<byte>(_cache.Start, image.Bytes.Length));
 
@@ -452,7 +479,10 @@ public sealed unsafe class KernelLayoutTests
 
         public DirectClient OpenOver(Device backing, IRamStore? ram = null, List<string>? log = null) => new(
             _cache, backing,
-            new WriteboostOptions { Layout = Layout.Find(_layout), AllowWriteback = false, Log = (log ?? []).Add },
+            new WriteboostOptions
+            {
+                Layout = Layout.Find(_layout), AllowWriteback = false, Log = (log ?? []).Add, VerifyReads = VerifyReads,
+            },
             ram ?? new Shared());
 
         public void Dispose()

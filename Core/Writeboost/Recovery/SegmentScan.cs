@@ -30,6 +30,7 @@ public sealed unsafe class SegmentScan : ILogScan
     private readonly bool _readsData;
     private readonly long[] _ids;
     private readonly AlignedMemory _memory;
+    private bool _hasOnlyHeader;
 
     /// <summary>
     /// A scan of <paramref name="cache"/> into <paramref name="replay"/>; with <paramref name="readsData"/> the data is
@@ -313,7 +314,12 @@ public sealed unsafe class SegmentScan : ILogScan
             for (int i = 0; i < count; i++)
             {
                 if (TryReplay(first + i, _memory.Pointer + ((long)i * bytes))) continue;
-                if (!mayBeOverwritten || first + i != TailSegment) return;
+                if (!mayBeOverwritten || first + i != TailSegment)
+                {
+                    // The data had been flushed before the header was written: it is rotten, not torn.
+                    if (_hasOnlyHeader) ProveDurable(first + i);
+                    return;
+                }
                 EndSegment = TailSegment++;
             }
             if (count < most) return;
@@ -325,7 +331,8 @@ public sealed unsafe class SegmentScan : ILogScan
         long position = _geometry.Position(segment, 0);
         bool whole = _layout.TryReadHeader(record, _superblock, _geometry, position, out RecordInfo info)
             && (_layout.IsWhole(record, info) || Mutant.Is(MutantId.R5TornReplayed));
-        if (!whole) return false;
+        _hasOnlyHeader = whole && _readsData && _layout.ProofOf(record, info) == RecordProof.HeaderOnly;
+        if (!whole || _hasOnlyHeader) return false;
         LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
         _layout.ReadEntries(record, info, entries);
         if (_readsData) AddChecksums(record, info, entries);
