@@ -79,14 +79,8 @@ internal sealed class ControlCommands(
 
     private static bool IsKey(string word, string key) => word.Equals(key, StringComparison.OrdinalIgnoreCase);
 
-    private Tunable Find(string key)
-    {
-        if (tunables.Count == 0)
-            throw new UserErrorException(
-                $"unknown key '{key}'; without a cache there is nothing to set and no order to give; known: help", 2);
-        return Attach == null ? Tunable.Find(tunables, key, "help")
-            : Tunable.Find(tunables, key, "attach", "detach", "help");
-    }
+    private Tunable Find(string key) => Attach == null ? Tunable.Find(tunables, key, "help")
+        : Tunable.Find(tunables, key, "attach", "detach", "help");
 
     private string Json()
     {
