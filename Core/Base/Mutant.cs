@@ -152,7 +152,7 @@ public enum MutantId
     R13NotMoved,
     /// <summary>R13: write-back changes a sample of a device before the cache has dropped it durably.</summary>
     R13SampleKept,
-    /// <summary>R13: a layout without samples asks its log no more whose device it is.</summary>
+    /// <summary>R13: a layout without a device table does not ask what a device should hold.</summary>
     R13LogNotAsked,
     /// <summary>R13: a device's number is free before the mark has passed all that names it.</summary>
     R13IdReusedEarly,

@@ -46,8 +46,8 @@ public abstract unsafe class LapLayout<TEntry> : SegmentLayout
     public override bool WritesHeaderLast => true;
 
     /// <inheritdoc/>
-    public override string Limits => "no checksums: rot goes unseen; the backing device is only known by what the log "
-        + "has written back; discards do nothing; a flush takes a segment";
+    public override string Limits => "no checksums: rot goes unseen, but by check and by a start with verify_reads=1; "
+        + "discards do nothing; a flush takes a segment";
 
     /// <summary>Lap of a segment.</summary>
     public static uint LapOf(long id, int segmentCount) => (uint)((id - 1) / segmentCount) + 1;

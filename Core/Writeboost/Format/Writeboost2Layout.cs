@@ -59,8 +59,8 @@ public sealed unsafe class Writeboost2Layout : SegmentLayout
     public override bool WritesHeaderLast => false;
 
     /// <inheritdoc/>
-    public override string Limits => "one checksum a segment: a rotten one ends the log; the backing device is only "
-        + "known by what the log has written back; discards do nothing; a flush takes a segment";
+    public override string Limits => "one checksum a segment: a rotten one is refused as a whole; discards do nothing; "
+        + "a flush takes a segment";
 
     /// <inheritdoc/>
     public override ReadOnlySpan<byte> Magic => WriteboostMagic;
