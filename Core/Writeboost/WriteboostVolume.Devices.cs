@@ -118,7 +118,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         BlockingIo blocking = new(io);
         LookByLog(spec.Device, blocking);
-        ContentEvidence evidence = new(blocking, _deviceTable, Fingerprints!.Table);
+        ContentEvidence evidence = new(blocking, _deviceTable, Fingerprints.Table);
         foreach (BackingDevice absent in Backings.Absent) evidence.Compare(spec.Device, absent.Id);
         List<BlockSample> samples = evidence.Sample(spec.Device, SamplesBlank);
         evidence.Seal();

@@ -11,8 +11,8 @@ namespace Weir.Core.Writeboost;
 /// <content>Whether the backing devices are those that the log is about (R13).</content>
 public sealed unsafe partial class WriteboostVolume
 {
-    /// <summary>What keeps samples of the devices; null in layouts that have no place for them.</summary>
-    internal Fingerprints? Fingerprints { get; private set; }
+    /// <summary>What keeps samples of the devices.</summary>
+    internal Fingerprints Fingerprints { get; }
 
     private bool AnyDiffers => Backings.ToList().Exists(static backing => backing.HoldsSomethingElse);
 
@@ -98,7 +98,7 @@ public sealed unsafe partial class WriteboostVolume
         {
             if (backing.IsAbsent) continue;
             if (NeedsSamples(backing, out _)) TakeSamples(backing, evidence.Sample(backing.Device, SamplesBlank));
-            Fingerprints!.Table[backing.Id].FirstPosition = backing.FirstPosition;
+            Fingerprints.Table[backing.Id].FirstPosition = backing.FirstPosition;
         }
     }
 
@@ -106,7 +106,7 @@ public sealed unsafe partial class WriteboostVolume
     internal void TakeSamples(BackingDevice backing, IReadOnlyList<BlockSample> samples)
     {
         if (NeedsSamples(backing, out bool isKnown))
-            Fingerprints!.Take(backing.Id, backing.FirstPosition, samples, keepsWritten: isKnown);
+            Fingerprints.Take(backing.Id, backing.FirstPosition, samples, keepsWritten: isKnown);
     }
 
     // Of writes that go round the log none shall be logged because a blank block is a sample.
@@ -118,13 +118,12 @@ public sealed unsafe partial class WriteboostVolume
         isKnown = !backing.IsNew && !Options.Rebind && content is ContentVerdict.Same or ContentVerdict.Blank;
         int found = 0;
         for (int i = 0; i < DeviceSamples.FoundCount; i++)
-            if (Fingerprints!.Table[backing.Id][i].Kind == SampleKind.Content) found++;
+            if (Fingerprints.Table[backing.Id][i].Kind == SampleKind.Content) found++;
         return !isKnown || found < DeviceSamples.FoundCount / 2;
     }
 
     private void WriteSamples(BlockingIo io, DeviceQueue queue, IoContext context, long epoch, bool copyBFirst)
     {
-        if (Fingerprints == null) return;
         DescribeLife(Fingerprints.Table, epoch);
         using TableWriter writer = new(queue, context);
         writer.Begin(Fingerprints.Table, copyBFirst);
@@ -138,10 +137,7 @@ public sealed unsafe partial class WriteboostVolume
     // Both devices have been flushed: the log as it was found is durable.
     private void DescribeLife(SampleTable table, long epoch)
     {
-        table.Epoch = epoch;
-        if (Layout.HasEpochs) return;
-        table.MarkSegment = Geometry.SegmentOf(Superblock.MarkPosition) - 1;
-        table.DurableSegment = Geometry.SegmentOf(Superblock.SettledPosition - 1);
-        table.SetMemory(Superblock);
+        if (Layout.HasEpochs) table.Epoch = epoch;
+        else table.DescribeLog(Superblock, Geometry, Superblock.SettledPosition);
     }
 }

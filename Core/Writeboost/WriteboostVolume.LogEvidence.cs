@@ -71,7 +71,7 @@ public sealed unsafe partial class WriteboostVolume
         _notes.CacheId = Superblock.CacheId;
         if (Options.Rebind) return;
         _known = new KnownBlocks(_notes);
-        _known.AddSamples(Fingerprints!.Table);
+        _known.AddSamples(Fingerprints.Table);
     }
 
     // Compares a device that may be any of those that are missed.

@@ -42,7 +42,7 @@ public sealed unsafe partial class WriteboostVolume
         if (Superblock.RamBoot == 0) return;
         Superblock.RamBoot = 0;
         if (Layout.HasEpochs) BeginCommit();
-        else Fingerprints!.BeginWrite();
+        else Fingerprints.BeginWrite();
     }
 
     internal void ForgetRam() => _ram.Delete(RamName);

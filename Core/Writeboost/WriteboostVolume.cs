@@ -149,7 +149,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         Changes.Dispose();
         Gate.Dispose();
         _deviceTable?.Dispose();
-        Fingerprints?.Dispose();
+        Fingerprints.Dispose();
         _known?.Dispose();
         _notes?.Dispose();
     }

@@ -9,19 +9,14 @@ namespace Weir.Core.Writeboost.Backings;
 public sealed class SegmentLife(WriteboostVolume volume)
 {
     /// <summary>Tells <paramref name="table"/>, which is going to be written, how far the log has come.</summary>
-    public void Describe(SampleTable table)
-    {
-        table.MarkSegment = MarkSegment;
-        table.DurableSegment = volume.Geometry.SegmentOf(volume.Log.DurableRecord - 1);
-        table.SetMemory(volume.Superblock);
-    }
+    public void Describe(SampleTable table) =>
+        table.DescribeLog(volume.Superblock, volume.Geometry, volume.Log.DurableRecord);
 
     /// <summary>
     /// The log has gone on so far behind what <paramref name="table"/> says that soon nobody could tell what it has
     /// changed since.
     /// </summary>
     public bool IsDue(SampleTable table) =>
-        MarkSegment - table.MarkSegment > volume.Geometry.SegmentCount / 2;
-
-    private long MarkSegment => volume.Geometry.SegmentOf(volume.Superblock.MarkPosition) - 1;
+        volume.Geometry.SegmentOf(volume.Superblock.MarkPosition) - 1 - table.MarkSegment
+            > volume.Geometry.SegmentCount / 2;
 }

@@ -147,9 +147,14 @@ public sealed unsafe class SampleTable(Guid cacheId) : TwoCopyTable(MagicValue, 
         superblock.RamFolderText = Encoding.UTF8.GetString(FolderBytes).TrimEnd('\0');
     }
 
-    /// <summary>Notes where the memory of the life of <paramref name="superblock"/> is.</summary>
-    public void SetMemory(in Superblock superblock)
+    /// <summary>
+    /// Says how far the log of <paramref name="superblock"/> has come, all of it before
+    /// <paramref name="durablePosition"/> durable, and where the memory of this life is.
+    /// </summary>
+    public void DescribeLog(in Superblock superblock, in Geometry geometry, long durablePosition)
     {
+        MarkSegment = geometry.SegmentOf(superblock.MarkPosition) - 1;
+        DurableSegment = geometry.SegmentOf(durablePosition - 1);
         *(ulong*)(Pointer + MemoryOffset) = superblock.RamBoot;
         FolderBytes.Clear();
         Encoding.UTF8.GetBytes(superblock.RamFolderText, FolderBytes);

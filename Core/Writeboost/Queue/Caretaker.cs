@@ -45,7 +45,7 @@ public sealed unsafe class Caretaker : IDisposable
         _volume = volume;
         _port = port;
         _superblocks = new SuperblockWriter(volume.Log, cache, port);
-        volume.Fingerprints?.Serve(volume.Log, cache, port, volume.Layout.HasEpochs ? null : new SegmentLife(volume));
+        volume.Fingerprints.Serve(volume.Log, cache, port, volume.Layout.HasEpochs ? null : new SegmentLife(volume));
         _writeback = new WritebackEngine(volume, port, cache, backings, _superblocks);
         _reclaimer = new Reclaimer(volume);
         _rescue = new Rescue(volume, port, backings);
@@ -222,9 +222,9 @@ public sealed unsafe class Caretaker : IDisposable
         {
             _stop = StopStep.Stamp;
             if (!_volume.Layout.HasEpochs) _volume.Superblock.RamBoot = 0;
-            _volume.Fingerprints?.Stamp(_volume.Backings.ToList());
+            _volume.Fingerprints.Stamp(_volume.Backings.ToList());
         }
-        if (_stop == StopStep.Stamp && _volume.Fingerprints?.Settle() != false)
+        if (_stop == StopStep.Stamp && _volume.Fingerprints.Settle())
         {
             _stop = StopStep.Mark;
             if (_volume.Fingerprints is { Result: < 0 } unknown) _volume.OutdateUnnoted(unknown.Result);

@@ -241,11 +241,11 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
             }
             _step = Step.WriteSamples;
             _volume.TakeSamples(_device, _order.Spec!.Samples);
-            _volume.Fingerprints?.BeginWrite();
+            _volume.Fingerprints.BeginWrite();
         }
-        if (_step == Step.WriteSamples && _volume.Fingerprints is not { IsBusy: true })
+        if (_step == Step.WriteSamples && !_volume.Fingerprints.IsBusy)
         {
-            if (SamplesFailed(ResultOf(_volume.Fingerprints?.Result ?? 0))) return;
+            if (SamplesFailed(ResultOf(_volume.Fingerprints.Result))) return;
             _step = Step.WriteAttached;
             if (_table != null)
             {
@@ -318,7 +318,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
                 break;
             case Step.WriteDetached when IsWritten:
                 if (TableFailed(ResultOf(_table?.Result ?? 0))) return;
-                _volume.Fingerprints?.Forget(_device!.Id);
+                _volume.Fingerprints.Forget(_device!.Id);
                 (_step, _slot) = (Step.Forget, 0);
                 break;
             case Step.Forget when ForgetMore():
@@ -417,7 +417,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private bool SamplesFailed(int result)
     {
         if (result >= 0) return false;
-        if (_device!.IsNew) _volume.Fingerprints!.Forget(_device.Id);
+        if (_device!.IsNew) _volume.Fingerprints.Forget(_device.Id);
         _device = null;
         Finish(new UserErrorException($"'{_order!.Name}': is not attached: cache device: writing the samples of "
             + $"devices failed: {Errno.Text(result)}"));
@@ -437,7 +437,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
             return true;
         }
         _volume.DeviceTable![_device!.Id] = _before;
-        if (!stays && _device.IsNew) _volume.Fingerprints?.Forget(_device.Id);
+        if (!stays && _device.IsNew) _volume.Fingerprints.Forget(_device.Id);
         (_staying, _device) = (stays ? _device : null, null);
         Refused(result);
         if (_volume.Health.CacheHasFailed || Mutant.Is(MutantId.R13StaysUnwritten)) Settle();

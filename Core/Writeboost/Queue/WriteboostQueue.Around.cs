@@ -37,7 +37,7 @@ public sealed unsafe partial class WriteboostQueue
         if (request->EngineList != ToGoAround || request->Progress != 0 || request->Ticket != 0) return false;
         ulong first = KeyOf(request, request->OffsetBytes);
         ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
-        if (!_volume.Fingerprints!.MustWait(first, end, out bool isNew)) return false;
+        if (!_volume.Fingerprints.MustWait(first, end, out bool isNew)) return false;
         if (isNew) _volume.WakeCaretaker();
         return true;
     }
@@ -56,7 +56,7 @@ public sealed unsafe partial class WriteboostQueue
         if (!aligned || _io.FreeCount <= IoContext.Reserve) return false;
         ulong first = KeyOf(request, request->OffsetBytes);
         ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
-        if (_volume.Fingerprints!.Covers(first, end) || !_volume.Around.TryEnter(first, end, out int place))
+        if (_volume.Fingerprints.Covers(first, end) || !_volume.Around.TryEnter(first, end, out int place))
             return false;
         Interleaving.Step();
         if (_volume.Changes.BeginAround(first, (int)(end - first)) || !TryLeaveLog(first, end))

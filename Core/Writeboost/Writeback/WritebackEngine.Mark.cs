@@ -47,7 +47,7 @@ public sealed unsafe partial class WritebackEngine
         }
         if (_keeping) return EndKeep();
         _cursor = 0;
-        bool notes = _volume.Fingerprints?.EndBatch(_io.NowUs) == true;
+        bool notes = _volume.Fingerprints.EndBatch(_io.NowUs);
         _phase = notes ? Phase.Sample : Phase.Clean;
         return true;
     }

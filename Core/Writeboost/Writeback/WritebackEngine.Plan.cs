@@ -65,7 +65,7 @@ public sealed unsafe partial class WritebackEngine
         // R7: what was skipped because something newer is logged may be forgotten only when that is durable.
         _durableBefore = _skipped && !Mutant.Is(MutantId.R7SkipForUndurable) ? _log.ReservedEnd : 0;
         _mayKeep = _log.Layout.HasEpochs && _poisonCount == 0 && !_seesPoison && !_volume.HasAbsentData;
-        bool drops = _volume.Fingerprints?.BeginBatch(_batch, _volume.Backings) == true;
+        bool drops = _volume.Fingerprints.BeginBatch(_batch, _volume.Backings);
         _phase = drops ? Phase.Drop : Phase.Zero;
         return true;
     }

@@ -90,7 +90,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs => Math.Min(
-        Math.Min(PhaseDeadlineUs, _volume.Fingerprints?.DeadlineUs ?? long.MaxValue), Math.Min(LookAtLostUs,
+        Math.Min(PhaseDeadlineUs, _volume.Fingerprints.DeadlineUs), Math.Min(LookAtLostUs,
         _given.IsTaken || _volume.GiveUpOrder is { IsDone: false } ? _io.NowUs + RetryUs : long.MaxValue));
 
     private long PhaseDeadlineUs => _phase switch
@@ -107,7 +107,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     public void Poll(long nowUs, bool mayStart)
     {
         _mayStart = mayStart;
-        if (_volume.Fingerprints?.Poll() == true) _volume.WakeQueues();
+        if (_volume.Fingerprints.Poll()) _volume.WakeQueues();
         if (_given.IsTaken) PublishGiven();
         if (_volume.GiveUpOrder != null) GiveUpMore();
         LookAtLost(nowUs);
