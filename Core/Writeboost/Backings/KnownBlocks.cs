@@ -13,10 +13,10 @@ namespace Weir.Core.Writeboost.Backings;
 public readonly record struct LogJudgement(ContentVerdict Verdict, int Compared, int Differing);
 
 /// <summary>
-/// Blocks of which the log of a layout without samples tells what their backing device holds (R13): records that have
-/// been written back and are still there, and clean blocks, as long as no newer record names the block. Filled by the
-/// scan, what counts first, then what is behind the mark, newest first; nothing is kept on the device. In these layouts
-/// Weir passes no discard of its clients on: a block that reads as zeroes there differs as any other does.
+/// Blocks of which a cache in a kernel's layout knows what their backing device holds (R13): samples of the last life,
+/// records that have been written back and are still there, and clean blocks, as long as no newer record names the
+/// block. Filled by the scan, what counts first, then what is behind the mark, newest first. In these layouts Weir
+/// passes no discard of its clients on: a block that reads as zeroes there differs as any other does.
 /// </summary>
 /// <remarks>
 /// Where nothing proves a record whole (<see cref="RecordProof.None"/>), its data may be gone: the modules of 2013

@@ -273,10 +273,10 @@ public sealed unsafe class SegmentScan : ILogScan
     {
         byte* record = _memory.Pointer;
         long position = _geometry.Position(segment, 0);
-        bool isWhole = _layout.TryReadHeader(record, _superblock, _geometry, position, out RecordInfo info)
-            && _layout.IsWhole(record, info);
-        if (!isWhole) return false;
+        if (!_layout.TryReadHeader(record, _superblock, _geometry, position, out RecordInfo info)) return false;
         RecordProof proof = _layout.ProofOf(record, info);
+        // Only where no checksum of the layout's covers the data may a record go without proof.
+        if (proof == RecordProof.None && !_layout.WritesHeaderLast) return false;
         LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
         _layout.ReadEntries(record, info, entries);
         for (int i = info.EntryCount - 1; i >= 0; i--)
