@@ -121,8 +121,9 @@ internal static partial class Compose
         Prepare(io, cache, cached, spec, options, log);
         WriteboostVolume volume = WriteboostVolume.Open(io, cache, cached, OpenMemory(spec.Memory, log), options);
         tunables.AddRange(WriteboostTunables.OrdersTo(volume));
-        return new OpenedVolume(volume, ExportsOf(volume, spec, below, log), tunables, below,
-            new CacheDevices(volume, spec, log));
+        List<OpenedExport> exports = ExportsOf(volume, spec, below, log);
+        options.Uncached = [.. exports.Select(static export => export.Volume).Where(each => each != volume)];
+        return new OpenedVolume(volume, exports, tunables, below, new CacheDevices(volume, spec, log));
     }
 
     /// <summary>In the order of the command line: the first is the default.</summary>

@@ -23,6 +23,17 @@ public interface IVolume : IDisposable
     /// <summary>A device below hangs: which, and for how long, in words; else null. Any thread.</summary>
     string? Hang => null;
 
+    /// <summary>
+    /// Flushes of a device without a cache fail since one has failed: why, since when and what may be lost, for people;
+    /// null: they do not. Any thread.
+    /// </summary>
+    string? FlushLoss => null;
+
+    /// <summary>Lets such flushes count again: whoever has to know has been told. Any thread.</summary>
+    void Resume()
+    {
+    }
+
     /// <summary>Opens queue number <paramref name="index"/>; called on the queue's own thread, once each.</summary>
     IVolumeQueue OpenQueue(int index, IoContext io);
 

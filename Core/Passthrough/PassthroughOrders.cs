@@ -19,7 +19,7 @@ public static class PassthroughOrders
         string lost = "";
         foreach (PassthroughVolume volume in volumes)
         {
-            if (volume.Loss is { } loss) lost += lost == "" ? loss : "; " + loss;
+            if (volume.FlushLoss is { } loss) lost += lost == "" ? loss : "; " + loss;
             volume.Resume();
         }
         string said = lost == "" ? "done, no flush has failed" : $"done, flushes are asked for again: {lost}";

@@ -87,7 +87,7 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
             if (Volatile.Read(ref _queues[i]) is { } queue) sum.Add(queue.Counters);
         status.Text("state", FlushError < 0 ? "degraded" : "healthy");
         status.Number("state_number", FlushError < 0 ? DegradedNumber : 0);
-        if (Loss is { } reason) status.Text("state_reason", $"{reason}, and flushes fail until 'weir message resume'");
+        if (FlushLoss is { } loss) status.Text("state_reason", $"{loss}, and flushes fail until 'weir message resume'");
         if (Hang is { } hang) status.Text("not_answering", hang);
         status.Text("backing", Backing.Name);
         status.Number("size_bytes", SizeBytes);
@@ -104,10 +104,8 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     /// <summary>The backing device stays open: the opener closes it.</summary>
     public void Dispose() => Array.Clear(_queues);
 
-    /// <summary>
-    /// Why flushes fail, since when, and what may be lost, for people; null: they do not.
-    /// </summary>
-    public string? Loss => FlushError < 0
+    /// <inheritdoc/>
+    public string? FlushLoss => FlushError < 0
         ? $"backing device {Backing.Name}: a flush failed at {Since}: {Errno.Text(FlushError)}; what was written since "
             + "the last flush that succeeded may be lost"
         : null;

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
@@ -18,6 +19,11 @@ public sealed class WriteboostOptions
     /// Makes the volume that goes on with a backing device alone when the cache device has failed; null: none does.
     /// </summary>
     public Func<Device, IVolume>? Fallback { get; set; }
+
+    /// <summary>
+    /// Volumes without a cache that are served beside this one: its <c>resume</c> and its status are theirs too.
+    /// </summary>
+    public IReadOnlyList<IVolume> Uncached { get; set; } = [];
 
     /// <summary>Export name of the backing device.</summary>
     public string VolumeName { get; set; } = "weir";

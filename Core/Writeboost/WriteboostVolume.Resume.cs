@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
@@ -31,10 +32,12 @@ public sealed unsafe partial class WriteboostVolume
     public Func<OrderProgress> BeginResume()
     {
         HealthReport before = Health.Now;
-        if (before.State == VolumeState.Healthy)
+        string? alone = ResumeAlone();
+        if (before.State == VolumeState.Healthy || (alone != null && Health.CacheHasFailed))
         {
             Resume();
-            return static () => OrderProgress.DoneWith("done, no device refuses anything");
+            string said = alone == null ? "done, no device refuses anything" : $"done, flushes count again: {alone}";
+            return () => OrderProgress.DoneWith(said);
         }
         if (Health.CacheHasFailed)
             throw new UserErrorException($"resume: the volume stays {VolumeHealth.NameOf(before.State)} until its next "
@@ -43,6 +46,7 @@ public sealed unsafe partial class WriteboostVolume
         int refused = 0;
         long[] refusals = Health.Refusals();
         string lost = Around.HasFailed ? $"; up to {Around.Unflushed} may be lost" : "";
+        if (alone != null) lost += "; " + alone;
         Resume();
         return () =>
         {
@@ -67,6 +71,27 @@ public sealed unsafe partial class WriteboostVolume
             Resume();
             return open;
         };
+    }
+
+    // Of devices that are served without the cache: why their flushes fail; null: they do not.
+    private string? FlushLossAlone
+    {
+        get
+        {
+            List<string> losses = [];
+            foreach (IVolume? volume in ServedAlone)
+                if (volume?.FlushLoss is { } loss) losses.Add(loss);
+            return losses.Count == 0 ? null : string.Join("; ", losses);
+        }
+    }
+
+    private IEnumerable<IVolume?> ServedAlone => [.. Options.Uncached, .. Volatile.Read(ref _fallback) ?? []];
+
+    private string? ResumeAlone()
+    {
+        string? loss = FlushLossAlone;
+        foreach (IVolume? volume in ServedAlone) volume?.Resume();
+        return loss;
     }
 
     // A flush that succeeds says that the devices are well again.

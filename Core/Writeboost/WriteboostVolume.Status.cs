@@ -32,6 +32,8 @@ public sealed unsafe partial class WriteboostVolume
         if (health.State != VolumeState.Healthy) status.Text("state_reason", health.Reason);
         status.Text("state_since", health.Since.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture));
         status.Number("state_seconds", Health.SecondsIn(health));
+        if (FlushLossAlone is { } loss)
+            status.Text("flushes_without_cache", $"{loss}, and flushes fail until 'weir message resume'");
         status.Text("cache", Cache.Name);
         status.Text("cache_uuid", Superblock.CacheId.ToString("D"));
         status.Text("backing", First.Device.Name);

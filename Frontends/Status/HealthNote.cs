@@ -13,6 +13,7 @@ internal sealed class HealthNote : IStatusWriter
     private string _state = "healthy";
     private string _reason = "";
     private string _lost = "";
+    private string _alone = "";
     private long _dirtyBlocks;
     private long _dirtyRanges;
 
@@ -22,6 +23,7 @@ internal sealed class HealthNote : IStatusWriter
         get
         {
             if (_state != "healthy") yield return $"the volume was {_state}: {_reason}{Left}";
+            if (_alone != "") yield return _alone;
             if (_lost != "") yield return $"{_lost}; they read errors until they are overwritten or given up";
         }
     }
@@ -50,5 +52,6 @@ internal sealed class HealthNote : IStatusWriter
         if (name == "state") _state = value;
         if (name == "state_reason") _reason = value;
         if (name == "lost_blocks") _lost = value;
+        if (name == "flushes_without_cache") _alone = value;
     }
 }

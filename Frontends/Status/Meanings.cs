@@ -87,6 +87,7 @@ internal static class Meanings
         ["rotten_dirty"] = "rotten blocks found since the start that only the cache had",
         ["rotten_dirty_now"] = "blocks that read EIO now, until they are written",
         ["not_answering"] = "a device that has operations and has ended none for ten seconds or more",
+        ["flushes_without_cache"] = "devices without a cache whose flushes fail until 'weir message resume', and why",
         ["lost_blocks"] = "how many blocks are lost, and some of them; 'weir message lost_blocks' lists all",
         ["blocks_given_up"] = "lost blocks that were given up since the start",
         ["scrub_passes"] = "times that the scrubber has read the whole log since the start",

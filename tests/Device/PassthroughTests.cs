@@ -110,7 +110,7 @@ public sealed unsafe class PassthroughTests
         client.Start(0, RequestKind.Flush, 0, 0, new Random(1), null);
         client.Drain();
         Assert.Equal([-Errno.EIO, 0, -Errno.EIO, 0], client.Done);
-        Assert.Null(client.Volume.Loss);
+        Assert.Null(client.Volume.FlushLoss);
         Assert.Equal(1, client.Stop());
     }
 

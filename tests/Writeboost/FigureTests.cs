@@ -74,6 +74,40 @@ public sealed class FigureTests : IDisposable
         Assert.Equal("", Tunable.Find(WriteboostTunables.OrdersTo(client.Volume), "dirty_ranges").Answer!());
     }
 
+    /// <summary>As of the engine passthrough: beside a cache, and once there is none.</summary>
+    [Fact]
+    public void FlushesWithoutTheCacheAreResumedToo()
+    {
+        using RamDevice plain = new(1 << 20);
+        using PassthroughVolume beside = new(plain, "plain");
+        WriteboostOptions options = new() { Uncached = [beside] };
+        using DirectClient client = Open(options);
+        beside.FailFlushes(-5);
+        CheckResumed(client, () => beside.FlushLoss);
+        client.Write(0, new byte[Block]);
+        _cache.WritesLeft = 0;
+        client.Run(RequestKind.Flush, 0, 0);
+        client.Until(() => client.Volume.Health.State == VolumeState.PassThrough);
+        _backing.FlushesToFail = 1;
+        Assert.Equal(-5, client.Run(RequestKind.Flush, 0, 0));
+        Assert.Equal(-5, client.Run(RequestKind.Flush, 0, 0));
+        CheckResumed(client, static () => null);
+        client.Flush();
+        Assert.Throws<UserErrorException>(client.Volume.BeginResume);
+    }
+
+    private static void CheckResumed(DirectClient client, Func<string?> loss)
+    {
+        string said = new StatusFigures(client.Volume).TextOf("flushes_without_cache");
+        Assert.Contains("may be lost, and flushes fail until 'weir message resume'", said, StringComparison.Ordinal);
+        HealthNote note = new();
+        client.Volume.Report(note);
+        Assert.Contains(said, note.Lines);
+        Assert.Contains("may be lost", client.Volume.BeginResume()().Said, StringComparison.Ordinal);
+        Assert.Null(loss());
+        Assert.False(new StatusFigures(client.Volume).HasText("flushes_without_cache"));
+    }
+
     [Fact]
     public void WhatStaysInTheCacheIsSaidOnceTheVolumeHasStopped()
     {

@@ -15,6 +15,8 @@ public sealed class StatusFigures : IStatusWriter
 
     public bool Has(string name) => _numbers.ContainsKey(name);
 
+    public bool HasText(string name) => _texts.ContainsKey(name);
+
     public string TextOf(string name) => _texts[name];
 
     public void Number(string name, long value) => _numbers[name] = value;
