@@ -77,6 +77,26 @@ public sealed class HangTests : IDisposable
         _client.Await(() => Detach("b"));
     }
 
+    /// <summary>A batch that was called off for an order is not done because the order has been turned back.</summary>
+    [Theory]
+    [InlineData(RequestKind.Write, IoKind.Write)]
+    [InlineData(RequestKind.Discard, IoKind.Discard)]
+    [InlineData(RequestKind.WriteZeroes, IoKind.Discard)]
+    public unsafe void WhatABatchHadNotWrittenWhenItWasCalledOffStaysDirty(RequestKind kind, IoKind held)
+    {
+        const int Count = 120;
+        new Span<byte>(_disk.Start, (int)_disk.SizeBytes).Fill(0xee);
+        for (int i = 0; i < Count; i++) Assert.Equal(0, _client.Run(kind, 4L * i * Block, Block));
+        _first.Hold = held;
+        Volume.Drain();
+        _client.Until(() => _first.HeldCount > 0);
+        Assert.StartsWith("c: interrupted: ", Refused(AttachThird), StringComparison.Ordinal);
+        _first.Release();
+        _client.Until(() => Volume.IsDrained);
+        for (int i = 0; i < Count; i++)
+            Assert.True(_disk.Start[4L * i * Block] != 0xee, $"block {4 * i} is said to be clean, and is old");
+    }
+
     /// <summary>It hangs with the last thing that a detach needs of it.</summary>
     [Fact]
     public void ADeviceThatHangsWhenItIsToGoIsServedAgainWhenItAnswers()

@@ -44,7 +44,7 @@ public sealed unsafe partial class WritebackEngine
         int window = _governor.Window(nowUs, more ? _volume.Backings.Find(BackingTable.IdOf(KeyAtCursor)) : null);
         if (IsKeepDue(nowUs)) return;
         window = WindowToKeep(window);
-        while (_cursor < ListLength() && _outstanding < window && _error == 0 && _io.FreeCount > 0)
+        while (_cursor < ListLength() && _outstanding < window && _error == 0 && !_isCalledOff && _io.FreeCount > 0)
         {
             if (_phase == Phase.Zero && _cursor == _batch.HoleCount && _outstanding > 0) return;
             if (_phase == Phase.Zero) SubmitRange(ref _batch.Ranges[_cursor]);

@@ -42,6 +42,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private long _durableBefore;
     private long _resumeUs;
     private bool _mayStart;
+    private bool _isCalledOff;
 
     /// <summary>The volume's one write-back, on the thread of <paramref name="port"/>.</summary>
     public WritebackEngine(
@@ -236,17 +237,23 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     {
         if (_outstanding == 0) GiveBackTurn();
         if (_phase == Phase.Drop) return;
-        if ((_outstanding == 0 && _phase < Phase.Mark) || _phase == Phase.Pause)
-        {
-            (_phase, _error, _keeping) = (Phase.Idle, 0, false);
-            _volume.BlocksAhead = _keptAhead;
-        }
-        else if (IsListPhase) _cursor = ListLength();
+        if ((_outstanding == 0 && _phase < Phase.Mark) || _phase == Phase.Pause) LetGo();
+        else if (IsListPhase) _isCalledOff = true;
+    }
+
+    // Nothing more of it is submitted, so it is over when nothing is under way: whoever called it off may have gone by
+    // then, and what is left of its list has not been written.
+    private bool LetGo()
+    {
+        (_phase, _error, _keeping, _isCalledOff) = (Phase.Idle, 0, false, false);
+        _volume.BlocksAhead = _keptAhead;
+        return false;
     }
 
     // Nothing is under way: the step's end decides what comes next. True when there is more to do at once.
     private bool Advance(long nowUs)
     {
+        if (_isCalledOff) return LetGo();
         if (_error != 0) return Fail(nowUs);
         switch (_phase)
         {
