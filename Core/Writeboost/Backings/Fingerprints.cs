@@ -17,7 +17,8 @@ namespace Weir.Core.Writeboost.Backings;
 /// <remarks>
 /// Protocol. Everything is changed on the first queue's thread; <see cref="Covers"/> may be asked by any. A block is
 /// guarded before it becomes a sample, while the log still holds it dirty, so that no write can go round there; and
-/// until the table that names it has been replaced durably.
+/// until the table that names it has been replaced durably. A table that could not be written may be durable, or one
+/// copy of it: until one is, those that follow name nothing new, so that what may be durable stays known.
 /// </remarks>
 public sealed unsafe class Fingerprints : IDisposable
 {
@@ -25,8 +26,8 @@ public sealed unsafe class Fingerprints : IDisposable
     private const int CandidateCount = 2;
 
     /// <summary>
-    /// Of a device: what the durable table names, what the one that is written or could not be written does and may be
-    /// durable, what the next one will, and the batch's.
+    /// Of a device: what the durable table names, what those written since do, which may be durable, what the next one
+    /// will, and the batch's.
     /// </summary>
     private const int GuardCount = CandidatePlace + CandidateCount, CandidatePlace = 3 * DeviceSamples.Count;
 
@@ -36,7 +37,7 @@ public sealed unsafe class Fingerprints : IDisposable
     /// <summary>How often new samples alone make a table be written: it costs two flushes.</summary>
     private const long NoteIntervalUs = 10_000_000;
 
-    private readonly SampleTable _durable, _written, _next;
+    private readonly SampleTable _durable, _tried, _written, _next;
     private readonly ulong[] _guards = new ulong[(BackingTable.MaxId + 1) * GuardCount];
     private readonly uint[] _candidateSums = new uint[(BackingTable.MaxId + 1) * CandidateCount];
     private readonly int[] _turns = new int[BackingTable.MaxId + 1];
@@ -45,6 +46,7 @@ public sealed unsafe class Fingerprints : IDisposable
     private ulong _askedFirst, _askedEnd;
     private bool _isWriting;
     private bool _writesAgain;
+    private bool _leavesOut;
     private bool _isPending;
     private SegmentLife? _life;
     private long _noteDueUs;
@@ -55,9 +57,9 @@ public sealed unsafe class Fingerprints : IDisposable
     public Fingerprints(Guid cacheId, SampleTable found)
     {
         (_durable, _next) = (new SampleTable(cacheId), new SampleTable(cacheId));
-        _written = new SampleTable(cacheId);
+        (_tried, _written) = (new SampleTable(cacheId), new SampleTable(cacheId));
         _durable.CopyFrom(found.Pointer);
-        _written.CopyFrom(found.Pointer);
+        _tried.CopyFrom(found.Pointer);
         _next.CopyFrom(found.Pointer);
         GuardAll();
     }
@@ -155,7 +157,7 @@ public sealed unsafe class Fingerprints : IDisposable
             bool drops = false;
             for (int i = 0; i < DeviceSamples.Count; i++)
             {
-                changes |= IsChanged(batch, id, _durable[id][i]) || IsChanged(batch, id, _written[id][i]);
+                changes |= IsChanged(batch, id, _durable[id][i]) || IsChanged(batch, id, _tried[id][i]);
                 if (!IsChanged(batch, id, _next[id][i])) continue;
                 _next[id][i] = default;
                 drops = true;
@@ -193,8 +195,26 @@ public sealed unsafe class Fingerprints : IDisposable
         _isPending = false;
         _life?.Describe(_next);
         _written.CopyFrom(_next.Pointer);
+        _leavesOut = Result < 0 && LeaveOutNew();
+        if (Result >= 0) _tried.CopyFrom(_written.Pointer);
         GuardAll();
-        _writer!.Begin(_next);
+        _writer!.Begin(_written);
+        _next.Generation = _written.Generation;
+    }
+
+    // True: something was left out, and is written when a table has been.
+    private bool LeaveOutNew()
+    {
+        bool any = false;
+        for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++)
+            for (int i = 0; i < DeviceSamples.Count; i++)
+            {
+                ref BlockSample sample = ref _written[id][i];
+                if (sample.Kind == SampleKind.None || sample.IsSame(_tried[id][i]) || sample.IsSame(_durable[id][i])) continue;
+                sample = default;
+                any = true;
+            }
+        return any;
     }
 
     /// <summary>Once per turn. True when an update has ended: who waits for one may look.</summary>
@@ -246,7 +266,7 @@ public sealed unsafe class Fingerprints : IDisposable
         // It may be there in part: what it names stays guarded, and counts as durable for whoever changes it.
         if (Result < 0) return;
         KeepWritten();
-        if (_writesAgain) BeginWrite();
+        if (_writesAgain || _leavesOut) BeginWrite();
     }
 
     // While a table is on its way the question stands: asked anew at every turn, it would let no thread sleep.
@@ -268,6 +288,7 @@ public sealed unsafe class Fingerprints : IDisposable
     private void KeepWritten()
     {
         _durable.CopyFrom(_written.Pointer);
+        _tried.CopyFrom(_written.Pointer);
         GuardAll();
     }
 
@@ -280,6 +301,7 @@ public sealed unsafe class Fingerprints : IDisposable
     public void Dispose()
     {
         _durable.Dispose();
+        _tried.Dispose();
         _written.Dispose();
         _next.Dispose();
         _writer?.Dispose();
@@ -333,7 +355,7 @@ public sealed unsafe class Fingerprints : IDisposable
     private void Guard(int id)
     {
         Guard(id, 0, _durable[id]);
-        Guard(id, DeviceSamples.Count, _written[id]);
+        Guard(id, DeviceSamples.Count, _tried[id]);
         Guard(id, 2 * DeviceSamples.Count, _next[id]);
     }
 

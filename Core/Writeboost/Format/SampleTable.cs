@@ -43,6 +43,10 @@ public struct BlockSample
         readonly get => _blockLow | ((long)_blockHigh << 32);
         set => (_blockLow, _blockHigh) = ((uint)value, (byte)(value >> 32));
     }
+
+    /// <summary>The same block, and the same in it.</summary>
+    public readonly bool IsSame(in BlockSample other) =>
+        (Sum, Block, Kind) == (other.Sum, other.Block, other.Kind);
 }
 
 /// <summary>

@@ -23,6 +23,7 @@ public abstract unsafe class TwoCopyTable : IDisposable
     public const int TableBytes = 64 << 10;
     /// <summary>Where the records of devices begin.</summary>
     protected const int RecordsOffset = 256;
+    private const int GenerationOffset = 32;
     private const int ChecksumOffset = TableBytes - 4;
 
     private readonly AlignedMemory _memory = new(TableBytes);
@@ -50,12 +51,16 @@ public abstract unsafe class TwoCopyTable : IDisposable
     public byte* Pointer => _memory.Pointer;
 
     /// <summary>The newer copy has the larger.</summary>
-    public long Generation => GenerationOf(Pointer);
+    public long Generation
+    {
+        get => GenerationOf(Pointer);
+        set => *(long*)(Pointer + GenerationOffset) = value;
+    }
 
     /// <summary>Raises the generation and fills the checksum.</summary>
     public void Seal()
     {
-        *(long*)(Pointer + 32) = Generation + 1;
+        Generation++;
         *(uint*)(Pointer + ChecksumOffset) = Crc32C.Compute(Pointer, ChecksumOffset);
     }
 
@@ -69,7 +74,7 @@ public abstract unsafe class TwoCopyTable : IDisposable
     public bool IsHead(byte* table) => *(ulong*)table == _magic || *(Guid*)(table + 16) == _cacheId;
 
     /// <summary>The generation of the table at <paramref name="table"/>.</summary>
-    public static long GenerationOf(byte* table) => *(long*)(table + 32);
+    public static long GenerationOf(byte* table) => *(long*)(table + GenerationOffset);
 
     /// <inheritdoc/>
     public void Dispose()

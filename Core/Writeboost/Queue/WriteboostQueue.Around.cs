@@ -31,10 +31,12 @@ public sealed unsafe partial class WriteboostQueue
         return _volume.Options.WriteAround;
     }
 
-    // It is to go round, and over a sample of the device: that is dropped first.
+    // It is to go round, and over a sample of the device: that is dropped first, unless the cache device refuses that,
+    // for nobody knows how long: then it is logged.
     private bool AwaitsSamples(Request* request)
     {
         if (request->EngineList != ToGoAround || request->Progress != 0 || request->Ticket != 0) return false;
+        if (_volume.Fingerprints.Result < 0) return false;
         ulong first = KeyOf(request, request->OffsetBytes);
         ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
         if (!_volume.Fingerprints.MustWait(first, end, out bool isNew)) return false;

@@ -225,7 +225,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     {
         request->EngineList = IsToGoAround(request) ? ToGoAround : Logged;
         if (!_volume.Health.TakesWrites) Complete(request, -Errno.EIO);
-        else if (!_parked.IsEmpty || AwaitsSamples(request)) _parked.Add(request);
+        else if (AwaitsSamples(request)) _parkedAside.Add(request);
+        else if (!_parked.IsEmpty) _parked.Add(request);
         else if (!TryGoAround(request))
         {
             if (TryFill(request)) FinishAtOnce(request);
@@ -264,11 +265,11 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         while (!_parked.IsEmpty)
         {
             if (IsRefused(_parked.First, out int error)) Refuse(_parked.Take(), error);
-            else if (AwaitsSamples(_parked.First)) return;
+            else if (AwaitsSamples(_parked.First)) _parkedAside.Add(_parked.Take());
             else if (TryGoAround(_parked.First)) _parked.Take();
             else if (TryFill(_parked.First)) FinishChange(_parked.Take());
-            else if (_volume.RefusedWith != 0) Refuse(_parked.Take(), -_volume.RefusedWith);
             else if (_lacksBudget || _meetsAround) Park(_parked.Take());
+            else if (_volume.RefusedWith != 0) Refuse(_parked.Take(), -_volume.RefusedWith);
             else return;
         }
     }
@@ -294,6 +295,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         {
             Request* request = aside.Take();
             if (IsRefused(request, out int error)) Refuse(request, error);
+            else if (AwaitsSamples(request)) _parkedAside.Add(request);
+            else if (TryGoAround(request)) continue;
             else if (TryFill(request)) FinishChange(request);
             else Park(request);
         }
