@@ -209,7 +209,7 @@ public sealed unsafe partial class WriteboostVolume
     private void CheckNothingLost(ILogScan scan)
     {
         if (scan is not SegmentScan segments) return;
-        segments.ProveDurable(Fingerprints.Table.DurableSegment);
+        segments.ProveDurable(Fingerprints.Table);
         segments.CheckEnd();
         if (segments.HeadersBehindEnd is not (> 0 and int behind)) return;
         Options.Log($"{Cache.Name}: segment {segments.EndSegment + 1} is torn or rotten and ends the log; {behind} "

@@ -459,6 +459,22 @@ public sealed unsafe class KernelLostTests : IDisposable
         }
     }
 
+    /// <summary>Its module has formatted it: what was durable in the log before is not missed in the new one.</summary>
+    [Fact]
+    public void ALogThatHasBegunAnewHasLostNothing()
+    {
+        Start("lc1", []);
+        AwaitHealth();
+        _client.Stop();
+        _client.Dispose();
+        new Span<byte>(_flash.Start, 512).Clear();
+        for (int i = 2; i <= Segments; i++) new Span<byte>(_flash.Start + SegmentAt(i), Block).Clear();
+        Assert.Empty(Problems());
+        Assert.Equal("nothing to repair", Assert.Single(Repair(new RepairOptions { Write = true }, sound: true)));
+        _client = new DirectClient(_cache, [new BackingSpec(1, "disk", _backing)], _options, _ram);
+        CheckDisk();
+    }
+
     [Fact]
     public void PassingWhatIsLostIsMissed()
     {

@@ -177,6 +177,14 @@ public sealed unsafe class SampleTable(Guid cacheId) : TwoCopyTable(MagicValue, 
     }
 
     /// <summary>
+    /// In a layout without epochs: it may be of the log whose superblock has everything up to
+    /// <paramref name="markSegment"/> written back, and whose newest header has id <paramref name="newestSegment"/>. A
+    /// log that its module has begun anew is behind it with both; one that has lost headers keeps its mark.
+    /// </summary>
+    public bool IsOfLog(long markSegment, long newestSegment) =>
+        markSegment >= MarkSegment || newestSegment >= MarkSegment;
+
+    /// <summary>
     /// It speaks for the last life of a cache whose superblock has <paramref name="epoch"/>: that life raised the epoch
     /// after it had written the table.
     /// </summary>

@@ -137,6 +137,12 @@ public sealed unsafe class SegmentScan : ILogScan
     /// </summary>
     public void ProveDurable(long segment) => DurableSegment = Math.Max(DurableSegment, segment);
 
+    /// <summary>As far as <paramref name="samples"/> say, if they are of this log; after <see cref="Run"/>.</summary>
+    public void ProveDurable(SampleTable samples)
+    {
+        if (samples.IsOfLog(_superblock.MarkSequence - 1, NewestSegment)) ProveDurable(samples.DurableSegment);
+    }
+
     /// <summary>After <see cref="Run"/>: throws when the log has lost what was durable (R5).</summary>
     /// <exception cref="UserErrorException">It has.</exception>
     public void CheckEnd()

@@ -115,7 +115,7 @@ public sealed class Checker : IDisposable
         Superblock superblock = _cache.Superblock;
         using SampleTable samples =
             TableReader.ReadSegmentSamples(_cache.Io, _cache.Queue, _cache.Device, ref superblock, out _);
-        segments.ProveDurable(samples.DurableSegment);
+        segments.ProveDurable(samples);
         segments.CheckEnd();
     }
 

@@ -24,27 +24,30 @@ internal sealed unsafe class SegmentSurvey(OfflineCache cache)
     /// <summary>Reads all of it. Those that are damaged, the oldest first.</summary>
     public List<DamagedSegment> Run()
     {
-        long newest = DurableSegment();
+        long newest = 0, last = 0;
         cache.Expect(_ids.Length);
         for (int physical = 0; physical < _ids.Length; physical++)
         {
             cache.ReadSegment(physical);
             if (!cache.TryReadHeader(physical, 0, out RecordInfo info)) continue;
             _ids[physical] = info.Sequence;
+            last = Math.Max(last, info.Sequence);
             _isWhole[physical] = IsWhole(info);
             if (_layout.TryReadSeal(cache.Slot(0), out SegmentSeal seal))
                 newest = Math.Max(newest, Math.Min(info.Sequence, seal.DurableSegment));
             if (_isWhole[physical]) newest = Math.Max(newest, info.Sequence);
         }
-        return Collect(newest);
+        return Collect(Math.Max(newest, DurableSegment(last)));
     }
 
-    private long DurableSegment()
+    private long MarkSegment => cache.Superblock.MarkSequence - 1;
+
+    private long DurableSegment(long last)
     {
         Superblock superblock = cache.Superblock;
         using SampleTable samples =
             TableReader.ReadSegmentSamples(cache.Io, cache.Queue, cache.Device, ref superblock, out _);
-        return samples.DurableSegment;
+        return samples.IsOfLog(MarkSegment, last) ? samples.DurableSegment : 0;
     }
 
     private bool IsWhole(in RecordInfo info) =>
@@ -53,7 +56,7 @@ internal sealed unsafe class SegmentSurvey(OfflineCache cache)
     private List<DamagedSegment> Collect(long newest)
     {
         List<DamagedSegment> damaged = [];
-        long mark = cache.Superblock.MarkSequence - 1, oldest = Math.Max(1, newest + 1 - _ids.Length);
+        long mark = MarkSegment, oldest = Math.Max(1, newest + 1 - _ids.Length);
         bool isMarked = mark >= oldest - 1 && mark <= newest;
         // Without a mark the oldest ones may have been overwritten in part by what was to come next.
         bool mayBeOverwritten = !isMarked && oldest > 1;
