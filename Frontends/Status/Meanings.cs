@@ -93,7 +93,7 @@ internal static class Meanings
         ["scrub_passes"] = "times that the scrubber has read the whole log since the start",
         ["scrub_segments"] = "segments that the scrubber has read since the start",
         ["scrub_blocks"] = "blocks that the scrubber has compared with their checksums since the start",
-        ["scrub_errors"] = "blocks and headers that the scrubber has found rotten since the start",
+        ["scrub_errors"] = "blocks and headers that the scrubber found rotten or unreadable since the start",
     };
 
     private static readonly Dictionary<string, string> s_requests = new()

@@ -101,6 +101,36 @@ public sealed unsafe class UnreadableTests : IDisposable
         Assert.StartsWith("drain: done", Carry("drain"), StringComparison.Ordinal);
     }
 
+    /// <summary>Its neighbours are looked at all the same, and it heals when the device gives it again.</summary>
+    [Fact]
+    public void TheScrubberNamesItAndNothingElse()
+    {
+        Spoil();
+        Scrub();
+        Assert.Equal(1, Volume.LostBlockCount);
+        Assert.Contains($"disk:{Bad}+{Block}", new StatusFigures(Volume).TextOf("lost_blocks"));
+        Assert.Single(_log, static line => line.Contains("cannot be read", StringComparison.Ordinal));
+        // Those of the segment that has it, at each of two passes.
+        Assert.True(new StatusFigures(Volume)["scrub_blocks"] >= 2 * 30);
+        _cache.Offsets.Clear();
+        Scrub();
+        Assert.Equal(0, Volume.LostBlockCount);
+        _cache.RefusesAll = true;
+        long errors = new StatusFigures(Volume)["scrub_errors"];
+        Scrub();
+        Assert.True(new StatusFigures(Volume)["scrub_errors"] > errors);
+        Assert.Equal(0, Volume.LostBlockCount);
+    }
+
+    // Twice: a pass may be under way.
+    private void Scrub()
+    {
+        long passes = new StatusFigures(Volume)["scrub_passes"];
+        _options.ScrubIntervalUs = 10_000;
+        _client.Until(() => new StatusFigures(Volume)["scrub_passes"] >= passes + 2);
+        _options.ScrubIntervalUs = 0;
+    }
+
     /// <summary>Found by seed 4011 of the simulation: the discard was left out with the block.</summary>
     [Fact]
     public void ADiscardBesideWhatCannotBeReadIsCarriedOut()

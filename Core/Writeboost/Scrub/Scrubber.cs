@@ -1,6 +1,7 @@
 using System;
 using System.Runtime.InteropServices;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
@@ -16,6 +17,12 @@ public sealed unsafe class Scrubber : IIoHandler, IDisposable
     /// <summary>A segment waits at most this many of its turns for idle clients.</summary>
     private const int MaxPatience = 4;
 
+    /// <summary>Of a device that gives nothing any more not every block is asked for: a stop waits for it.</summary>
+    private const int MostUnread = 32;
+
+    // In place of a slot.
+    private const int WholeSegment = -1;
+
     private readonly WriteboostVolume _volume;
     private readonly SegmentLog _log;
     private readonly IoContext _io;
@@ -23,6 +30,7 @@ public sealed unsafe class Scrubber : IIoHandler, IDisposable
     private readonly byte _handler;
     private readonly byte* _data;
     private readonly LogEntry* _entries;
+    private readonly UnreadPlaces _unread;
     private long _segment;
     private long _dueUs = long.MaxValue;
     private bool _reading;
@@ -35,6 +43,7 @@ public sealed unsafe class Scrubber : IIoHandler, IDisposable
         _io = port.Io;
         _cache = cache;
         _handler = _io.AddHandler(this);
+        _unread = new UnreadPlaces(volume.Geometry.SlotsPerSegment);
         _data = (byte*)NativeMemory.AlignedAlloc((nuint)volume.Geometry.SegmentBytes, Geometry.BlockBytes);
         _entries = (LogEntry*)NativeMemory.Alloc(Geometry.MaxRecordSlots, (nuint)sizeof(LogEntry));
     }
@@ -69,11 +78,19 @@ public sealed unsafe class Scrubber : IIoHandler, IDisposable
     /// <inheritdoc/>
     public void Completed(IoOp* op)
     {
-        int result = op->Result;
+        int slot = op->UserInt;
+        if (op->Result < 0) Miss(slot);
+        bool isSingly = slot != WholeSegment || op->Result < 0;
+        bool isLast = slot + 1 == _log.Geometry.SlotsPerSegment || _unread.Count == MostUnread;
+        if (isSingly && !isLast)
+        {
+            ReadSlot(op, slot + 1);
+            return;
+        }
         _io.Release(op);
         _reading = false;
-        if (result < 0) _volume.Scrub.Errors++;
-        else Check();
+        if (_unread.Count > 0) NameUnread(slot + 1);
+        Check();
         _log.Table.Unpin(_log.Geometry.Physical(_segment), 1);
         _segment++;
     }
@@ -101,10 +118,45 @@ public sealed unsafe class Scrubber : IIoHandler, IDisposable
         if (op == null) return;
         _log.Table.Pin(physical);
         _reading = true;
+        _unread.Clear();
+        op->UserInt = WholeSegment;
         op->OffsetBytes = _log.Geometry.OffsetOf(_log.Geometry.Position(_segment, 0));
         op->LengthBytes = _log.Geometry.SegmentBytes;
         op->Buffer = _data;
         _cache.Submit(op);
+    }
+
+    // One bad place of a segment hides none of the others.
+    private void ReadSlot(IoOp* op, int slot)
+    {
+        op->UserInt = slot;
+        op->OffsetBytes = _log.Geometry.OffsetOf(_log.Geometry.Position(_segment, slot));
+        op->LengthBytes = Geometry.BlockBytes;
+        op->Buffer = _data + ((long)slot << Geometry.BlockShift);
+        _cache.Submit(op);
+    }
+
+    private void Miss(int slot)
+    {
+        if (slot == WholeSegment)
+        {
+            // Nothing of the segment before is to be taken for what this one holds.
+            new Span<byte>(_data, _log.Geometry.SegmentBytes).Clear();
+            return;
+        }
+        _unread.Add(slot);
+        _volume.Scrub.Errors++;
+    }
+
+    // A device that gives nothing is not one with bad places.
+    private void NameUnread(int read)
+    {
+        if (_unread.Count == read) return;
+        for (int slot = 0; slot < read; slot++)
+        {
+            uint physical = _log.Geometry.PhysicalSlot(_log.Geometry.Position(_segment, slot));
+            if (_unread.Has(slot) && _volume.Index.IsLinked(physical)) _volume.ReportRot(physical, isUnread: true);
+        }
     }
 
     private void Check()
@@ -128,25 +180,35 @@ public sealed unsafe class Scrubber : IIoHandler, IDisposable
             sequence = info.Sequence;
             slot += 1 + info.EntryCount;
         }
-        if (last != 0 && sequence != last) _volume.ReportRottenHeader(_segment);
+        if (last == 0 || sequence == last || _unread.Count > 0) return;
+        _volume.Scrub.Errors++;
+        _volume.ReportRottenHeader(_segment);
     }
 
     private void CheckRecord(byte* header, in RecordInfo info)
     {
         bool perBlock = _log.Layout.HasBlockChecksums || _volume.Index.KeepsChecksums;
+        if (!perBlock && _unread.Count > 0) return;
         bool whole = perBlock || _log.Layout.IsWhole(header, info);
         _log.Layout.ReadEntries(header, info, _entries);
         for (int i = 0; i < info.EntryCount; i++)
         {
             uint slot = _log.Geometry.PhysicalSlot(info.Position + 1 + i);
             bool counts = _entries[i].Kind is EntryKind.Data or EntryKind.Clean && _volume.Index.IsLinked(slot);
-            if (!counts) continue;
+            if (!counts || _unread.Has(_log.Geometry.SlotOf(info.Position + 1 + i))) continue;
             _volume.Scrub.Blocks++;
             byte* data = header + ((i + 1L) << Geometry.BlockShift);
             bool intact = _volume.Index.KeepsChecksums ? _volume.Index.IsIntact(slot, data)
                 : perBlock ? BlockSum.Compute(data) == _entries[i].Value : whole;
-            if (!intact) _volume.ReportRot(slot);
+            if (intact) _volume.Index.MarkRead(slot);
+            else Report(slot);
         }
+    }
+
+    private void Report(uint slot)
+    {
+        _volume.Scrub.Errors++;
+        _volume.ReportRot(slot);
     }
 }
 
@@ -162,6 +224,6 @@ public sealed class ScrubFigures
     /// <summary>Blocks compared with their checksums.</summary>
     public long Blocks;
 
-    /// <summary>Segments that could not be read.</summary>
+    /// <summary>Blocks and headers that were rotten, or could not be read.</summary>
     public long Errors;
 }
