@@ -56,7 +56,7 @@ internal static partial class Compose
         using RingContext io = new();
         RepairOptions options = new() { Write = repair.Write, DropAfter = repair.DropAfter, CacheId = repair.CacheId,
             Damaged = repair.KeepsDamaged is not { } keeps ? null : keeps ? DamagedData.Keep : DamagedData.Drop,
-            Segment = repair.Segment, Progress = progress };
+            Segment = repair.Segment, Mark = repair.Mark, Progress = progress };
         // Throws when another layout is there than was named.
         CacheContent content = Look(io, device, spec.Layout);
         Layout? layout = spec.Layout == null ? content.Layout : Layout.Find(spec.Layout);

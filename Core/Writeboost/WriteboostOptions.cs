@@ -97,13 +97,10 @@ public sealed class WriteboostOptions
     public int AbsentQuota { get; set; } = 50;
 
     /// <summary>
-    /// Check every block read from the cache device against its checksum; four bytes of RAM more per block. Null: where
-    /// the layout has checksums, so that a start needs to read no more for it.
+    /// Check every block read from the cache device against its checksum; four bytes of RAM more per block. Where the
+    /// layout has none, a start reads what is dirty, compares it with the seals of what Weir wrote, and makes some.
     /// </summary>
-    public bool? VerifyReads { get; set; }
-
-    /// <summary>What <see cref="VerifyReads"/> comes to.</summary>
-    public bool VerifiesReads => VerifyReads ?? !Layout.WritesHeaderLast;
+    public bool VerifyReads { get; set; } = true;
 
     /// <summary>
     /// Reads of at most this many blocks are kept in the cache, unless they belong to a longer sequential stream; 0: no

@@ -85,9 +85,9 @@ public static class WriteboostTunables
         new("cache_retry_timeout", 0, 24 * 3600, "seconds that a cache device which refuses records or flushes is "
             + "tried again, before it counts as failed",
             () => options.CacheRetryUs / UsPerSecond, value => options.CacheRetryUs = value * UsPerSecond),
-        AtStart("verify_reads", 0, 1, "1: check every block read from the cache device, as is usual where the layout "
-            + "has checksums; 0: hand it on unseen, and save 4 bytes of RAM per block",
-            () => options.VerifiesReads ? 1 : 0, value => options.VerifyReads = value == 1),
+        AtStart("verify_reads", 0, 1, "1: check every block read from the cache device; 0: hand it on unseen, and "
+            + "save 4 bytes of RAM per block",
+            () => options.VerifyReads ? 1 : 0, value => options.VerifyReads = value == 1),
         AtStart("rebind", 0, 1, "1: the backing device is the one this cache belongs to, although it looks different",
             () => options.Rebind ? 1 : 0, value => options.Rebind = value == 1),
     ];

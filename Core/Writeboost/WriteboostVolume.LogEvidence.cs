@@ -6,8 +6,9 @@ using Weir.Core.Writeboost.Format;
 namespace Weir.Core.Writeboost;
 
 /// <content>
-/// The same where the cache keeps no samples: by what the log itself tells of the devices (R13), and where it tells
-/// nothing, by where the device was found before.
+/// The same in layouts of the kernel, where others serve the cache too: by what the log itself tells of the devices
+/// (R13), by samples where no later segment speaks against them, and where nothing tells, by where the device was found
+/// before.
 /// </content>
 public sealed unsafe partial class WriteboostVolume
 {
@@ -26,6 +27,7 @@ public sealed unsafe partial class WriteboostVolume
     internal void CheckByLog(BackingDevice backing, BlockingIo? io)
     {
         if (_known == null || backing.IsAbsent) return;
+        if (io != null) CheckMark(backing, io);
         LogJudgement own = _known.Judge(io, backing.Device, backing.Id);
         if (HoldsOf(backing) is { } held && !Mutant.Is(MutantId.R13LogNotAsked))
         {
@@ -62,6 +64,22 @@ public sealed unsafe partial class WriteboostVolume
         if (!isIt && !isMeant) _notes.SetFirst(backing.Id, segment);
         _notes.SetDevice(backing.Id, backing.Device);
         _known?.Forget(backing.Id);
+    }
+
+    // Nothing vouches for the mark, which the module may have moved. Where it has come further than this program knows,
+    // the device has to have what it says.
+    private void CheckMark(BackingDevice backing, BlockingIo io)
+    {
+        SampleTable table = Fingerprints.Table;
+        long mark = Superblock.MarkSequence - 1;
+        bool isMoved = table.Generation != 0 && mark > table.MarkSegment;
+        if (!isMoved || Mutant.Is(MutantId.R8MarkNotAsked)) return;
+        LogJudgement moved = _known!.JudgeFrom(table.MarkSegment + 1, io, backing.Device, backing.Id);
+        if (moved.Verdict != ContentVerdict.Other) return;
+        throw new UserErrorException($"{backing.Device.Name}: {Cache.Name} says that segments up to {mark} have been "
+            + $"written back, which it did not when it was served last, and '{backing.Name}' has none of "
+            + $"{moved.Differing} blocks of them: its mark is rotten, or this is another device: 'weir repair --layout "
+            + $"{Layout.Name} --mark {table.MarkSegment} --write' sets the mark back; {RebindIfRight}");
     }
 
     private void ReadNotes(BlockingIo io, DeviceQueue queue)

@@ -35,7 +35,7 @@ public sealed unsafe partial class WriteboostVolume
         Superblock = superblock;
         Geometry = layout.GeometryOf(superblock);
         SegmentTable table = new(Geometry);
-        Index = new BlockIndex(Geometry, table, options.VerifiesReads);
+        Index = new BlockIndex(Geometry, table, options.VerifyReads);
         Ranges = new RangeMap(options.RangeBudget);
         Changes = new ChangeTable(Geometry.SlotCount);
         Around = new WritesAround(WakeQueues);
@@ -106,7 +106,7 @@ public sealed unsafe partial class WriteboostVolume
         Replay replay = NewReplay();
         ReadNotes(io, queue);
         using ILogScan scan = LogScans.New(
-            Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifiesReads, Options.Progress, _known);
+            Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifyReads, Options.Progress, _known);
         scan.Run();
         CheckNothingLost(scan);
         long unproven = 0;

@@ -60,10 +60,10 @@ public sealed unsafe partial class WriteboostVolume
     }
 
     // Nothing on the backing device has a checksum of ours.
-    private string ReadsVerified => Index.KeepsChecksums ? "yes"
-        : !Layout.WritesHeaderLast ? "no: verify_reads is 0: rot in the cache is handed on as data"
-        : $"no: layout {Layout.Name} has no checksum of data: rot in the cache is handed on as data; with "
-            + "--option verify_reads=1 a start reads the log and makes checksums of what is there";
+    private string ReadsVerified => !Index.KeepsChecksums
+        ? "no: verify_reads is 0: rot in the cache is handed on as data"
+        : !Layout.WritesHeaderLast ? "yes"
+        : $"yes, with what was there at the start: layout {Layout.Name} has no checksum of data, only Weir's own seals";
 
     // As dm-writeboost 2.2 counts them: its clear_stat forgets them too.
     private long PartialRecords => Log.PartialRecords - _partialBefore;

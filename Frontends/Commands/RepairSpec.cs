@@ -9,5 +9,6 @@ namespace Weir.Frontends.Commands;
 /// <param name="KeepsDamaged">What becomes of damaged segments of the kernel's layouts: kept or dropped; null: they
 /// are only named.</param>
 /// <param name="Segment">Only of this one; null: of all.</param>
+/// <param name="Mark">The last segment that counts as written back; null: as the superblock says.</param>
 internal sealed record RepairSpec(
-    bool Write, long? DropAfter, Guid? CacheId, bool? KeepsDamaged, long? Segment);
+    bool Write, long? DropAfter, Guid? CacheId, bool? KeepsDamaged, long? Segment, long? Mark);

@@ -128,6 +128,12 @@ internal static class RepairCommand
             HelpName = "N",
             Description = "With --damaged: only of this segment.",
         };
+        Option<long?> mark = new("--mark")
+        {
+            HelpName = "N",
+            Description = "Layouts of the kernel: let the log begin behind segment N, where the superblock wrongly says "
+                + "that more has been written back.",
+        };
         ToolCommand tool = new(
             "repair", "Rebuild a lost superblock from the segments, or give up what lies behind damage. Says what it "
                 + "would do, and does it with --write.",
@@ -135,7 +141,8 @@ internal static class RepairCommand
             {
                 RepairSpec repair = new(
                     result.GetValue(write), result.GetValue(dropAfter), result.GetValue(uuid),
-                    result.GetValue(damaged) is { } word ? word == "keep" : null, result.GetValue(segment));
+                    result.GetValue(damaged) is { } word ? word == "keep" : null, result.GetValue(segment),
+                    result.GetValue(mark));
                 return ToolCommand.WithProgress(shows: true, progress =>
                     Compose.Repair(spec, repair, items, Program.Log, progress)) ? Program.Done : Program.Failed;
             });
@@ -144,6 +151,7 @@ internal static class RepairCommand
         tool.Command.Add(uuid);
         tool.Command.Add(damaged);
         tool.Command.Add(segment);
+        tool.Command.Add(mark);
         return tool.Command;
     }
 }

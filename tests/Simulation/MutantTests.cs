@@ -59,6 +59,8 @@ public sealed class MutantTests(ITestOutputHelper output)
             injected |= mutant == MutantId.R11UnreadLost;
             // KernelLostTests: nothing rots in the layouts of the kernel here.
             injected |= mutant is MutantId.R11LostPassed or MutantId.R2GivenUpOverNewer;
+            // KernelHeaderTests: no superblock rots here.
+            injected |= mutant == MutantId.R8MarkNotAsked;
             // OrderErrorTests: no simulated table write is refused as often as it is tried.
             injected |= mutant == MutantId.R13StaysUnwritten;
             // AttachTests: what a detach leaves of a device is nothing, but for an older weir's caches.

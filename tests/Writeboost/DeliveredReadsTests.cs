@@ -68,7 +68,7 @@ public sealed class DeliveredReadsTests : IDisposable
     public void TheCachesBlocksAreDeliveredUnlessTheyAreVerified(bool verify)
     {
         // By default they are.
-        WriteboostOptions options = new() { VerifyReads = verify ? null : false, AllowWriteback = false };
+        WriteboostOptions options = new() { VerifyReads = verify, AllowWriteback = false };
         using (DirectClient before = Open(options))
         {
             Write(before, 0, 8 * Block);

@@ -507,7 +507,6 @@ public sealed unsafe class KernelLostTests : IDisposable
         _options ??= new WriteboostOptions();
         (_options.Layout, _options.Log, _options.SyncIntervalUs) = (found, _log.Add, 0);
         (_options.IdleUs, _options.AllowWriteback) = (1000, false);
-        _options.VerifyReads ??= true;
         _flash = new RamDevice((1 << 20) + (Segments * (long)found.DefaultSegmentBytes));
         using (RingContext io = new())
             WriteboostFormat.Format(io, _flash, found, found.DefaultSegmentBytes, Guid.NewGuid);

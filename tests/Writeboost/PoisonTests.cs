@@ -222,7 +222,7 @@ public sealed unsafe class PoisonTests : IDisposable
     {
         RotABlock();
         _options.AllowWriteback = false;
-        _options.VerifyReads = null;
+        _options.VerifyReads = new WriteboostOptions().VerifyReads;
         Reopen();
         Assert.Equal("yes", new StatusFigures(_volume!).TextOf("reads_verified"));
         Assert.Equal(Eio, Read(7 * Block, Block));

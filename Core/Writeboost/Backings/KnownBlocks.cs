@@ -105,7 +105,7 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
         uint sum = SumOf(data, entry.Sectors, out bool isBlank);
         bool isProved = proof == RecordProof.Whole;
         if (isBlank && !isProved) return;
-        Known known = new(entry.Sectors, sum, isBlank, isProved ? long.MaxValue : segment);
+        Known known = new(entry.Sectors, sum, isBlank, isProved ? long.MaxValue : segment, From: segment);
         if (_blocks.TryAdd(entry.Key, known) && !isBlank) _contentCount++;
     }
 
@@ -133,7 +133,18 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
     public LogJudgement Judge(BlockingIo? io, Device device, int id)
     {
         if (_judged.TryGetValue((device, id), out LogJudgement judged) || io == null) return judged;
-        List<ulong> keys = Choose(id, device.SizeBytes);
+        return _judged[(device, id)] = Compare(io, device, Choose(id, device.SizeBytes, 0));
+    }
+
+    /// <summary>
+    /// The same by those blocks alone that <paramref name="segment"/> and later ones are said to have brought to the
+    /// device.
+    /// </summary>
+    public LogJudgement JudgeFrom(long segment, BlockingIo io, Device device, int id) =>
+        Compare(io, device, Choose(id, device.SizeBytes, segment));
+
+    private LogJudgement Compare(BlockingIo io, Device device, List<ulong> keys)
+    {
         List<long> places = keys.ConvertAll(static key => BackingTable.OffsetOf(key) >> Geometry.BlockShift);
         SpotReader reader = new(io, MostCompared);
         reader.Read(device, places, _scratch.Pointer);
@@ -149,7 +160,7 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
         }
         ContentVerdict verdict = differ > 0 ? same > 0 ? ContentVerdict.Changed : ContentVerdict.Other
             : same > 0 ? ContentVerdict.Same : blank > 0 ? ContentVerdict.Blank : ContentVerdict.Unknown;
-        return _judged[(device, id)] = new LogJudgement(verdict, same + blank + differ, differ);
+        return new LogJudgement(verdict, same + blank + differ, differ);
     }
 
     /// <summary>Device <paramref name="id"/> is written from now on.</summary>
@@ -169,13 +180,14 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
         entry.Device is >= BackingTable.MinId and <= BackingTable.MaxId && segment >= notes.FirstOf(entry.Device);
 
     // Spread over what there is; blank ones, which any erased device has, only where there are too few others.
-    private List<ulong> Choose(int id, long sizeBytes)
+    private List<ulong> Choose(int id, long sizeBytes, long fromSegment)
     {
         List<ulong> content = [], blank = [];
         foreach ((ulong key, Known known) in _blocks)
         {
             bool isThere = BackingTable.OffsetOf(key) + Geometry.BlockBytes <= sizeBytes;
-            if (isThere && BackingTable.IdOf(key) == id) (known.IsBlank ? blank : content).Add(key);
+            if (!isThere || BackingTable.IdOf(key) != id || known.From < fromSegment) continue;
+            (known.IsBlank ? blank : content).Add(key);
         }
         List<ulong> chosen = Spread(content, MostCompared);
         chosen.AddRange(Spread(blank, MostCompared - chosen.Count));
@@ -212,5 +224,5 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
     private static bool IsErased(ReadOnlySpan<byte> sector) =>
         sector.IndexOfAnyExcept((byte)0) < 0 || sector.IndexOfAnyExcept((byte)0xFF) < 0;
 
-    private readonly record struct Known(byte Sectors, uint Sum, bool IsBlank, long Segment, bool IsSample = false);
+    private readonly record struct Known(byte Sectors, uint Sum, bool IsBlank, long Segment, bool IsSample = false, long From = 0);
 }

@@ -17,6 +17,7 @@ public sealed class RefusingDevices(WriteboostVolume volume)
     private readonly bool[] _refuses = new bool[BackingTable.MaxId + 1];
     private SpinLatch _latch;
     private int _count;
+    private volatile string? _reason;
 
     /// <summary>There is one.</summary>
     public bool IsAny => Volatile.Read(ref _count) != 0;
@@ -30,12 +31,14 @@ public sealed class RefusingDevices(WriteboostVolume volume)
     /// </summary>
     public void Refused(int id, int errno)
     {
+        string reason = $"backing device {volume.NameOfBacking(id)}: it refuses writes that go round the log, which are "
+            + $"logged until it takes them: {Errno.Text(errno)}";
         _latch.Enter();
         _pending[id]++;
+        _reason = reason;
         Begin(id);
         _latch.Exit();
-        volume.Health.Hold(Trouble.AroundWrite, $"backing device {volume.NameOfBacking(id)}: it refuses writes that go "
-            + $"round the log, which are logged until it takes them: {Errno.Text(errno)}");
+        volume.Health.Hold(Trouble.AroundWrite, reason);
     }
 
     /// <summary>Write-back was refused something that ends before position <paramref name="end"/>.</summary>
@@ -73,7 +76,10 @@ public sealed class RefusingDevices(WriteboostVolume volume)
         }
         bool isOver = _count == 0;
         _latch.Exit();
-        if (isOver) volume.Health.Pass(Trouble.AroundWrite);
+        if (!isOver) return;
+        volume.Health.Pass(Trouble.AroundWrite);
+        // Another may have been refused meanwhile, and have said so before this did.
+        if (IsAny && _reason is { } reason) volume.Health.Hold(Trouble.AroundWrite, reason);
     }
 
     private void Begin(int id)

@@ -19,8 +19,8 @@ public interface ILapEntry
 
 /// <summary>
 /// The layouts of the seeds: 1 MiB segments, no checksum. A header is whole when every entry carries the header's lap;
-/// data is whole because it is flushed before its header is written. Rot goes unseen. The last 32 bytes of the header's
-/// 4 KiB are a <see cref="SegmentSeal"/> of ours.
+/// data is whole because it is flushed before its header is written. Rot goes unseen but for the last 32 bytes of the
+/// header's 4 KiB: a <see cref="SegmentSeal"/> of ours.
 /// <code>
 ///  0        8       9      13
 ///  | id     | length| lap  | entry | entry | ...      up to 255 entries, packed, little endian
@@ -46,15 +46,14 @@ public abstract unsafe class LapLayout<TEntry> : SegmentLayout
     public override bool WritesHeaderLast => true;
 
     /// <inheritdoc/>
-    public override string Limits => "no checksums: rot goes unseen, but by check and by a start with verify_reads=1; "
-        + "discards do nothing; a flush takes a segment";
+    public override string Limits => "no checksums but Weir's seals: what a module wrote and has rotted before a start is "
+        + "taken as it is; discards do nothing; a flush takes a segment";
 
     /// <summary>Lap of a segment.</summary>
     public static uint LapOf(long id, int segmentCount) => (uint)((id - 1) / segmentCount) + 1;
 
     /// <inheritdoc/>
-    public override bool TryReadHeader(
-        byte* header, in Superblock superblock, in Geometry geometry, long position, out RecordInfo info)
+    public override bool TryReadUnsealed(byte* header, in Geometry geometry, long position, out RecordInfo info)
     {
         int length = header[LengthOffset];
         info = new RecordInfo { Position = position, Sequence = geometry.SegmentOf(position), EntryCount = length };

@@ -105,6 +105,37 @@ public abstract unsafe class SegmentLayout : Layout
     public bool TryReadSeal(byte* header, out SegmentSeal seal) =>
         SegmentSeal.TryRead(header + SealOffset, out seal) && seal.HeaderSum == SealedSum(header);
 
+    /// <inheritdoc/>
+    public override bool TryReadHeader(
+        byte* header, in Superblock superblock, in Geometry geometry, long position, out RecordInfo info) =>
+        TryReadUnsealed(header, geometry, position, out info) && SpoiltId(header) == 0;
+
+    /// <summary>As <see cref="Layout.TryReadHeader"/>, whatever its seal says of it.</summary>
+    public abstract bool TryReadUnsealed(byte* header, in Geometry geometry, long position, out RecordInfo info);
+
+    /// <summary>
+    /// The id that the header at <paramref name="header"/> was sealed with, if it has its own seal and is not what was
+    /// sealed, rotten or torn; else 0. A seal of another segment proves nothing: a module's memory keeps what was
+    /// there. Where the id itself has rotted, all else is as it was sealed.
+    /// </summary>
+    public long SpoiltId(byte* header)
+    {
+        if (!SegmentSeal.TryRead(header + SealOffset, out SegmentSeal seal) || seal.HeaderSum == SealedSum(header))
+            return 0;
+        if (seal.Id == IdOf(header)) return seal.Id;
+        byte* copy = stackalloc byte[Geometry.BlockBytes];
+        new Span<byte>(header, Geometry.BlockBytes).CopyTo(new Span<byte>(copy, Geometry.BlockBytes));
+        SetId(copy, seal.Id);
+        return seal.HeaderSum == SealedSum(copy) ? seal.Id : 0;
+    }
+
+    /// <summary>As <see cref="IdOf"/>, or what it was before it rotted.</summary>
+    public long SealedIdOf(byte* header) => SpoiltId(header) is > 0 and long id ? id : IdOf(header);
+
+    /// <summary>Gives the header at <paramref name="header"/> the id <paramref name="id"/>.</summary>
+    public static void SetId(byte* header, long id) =>
+        BinaryPrimitives.WriteInt64LittleEndian(new Span<byte>(header, 8), id);
+
     /// <summary>Checksum of what the seal speaks of in a header.</summary>
     protected abstract uint SealedSum(byte* header);
 
@@ -115,6 +146,7 @@ public abstract unsafe class SegmentLayout : Layout
         {
             HeaderSum = SealedSum(header),
             DataSum = dataSum,
+            Id = info.Sequence <= uint.MaxValue ? (uint)info.Sequence : 0,
             DurableSegment = info.DurablePosition > 0 ? geometry.SegmentOf(info.DurablePosition - 1) : 0,
         };
         seal.Put(header + SealOffset);

@@ -18,15 +18,16 @@ public enum RecordProof
 /// <summary>
 /// 32 bytes in a header's 4 KiB, at a place that the layout's module leaves as it is in its memory and never reads: for
 /// knowing which device is which (R13), and that a record was there which is not any more (R5). A header counts without
-/// it.
+/// it, or below a seal of another segment, which a module may have had in its memory; below its own it has to be as it
+/// was sealed.
 /// <code>
-///  0        8            12         16                24       28
-///  | magic  | header sum | data sum | durable segment | zeroes | sum |
-///  | u64    | u32        | u32      | u64             | u32    | u32 |
+///  0        8            12         16                24     28
+///  | magic  | header sum | data sum | durable segment | id   | sum |
+///  | u64    | u32        | u32      | u64             | u32  | u32 |
 /// </code>
 /// header sum: CRC32C of what the layout has before the seal; data sum: CRC32C of the blocks that count, 0
 /// where the layout has a checksum of its own; durable segment: all up to this id were durable when the header was
-/// made; sum: CRC32C of the 28 bytes before it.
+/// made; id: the segment's own, 0 in seals of older programs and beyond 32 bits; sum: CRC32C of the 28 bytes before it.
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Size = Bytes)]
 public unsafe struct SegmentSeal
@@ -46,6 +47,8 @@ public unsafe struct SegmentSeal
     [FieldOffset(12)] public uint DataSum;
     /// <summary>See the picture.</summary>
     [FieldOffset(16)] public long DurableSegment;
+    /// <summary>See the picture.</summary>
+    [FieldOffset(24)] public uint Id;
     [FieldOffset(SumOffset)] private uint _sum;
 
     /// <summary>Writes it to <paramref name="place"/>.</summary>

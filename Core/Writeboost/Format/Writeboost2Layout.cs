@@ -69,8 +69,7 @@ public sealed unsafe class Writeboost2Layout : SegmentLayout
     public override long MarkOffset => Geometry.SuperblockRegionBytes - Geometry.SectorBytes;
 
     /// <inheritdoc/>
-    public override bool TryReadHeader(
-        byte* header, in Superblock superblock, in Geometry geometry, long position, out RecordInfo info)
+    public override bool TryReadUnsealed(byte* header, in Geometry geometry, long position, out RecordInfo info)
     {
         int length = header[LengthOffset];
         info = new RecordInfo { Position = position, Sequence = geometry.SegmentOf(position), EntryCount = length };

@@ -7,7 +7,8 @@ namespace Weir.Core.Writeboost.Recovery;
 /// How many segments a log of a kernel layout was made with. Nothing on the device says so: the kernel's programs go by
 /// the device's size. But once the log has gone round, its headers show it: the segment with id i lies at place
 /// (i - 1) mod segments. On a device that has become larger since, another number would put the log together wrongly,
-/// and lose what lies behind the seam. A log that has not gone round lies the same for every number.
+/// and lose what lies behind the seam. A log that has not gone round lies the same for every number. An id that has
+/// rotted must not look like another number: the seal says what it was.
 /// </summary>
 public static unsafe class SegmentCount
 {
@@ -41,14 +42,14 @@ public static unsafe class SegmentCount
     {
         long first = ReadIds(layout, io, queue, cache, 0, 1)[0];
         long last = ReadIds(layout, io, queue, cache, segments - 1, 1)[0];
-        return first > 0 && last > 0 && (first - 1) % segments == 0 && (last - 1) % segments == segments - 1;
+        return BelongsTo(first, 0, segments) && BelongsTo(last, segments - 1, segments);
     }
 
     // The first place whose segment does not belong there; the number of places when there is none.
     private static int FirstMisplaced(long[] ids, long segments)
     {
         int place = 0;
-        while (place < ids.Length && (ids[place] <= 0 || (ids[place] - 1) % segments == place)) place++;
+        while (place < ids.Length && (ids[place] <= 0 || BelongsTo(ids[place], place, segments))) place++;
         return place;
     }
 
@@ -59,7 +60,9 @@ public static unsafe class SegmentCount
         using HeaderStream headers = new(
             io, queue, cache, count,
             place => Geometry.SuperblockRegionBytes + ((long)(first + place) * layout.SegmentBytes));
-        for (int i = 0; i < count; i++) ids[i] = SegmentLayout.IdOf(headers.Next());
+        for (int i = 0; i < count; i++) ids[i] = layout.SealedIdOf(headers.Next());
         return ids;
     }
+
+    private static bool BelongsTo(long id, long place, long segments) => id > 0 && (id - 1) % segments == place;
 }

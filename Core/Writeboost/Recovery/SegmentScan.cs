@@ -208,7 +208,7 @@ public sealed unsafe class SegmentScan : ILogScan
         {
             if (physical % HeaderStream.Depth == 0) Progress?.Invoke("headers", physical, _ids.Length);
             byte* header = headers.Next();
-            _ids[physical] = SegmentLayout.IdOf(header);
+            _ids[physical] = _layout.SealedIdOf(header);
             NoteHeader(header, physical);
         }
     }

@@ -35,6 +35,12 @@ public sealed record RepairOptions
     /// <summary>Only of the segment with this id; null: of all.</summary>
     public long? Segment { get; init; }
 
+    /// <summary>
+    /// The last segment that counts as written back, in a layout of the kernel, where what the superblock says is
+    /// wrong; null: that.
+    /// </summary>
+    public long? Mark { get; init; }
+
     /// <summary>Told how far it has come: of what, how many are done, of how many.</summary>
     public Action<string, long, long>? Progress { get; init; }
 }

@@ -42,18 +42,31 @@ public sealed unsafe class SegmentRepairer(
         segments = SegmentCount.Find(layout, io, _queue, device, segments);
         Superblock superblock = layout.ReadSuperblock(mark, segments);
         superblock.CacheId = *(Guid*)(memory.Pointer + (2 * Geometry.BlockBytes));
+        bool isMarked = options.Mark != null;
+        if (isMarked) SetMark(ref superblock);
         if (MendSegments(superblock) is { } result) return result;
         bool hasMark = TryScan(superblock, out long records);
         // Without a magic number, lost or never there, records alone say what it is.
         bool isNamed = hasMagic && layout.Magic.Length > 0;
         if (hasMark && records == 0 && !isNamed) throw NothingFound();
-        if (hasMagic && hasMark) return Say("done", "nothing to repair");
+        if (hasMagic && hasMark && !isMarked) return Say("done", "nothing to repair");
         if (!hasMark)
         {
             superblock = layout.NewSuperblock(layout.SegmentBytes, segments, Guid.NewGuid);
             if (!TryScan(superblock, out records) || records == 0) throw NothingFound();
         }
         return Write(superblock, records, hasMagic, memory.Pointer);
+    }
+
+    // Only ever back: what is written back once more does no harm.
+    private void SetMark(ref Superblock superblock)
+    {
+        long mark = options.Mark!.Value;
+        if (mark < 0 || mark >= superblock.MarkSequence)
+            throw new UserErrorException($"--mark {mark}: expected 0 to {superblock.MarkSequence - 1}, the last segment "
+                + "that the superblock says is written back", 2);
+        superblock.MarkSequence = mark + 1;
+        superblock.MarkPosition = layout.GeometryOf(superblock).Position(mark + 1, 0);
     }
 
     // What the repair comes to, or null: nothing of the log is damaged, or any more.
@@ -63,15 +76,16 @@ public sealed unsafe class SegmentRepairer(
         {
             Progress = options.Progress, ReadsPastErrors = true,
         };
-        List<DamagedSegment> damaged = new SegmentSurvey(cache).Run();
+        SegmentSurvey survey = new(cache);
+        List<DamagedSegment> damaged = survey.Run();
         if (options.Segment is { } only && !damaged.Exists(segment => segment.Id == only))
             throw new UserErrorException($"--segment {only}: is not damaged, or not in the log", 2);
         bool decides = true;
         foreach (DamagedSegment segment in damaged)
         {
             bool isMeant = options.Damaged != null && (options.Segment ?? segment.Id) == segment.Id;
-            Name(cache, segment);
-            if (isMeant) Mend(cache, segment);
+            Name(cache, survey, segment);
+            if (isMeant) Mend(cache, survey, segment);
             decides &= isMeant;
         }
         if (damaged.Count == 0 || (decides && options.Write)) return null;
@@ -82,12 +96,12 @@ public sealed unsafe class SegmentRepairer(
         return false;
     }
 
-    private void Name(OfflineCache cache, DamagedSegment segment)
+    private void Name(OfflineCache cache, SegmentSurvey survey, DamagedSegment segment)
     {
         Span<LogEntry> entries = stackalloc LogEntry[RecordHeader.MaxEntries];
         int physical = cache.Geometry.Physical(segment.Id);
         cache.ReadSegment(physical);
-        bool isThere = cache.TryReadHeader(physical, 0, out RecordInfo info) && segment.HasHeader;
+        bool isThere = survey.TryReadHeader(physical, out RecordInfo info, out _) && segment.HasHeader;
         string blocks = isThere ? DoubtfulBlocks.Describe(cache.ReadEntries(0, info, entries), NameOf)
             : "not known: its header is damaged";
         items.Begin("damaged_segment");
@@ -99,7 +113,7 @@ public sealed unsafe class SegmentRepairer(
     private string NameOf(int id) => layout.HasDevices ? $"device{id}" : "disk";
 
     // The segment is in memory. Its header says the same with a new checksum or seal, or that it holds nothing.
-    private void Mend(OfflineCache cache, DamagedSegment segment)
+    private void Mend(OfflineCache cache, SegmentSurvey survey, DamagedSegment segment)
     {
         bool drops = options.Damaged == DamagedData.Drop;
         if (!drops && !segment.HasHeader)
@@ -108,7 +122,11 @@ public sealed unsafe class SegmentRepairer(
         if (!options.Write) return;
         long position = cache.Geometry.Position(segment.Id, 0);
         RecordInfo info = new() { Position = position, Sequence = segment.Id };
-        if (!drops) cache.TryReadHeader(cache.Geometry.Physical(segment.Id), 0, out info);
+        if (!drops)
+        {
+            cache.ReadSegment(cache.Geometry.Physical(segment.Id));
+            survey.TryReadHeader(cache.Geometry.Physical(segment.Id), out info, out _);
+        }
         LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
         layout.ReadEntries(cache.Slot(0), info, entries);
         layout.WriteHeader(cache.Slot(0), cache.Superblock, cache.Geometry, info, entries);

@@ -29,10 +29,10 @@ internal sealed unsafe class SegmentSurvey(OfflineCache cache)
         for (int physical = 0; physical < _ids.Length; physical++)
         {
             cache.ReadSegment(physical);
-            if (!cache.TryReadHeader(physical, 0, out RecordInfo info)) continue;
+            if (!TryReadHeader(physical, out RecordInfo info, out bool isSpoilt)) continue;
             _ids[physical] = info.Sequence;
             last = Math.Max(last, info.Sequence);
-            _isWhole[physical] = IsWhole(info);
+            _isWhole[physical] = !isSpoilt && IsWhole(info);
             if (_layout.TryReadSeal(cache.Slot(0), out SegmentSeal seal))
                 newest = Math.Max(newest, Math.Min(info.Sequence, seal.DurableSegment));
             if (_isWhole[physical]) newest = Math.Max(newest, info.Sequence);
@@ -48,6 +48,22 @@ internal sealed unsafe class SegmentSurvey(OfflineCache cache)
         using SampleTable samples =
             TableReader.ReadSegmentSamples(cache.Io, cache.Queue, cache.Device, ref superblock, out _);
         return samples.IsOfLog(MarkSegment, last) ? samples.DurableSegment : 0;
+    }
+
+    /// <summary>
+    /// The header of the segment in memory, from place <paramref name="physical"/>; also one that its seal denies
+    /// (<paramref name="isSpoilt"/>), of which most still stands, with the id that it was sealed with.
+    /// </summary>
+    public bool TryReadHeader(int physical, out RecordInfo info, out bool isSpoilt)
+    {
+        byte* header = cache.Slot(0);
+        long id = _layout.SpoiltId(header);
+        isSpoilt = id != 0;
+        if (!isSpoilt) return cache.TryReadHeader(physical, 0, out info);
+        SegmentLayout.SetId(header, id);
+        info = default;
+        return cache.Geometry.Physical(id) == physical
+            && _layout.TryReadUnsealed(header, cache.Geometry, cache.Geometry.Position(id, 0), out info);
     }
 
     private bool IsWhole(in RecordInfo info) =>

@@ -114,7 +114,11 @@ public sealed unsafe partial class WritebackEngine
     {
         if (!_holdsForLost) return false;
         List<LostVersion> lost = LostBlocks.FindIn(_volume, _log.DirtySegment);
-        if (lost.Count == 0) return IsForgotten(order) && false;
+        if (lost.Count == 0)
+        {
+            _ = IsForgotten(order);
+            return false;
+        }
         foreach (LostVersion version in lost)
         {
             if (Names(order, version)) continue;

@@ -126,7 +126,8 @@ public sealed unsafe partial class WritebackEngine
     private bool TryAppendBlock(ref Gathering bytes, ref long start, ref long end)
     {
         ref DirtyBlock block = ref _batch.Blocks[_cursor];
-        if (IsHoleAlready(block)) return false;
+        // Of the first it is known: asked again, the device might say something else.
+        if (start >= 0 && IsHoleAlready(block)) return false;
         byte sectors = block.Sectors;
         SectorMask.TakeRun(ref sectors, out int within, out int length);
         long offset = BackingTable.OffsetOf(block.Key) + within;
