@@ -112,6 +112,9 @@ public static class Const
     public const int S_IFDIR = 0x4000;
     public const int S_IFSOCK = 0xC000;
 
+    public const int POSIX_FADV_RANDOM = 1;
+    public const int POSIX_FADV_DONTNEED = 4;
+
     public const int FALLOC_FL_KEEP_SIZE = 1;
     public const int FALLOC_FL_PUNCH_HOLE = 2;
     public const int FALLOC_FL_ZERO_RANGE = 16;

@@ -50,6 +50,10 @@ public static unsafe class Libc
     public static int AllocateAnyhow(int fd, long offset, long length) =>
         -LibcImports.posix_fallocate(fd, offset, length);
 
+    /// <summary>posix_fadvise(3); a length of 0 means to the end.</summary>
+    public static int Advise(int fd, long offset, long length, int advice) =>
+        -LibcImports.posix_fadvise(fd, offset, length, advice);
+
     /// <summary>lseek(2).</summary>
     public static long Seek(int fd, long offset, int whence) => Result((nint)LibcImports.lseek(fd, offset, whence));
 

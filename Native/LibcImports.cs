@@ -23,6 +23,7 @@ internal static unsafe partial class LibcImports
     [LibraryImport(C, SetLastError = true)] internal static partial int fdatasync(int fd);
     [LibraryImport(C, SetLastError = true)] internal static partial int ftruncate(int fd, long length);
     [LibraryImport(C, SetLastError = true)] internal static partial int fallocate(int fd, int mode, long off, long len);
+    [LibraryImport(C)] internal static partial int posix_fadvise(int fd, long offset, long length, int advice);
     [LibraryImport(C)] internal static partial int posix_fallocate(int fd, long offset, long length);
     [LibraryImport(C, SetLastError = true)] internal static partial long lseek(int fd, long offset, int whence);
     [LibraryImport(C, SetLastError = true)] internal static partial int flock(int fd, int operation);

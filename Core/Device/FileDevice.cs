@@ -12,14 +12,12 @@ namespace Weir.Core.Devices;
 /// </summary>
 public sealed class FileDevice : Device
 {
-    // Page cache and direct I/O must not meet on a page: what the one holds dirty, the other does not see.
-    private const long PageBytes = 4096;
-
     private int _fd;
     private int _tailFd;
     private int _lacking;
     private readonly Lock _opening = new();
     private FileDeviceQueue[] _queues = [];
+    private readonly BufferedPages _buffered;
     private long _clientBytes;
 
     /// <param name="fd">Around the page cache.</param>
@@ -31,6 +29,8 @@ public sealed class FileDevice : Device
         _tailFd = tailFd;
         Facts = facts;
         _clientBytes = facts.SizeBytes;
+        _buffered = new BufferedPages(facts.CachedUnitBytes);
+        if (tailFd >= 0) _buffered.Add(facts.SizeBytes);
     }
 
     /// <summary>What was found when it was opened.</summary>
@@ -67,6 +67,7 @@ public sealed class FileDevice : Device
         // Opened for whole blocks, it stays so: the next start takes the rest.
         if (_tailFd < 0) size &= -LogicalBlockBytes;
         if (size <= ClientBytes) return false;
+        if (size % LogicalBlockBytes != 0) _buffered.Add(size);
         Volatile.Write(ref _clientBytes, size);
         return true;
     }
@@ -86,8 +87,8 @@ public sealed class FileDevice : Device
     /// <summary>Through the page cache; -1: no part of the file needs it.</summary>
     internal int TailDescriptor => _tailFd;
 
-    /// <summary>What ends beyond goes through <see cref="TailDescriptor"/>.</summary>
-    internal long DirectEnd => _tailFd < 0 ? long.MaxValue : ClientBytes & -PageBytes;
+    /// <summary>What goes through <see cref="TailDescriptor"/>.</summary>
+    internal BufferedPages Buffered => _buffered;
 
     /// <summary>Opens PATH; see <see cref="FileOpener.Open"/>.</summary>
     public static FileDevice Open(string path, bool readOnly = false, bool anySize = false) =>

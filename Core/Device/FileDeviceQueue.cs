@@ -103,8 +103,7 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         Invariant.Check(op->LengthBytes <= int.MaxValue);
         long offset = op->OffsetBytes + op->DeviceB;
         byte* start = buffer + op->DeviceB;
-        uint length = (uint)(BytesOf(op) - op->DeviceB);
-        FileRef file = FileOf(op);
+        FileRef file = FileOf(op, out uint length);
         ulong userData = RingContext.UserData(op);
         int bufferIndex = op->RingBuffer != 0 ? op->RingBuffer - 1 : _io.FindBuffer(start, length);
         if (bufferIndex >= 0 && isWrite) Sqe.WriteFixed(sqe, file, start, length, offset, bufferIndex, userData);
@@ -118,19 +117,26 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
     /// <summary>Those of the operation that are there: the file may end inside its last block.</summary>
     private long BytesOf(IoOp* op) => Math.Min(op->LengthBytes, _device.ClientBytes - op->OffsetBytes);
 
-    private FileRef FileOf(IoOp* op) =>
-        _tailIndex >= 0 && op->OffsetBytes + op->LengthBytes > _device.DirectEnd ? _tailFile : _file;
+    /// <summary>The way of the next piece, and its length: a page of the page cache's own is a piece.</summary>
+    private FileRef FileOf(IoOp* op, out uint length)
+    {
+        long start = op->OffsetBytes + op->DeviceB, end = op->OffsetBytes + BytesOf(op);
+        bool isBuffered = false;
+        if (_tailIndex >= 0) end = _device.Buffered.Cut(start, end, out isBuffered);
+        length = (uint)Math.Min(end - start, int.MaxValue);
+        return isBuffered ? _tailFile : _file;
+    }
 
     /// <summary>The first of three ways that the device is not known to lack: punch, zero, write zeroes.</summary>
     private void IssueRange(io_uring_sqe* sqe, IoOp* op)
     {
         long offset = op->OffsetBytes + op->DeviceB;
-        long length = BytesOf(op) - op->DeviceB;
-        FileRef file = FileOf(op);
         ulong userData = RingContext.UserData(op);
+        FileRef file = FileOf(op, out uint length);
         int mode = op->VectorCount = RangeMode(op);
-        if (mode != 0) Sqe.Allocate(sqe, file, mode, offset, length, userData);
-        else Sqe.Write(sqe, file, _io.Zeroes, (uint)Math.Min(RingContext.ZeroesBytes, length), offset, userData);
+        // The kernel itself keeps fallocate apart from direct I/O and from the page cache: no need to cut it.
+        if (mode != 0) Sqe.Allocate(sqe, _file, mode, offset, BytesOf(op) - op->DeviceB, userData);
+        else Sqe.Write(sqe, file, _io.Zeroes, Math.Min((uint)RingContext.ZeroesBytes, length), offset, userData);
     }
 
     /// <summary>

@@ -17,6 +17,9 @@ public sealed record FileFacts(
     string Path, long SizeBytes, int LogicalBlockBytes, bool IsBlockDevice, bool IsReadOnly, bool IsDirect,
     bool WritesDurably, string Identity, IReadOnlyList<string> Identities, string? Warning)
 {
+    /// <summary>What the page cache holds as one: a page, or a larger block of the file system.</summary>
+    public int CachedUnitBytes { get; init; } = 4096;
+
     /// <summary>Of a block device: what it is told that nobody needs gains something.</summary>
     public bool GivesSpaceBack { get; init; } = true;
 }

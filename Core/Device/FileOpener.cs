@@ -1,4 +1,6 @@
+using System;
 using System.Collections.Generic;
+using System.Numerics;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Native;
@@ -49,9 +51,34 @@ public static class FileOpener
         if (fd < 0) throw Cannot(path, "open a second time", fd);
         bool isSame = Libc.Status(fd, out statx status) == 0 && status.stx_ino == opened.stx_ino
             && status.stx_dev_major == opened.stx_dev_major && status.stx_dev_minor == opened.stx_dev_minor;
-        if (isSame) return fd;
+        if (isSame)
+        {
+            ForgetCached(fd);
+            return fd;
+        }
         _ = Libc.Close(fd);
         throw new UserErrorException($"{path}: has become another file while it was opened");
+    }
+
+    /// <summary>
+    /// What others left in the page cache may be there in large pieces, of which the last page is a part; and reading
+    /// ahead would make such pieces.
+    /// </summary>
+    private static void ForgetCached(int fd)
+    {
+        _ = Libc.DataSync(fd);
+        _ = Libc.Advise(fd, 0, 0, Const.POSIX_FADV_DONTNEED);
+        _ = Libc.Advise(fd, 0, 0, Const.POSIX_FADV_RANDOM);
+    }
+
+    // Network file systems name their transfers here, a mebibyte and more.
+    private static int CachedUnit(in statx status)
+    {
+        const int most = 64 << 10;
+        int page = Environment.SystemPageSize;
+        return BitOperations.IsPow2(status.stx_blksize) && status.stx_blksize <= most
+            ? Math.Max(page, (int)status.stx_blksize)
+            : page;
     }
 
     private static FileFacts Examine(
@@ -75,6 +102,7 @@ public static class FileOpener
         return new FileFacts(path, size, logical, isBlock, readOnly, isDirect,
             FlushPath.CarriesDsync(fd, isBlock), identity, identities, warning)
         {
+            CachedUnitBytes = CachedUnit(status),
             GivesSpaceBack = !isBlock || DiscardSupport.Of(status.stx_rdev_major, status.stx_rdev_minor),
         };
     }
