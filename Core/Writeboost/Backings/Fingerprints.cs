@@ -210,7 +210,8 @@ public sealed unsafe class Fingerprints : IDisposable
             for (int i = 0; i < DeviceSamples.Count; i++)
             {
                 ref BlockSample sample = ref _written[id][i];
-                if (sample.Kind == SampleKind.None || sample.IsSame(_tried[id][i]) || sample.IsSame(_durable[id][i])) continue;
+                if (sample.Kind == SampleKind.None) continue;
+                if (sample.IsSame(_tried[id][i]) || sample.IsSame(_durable[id][i])) continue;
                 sample = default;
                 any = true;
             }
