@@ -131,8 +131,8 @@ internal static class RepairCommand
         Option<long?> mark = new("--mark")
         {
             HelpName = "N",
-            Description = "Layouts of the kernel: let the log begin behind segment N, where the superblock wrongly says "
-                + "that more has been written back.",
+            Description = "Layouts of the kernel: let the log begin behind segment N, where the superblock wrongly "
+                + "says that more has been written back.",
         };
         ToolCommand tool = new(
             "repair", "Rebuild a lost superblock from the segments, or give up what lies behind damage. Says what it "

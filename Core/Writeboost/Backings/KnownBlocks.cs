@@ -224,5 +224,6 @@ public sealed unsafe class KnownBlocks(SegmentNotes notes) : IDisposable
     private static bool IsErased(ReadOnlySpan<byte> sector) =>
         sector.IndexOfAnyExcept((byte)0) < 0 || sector.IndexOfAnyExcept((byte)0xFF) < 0;
 
-    private readonly record struct Known(byte Sectors, uint Sum, bool IsBlank, long Segment, bool IsSample = false, long From = 0);
+    private readonly record struct Known(
+        byte Sectors, uint Sum, bool IsBlank, long Segment, bool IsSample = false, long From = 0);
 }

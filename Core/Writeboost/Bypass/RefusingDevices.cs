@@ -31,8 +31,8 @@ public sealed class RefusingDevices(WriteboostVolume volume)
     /// </summary>
     public void Refused(int id, int errno)
     {
-        string reason = $"backing device {volume.NameOfBacking(id)}: it refuses writes that go round the log, which are "
-            + $"logged until it takes them: {Errno.Text(errno)}";
+        string reason = $"backing device {volume.NameOfBacking(id)}: it refuses writes that go round the log, which "
+            + $"are logged until it takes them: {Errno.Text(errno)}";
         _latch.Enter();
         _pending[id]++;
         _reason = reason;

@@ -46,8 +46,8 @@ public abstract unsafe class LapLayout<TEntry> : SegmentLayout
     public override bool WritesHeaderLast => true;
 
     /// <inheritdoc/>
-    public override string Limits => "no checksums but Weir's seals: what a module wrote and has rotted before a start is "
-        + "taken as it is; discards do nothing; a flush takes a segment";
+    public override string Limits => "no checksums but Weir's seals: what a module wrote and has rotted before a start "
+        + "is taken as it is; discards do nothing; a flush takes a segment";
 
     /// <summary>Lap of a segment.</summary>
     public static uint LapOf(long id, int segmentCount) => (uint)((id - 1) / segmentCount) + 1;

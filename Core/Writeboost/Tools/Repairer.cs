@@ -32,8 +32,8 @@ public sealed unsafe class Repairer(IoContext io, Device device, RepairOptions o
     public bool Run()
     {
         if (options.Damaged != null || options.Segment != null || options.Mark != null)
-            throw new UserErrorException("--damaged, --segment and --mark are for layouts of the kernel: native knows each "
-                + "block by its checksum", 2);
+            throw new UserErrorException("--damaged, --segment and --mark are for layouts of the kernel: native knows "
+                + "each block by its checksum", 2);
         if (!TryReadSuperblock()) Rebuild();
         using OfflineCache cache = new(io, device, Layout.Native, _superblock) { Progress = options.Progress };
         _walk = new LogWalk(cache);

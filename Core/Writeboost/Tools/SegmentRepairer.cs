@@ -63,8 +63,8 @@ public sealed unsafe class SegmentRepairer(
     {
         long mark = options.Mark!.Value;
         if (mark < 0 || mark >= superblock.MarkSequence)
-            throw new UserErrorException($"--mark {mark}: expected 0 to {superblock.MarkSequence - 1}, the last segment "
-                + "that the superblock says is written back", 2);
+            throw new UserErrorException($"--mark {mark}: expected 0 to {superblock.MarkSequence - 1}, the last "
+                + "segment that the superblock says is written back", 2);
         superblock.MarkSequence = mark + 1;
         superblock.MarkPosition = layout.GeometryOf(superblock).Position(mark + 1, 0);
     }
