@@ -117,26 +117,25 @@ internal static partial class Compose
         foreach (BackingArgument backing in spec.Backings)
             if (backing.Id != 0)
                 cached.Add(new(backing.Id, backing.Name, Keep(below, OpenBacking(backing.Path, spec.ReadOnly, log))));
+        List<OpenedExport> uncached = [];
+        foreach (BackingArgument backing in spec.Backings)
+            if (backing.Id == 0) uncached.Add(Uncached(backing, spec, below, log));
+        options.Uncached = uncached.ConvertAll(static export => export.Volume);
         using RingContext io = new();
         Prepare(io, cache, cached, spec, options, log);
         WriteboostVolume volume = WriteboostVolume.Open(io, cache, cached, OpenMemory(spec.Memory, log), options);
         tunables.AddRange(WriteboostTunables.OrdersTo(volume));
-        List<OpenedExport> exports = ExportsOf(volume, spec, below, log);
-        options.Uncached = [.. exports.Select(static export => export.Volume).Where(each => each != volume)];
+        List<OpenedExport> exports = ExportsOf(volume, spec, uncached);
         return new OpenedVolume(volume, exports, tunables, below, new CacheDevices(volume, spec, log));
     }
 
     /// <summary>In the order of the command line: the first is the default.</summary>
     private static List<OpenedExport> ExportsOf(
-        WriteboostVolume volume, VolumeSpec spec, List<IDisposable> below, Action<string> log)
+        WriteboostVolume volume, VolumeSpec spec, List<OpenedExport> uncached)
     {
-        List<OpenedExport> exports = [];
-        foreach (BackingArgument backing in spec.Backings)
-        {
-            if (backing.Id == 0) exports.Add(Uncached(backing, spec, below, log));
-            else exports.Add(new OpenedExport(volume, volume.ExportOf(backing.Name)));
-        }
-        return exports;
+        Queue<OpenedExport> alone = new(uncached);
+        return [.. spec.Backings.Select(backing => backing.Id == 0
+            ? alone.Dequeue() : new OpenedExport(volume, volume.ExportOf(backing.Name)))];
     }
 
     /// <summary>Formats a blank cache; refuses what is neither blank nor ours. Checks first, writes then.</summary>

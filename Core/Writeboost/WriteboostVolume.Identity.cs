@@ -30,7 +30,28 @@ public sealed unsafe partial class WriteboostVolume
             CheckIdentity(backing);
             CheckByLog(backing, io);
         }
+        foreach (IVolume alone in Options.Uncached) CheckServedAlone(alone);
     }
+
+    // One that is missed must not be served beside its cache: it would show old data, and what is written to it would
+    // be written over.
+    private void CheckServedAlone(IVolume alone)
+    {
+        foreach (BackingDevice absent in Backings.Absent)
+        {
+            // Where nothing says how large it was, it reaches to its last block at least.
+            long beyond = alone.SizeBytes - absent.SizeBytes;
+            bool canBe = beyond > -Geometry.BlockBytes && (!Layout.HasDeviceTable || beyond < Geometry.BlockBytes);
+            if (!canBe || Options.Rebind || HoldsOf(absent) is not { } held) continue;
+            string name = (alone as IVolumeExport)?.Name ?? "";
+            throw new UserErrorException($"'{name}' is to be served without the cache, which holds {held} of "
+                + $"{NameOfMissed(absent)}, a device that is not given and may be this one: give it "
+                + "under its name and number if it is; --option rebind=1 if it is another one");
+        }
+    }
+
+    private string NameOfMissed(BackingDevice absent) =>
+        Layout.HasDeviceTable ? $"'{absent.Name}'" : $"device {absent.Id}";
 
     /// <summary>
     /// Refuses a device that does not hold what it held while the log has dirty data of it, and a new one that may be

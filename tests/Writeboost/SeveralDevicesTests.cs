@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
+using Weir.Core.Passthrough;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
@@ -42,6 +43,35 @@ public sealed unsafe class SeveralDevicesTests : IDisposable
         client.Stop();
         Assert.Equal(_firstModel, Content(_first));
         Assert.Equal(_secondModel, Content(_second));
+    }
+
+    /// <summary>Beside its cache it would show old data, and lose what is written to it.</summary>
+    [Theory]
+    [InlineData("native")]
+    [InlineData("lc1")]
+    public void OneThatIsMissedIsNotServedWithoutTheCache(string name)
+    {
+        Layout layout = Layout.Find(name);
+        using RamDevice flash = new(24 << 20), small = new(1 << 20);
+        using (RingContext io = new())
+            WriteboostFormat.Format(io, flash, layout, layout.DefaultSegmentBytes, Guid.NewGuid);
+        WriteboostOptions options = new() { AllowWriteback = false, Layout = layout };
+        BackingSpec[] both = [new(1, "a", _first), new(2, "b", _second)];
+        using (DirectClient client = new(flash, both, options))
+        {
+            client.Device = 1;
+            client.Write(2 << 20, new byte[4096]);
+            client.Stop();
+        }
+        using PassthroughVolume alone = new(new KeptDevice(_second), "other"), other = new(small, "small");
+        options.Uncached = [alone];
+        string refusal = Assert.Throws<UserErrorException>(() => new DirectClient(flash, both[..1], options)).Message;
+        Assert.Contains("'other' is to be served without the cache, which holds 1 dirty blocks", refusal,
+            StringComparison.Ordinal);
+        options.Uncached = [other];
+        new DirectClient(flash, both[..1], options).Dispose();
+        (options.Uncached, options.Rebind) = ([alone], true);
+        new DirectClient(flash, both[..1], options).Dispose();
     }
 
     [Theory]
