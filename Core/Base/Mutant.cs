@@ -76,6 +76,8 @@ public enum MutantId
     R8ReuseBeforeMark,
     /// <summary>R8: segments are reused while readers still read them.</summary>
     R8ReadersIgnored,
+    /// <summary>R8: what a batch that was called off had not written counts as written.</summary>
+    R8CalledOffPasses,
     /// <summary>R8: a mark that has come further is believed, whatever the device has.</summary>
     R8MarkNotAsked,
     /// <summary>R8: whoever copies from RAM segments does not say so.</summary>

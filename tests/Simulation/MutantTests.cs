@@ -61,6 +61,8 @@ public sealed class MutantTests(ITestOutputHelper output)
             injected |= mutant is MutantId.R11LostPassed or MutantId.R2GivenUpOverNewer;
             // KernelHeaderTests: no superblock rots here.
             injected |= mutant == MutantId.R8MarkNotAsked;
+            // HangTests: no simulated device hangs.
+            injected |= mutant == MutantId.R8CalledOffPasses;
             // OrderErrorTests: no simulated table write is refused as often as it is tried.
             injected |= mutant == MutantId.R13StaysUnwritten;
             // AttachTests: what a detach leaves of a device is nothing, but for an older weir's caches.

@@ -238,6 +238,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         if (_outstanding == 0) GiveBackTurn();
         if (_phase == Phase.Drop) return;
         if ((_outstanding == 0 && _phase < Phase.Mark) || _phase == Phase.Pause) LetGo();
+        else if (IsListPhase && Mutant.Is(MutantId.R8CalledOffPasses)) _cursor = ListLength();
         else if (IsListPhase) _isCalledOff = true;
     }
 
