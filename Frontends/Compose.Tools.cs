@@ -58,7 +58,7 @@ internal static partial class Compose
             Damaged = repair.KeepsDamaged is not { } keeps ? null : keeps ? DamagedData.Keep : DamagedData.Drop,
             Segment = repair.Segment, Mark = repair.Mark, Progress = progress };
         // Throws when another layout is there than was named.
-        CacheContent content = Look(io, device, spec.Layout);
+        CacheContent content = Look(io, device, spec.Layout, progress);
         Layout? layout = spec.Layout == null ? content.Layout : Layout.Find(spec.Layout);
         if (layout is SegmentLayout segments)
             return new SegmentRepairer(io, device, segments, options, items).Run();
@@ -103,7 +103,7 @@ internal static partial class Compose
     private const string GiveUpHint = "--give-up NAME:OFFSET+LENGTH, or --give-up all, gives them up";
 
     /// <summary>Throws when one of the devices holds something that a benchmark would write over; names it.</summary>
-    public static void CheckNothingIsThere(VolumeSpec spec)
+    public static void CheckNothingIsThere(VolumeSpec spec, Action<string, long, long>? progress)
     {
         List<string> paths = [.. spec.Backings.Select(static backing => backing.Path)];
         if (spec.Cache != null) paths.Add(spec.Cache);
@@ -111,7 +111,7 @@ internal static partial class Compose
         foreach (string path in paths)
         {
             using Device device = DeviceOpener.Open(path, readOnly: true, anySize: true);
-            if (Look(io, device, null).Description is { } found)
+            if (Look(io, device, null, progress).Description is { } found)
                 throw new UserErrorException(
                     $"{path}: holds {found}; 'weir bench' would write over it: expected a blank one, or --force");
         }
@@ -120,7 +120,7 @@ internal static partial class Compose
     private static OfflineCache OpenOffline(
         RingContext io, Device device, VolumeSpec spec, Action<string, long, long>? progress)
     {
-        CacheContent content = Look(io, device, spec.Layout);
+        CacheContent content = Look(io, device, spec.Layout, progress);
         if (content.Foreign == ContentProbe.DamagedCache)
             throw new UserErrorException($"{device.Name}: holds {content.Foreign}; 'weir repair writeboost --cache "
                 + $"{device.Name}' can rebuild the superblock");
@@ -136,7 +136,8 @@ internal static partial class Compose
     /// Looks what is there; <paramref name="asked"/> is the layout that the user named, or null. Throws when a cache is
     /// there in another one.
     /// </summary>
-    private static CacheContent Look(RingContext io, Device cache, string? asked)
+    private static CacheContent Look(
+        RingContext io, Device cache, string? asked, Action<string, long, long>? progress = null)
     {
         (byte[] head, byte[] tail) = ContentProbe.Read(io, cache);
         Layout? wanted = asked == null ? null : Layout.Find(asked);
@@ -147,7 +148,7 @@ internal static partial class Compose
         if (found.Count > 0)
             throw new UserErrorException($"{cache.Name}: holds {new CacheContent(found[0], null).Description}, not one "
                 + $"in layout {asked}; leave --layout out");
-        string? foreign = ContentProbe.Describe(head, tail) ?? ContentProbe.DescribeMiddle(io, cache);
+        string? foreign = ContentProbe.Describe(head, tail) ?? ContentProbe.DescribeMiddle(io, cache, progress);
         // Nothing marks a cache of this layout; recovery looks whether the segments' ids can be those of one.
         bool isUnmarked = wanted is SegmentLayout { Magic.Length: 0 }
             && foreign?.StartsWith(ContentProbe.Unknown, StringComparison.Ordinal) == true;

@@ -34,13 +34,13 @@ internal static partial class Compose
     }
 
     /// <summary>Makes an empty cache; one line that says what was made.</summary>
-    public static string Format(VolumeSpec spec, Action<string> log)
+    public static string Format(VolumeSpec spec, Action<string> log, Action<string, long, long>? progress)
     {
         CheckNoneWaits(spec);
         using Device cache = OpenDevice(spec.Cache!, readOnly: false, log);
         using RingContext io = new();
         Layout layout = Layout.Find(spec.Layout ?? Layout.Native.Name);
-        if (!spec.Force && Look(io, cache, null).Description is { } content) throw Refusal(cache, content);
+        if (!spec.Force && Look(io, cache, null, progress).Description is { } content) throw Refusal(cache, content);
         Superblock plan = WriteboostFormat.Plan(cache, layout, SegmentBytes(spec, layout), Guid.NewGuid);
         Preallocate(cache);
         WriteboostFormat.Format(io, cache, layout, plan.SegmentBytes, Guid.NewGuid);
@@ -143,7 +143,7 @@ internal static partial class Compose
         RingContext io, Device cache, List<BackingSpec> backings, VolumeSpec spec, WriteboostOptions options,
         Action<string> log)
     {
-        CacheContent content = Look(io, cache, spec.Layout);
+        CacheContent content = Look(io, cache, spec.Layout, options.Progress);
         if (content.Foreign != null) throw Refusal(cache, content.Foreign);
         if (content.IsAmbiguous)
             throw new UserErrorException($"{cache.Name}: holds an empty dm-writeboost cache, which is the same bytes "

@@ -22,11 +22,6 @@ public static class ContentProbe
     /// <summary>How much of its end: the backup partition table and old RAID superblocks live there.</summary>
     public const int TailBytes = 64 << 10;
 
-    /// <summary>Places to look at between head and tail, and bytes of each.</summary>
-    public const int Spots = 1024, SpotBytes = 64 << 10;
-
-    private const long FirstSegment = 1 << 20, SegmentStepBytes = 4 << 20;
-
     /// <summary>A log without a superblock: never taken for blank, never offered for formatting.</summary>
     public const string DamagedCache = "a weir cache whose superblock copies are both damaged";
 
@@ -98,48 +93,19 @@ public static class ContentProbe
     }
 
     /// <summary>
-    /// What lies between the parts that <see cref="Read"/> shows, which looked blank; null when that is blank too.
-    /// Holes of a file are skipped; every extent's beginning is looked at, and beside it
-    /// <see cref="Spots"/> places over the whole length: all of it on devices of up to 64 MiB. The places are where
-    /// segments begin, whatever their size.
+    /// What lies between the parts that <see cref="Read"/> shows, which looked blank; null when nothing was found there
+    /// either. See <see cref="ContentScan"/> for how much of it is looked at.
     /// </summary>
+    /// <param name="io">On the thread that owns it.</param>
+    /// <param name="device">What is looked at.</param>
+    /// <param name="progress">Is told of what, how many are done, of how many.</param>
     /// <exception cref="UserErrorException">The device cannot be read.</exception>
-    public static unsafe string? DescribeMiddle(IoContext io, Device device)
-    {
-        using Slab memory = new(SpotBytes);
-        BlockingIo blocking = new(io);
-        DeviceQueue queue = device.OpenQueue(io);
-        long stepBytes = device.SizeBytes <= Spots * (long)SpotBytes
-            ? SpotBytes
-            : (device.SizeBytes / Spots / SegmentStepBytes * SegmentStepBytes) + SegmentStepBytes;
-        long extentEnd = 0;
-        for (long offset = HeadBytes; offset < device.SizeBytes;)
-        {
-            bool isHole = false;
-            if (offset >= extentEnd) extentEnd = device.ExtentEnd(offset, out isHole);
-            if (isHole)
-            {
-                offset = extentEnd;
-                continue;
-            }
-            int length = (int)Math.Min(SpotBytes, device.SizeBytes - offset);
-            blocking.Start(queue, IoKind.Read, offset, memory.Start, length);
-            blocking.WaitOrFail("reading", device);
-            Span<byte> spot = new(memory.Start, length);
-            if (!IsZero(spot)) return HoldsRecord(spot) ? DamagedCache : $"{Unknown} (at byte {offset})";
-            long next = NextSpot(offset, stepBytes);
-            offset = next > extentEnd && extentEnd > offset ? extentEnd : next;
-        }
-        return null;
-    }
+    public static string? DescribeMiddle(
+        IoContext io, Device device, Action<string, long, long>? progress = null) =>
+        new ContentScan(io, device) { Progress = progress }.Run();
 
-    // Behind the superblock region segments begin at multiples of their size, 4 MiB at most.
-    private static long NextSpot(long offset, long stepBytes) =>
-        stepBytes == SpotBytes
-            ? offset + SpotBytes
-            : FirstSegment + ((((offset - FirstSegment) / stepBytes) + 1) * stepBytes);
-
-    private static bool HoldsRecord(ReadOnlySpan<byte> spot)
+    /// <summary>A log's record begins in it.</summary>
+    internal static bool HoldsRecord(ReadOnlySpan<byte> spot)
     {
         for (int at = 0; at < spot.Length; at += 4096)
             if (Has(spot, at, "WEIRLOG1"u8)) return true;

@@ -53,7 +53,7 @@ internal sealed class BenchRun : IDisposable
         Compose.CheckNoneWaits(volumeSpec);
         CheckSize(volumeSpec.Backings[0].Path, spec.Job.SpanBytes);
         bool onlyReads = spec.Job.ReadPercent == 100 && !spec.Fills && volumeSpec.Cache == null;
-        if (!volumeSpec.Force && !onlyReads) Compose.CheckNothingIsThere(volumeSpec);
+        if (!volumeSpec.Force && !onlyReads) CheckNothingIsThere(volumeSpec);
         using OpenedVolume volume = Compose.Open(volumeSpec, Program.Log);
         using BenchRun run = new(volume, spec);
         using JsonStatus figures = new();
@@ -68,6 +68,12 @@ internal sealed class BenchRun : IDisposable
         }
         return figures.Finish();
     }
+
+    private static void CheckNothingIsThere(VolumeSpec spec) => ToolCommand.WithProgress(shows: true, progress =>
+    {
+        Compose.CheckNothingIsThere(spec, progress);
+        return 0;
+    });
 
     // Before anything is formatted.
     private static void CheckSize(string path, long spanBytes)

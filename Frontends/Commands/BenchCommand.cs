@@ -18,7 +18,10 @@ internal static class BenchCommand
         Option<string[]> backing = SharedOptions.Backing();
         Option<string?> segmentSize = SharedOptions.SegmentSize();
         Option<string[]> option = SharedOptions.EngineOption();
-        Option<bool> force = new("--force") { Description = "Write over what is there." };
+        Option<bool> force = new("--force")
+        {
+            Description = "Write over what is there. " + SharedOptions.HowFarItLooks,
+        };
         JobOptions job = new();
         Command command = new("bench", "Drive an engine in this process, without sockets; figures as JSON. It "
             + "writes to both devices, and refuses those that hold something.")

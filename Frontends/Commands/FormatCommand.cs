@@ -13,7 +13,10 @@ internal static class FormatCommand
         Option<string?> cache = SharedOptions.Cache();
         Option<string?> layout = SharedOptions.Layout();
         Option<string?> segmentSize = SharedOptions.SegmentSize();
-        Option<bool> force = new("--force") { Description = "Format although there is something on the device." };
+        Option<bool> force = new("--force")
+        {
+            Description = "Format although there is something on the device. " + SharedOptions.HowFarItLooks,
+        };
         Command command = new("format", "Make an empty cache on a device.")
         {
             engine, cache, layout, segmentSize, force,
@@ -33,7 +36,9 @@ internal static class FormatCommand
     {
         if (!Compose.HasCache(spec.Check().Engine))
             throw new UserErrorException($"{spec.Engine} has no cache to format", Program.WrongUsage);
-        Output.Write($"weir: formatted {Compose.Format(spec.Check(), Program.Log)}\n");
+        string made = ToolCommand.WithProgress(
+            shows: true, progress => Compose.Format(spec.Check(), Program.Log, progress));
+        Output.Write($"weir: formatted {made}\n");
         return Program.Done;
     }
 }

@@ -6,6 +6,10 @@ namespace Weir.Frontends.Commands;
 /// <summary>Arguments and options that several commands have. A new object for each, as the parser wants it.</summary>
 internal static class SharedOptions
 {
+    /// <summary>What "blank" means for a device.</summary>
+    public const string HowFarItLooks = "Up to 1 GiB (holes of files do not count) is looked at as a whole; of more, "
+        + "the first and last 64 MiB and 4096 places of 64 KiB between them.";
+
     /// <summary>The engine.</summary>
     public static Argument<string> Engine(string description) => new("ENGINE") { Description = description };
 

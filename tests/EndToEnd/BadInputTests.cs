@@ -122,6 +122,37 @@ public sealed class BadInputTests : IDisposable
         Refused(1, "unknown content (at byte", () => Serve("writeboost", "--cache", cache, "--backing", backing));
     }
 
+    /// <summary>All of it is allocated, and in one place alone is there anything.</summary>
+    [Fact]
+    public void SomethingSmallInTheMiddleOfADevice()
+    {
+        (string disk, string cache, string other) = (Zeroes(80 << 20), Cache(), Backing());
+        Overwrite(disk, 42_345_678, 1);
+        string before = Snapshot();
+        NamesIt(WeirProcess.Run("format", "writeboost", "--cache", disk));
+        NamesIt(Serve("writeboost", "--cache", disk, "--backing", other));
+        NamesIt(WeirProcess.Run("check", "writeboost", "--cache", disk));
+        string[] job = ["--size", "16M", "--seconds", "0.1"];
+        NamesIt(WeirProcess.Run(["bench", "passthrough", "--backing", disk, .. job]));
+        NamesIt(WeirProcess.Run(["bench", "writeboost", "--cache", cache, "--backing", disk, .. job]));
+        Assert.Equal(before, Snapshot());
+    }
+
+    // On a slow machine there are lines that say how far it is.
+    private static void NamesIt(Outcome outcome)
+    {
+        Assert.True(outcome.ExitCode == 1, $"exit code {outcome.ExitCode}: {outcome.Error}{outcome.Output}");
+        Assert.Contains("holds unknown content (at byte 42345678)", outcome.Error, StringComparison.Ordinal);
+    }
+
+    // Written ones: no holes.
+    private string Zeroes(int sizeBytes)
+    {
+        string path = _folder.PathOf("zeroes");
+        File.WriteAllBytes(path, new byte[sizeBytes]);
+        return path;
+    }
+
     [Fact]
     public void SegmentSizeOfAFormattedCache()
     {
