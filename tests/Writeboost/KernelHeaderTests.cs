@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Devices;
-using Weir.Core.Io;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Backings;
