@@ -17,9 +17,9 @@ internal sealed class CheckItems : IItemWriter
 
     public void Begin(string kind) => _kind = kind;
 
-    public void Number(string name, long value)
-    {
-    }
+    public Dictionary<string, long> Numbers { get; } = [];
+
+    public void Number(string name, long value) => Numbers[name] = value;
 
     public void Text(string name, string value)
     {

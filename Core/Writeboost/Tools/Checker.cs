@@ -15,7 +15,7 @@ namespace Weir.Core.Writeboost.Tools;
 /// log's end is found by recovery itself, so that what this says is what <c>serve</c> would do; then every record is
 /// read again with its data. Memory: the index that serving needs. Writes nothing.
 /// </summary>
-public sealed class Checker : IDisposable
+public sealed partial class Checker : IDisposable
 {
     private readonly OfflineCache _cache;
     private readonly IItemWriter _items;
@@ -73,6 +73,7 @@ public sealed class Checker : IDisposable
         ReportLost();
         LookBehind(scan);
         LookIntoMemory(ram, scan);
+        LookAtSegments(scan);
         Summarise(scan, walk);
         return _problems;
     }
@@ -129,18 +130,16 @@ public sealed class Checker : IDisposable
         bool isWhole = _cache.IsWhole(slot, info);
         if (!isWhole && !_cache.Layout.HasBlockChecksums)
             Problem($"the record of segment {info.Sequence} is damaged: the log ends before it");
-        CheckSeal(slot, info, entries);
+        CheckSeal(slot, info);
         for (int i = 0; i < entries.Length; i++) CheckEntry(slot + 1 + i, info.Position + 1 + i, entries[i]);
     }
 
     // Where no checksum of the layout's own covers the data, our seal may: not of a block, but of all of them.
-    private void CheckSeal(int slot, in RecordInfo info, ReadOnlySpan<LogEntry> entries)
+    private void CheckSeal(int slot, in RecordInfo info)
     {
         RecordProof proof = _cache.ProofOf(slot, info);
         _recordsProved += proof == RecordProof.None ? 0 : 1;
-        if (proof != RecordProof.HeaderOnly) return;
-        Problem($"the data of segment {info.Sequence} is not what was written: a block of it is rotten, and nothing "
-            + $"tells which: {DoubtfulBlocks.Describe(entries, NameOf)}");
+        if (proof == RecordProof.HeaderOnly) _rottenSegments.Add(info.Sequence);
     }
 
     private void CheckEntry(int slot, long position, in LogEntry entry)
@@ -179,8 +178,8 @@ public sealed class Checker : IDisposable
             Note($"{_replay.ForeignCount} entries are of devices that have gone: they do not count");
     }
 
-    private string NameOf(int id) => _devices != null && _devices[id].Id != 0 ? _devices[id].Name
-        : _cache.Layout.HasDevices ? $"device{id}" : "the backing device";
+    private string NameOf(int id) =>
+        _devices != null && _devices[id].Id != 0 ? _devices[id].Name : DoubtfulBlocks.NameOf(_cache.Layout, id);
 
     private void CheckIndex(bool isComplete)
     {
@@ -204,17 +203,6 @@ public sealed class Checker : IDisposable
             if (info.Position >= scan.EndPosition) found++;
         if (found > 0)
             Note($"{found} record headers behind the log's end in segment {segment}: torn, never promised, not used");
-    }
-
-    private void LookIntoMemory(IRamStore store, ILogScan scan)
-    {
-        string name = RamSegments.NameOf(_cache.Superblock, _cache.Device.Identity);
-        using RamSegments? ram = RamSegments.Find(store, name, _cache.Superblock, Note);
-        if (ram != null && RamFinish.HasWork(ram, _cache.Geometry, scan.EndPosition))
-            Note("the last run died and left acknowledged writes in memory: the next start writes them to the log");
-        if (ram == null && RamSegments.IsMissed(store, name, _cache.Superblock))
-            Note("the last run acknowledged writes from memory, in this boot of the machine, and that memory is gone "
-                + $"(looked in {store.Places}): writes that no flush followed may be lost");
     }
 
     private void Summarise(ILogScan scan, LogWalk walk)

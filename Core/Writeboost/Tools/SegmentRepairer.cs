@@ -110,7 +110,7 @@ public sealed unsafe class SegmentRepairer(
         items.End();
     }
 
-    private string NameOf(int id) => layout.HasDevices ? $"device{id}" : "disk";
+    private string NameOf(int id) => DoubtfulBlocks.NameOf(layout, id);
 
     // The segment is in memory. Its header says the same with a new checksum or seal, or that it holds nothing.
     private void Mend(OfflineCache cache, SegmentSurvey survey, DamagedSegment segment)

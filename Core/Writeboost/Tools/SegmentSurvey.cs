@@ -21,6 +21,15 @@ internal sealed unsafe class SegmentSurvey(OfflineCache cache)
     private readonly long[] _ids = new long[cache.Geometry.SegmentCount];
     private readonly bool[] _isWhole = new bool[cache.Geometry.SegmentCount];
 
+    /// <summary>The first segment that counts, after <see cref="Run"/>.</summary>
+    public long FirstId { get; private set; }
+
+    /// <summary>The last one, damaged or not.</summary>
+    public long LastId { get; private set; }
+
+    /// <summary>The header of segment <paramref name="id"/> is there.</summary>
+    public bool Holds(long id) => _ids[cache.Geometry.Physical(id)] == id;
+
     /// <summary>Reads all of it. Those that are damaged, the oldest first.</summary>
     public List<DamagedSegment> Run()
     {
@@ -76,7 +85,8 @@ internal sealed unsafe class SegmentSurvey(OfflineCache cache)
         bool isMarked = mark >= oldest - 1 && mark <= newest;
         // Without a mark the oldest ones may have been overwritten in part by what was to come next.
         bool mayBeOverwritten = !isMarked && oldest > 1;
-        for (long id = isMarked ? mark + 1 : oldest; id <= newest; id++)
+        (FirstId, LastId) = (isMarked ? mark + 1 : oldest, newest);
+        for (long id = FirstId; id <= newest; id++)
         {
             int physical = cache.Geometry.Physical(id);
             bool isThere = _ids[physical] == id;
