@@ -40,6 +40,7 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         _device = device;
         _index = io.AddFile(this, device.Descriptor, out _file);
         if (device.TailDescriptor >= 0) _tailIndex = io.AddFile(this, device.TailDescriptor, out _tailFile);
+        if (device.Facts.MayBlock) io.AllowWorkers();
         if (!device.CanZeroRange || device.Facts.IsBlockDevice) _ = io.Zeroes;
     }
 
@@ -94,6 +95,8 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
             case IoKind.Flush: Sqe.DataSync(sqe, _file, RingContext.UserData(op)); break;
             default: IssueRange(sqe, op); break;
         }
+        // Flushes and fallocate go to a thread of the kernel in any case.
+        if (_device.Facts.MayBlock) sqe->flags |= UringConst.IOSQE_ASYNC;
         _io.PublishOp();
         if (op->Kind == IoKind.Read) _io.SubmitSome();
     }

@@ -22,4 +22,10 @@ public sealed record FileFacts(
 
     /// <summary>Of a block device: what it is told that nobody needs gains something.</summary>
     public bool GivesSpaceBack { get; init; } = true;
+
+    /// <summary>
+    /// Whoever reads or writes it may be held up until that is done, though he has asked not to be: on FUSE the kernel
+    /// says that it heeds RWF_NOWAIT, and waits for the program behind all the same.
+    /// </summary>
+    public bool MayBlock { get; init; }
 }

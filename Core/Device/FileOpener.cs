@@ -103,6 +103,7 @@ public static class FileOpener
             FlushPath.CarriesDsync(fd, isBlock), identity, identities, warning)
         {
             CachedUnitBytes = CachedUnit(status),
+            MayBlock = !isBlock && FlushPath.IsFuse(fd),
             GivesSpaceBack = !isBlock || DiscardSupport.Of(status.stx_rdev_major, status.stx_rdev_minor),
         };
     }

@@ -32,10 +32,13 @@ internal static class FlushPath
         if (FindOption(fd) is { } option)
             return $"{path}: its file system is mounted with '{option}': a flush does not reach the disk, and what was "
                 + "flushed is lost when power fails; mount it without";
-        bool isFuse = Libc.FileSystem(fd, out statfs info) == 0 && info.f_type == Const.FUSE_SUPER_MAGIC;
-        return !isFuse ? null : $"{path}: lies on FUSE: a flush is as durable as the program behind it makes it, and "
-            + "nothing tells of one that does not flush at all";
+        return !IsFuse(fd) ? null : $"{path}: lies on FUSE: a flush is as durable as the program behind it makes it, "
+            + "and nothing tells of one that does not flush at all";
     }
+
+    /// <summary>A file of a FUSE file system, virtiofs among them.</summary>
+    public static bool IsFuse(int fd) =>
+        Libc.FileSystem(fd, out statfs info) == 0 && info.f_type == Const.FUSE_SUPER_MAGIC;
 
     private static string? FindOption(int fd)
     {

@@ -43,6 +43,12 @@ public sealed unsafe partial class RingContext
         }
     }
 
+    /// <summary>
+    /// A file is served whose every operation takes a worker until it is done, perhaps for ever: what others ask for,
+    /// flushes above all, shall not wait for one to be free.
+    /// </summary>
+    internal void AllowWorkers() => Invariant.Check(_ring.LimitWorkers(PoolSize) >= 0);
+
     private static EventFd OpenSemaphore()
     {
         try
