@@ -134,7 +134,7 @@ public static class WriteboostTunables
     // The same of what goes to the cache device only.
     private static Func<Func<OrderProgress>> HeedingCache(
         WriteboostVolume volume, Func<Func<OrderProgress>> begin) =>
-        () => Failing(() => volume.CacheHang, begin());
+        () => Failing(() => volume.HasNoCache ? volume.BackingHang : volume.CacheHang, begin());
 
     private static Func<OrderProgress> Failing(Func<string?> hang, Func<OrderProgress> look) => () =>
     {

@@ -42,11 +42,12 @@ public sealed unsafe partial class WriteboostVolume
     }
 
     /// <inheritdoc/>
-    public string? Hang
+    public string? Hang => CacheHang ?? BackingHang;
+
+    internal string? BackingHang
     {
         get
         {
-            if (CacheHang is { } cache) return cache;
             foreach (BackingDevice backing in Backings.ToList())
                 if (HangOf(backing) is { } hang) return hang;
             return null;

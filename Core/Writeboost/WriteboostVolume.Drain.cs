@@ -29,7 +29,7 @@ public sealed unsafe partial class WriteboostVolume
 
     internal long DirtyBlocksOf(int id) => HasNoCache ? 0 : Index.DirtyOf(id);
 
-    private bool HasNoCache => Health.State == VolumeState.PassThrough;
+    internal bool HasNoCache => Health.State == VolumeState.PassThrough;
 
     /// <summary>
     /// Discarded and zeroed ranges, or what newer ones have left of them, that the backing devices do not have yet.
@@ -116,6 +116,7 @@ public sealed unsafe partial class WriteboostVolume
     internal long DrainForDevice()
     {
         long end = Log.ReservedEnd;
+        Health.AskRetry();
         Volatile.Write(ref _deviceDrainEnd, end);
         WakeQueues();
         return end;

@@ -23,7 +23,8 @@ public sealed unsafe partial class WriteboostVolume
     // What is published counts. False: acknowledgements wait for the log.
     internal bool RamOutlivesProcess => _ramIsShared && Volatile.Read(ref _memoryLoss) == null;
 
-    private string MemoryText => !_ramIsShared ? "the process's own"
+    private string MemoryText => HasNoCache ? "none is needed: the cache device has failed"
+        : !_ramIsShared ? "the process's own"
         : Log.Ram.Region.Place + (_memoryLoss is { } loss ? $" {loss}" : "");
 
     // From here on writes are acknowledged when they are durable: no process that comes after finds the memory.
@@ -45,7 +46,14 @@ public sealed unsafe partial class WriteboostVolume
         else Fingerprints.BeginWrite();
     }
 
-    internal void ForgetRam() => _ram.Delete(RamName);
+    // Nobody need find it any more: a loss that is seen from now on is none.
+    internal void ForgetRam()
+    {
+        HasForgottenRam = true;
+        _ram.Delete(RamName);
+    }
+
+    internal bool HasForgottenRam { get; private set; }
 
     // Only memory of the log's own last life counts (R1): an epoch tells, or the header that the log ends with.
     private RamSegments? OpenRam(IRamStore store, ILogScan scan)

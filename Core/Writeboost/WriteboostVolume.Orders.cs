@@ -20,6 +20,11 @@ public sealed unsafe partial class WriteboostVolume
     private long _drainsCancelled;
     private long _setbacks;
     private volatile string _setback = "";
+    private long _commitsRefused;
+    private volatile string _commitRefusal = "";
+    private long _fallbackFlushesAsked;
+    private long _fallbackFlushesDone;
+    private volatile string? _fallbackFlushFailure;
     private volatile string? _growthFailure;
 
     /// <summary>Begins to write everything back that is dirty now.</summary>
@@ -28,6 +33,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         CheckWritesBack();
         WritebackOrder order = new(this);
+        Health.AskRetry();
         long end = Drain();
         return () => order.Look(IsWrittenBack(end) || HasNoCache);
     }
@@ -47,8 +53,9 @@ public sealed unsafe partial class WriteboostVolume
     {
         CheckWritesBack();
         WritebackOrder order = new(this);
+        Health.AskRetry();
         long end = DropCaches();
-        return () => order.Look(end <= Geometry.Position(Log.TailSegment, 0));
+        return () => order.Look(end <= Geometry.Position(Log.TailSegment, 0) || HasNoCache);
     }
 
     /// <summary>Begins to make everything durable that has been acknowledged.</summary>
@@ -57,9 +64,12 @@ public sealed unsafe partial class WriteboostVolume
         (long end, long around) = (Log.ReservedEnd, Around.Written);
         Raise(ref _flushAround, around);
         Raise(ref _flushEnd, end);
+        Health.AskRetry();
         WakeCaretaker();
+        Func<OrderProgress>? alone = null;
         return () =>
         {
+            if (HasNoCache) return (alone ??= BeginFallbackFlush())();
             OrderProgress open = OrderProgress.UnderWay("not all that was acknowledged is durable");
             if (Health.CacheHasFailed) return open.Fail(Health.Reason);
             bool isDurable = Log.Durable >= end && Around.Flushed >= around;
@@ -68,12 +78,38 @@ public sealed unsafe partial class WriteboostVolume
         };
     }
 
+    // The cache device has failed, and has left nothing that the backing devices do not have.
+    private Func<OrderProgress> BeginFallbackFlush()
+    {
+        long ticket = Interlocked.Increment(ref _fallbackFlushesAsked);
+        WakeCaretaker();
+        return () =>
+        {
+            OrderProgress open = OrderProgress.UnderWay("the backing devices, which are served without the cache, are "
+                + "not flushed");
+            if (FallbackFlushesDone < ticket) return open;
+            return _fallbackFlushFailure is { } failure ? open.Fail(failure) : OrderProgress.DoneWith(
+                "done, the cache device has failed, and all that was acknowledged is durable on the backing devices");
+        };
+    }
+
+    internal long FallbackFlushesAsked => Volatile.Read(ref _fallbackFlushesAsked);
+
+    internal long FallbackFlushesDone => Volatile.Read(ref _fallbackFlushesDone);
+
+    internal void EndFallbackFlush(long ticket, string? failure)
+    {
+        _fallbackFlushFailure = failure;
+        Volatile.Write(ref _fallbackFlushesDone, ticket);
+    }
+
     /// <summary>Begins to write the superblock, with the mark as it is, and to make it durable.</summary>
     /// <exception cref="UserErrorException">The volume is served read-only.</exception>
     public Func<OrderProgress> BeginCommit()
     {
         if (ReadOnly) throw new UserErrorException("the volume is served read-only: nothing is written");
-        long setbacks = Setbacks;
+        long refused = Volatile.Read(ref _commitsRefused);
+        Health.AskRetry();
         long ticket = Interlocked.Increment(ref _commitsAsked);
         WakeCaretaker();
         return () =>
@@ -81,7 +117,7 @@ public sealed unsafe partial class WriteboostVolume
             if (Volatile.Read(ref _commitsDone) >= ticket)
                 return OrderProgress.DoneWith("done, the superblock is durable");
             OrderProgress open = OrderProgress.UnderWay("the superblock is not written");
-            if (Setbacks != setbacks) return open.Fail(LastSetback);
+            if (Volatile.Read(ref _commitsRefused) != refused) return open.Fail(_commitRefusal);
             return Health.CacheHasFailed ? open.Fail(Health.Reason) : open;
         };
     }
@@ -92,6 +128,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         WritebackOrder order = new(this);
         (_growthFailure, GrowthAwaitsWriteback) = (null, false);
+        Health.AskRetry();
         int wanted = Grow();
         return () =>
         {
@@ -107,8 +144,8 @@ public sealed unsafe partial class WriteboostVolume
     }
 
     /// <summary>
-    /// A whole attempt of background work, all its tries, has failed: whoever waits for it is told
-    /// <paramref name="reason"/>, whether or not it is tried again later.
+    /// Write-back has been refused for long enough: whoever waits for it is told <paramref name="reason"/>, whether or
+    /// not it is tried again later.
     /// </summary>
     internal void NoteSetback(string reason)
     {
@@ -116,7 +153,14 @@ public sealed unsafe partial class WriteboostVolume
         Interlocked.Increment(ref _setbacks);
     }
 
-    /// <summary>Setbacks so far.</summary>
+    /// <summary>The same of a superblock that somebody has asked for, which nobody else waits for.</summary>
+    internal void NoteCommitRefused(string reason)
+    {
+        _commitRefusal = reason;
+        Interlocked.Increment(ref _commitsRefused);
+    }
+
+    /// <summary>Setbacks of write-back so far.</summary>
     internal long Setbacks => Volatile.Read(ref _setbacks);
 
     /// <summary>Why the last one was.</summary>

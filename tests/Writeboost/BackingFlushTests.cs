@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
@@ -17,12 +18,14 @@ public sealed class BackingFlushTests : IDisposable
     private const int Block = 4096, Eio = -5;
     private readonly RamDevice _disk = new(16 << 20), _flash = new(8 << 20);
     private readonly CountingDevice _backing;
+    private readonly List<string> _lines = [];
     private readonly WriteboostOptions _options = new() { AllowWriteback = false, SyncIntervalUs = 0 };
     private readonly DirectClient _client;
 
     public BackingFlushTests()
     {
         _backing = new CountingDevice(_disk);
+        _options.Log = _lines.Add;
         using RingContext io = new();
         WriteboostFormat.Format(io, _flash, Layout.Native, 128 << 10, Guid.NewGuid);
         _client = new DirectClient(_flash, _backing, _options);
@@ -87,6 +90,10 @@ public sealed class BackingFlushTests : IDisposable
         _backing.Release();
         _client.Until(() => _client.Volume.BlocksWrittenBack > 0);
         Assert.Equal(writes, _backing.Writes);
+        if (mutant != MutantId.None) return;
+        Assert.DoesNotContain(_lines, static line => line.Contains("backing device :", StringComparison.Ordinal));
+        Assert.Single(_lines, static line => line.Contains(
+            "a flush of a backing device failed: write-back beside it failed", StringComparison.Ordinal));
     }
 
     private void WriteAround()

@@ -27,14 +27,14 @@ public sealed class FigureTests : IDisposable
         _disk.Dispose();
     }
 
-    private DirectClient Open(WriteboostOptions options, string layout = "native")
+    private DirectClient Open(WriteboostOptions options, string layout = "native", IRamStore? memory = null)
     {
         options.Layout = Layout.Find(layout);
         (options.AllowWriteback, options.SyncIntervalUs) = (false, 0);
         options.Fallback = static device => new PassthroughVolume(device);
         using RingContext io = new();
         WriteboostFormat.Format(io, _flash, options.Layout, options.Layout.DefaultSegmentBytes, Guid.NewGuid);
-        return new DirectClient(_cache, new NotedDevice(_backing), options, new PrivateMemory());
+        return new DirectClient(_cache, new NotedDevice(_backing), options, memory ?? new PrivateMemory());
     }
 
     [Fact]
@@ -70,9 +70,48 @@ public sealed class FigureTests : IDisposable
         Assert.DoesNotContain("dirty", note.Lines.Single(), StringComparison.Ordinal);
         OrderProgress drain = client.Volume.BeginDrain()();
         Assert.Equal((true, null), (drain.IsOver, drain.Failure));
-        Assert.NotNull(client.Volume.BeginFlush()().Failure);
         Assert.Equal("", Tunable.Find(WriteboostTunables.OrdersTo(client.Volume), "dirty_ranges").Answer!());
     }
+
+    /// <summary>Orders say what is true then: what there is to be flushed are the backing devices.</summary>
+    [Theory]
+    [InlineData("native")]
+    [InlineData("writeboost2")]
+    [InlineData("writeboost1")]
+    [InlineData("lc1")]
+    public void WithoutACacheOrdersSayWhatIsTrue(string layout)
+    {
+        List<string> lines = [];
+        using DirectClient client = Open(
+            new WriteboostOptions { Log = lines.Add, CacheRetryUs = 0 }, layout, new DeletedMemory());
+        for (int i = 0; i < 32; i++) client.Write(i * Block, new byte[Block]);
+        Func<OrderProgress> before = client.Volume.BeginFlush();
+        _cache.WritesLeft = 0;
+        client.Until(() => client.Volume.Health.State == VolumeState.PassThrough);
+        client.Until(() => before().IsOver);
+        Assert.Null(before().Failure);
+        client.Write(0, new byte[Block]);
+        long flushes = _backing.Flushes;
+        const string done = "done, the cache device has failed, and all that was acknowledged is durable on the "
+            + "backing devices";
+        Assert.Equal($"flush_current_buffer: {done}\n", Carry(client, "flush_current_buffer"));
+        Assert.Equal(flushes + 1, _backing.Flushes);
+        Assert.Equal("drain: done, nothing was dirty\n", Carry(client, "drain"));
+        Assert.Equal("drop_caches: done, nothing was dirty\n", Carry(client, "drop_caches"));
+        _backing.FlushesToFail = 1;
+        string error = Assert.Throws<UserErrorException>(() => Carry(client, "flush_current_buffer")).Message;
+        Assert.Contains("a flush failed at ", error, StringComparison.Ordinal);
+        Assert.Contains("may be lost", error, StringComparison.Ordinal);
+        Assert.Contains("may be lost", client.Volume.BeginResume()().Said, StringComparison.Ordinal);
+        Assert.Equal($"flush_current_buffer: {done}\n", Carry(client, "flush_current_buffer"));
+        // Weir itself has removed the memory, which nobody needs any more.
+        long endUs = client.Io.NowUs + 600_000;
+        client.Until(() => client.Io.NowUs > endUs);
+        Assert.DoesNotContain(lines, static line => line.Contains("memory", StringComparison.Ordinal));
+    }
+
+    private static string Carry(DirectClient client, string name) => client.Await(
+        () => Tunable.Find(WriteboostTunables.OrdersTo(client.Volume), name).Carry(new Patient()));
 
     /// <summary>As of the engine passthrough: beside a cache, and once there is none.</summary>
     [Fact]
@@ -183,5 +222,39 @@ public sealed class FigureTests : IDisposable
         Assert.Equal("disk=30", tunable.Set("disk=30", atStart: false));
         Assert.Equal("70", tunable.Show(tunable.Read()));
         Assert.Equal(30, client.Volume.Backings.ToList().Single().WritebackThreshold);
+    }
+
+    /// <summary>Memory that is seen to be gone once it is deleted, whoever has done it.</summary>
+    private sealed class DeletedMemory : IRamStore
+    {
+        private readonly PrivateMemoryStore _store = new();
+        private bool _isDeleted;
+
+        public string BootId => _store.BootId;
+
+        public bool OutlivesProcess => true;
+
+        public IReadOnlyList<IRamRegion> Open(string name) => [];
+
+        public IRamRegion Create(string name, long sizeBytes)
+        {
+            _isDeleted = false;
+            return new Region(this, _store.Create(name, sizeBytes));
+        }
+
+        public void Delete(string name) => _isDeleted = true;
+
+        private sealed unsafe class Region(DeletedMemory memory, IRamRegion inner) : IRamRegion
+        {
+            public byte* Pointer => inner.Pointer;
+
+            public long SizeBytes => inner.SizeBytes;
+
+            public bool CanVanish => true;
+
+            public string? FindLoss() => memory._isDeleted ? "was removed" : null;
+
+            public void Dispose() => inner.Dispose();
+        }
     }
 }

@@ -204,7 +204,7 @@ public sealed unsafe class Caretaker : IDisposable
             string reason = $"cache device {_volume.Cache.Name}: writing the superblock failed"
                 + $"{VolumeHealth.TriedAgain}: {Errno.Text(_superblocks.Result)}";
             _volume.Health.Hold(Trouble.Superblock, reason);
-            _volume.NoteSetback(reason);
+            _volume.NoteCommitRefused(reason);
         }
         _committing = 0;
     }

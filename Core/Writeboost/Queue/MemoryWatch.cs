@@ -23,6 +23,7 @@ internal sealed class MemoryWatch(WriteboostVolume volume, LogPort port)
     /// <summary>Once per turn.</summary>
     public void Poll(long nowUs)
     {
+        if (volume.HasForgottenRam) DeadlineUs = long.MaxValue;
         if (nowUs >= DeadlineUs && !Mutant.Is(MutantId.R1LossUnnoticed)) Look(nowUs);
         if (_acknowledgedEnd < 0 || volume.Log.Durable < _acknowledgedEnd) return;
         _acknowledgedEnd = -1;

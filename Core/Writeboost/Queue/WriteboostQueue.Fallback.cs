@@ -11,6 +11,7 @@ namespace Weir.Core.Writeboost.Queue;
 public sealed unsafe partial class WriteboostQueue
 {
     private IVolumeQueue?[]? _fallback;
+    private FallbackFlushes? _orderedFlushes;
 
     // The state is looked at once per request: whoever submits after it has changed no longer meets the log.
     private bool TryFallBack(Request* request)
@@ -42,16 +43,34 @@ public sealed unsafe partial class WriteboostQueue
         if (_fallback == null) return null;
         foreach (IVolumeQueue? queue in _fallback)
         {
-            Request* request = queue == null ? null : queue.TakeCompleted();
+            Request* request = queue == null ? null : TakeOf(queue);
             if (request != null) return request;
         }
         return null;
     }
 
+    private Request* TakeOf(IVolumeQueue queue)
+    {
+        Request* request;
+        while ((request = queue.TakeCompleted()) != null && _orderedFlushes?.TryTake(request) == true) { }
+        return request;
+    }
+
     private void PollFallback(long nowUs)
     {
+        if (_caretaker != null && !_stopping && _volume.FallbackFlushesAsked != 0)
+        {
+            _orderedFlushes ??= new FallbackFlushes(_volume, _fallback ??= OpenFallback());
+            _orderedFlushes.Poll();
+        }
         if (_fallback == null) return;
-        foreach (IVolumeQueue? queue in _fallback) queue?.Poll(nowUs);
+        foreach (IVolumeQueue? queue in _fallback)
+        {
+            if (queue == null) continue;
+            queue.Poll(nowUs);
+            Request* request = _orderedFlushes is { IsUnderWay: true } ? TakeOf(queue) : null;
+            if (request != null) _completed.Add(request);
+        }
     }
 
     private long FallbackDeadlineUs()

@@ -178,6 +178,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     {
         _bounces.Dispose();
         _caretaker?.Dispose();
+        _orderedFlushes?.Dispose();
     }
 
     /// <summary>From any thread: something this queue may wait for has happened.</summary>

@@ -27,6 +27,8 @@ public sealed unsafe partial class WritebackEngine
             <= Phase.Plan => $"cache device {_volume.Cache.Name}: reading {NameOfUnread}",
             Phase.Drop => $"cache device {_volume.Cache.Name}: writing the samples of devices",
             Phase.Mark or Phase.Settle => $"cache device {_volume.Cache.Name}: writing the superblock",
+            // What another's failed flush may have lost of this batch is written again.
+            _ when _errorOf == 0 => "a flush of a backing device failed: write-back beside it",
             _ => $"backing device {_volume.NameOfBacking(_errorOf)}: write-back",
         };
         bool isBacking = _phase is > Phase.Drop and < Phase.AwaitDurable && _errorOf != 0;
@@ -60,9 +62,8 @@ public sealed unsafe partial class WritebackEngine
     }
 
     // Somebody has mended something. What stopped the volume may be over too; else it stops again, and says why.
-    private void TryNow(long nowUs)
+    private void TryNow()
     {
-        _retry.TryNow(nowUs);
         _governor.MustTry = true;
         HealthReport report = _volume.Health.Now;
         if (_phase != Phase.Stuck || report.State != VolumeState.ReadOnly) return;

@@ -112,7 +112,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         if (_given.IsTaken) PublishGiven();
         if (_volume.GiveUpOrder != null) GiveUpMore();
         LookAtLost(nowUs);
-        if (_volume.TakeResume()) TryNow(nowUs);
+        _retry.Heed(_volume.Health, nowUs);
+        if (_volume.TakeResume()) TryNow();
         if (!mayStart) Abandon();
         if (_phase == Phase.Idle && !mayStart) return;
         if (_phase == Phase.Idle && !TryStart(nowUs))
