@@ -61,12 +61,12 @@ public sealed class FileDevice : Device
     public override IReadOnlyList<string> Identities => Facts.Identities;
 
     /// <inheritdoc/>
-    public override bool TryGrow()
+    public override bool TryGrow(long mostBytes, out long foundBytes)
     {
-        long size = FileOpener.SizeOf(_fd, Facts);
+        long size = foundBytes = FileOpener.SizeOf(_fd, Facts);
         // Opened for whole blocks, it stays so: the next start takes the rest.
         if (_tailFd < 0) size &= -LogicalBlockBytes;
-        if (size <= ClientBytes) return false;
+        if (size <= ClientBytes || size > mostBytes) return false;
         if (size % LogicalBlockBytes != 0) _buffered.Add(size);
         Volatile.Write(ref _clientBytes, size);
         return true;

@@ -118,9 +118,19 @@ public abstract class Device : IDisposable
 
     /// <summary>
     /// Looks at the size again: true when it has become larger, and <see cref="SizeBytes"/> says so from now on. It
-    /// never shrinks. Synchronous, control path; devices that cannot grow say false.
+    /// never shrinks, and what is larger than <paramref name="mostBytes"/> is not taken. Synchronous, control path;
+    /// devices that cannot grow say false.
     /// </summary>
-    public virtual bool TryGrow() => false;
+    /// <param name="mostBytes">What its owner can use.</param>
+    /// <param name="foundBytes">What there is now.</param>
+    public virtual bool TryGrow(long mostBytes, out long foundBytes)
+    {
+        foundBytes = ClientBytes;
+        return false;
+    }
+
+    /// <summary>The same, of any size.</summary>
+    public bool TryGrow() => TryGrow(long.MaxValue, out _);
 
     /// <inheritdoc/>
     public abstract void Dispose();

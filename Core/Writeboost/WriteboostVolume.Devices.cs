@@ -254,14 +254,23 @@ public sealed unsafe partial class WriteboostVolume
         for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++)
         {
             long needed = replay.EndBlockOf(id) << Geometry.BlockShift;
-            if (needed == 0) continue;
             BackingDevice? backing = Backings.Find(id);
+            if (_deviceTable == null && backing is { IsTooLarge: true }) CheckTooLarge(backing, isKnown: needed > 0);
+            if (needed == 0) continue;
             if (backing == null)
                 Backings.Set(new BackingDevice(id, $"device{id}", null) { LastSizeBytes = needed });
             else if (!Layout.HasEpochs && !backing.IsAbsent && needed >= backing.SizeBytes + Geometry.BlockBytes)
                 throw new UserErrorException($"{Cache.Name}: holds data for {needed} bytes of a backing device, but "
                     + $"{backing.Device.Name} has {backing.SizeBytes}: another device, or the cache is damaged");
         }
+    }
+
+    private void CheckTooLarge(BackingDevice backing, bool isKnown)
+    {
+        string what = Binding.TooLarge(backing.Device.Name, backing.Device.SizeBytes);
+        if (!isKnown) throw new UserErrorException(what);
+        if (!_isTooLargeSaid) Options.Log($"{what}: goes on with that");
+        _isTooLargeSaid = true;
     }
 
     // A device that is new begins where the log ends. So does one whose beginning was given up with the log's end, by

@@ -12,6 +12,8 @@ public sealed unsafe partial class WriteboostVolume
     private int _segmentsWanted;
     private bool _growthAwaitsWriteback;
     private string _sizes = "";
+    private volatile string? _growthRefusal;
+    private bool _isTooLargeSaid;
 
     /// <summary>The cache was told to grow, and has not ended doing so; see <see cref="Queue.CacheGrower"/>.</summary>
     public bool IsGrowing => SegmentsWanted != 0;
@@ -28,15 +30,22 @@ public sealed unsafe partial class WriteboostVolume
     public int Grow()
     {
         StringBuilder text = new();
+        string? refusal = null;
         foreach (BackingDevice backing in Backings.ToList())
         {
             if (backing.IsAbsent) continue;
-            bool grown = backing.Device.TryGrow();
-            Binding.CheckSize(backing.Device.Name, backing.SizeBytes);
+            long before = backing.Device.ClientBytes;
+            bool grown = backing.Device.TryGrow(BackingTable.MaxDeviceBytes, out long found);
+            if (found > BackingTable.MaxDeviceBytes && found > before)
+                refusal = (refusal == null ? "" : refusal + "; ") + $"{Binding.TooLarge(backing.Device.Name, found)}: "
+                    + $"goes on with {backing.ClientBytes}";
+            // Who was served with less than there was, because nobody could name the rest, is not any more.
+            if (grown) backing.MostBytes = BackingTable.MaxDeviceBytes;
             text.Append($"{backing.Name} {backing.ClientBytes} {(grown ? "grown" : "unchanged")}\n");
             if (grown) Options.Log($"{backing.Device.Name}: has grown to {backing.ClientBytes} bytes");
         }
         Volatile.Write(ref _sizes, text.ToString());
+        _growthRefusal = refusal;
         Cache.TryGrow();
         return BeginGrowth();
     }

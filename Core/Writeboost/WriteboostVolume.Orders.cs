@@ -130,11 +130,13 @@ public sealed unsafe partial class WriteboostVolume
         (_growthFailure, GrowthAwaitsWriteback) = (null, false);
         Health.AskRetry();
         int wanted = Grow();
+        string? refusal = _growthRefusal;
         return () =>
         {
             // In this order: who ends a growth has changed the number before.
             bool goesOn = IsGrowing;
-            if (Geometry.SegmentCount >= wanted) return OrderProgress.Done;
+            if (Geometry.SegmentCount >= wanted)
+                return refusal == null ? OrderProgress.Done : default(OrderProgress).Fail(refusal);
             OrderProgress open =
                 OrderProgress.UnderWay($"{Cache.Name} has {Geometry.SegmentCount} segments instead of {wanted}");
             string? why = _growthFailure ?? (GrowthAwaitsWriteback ? order.WhyItFails : null);

@@ -74,10 +74,11 @@ public sealed unsafe class SimDevice : Device
     public override ulong ChangeStamp => 1UL << 32 | (uint)(Done[(int)IoKind.Write] + Done[(int)IoKind.Discard]
         + Done[(int)IoKind.WriteZeroes]);
 
-    public override bool TryGrow()
+    public override bool TryGrow(long mostBytes, out long foundBytes)
     {
-        bool grows = _sizeBytes < Media.SizeBytes;
-        _sizeBytes = Media.SizeBytes;
+        foundBytes = Media.SizeBytes;
+        bool grows = _sizeBytes < foundBytes && foundBytes <= mostBytes;
+        if (grows) _sizeBytes = foundBytes;
         return grows;
     }
 

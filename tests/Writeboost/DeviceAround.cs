@@ -26,7 +26,7 @@ internal abstract class DeviceAround(Device inner) : Device
 
     public override ulong ChangeStamp => inner.ChangeStamp;
 
-    public override bool TryGrow() => inner.TryGrow();
+    public override bool TryGrow(long mostBytes, out long foundBytes) => inner.TryGrow(mostBytes, out foundBytes);
 
     public override long ExtentEnd(long offsetBytes, out bool isHole) => inner.ExtentEnd(offsetBytes, out isHole);
 

@@ -365,10 +365,11 @@ internal sealed class GrowingDevice(RamDevice inner, long sizeBytes) : DeviceAro
 
     public override long SizeBytes => _sizeBytes;
 
-    public override bool TryGrow()
+    public override bool TryGrow(long mostBytes, out long foundBytes)
     {
-        bool grows = Room > _sizeBytes;
-        _sizeBytes = Math.Max(_sizeBytes, Room);
+        foundBytes = Math.Max(_sizeBytes, Room);
+        bool grows = foundBytes > _sizeBytes && foundBytes <= mostBytes;
+        if (grows) _sizeBytes = foundBytes;
         return grows;
     }
 }

@@ -25,6 +25,7 @@ public enum BackingState
 public sealed class BackingDevice(int id, string name, Device? device) : IVolumeExport
 {
     private int _threshold = -1;
+    private long _mostBytes = BackingTable.MaxDeviceBytes;
     private int _state = (int)(device == null ? BackingState.Absent : BackingState.Attached);
 
     /// <summary>Its number in log entries and in the index's keys: 1 to 254; 0 is nobody's, as in the seeds.</summary>
@@ -57,10 +58,22 @@ public sealed class BackingDevice(int id, string name, Device? device) : IVolume
     }
 
     /// <summary>Bytes of its whole blocks; of an absent device, what it had when it was last here.</summary>
-    public long SizeBytes => Math.Min(device?.SizeBytes ?? LastSizeBytes, BackingTable.MaxDeviceBytes);
+    public long SizeBytes => Math.Min(device?.SizeBytes ?? LastSizeBytes, MostBytes);
 
     /// <summary>Bytes that clients see: a file may end inside its last block.</summary>
-    public long ClientBytes => Math.Min(device?.ClientBytes ?? LastSizeBytes, BackingTable.MaxDeviceBytes);
+    public long ClientBytes => Math.Min(device?.ClientBytes ?? LastSizeBytes, MostBytes);
+
+    /// <summary>
+    /// What is used of it: what keys can name; less where it has grown beyond that and had less before.
+    /// </summary>
+    public long MostBytes
+    {
+        get => Volatile.Read(ref _mostBytes);
+        set => Volatile.Write(ref _mostBytes, value);
+    }
+
+    /// <summary>It is larger than what keys can name.</summary>
+    public bool IsTooLarge => device?.SizeBytes > BackingTable.MaxDeviceBytes;
 
     /// <inheritdoc/>
     long IVolumeExport.SizeBytes => ClientBytes;

@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.Text;
 using Weir.Core.Base;
@@ -51,6 +52,10 @@ public sealed class Binding(
         int id = Find([spec], bound.Keys)[0];
         if (id == 0) id = Free(spec, bound);
         Add(bound, id, spec);
+        bool isKnown = table != null;
+        foreach (BackingDevice other in others) isKnown |= other.IsAbsent && other.Id == id;
+        if (!isKnown && bound[id].IsTooLarge)
+            throw new UserErrorException(TooLarge(spec.Device.Name, spec.Device.SizeBytes));
         CheckNames([spec], bound);
         if (bound[id].HasShrunk)
             throw new UserErrorException($"{spec.Device.Name}: {spec.Device.SizeBytes} bytes, but it had "
@@ -148,8 +153,9 @@ public sealed class Binding(
 
     private void Add(SortedDictionary<int, BackingDevice> bound, int id, BackingSpec spec)
     {
-        CheckSpec(spec);
         bool isNew = table == null || table[id].Id == 0;
+        CheckSpec(spec);
+        long most = MostOf(spec, isNew ? default : table![id], isNew);
         // Under the name of another one: the two have changed places, not names.
         bool isMoved = !isNew && table![id].Name != spec.Name && NumberOf(spec.Name) != 0;
         string name = isMoved ? table![id].Name : spec.Name;
@@ -168,6 +174,7 @@ public sealed class Binding(
         long first = isNew ? position : table![id].FirstPosition;
         bound.Add(id, new BackingDevice(id, name, spec.Device)
         {
+            MostBytes = most,
             FirstPosition = table == null ? 0 : first,
             HasShrunk = !isNew && spec.Device.SizeBytes < table![id].SizeBytes,
             IsNew = table != null && isNew,
@@ -185,19 +192,29 @@ public sealed class Binding(
                 $"'{spec.Name}': a device of a cache has a name of at most {DeviceRecord.MaxNameBytes} bytes", 2);
         if (spec.Id is < 1 or > DeviceTable.MaxDevices)
             throw new UserErrorException($"'{spec.Name}': device number {spec.Id}: expected 1 to 254", 2);
-        CheckSize(spec.Device.Name, spec.Device.SizeBytes);
         if (!spec.Device.CanFlush && !options.TrustBackingWrites)
             throw new UserErrorException($"{spec.Device.Name}: cannot be flushed; --option backing_flush=none says "
                 + $"that its writes are durable at once");
     }
 
-    /// <summary>Throws when blocks at the end of a device of this size would have the names of another's.</summary>
-    internal static void CheckSize(string name, long sizeBytes)
+    // Blocks at the end of a device that is too large would have the names of another's. One that the cache knows, and
+    // has data of, goes on with what it had. Without a table only the log tells whether it does: see CheckBlocks.
+    private long MostOf(BackingSpec spec, in DeviceRecord known, bool isNew)
     {
-        if (sizeBytes <= BackingTable.MaxDeviceBytes) return;
-        throw new UserErrorException($"{name}: {sizeBytes} bytes; a backing device of a cache has at most "
-            + $"{BackingTable.MaxDeviceBytes} ({ByteSize.Format(BackingTable.MaxDeviceBytes)})");
+        bool isTooLarge = spec.Device.SizeBytes > BackingTable.MaxDeviceBytes;
+        bool isTold = isNew && (table != null || options.Layout.HasDeviceTable);
+        if (isTooLarge && isTold)
+            throw new UserErrorException(TooLarge(spec.Device.Name, spec.Device.SizeBytes));
+        if (!isTooLarge || known.SizeBytes <= 0) return BackingTable.MaxDeviceBytes;
+        long most = Math.Min(known.SizeBytes, BackingTable.MaxDeviceBytes);
+        options.Log($"{TooLarge(spec.Device.Name, spec.Device.SizeBytes)}: goes on with {most}, as before");
+        return most;
     }
+
+    /// <summary>What is wrong with a device of this size, in a sentence.</summary>
+    internal static string TooLarge(string name, long sizeBytes) =>
+        $"{name}: {sizeBytes} bytes; a backing device of a cache has at most "
+        + $"{BackingTable.MaxDeviceBytes} ({ByteSize.Format(BackingTable.MaxDeviceBytes)})";
 
     // What answers to its name and holds something else is judged when the log has been read.
     private void CheckReturn(int id, BackingSpec spec, in DeviceRecord known)
