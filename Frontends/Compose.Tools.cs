@@ -79,7 +79,7 @@ internal static partial class Compose
         Action<string> log)
     {
         CheckNoneWaits(spec);
-        using OpenedVolume opened = Open(spec, log, progress);
+        using OpenedVolume opened = Open(spec, log, progress, stopAsked);
         using RingContext io = new();
         WriteboostVolume volume = (WriteboostVolume)opened.Volume;
         Drainer drainer = new(volume, io) { GivesUp = givesUp };
@@ -96,7 +96,7 @@ internal static partial class Compose
             throw new UserErrorException($"{spec.Cache}: all else is written back, but {lost}; {GiveUpHint}");
         if (result == 1)
             throw new UserErrorException(
-                $"interrupted: {volume.DirtyBlocks} blocks are left in {spec.Cache}; start again to go on");
+                $"interrupted: {drainer.Left} left in {spec.Cache}; start again to go on");
         return result;
     }
 

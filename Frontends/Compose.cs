@@ -50,7 +50,8 @@ internal static partial class Compose
 
     /// <summary>Opens a volume and everything below it.</summary>
     public static OpenedVolume Open(
-        VolumeSpec spec, Action<string> log, Action<string, long, long>? progress = null)
+        VolumeSpec spec, Action<string> log, Action<string, long, long>? progress = null,
+        Func<bool>? stopAsked = null)
     {
         CheckDistinct(spec);
         List<IDisposable> below = [];
@@ -58,7 +59,7 @@ internal static partial class Compose
         {
             return spec.Engine == "passthrough"
                 ? OpenPassthrough(spec, below, log)
-                : OpenWriteboost(spec, below, log, progress);
+                : OpenWriteboost(spec, below, log, progress, stopAsked);
         }
         catch
         {
@@ -101,12 +102,13 @@ internal static partial class Compose
     }
 
     private static OpenedVolume OpenWriteboost(
-        VolumeSpec spec, List<IDisposable> below, Action<string> log, Action<string, long, long>? progress)
+        VolumeSpec spec, List<IDisposable> below, Action<string> log, Action<string, long, long>? progress,
+        Func<bool>? stopAsked)
     {
         WriteboostOptions options = new()
         {
             VolumeName = spec.Name, ReadOnly = spec.ReadOnly, Log = log, Progress = progress,
-            CachePath = Path.GetFullPath(DeviceOpener.FileOf(spec.Cache!)),
+            StopAsked = stopAsked, CachePath = Path.GetFullPath(DeviceOpener.FileOf(spec.Cache!)),
             AddsDevices = !spec.MustExist,
             Fallback = static device => new PassthroughVolume(device),
         };

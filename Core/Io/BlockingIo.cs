@@ -23,6 +23,9 @@ public sealed unsafe class BlockingIo : IIoHandler
         _handler = io.AddHandler(this);
     }
 
+    /// <summary>Told while it waits; null: nobody.</summary>
+    public IoWatch? Watch { get; init; }
+
     /// <summary>What it works with.</summary>
     public IoContext Context => _io;
 
@@ -51,7 +54,11 @@ public sealed unsafe class BlockingIo : IIoHandler
     /// <summary>Waits for everything started: 0, or the errno (negative) of one that failed.</summary>
     public int Wait()
     {
-        while (_outstanding > 0) Turn();
+        while (_outstanding > 0)
+        {
+            Turn();
+            Watch?.Repeat();
+        }
         int error = _error;
         _error = 0;
         return error;
@@ -60,7 +67,7 @@ public sealed unsafe class BlockingIo : IIoHandler
     /// <summary>One turn of the thread's loop.</summary>
     public void Turn()
     {
-        _io.Pump(!_io.HasCompletions, long.MaxValue);
+        _io.Pump(!_io.HasCompletions, Watch == null ? long.MaxValue : _io.NowUs + IoWatch.TurnUs);
         _io.RunCompletions();
     }
 

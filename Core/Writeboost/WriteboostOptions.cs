@@ -174,6 +174,9 @@ public sealed class WriteboostOptions
     /// <summary>Told how far recovery has come: of what, how many are done, of how many.</summary>
     public Action<string, long, long>? Progress { get; set; }
 
+    /// <summary>Nobody wants the volume opened any more; asked while devices are looked at.</summary>
+    public Func<bool>? StopAsked { get; set; }
+
     /// <summary>Receives warnings and state changes, one line each, from any thread.</summary>
     public Action<string> Log { get; set; } = static _ => { };
 }

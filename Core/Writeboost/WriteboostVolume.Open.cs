@@ -60,7 +60,7 @@ public sealed unsafe partial class WriteboostVolume
         IoContext io, Device cache, IReadOnlyList<BackingSpec> backings, IRamStore ram, WriteboostOptions options)
     {
         DeviceQueue queue = cache.OpenQueue(io);
-        BlockingIo blocking = new(io);
+        BlockingIo blocking = new(io) { Watch = new IoWatch(options.Progress, options.StopAsked) };
         Layout layout = options.Layout;
         Superblock superblock =
             SuperblockReader.Read(layout, blocking, queue, cache, out string? damaged, out bool copyBFirst);

@@ -1,7 +1,9 @@
 using System;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Weir.Tests.Nbd;
 using Xunit;
 
@@ -369,6 +371,71 @@ public sealed class ToolTests : IDisposable
         Assert.True(Number(Items(Tool("check", "--json"), "summary")[0], "dirty_blocks") > 0);
         Assert.Equal(0, Drain().ExitCode);
         Assert.Equal(data, File.ReadAllBytes(_backing)[..data.Length]);
+    }
+
+    /// <summary>What it says is left is what the cache has: what was kept of a batch is written.</summary>
+    [Fact]
+    public void AnInterruptedDrainCountsWhatIsLeft()
+    {
+        const int blocks = 600;
+        using (WeirProcess weir = Serve())
+        {
+            _folder.Remember(weir);
+            using (NbdClient client = weir.Connect())
+                for (int i = 0; i < blocks; i++) client.Write(i * 64L << 10, Wire.Random(BlockBytes, i));
+            weir.Stop();
+        }
+        // A minute's work, which is kept every second.
+        string slow = $"slow:{_backing}?seek=100ms";
+        string said;
+        using (WeirProcess drain = WeirProcess.StartProgram(
+            [WeirProcess.Binary, "drain", "writeboost", .. Devices(_cache, slow)], null))
+        {
+            WeirProcess.Until(() => DrainSaysOf(drain.Error) >= 60, "sixty blocks that are written");
+            drain.Signal("INT");
+            Assert.Equal(1, drain.WaitForExit());
+            said = drain.Error;
+        }
+        long left = Number(Items(Tool("check", "--json"), "summary")[0], "dirty_blocks");
+        Assert.True(left < blocks, "nothing was kept");
+        Assert.Contains($"interrupted: {left} blocks (", said, StringComparison.Ordinal);
+    }
+
+    // "weir: 12.5%  64 of 512 blocks, 8/s, 56 s left"
+    private static long DrainSaysOf(string error)
+    {
+        Match match = Regex.Match(error, @"(\d+) of \d+ blocks, [^\n]*\n\z");
+        return match.Success ? long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
+    }
+
+    /// <summary>Before it begins it looks at the device, and says so, and heeds who wants none of it.</summary>
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void ADrainThatLooksAtASlowDeviceSaysSoAndCanBeInterrupted(string layout)
+    {
+        string[] named = ["--layout", layout];
+        Fill(more: named);
+        // Something that the cache knows of what the device holds.
+        using (WeirProcess weir = Serve(named))
+        {
+            _folder.Remember(weir);
+            Outcome done = WeirProcess.Run("message", "--control", _folder.PathOf("control"), "drain");
+            Assert.True(done.ExitCode == 0, done.Error);
+            using (NbdClient client = weir.Connect()) client.Write(4 * Mib, Data(4));
+            weir.Stop();
+        }
+        string slow = $"slow:{_backing}?seek=2s";
+        using (WeirProcess drain = WeirProcess.StartProgram(
+            [WeirProcess.Binary, "drain", "writeboost", .. Devices(_cache, slow), .. named], null))
+        {
+            WeirProcess.Until(
+                () => drain.Error.Contains("looked at, to know it by", StringComparison.Ordinal), "what it does");
+            drain.Signal("INT");
+            Assert.Equal(1, drain.WaitForExit());
+            Assert.Contains("interrupted: ", drain.Error, StringComparison.Ordinal);
+        }
+        Assert.Equal(0, Drain(named).ExitCode);
+        Assert.Equal(Data(4), File.ReadAllBytes(_backing)[(4 * Mib)..(6 * Mib)]);
     }
 
     /// <summary>What was acknowledged before a kill and lies in memory only is drained too.</summary>

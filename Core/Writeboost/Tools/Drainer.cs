@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Errors;
+using Weir.Core.Writeboost.Queue;
 
 namespace Weir.Core.Writeboost.Tools;
 
@@ -101,6 +102,19 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
     /// <summary>What a drain cannot write back, for people: that of devices that were not given; null when
     /// nothing.</summary>
     public string? LeftBehind => volume.LeftOfAbsent;
+
+    /// <summary>
+    /// What the cache holds that the backing devices do not have, for people: without what was kept of a batch that was
+    /// called off. After <see cref="Run"/>.
+    /// </summary>
+    public string Left
+    {
+        get
+        {
+            (long blocks, int ranges) = (volume.DrainBlocksLeft, volume.DirtyRanges);
+            return $"{Dirty.Count(blocks, ranges)} {(blocks + ranges == 1 ? "is" : "are")}";
+        }
+    }
 
     private DrainProgress Progress(long total) => new(
         volume.DrainBlocksLeft, volume.DirtyRanges, total,
