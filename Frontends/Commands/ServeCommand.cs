@@ -8,6 +8,10 @@ namespace Weir.Frontends.Commands;
 internal static class ServeCommand
 {
     private const int QueuesMax = 64;
+
+    // Less or more is a number without its unit, or with the wrong one.
+    private const long FewestMemoryBytes = 1 << 20, MostMemoryBytes = 64L << 30;
+
     // Two operations each of the thread's pool.
     private const int ConnectionsMax = 512;
 
@@ -76,7 +80,7 @@ internal static class ServeCommand
         {
             HelpName = "SIZE",
             Description = "Memory for data of NBD requests under way, of all clients together, beyond the MiB that "
-                + "each has in any case; who wants more waits.",
+                + "each has in any case, 1M to 64G; who wants more waits.",
             DefaultValueFactory = static _ => "64M",
         };
 
@@ -126,10 +130,14 @@ internal static class ServeCommand
             int connections = result.GetValue(Connections);
             if (connections is < 1 or > ConnectionsMax)
                 throw new UserErrorException($"--max-connections {connections}: expected 1 to {ConnectionsMax}", 2);
+            string memory = result.GetValue(Memory)!;
+            long memoryBytes = ByteSize.Parse(memory, "--request-memory");
+            if (memoryBytes is < FewestMemoryBytes or > MostMemoryBytes)
+                throw new UserErrorException($"--request-memory {memory}: expected 1M to 64G", 2);
             return new ServingSpec(listen, result.GetValue(Control), queues)
             {
                 Insecure = result.GetValue(Insecure), MaxConnections = connections,
-                RequestMemoryBytes = ByteSize.Parse(result.GetValue(Memory)!, "--request-memory"),
+                RequestMemoryBytes = memoryBytes,
             };
         }
 

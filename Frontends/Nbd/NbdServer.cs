@@ -40,6 +40,9 @@ internal sealed record NbdServerOptions
     /// <summary>How long a client may take for an option, or for its last replies.</summary>
     public long IdleUs { get; init; } = 30_000_000;
 
+    /// <summary>The clock; the system's without it.</summary>
+    public TimeProvider? Time { get; init; }
+
     /// <summary>Called on a queue's thread that cannot go on. The product ends the process.</summary>
     public required Action<Exception> OnFailure { get; init; }
 }
@@ -91,7 +94,7 @@ internal sealed class NbdServer : IServing
         {
             NbdQueue queue = _queues[i] = new NbdQueue(this);
             _counters[i] = queue.Counters;
-            _threads[i] = new QueueThread(i, static () => new RingContext(), volumes, queue, options.OnFailure);
+            _threads[i] = new QueueThread(i, () => new RingContext(options.Time), volumes, queue, options.OnFailure);
         }
     }
 

@@ -16,14 +16,14 @@ internal sealed class NbdHost : IDisposable
 
     public NbdHost(
         IVolume volume, int queues = 1, int maxConnections = 128, string[]? listen = null,
-        long idleUs = 30_000_000)
-        : this([new Export("disk", "a test", volume)], queues, maxConnections, listen, idleUs)
+        long idleUs = 30_000_000, TimeProvider? time = null)
+        : this([new Export("disk", "a test", volume)], queues, maxConnections, listen, idleUs, time: time)
     {
     }
 
     public NbdHost(
         Export[] exports, int queues = 1, int maxConnections = 128, string[]? listen = null, long idleUs = 30_000_000,
-        long memoryBytes = NbdServerOptions.DefaultMemoryBytes)
+        long memoryBytes = NbdServerOptions.DefaultMemoryBytes, TimeProvider? time = null)
     {
         _exports = exports;
         Path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"weir-{Guid.NewGuid():n}.sock");
@@ -39,6 +39,7 @@ internal sealed class NbdHost : IDisposable
                 lock (Lines) Lines.Add(line);
             },
             IdleUs = idleUs,
+            Time = time,
             OnFailure = failure => _failure = failure,
         });
     }

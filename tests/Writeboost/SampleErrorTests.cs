@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Generic;
+using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
@@ -11,6 +13,31 @@ namespace Weir.Tests.Writeboost;
 /// <summary>The cache device does not take the samples of backing devices for a while: that passes.</summary>
 public sealed unsafe class SampleErrorTests
 {
+    /// <summary>A start that cannot read a table names it.</summary>
+    [Fact]
+    public void WhatCannotBeReadIsNamed()
+    {
+        using RamDevice backing = new(16 << 20), flash = new(8 << 20);
+        using (RingContext io = new()) WriteboostFormat.Format(io, flash, Layout.Native, 128 << 10, Guid.NewGuid);
+        using (DirectClient client = new(flash, backing, new WriteboostOptions())) client.Stop();
+        List<string> errors = [];
+        for (int reads = 0; errors.Count == reads; reads++)
+        {
+            CountingDevice cache = new(flash) { ReadsToPass = reads };
+            try
+            {
+                new DirectClient(cache, backing, new WriteboostOptions()).Dispose();
+            }
+            catch (UserErrorException e)
+            {
+                errors.Add(e.Message);
+            }
+        }
+        Assert.Contains(errors, static e => e.Contains("reading the device table failed", StringComparison.Ordinal));
+        Assert.Contains(
+            errors, static e => e.Contains("reading the samples of devices failed", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void WriteBackWaitsUntilTheSamplesThatItChangesHaveGone()
     {

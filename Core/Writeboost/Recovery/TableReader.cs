@@ -7,6 +7,8 @@ namespace Weir.Core.Writeboost.Recovery;
 /// <summary>Reads both copies of a table and decides which one counts. Writes nothing.</summary>
 public static unsafe class TableReader
 {
+    private const string ReadingSamples = "reading the samples of devices";
+
     /// <summary>
     /// <paramref name="table"/> becomes the newer whole copy; false, and it stays empty, when none is whole. The next
     /// update begins with the other copy: with B if <paramref name="copyBFirst"/>; it is due if the copies are not
@@ -20,7 +22,7 @@ public static unsafe class TableReader
         byte* a = memory.Pointer, b = a + TwoCopyTable.TableBytes;
         io.Start(queue, IoKind.Read, table.OffsetA, a, TwoCopyTable.TableBytes);
         io.Start(queue, IoKind.Read, table.OffsetB, b, TwoCopyTable.TableBytes);
-        io.WaitOrFail("reading the device table", cache);
+        io.WaitOrFail(table is SampleTable ? ReadingSamples : "reading the device table", cache);
         (bool aIsWhole, bool bIsWhole) = (table.IsWhole(a), table.IsWhole(b));
         long aGeneration = TwoCopyTable.GenerationOf(a), bGeneration = TwoCopyTable.GenerationOf(b);
         bool aCounts = aIsWhole && (!bIsWhole || aGeneration >= bGeneration);
@@ -82,7 +84,7 @@ public static unsafe class TableReader
         using AlignedMemory memory = new(2 * Geometry.BlockBytes);
         io.Start(queue, IoKind.Read, table.OffsetA, memory.Pointer, Geometry.BlockBytes);
         io.Start(queue, IoKind.Read, table.OffsetB, memory.Pointer + Geometry.BlockBytes, Geometry.BlockBytes);
-        io.WaitOrFail("reading the samples of devices", cache);
+        io.WaitOrFail(ReadingSamples, cache);
         return table.IsHead(memory.Pointer) || table.IsHead(memory.Pointer + Geometry.BlockBytes);
     }
 
