@@ -12,7 +12,7 @@ namespace Weir.Core.Writeboost.Scrub;
 /// are idle if they ever are; compares the blocks that still count with their checksums, and reports rot before anybody
 /// needs them (R5). On the first queue's thread.
 /// </summary>
-public sealed unsafe class Scrubber : IIoHandler, IDisposable
+public sealed unsafe partial class Scrubber : IIoHandler, IDisposable
 {
     /// <summary>A segment waits at most this many of its turns for idle clients.</summary>
     private const int MaxPatience = 4;
@@ -25,6 +25,7 @@ public sealed unsafe class Scrubber : IIoHandler, IDisposable
 
     private readonly WriteboostVolume _volume;
     private readonly SegmentLog _log;
+    private readonly LogPort _port;
     private readonly IoContext _io;
     private readonly DeviceQueue _cache;
     private readonly byte _handler;
@@ -40,10 +41,12 @@ public sealed unsafe class Scrubber : IIoHandler, IDisposable
     {
         _volume = volume;
         _log = volume.Log;
+        _port = port;
         _io = port.Io;
         _cache = cache;
         _handler = _io.AddHandler(this);
         _unread = new UnreadPlaces(volume.Geometry.SlotsPerSegment);
+        _rotten = new UnreadPlaces(volume.Geometry.SlotsPerSegment);
         _data = (byte*)NativeMemory.AlignedAlloc((nuint)volume.Geometry.SegmentBytes, Geometry.BlockBytes);
         _entries = (LogEntry*)NativeMemory.Alloc(Geometry.MaxRecordSlots, (nuint)sizeof(LogEntry));
     }
@@ -79,18 +82,41 @@ public sealed unsafe class Scrubber : IIoHandler, IDisposable
     public void Completed(IoOp* op)
     {
         int slot = op->UserInt;
-        if (op->Result < 0) Miss(slot);
-        bool isSingly = slot != WholeSegment || op->Result < 0;
-        bool isLast = slot + 1 == _log.Geometry.SlotsPerSegment || _unread.Count == MostUnread;
-        if (isSingly && !isLast)
+        if (op->Kind == IoKind.Write)
         {
-            ReadSlot(op, slot + 1);
+            Mend(op, slot);
             return;
         }
+        if (op->Result < 0) Miss(slot);
+        bool isSingly = slot != WholeSegment || op->Result < 0;
+        bool isLast = slot + 1 == _slots || _unread.Count == MostUnread;
+        if (isSingly && !isLast)
+        {
+            Submit(op, slot + 1);
+            return;
+        }
+        // Of a device that gives nothing at all no place is bad.
+        bool givesNothing = _unread.Count > 0 && _unread.Count == slot + 1;
+        if (_isOpen && givesNothing) End(op);
+        else if (_isOpen) CompareAndMend(op, isSingly ? slot + 1 : _slots);
+        else
+        {
+            if (_unread.Count > 0 && !givesNothing) NameUnread(slot + 1);
+            Check();
+            End(op);
+        }
+    }
+
+    private void CompareAndMend(IoOp* op, int read)
+    {
+        CompareWithRam(read);
+        Mend(op, WholeSegment);
+    }
+
+    private void End(IoOp* op)
+    {
         _io.Release(op);
         _reading = false;
-        if (_unread.Count > 0) NameUnread(slot + 1);
-        Check();
         _log.Table.Unpin(_log.Geometry.Physical(_segment), 1);
         _segment++;
     }
@@ -106,33 +132,36 @@ public sealed unsafe class Scrubber : IIoHandler, IDisposable
     private void Begin()
     {
         if (_segment < _log.TailSegment) _segment = _log.TailSegment;
-        long end = _log.Geometry.SegmentOf(_log.Durable);
+        long open = _log.Geometry.SegmentOf(_log.Durable);
+        int durableSlots = DurableSlotsOf(open);
+        long end = durableSlots > 0 ? open + 1 : open;
         if (_segment >= end)
         {
             if (end > _log.TailSegment) _volume.Scrub.Passes++;
             _segment = _log.TailSegment;
         }
         int physical = _log.Geometry.Physical(_segment);
-        if (_segment >= end || _log.Table.SequenceOf(physical) != _segment || _log.Table.RamOf(physical) >= 0) return;
+        if (_segment >= end || _log.Table.SequenceOf(physical) != _segment) return;
+        _isOpen = _segment == open;
+        if (_log.Table.RamOf(physical) >= 0 != _isOpen) return;
         IoOp* op = _io.Acquire(_handler, IoKind.Read);
         if (op == null) return;
         _log.Table.Pin(physical);
         _reading = true;
         _unread.Clear();
-        op->UserInt = WholeSegment;
-        op->OffsetBytes = _log.Geometry.OffsetOf(_log.Geometry.Position(_segment, 0));
-        op->LengthBytes = _log.Geometry.SegmentBytes;
-        op->Buffer = _data;
-        _cache.Submit(op);
+        _rotten.Clear();
+        _slots = _isOpen ? durableSlots : _log.Geometry.SlotsPerSegment;
+        Submit(op, WholeSegment);
     }
 
-    // One bad place of a segment hides none of the others.
-    private void ReadSlot(IoOp* op, int slot)
+    // One bad place of a segment hides none of the others: they are read singly then.
+    private void Submit(IoOp* op, int slot)
     {
+        int first = Math.Max(slot, 0);
         op->UserInt = slot;
-        op->OffsetBytes = _log.Geometry.OffsetOf(_log.Geometry.Position(_segment, slot));
-        op->LengthBytes = Geometry.BlockBytes;
-        op->Buffer = _data + ((long)slot << Geometry.BlockShift);
+        op->OffsetBytes = _log.Geometry.OffsetOf(_log.Geometry.Position(_segment, first));
+        op->LengthBytes = slot == WholeSegment ? (long)_slots << Geometry.BlockShift : Geometry.BlockBytes;
+        op->Buffer = _data + ((long)first << Geometry.BlockShift);
         _cache.Submit(op);
     }
 
@@ -148,10 +177,8 @@ public sealed unsafe class Scrubber : IIoHandler, IDisposable
         _volume.Scrub.Errors++;
     }
 
-    // A device that gives nothing is not one with bad places.
     private void NameUnread(int read)
     {
-        if (_unread.Count == read) return;
         for (int slot = 0; slot < read; slot++)
         {
             uint physical = _log.Geometry.PhysicalSlot(_log.Geometry.Position(_segment, slot));
