@@ -97,8 +97,10 @@ internal static class BenchCommand
             };
             if (job.Blocks < 1) throw Usage($"--size {result.GetValue(Size)}: less than a block");
             double seconds = result.GetValue(Seconds), warmUp = result.GetValue(WarmUp);
-            if (seconds is not (> 0 and < 1e6)) throw Usage($"--seconds {seconds}: expected more than 0");
-            if (warmUp is not (>= 0 and < 1e6)) throw Usage($"--warm-up {warmUp}: expected 0 or more");
+            if (seconds is not (> 0 and < 1e6))
+                throw Usage($"--seconds {seconds}: expected more than 0, below 1000000");
+            if (warmUp is not (>= 0 and < 1e6))
+                throw Usage($"--warm-up {warmUp}: expected 0 or more, below 1000000");
             long memory = SizeWithin(result, Memory, 2L * (job.BlockBytes + 8192) * job.Depth, 1L << 40);
             return new BenchSpec(job, Within(result, Queues, 64), seconds, warmUp, result.GetValue(Fill), memory);
         }

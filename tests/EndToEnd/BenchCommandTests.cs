@@ -63,6 +63,7 @@ public sealed class BenchCommandTests : System.IDisposable
     [InlineData("--zipf NaN", "expected 0 to 10")]
     [InlineData("--job read --zipf 1", "--zipf is for jobs at random places")]
     [InlineData("--seconds 0", "--seconds 0: expected more than 0")]
+    [InlineData("--seconds 1e7", "--seconds 10000000: expected more than 0, below 1000000")]
     [InlineData("--memory 4K", "--memory 4K: expected")]
     public void WrongUseIsOneLine(string arguments, string expected)
     {
