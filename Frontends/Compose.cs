@@ -122,7 +122,8 @@ internal static partial class Compose
         List<OpenedExport> uncached = [];
         foreach (BackingArgument backing in spec.Backings)
             if (backing.Id == 0) uncached.Add(Uncached(backing, spec, below, log));
-        options.Uncached = uncached.ConvertAll(static export => export.Volume);
+        options.Uncached = uncached.ConvertAll(
+            static export => (export.Volume, ((PassthroughVolume)export.Volume).Backing));
         using RingContext io = new();
         Prepare(io, cache, cached, spec, options, log);
         WriteboostVolume volume = WriteboostVolume.Open(io, cache, cached, OpenMemory(spec.Memory, log), options);

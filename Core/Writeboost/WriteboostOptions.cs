@@ -23,7 +23,7 @@ public sealed class WriteboostOptions
     /// <summary>
     /// Volumes without a cache that are served beside this one: its <c>resume</c> and its status are theirs too.
     /// </summary>
-    public IReadOnlyList<IVolume> Uncached { get; set; } = [];
+    public IReadOnlyList<(IVolume Volume, Device Device)> Uncached { get; set; } = [];
 
     /// <summary>Export name of the backing device.</summary>
     public string VolumeName { get; set; } = "weir";

@@ -39,8 +39,6 @@ public sealed unsafe partial class WriteboostVolume
             if (found > BackingTable.MaxDeviceBytes && found > before)
                 refusal = (refusal == null ? "" : refusal + "; ") + $"{Binding.TooLarge(backing.Device.Name, found)}: "
                     + $"goes on with {backing.ClientBytes}";
-            // Who was served with less than there was, because nobody could name the rest, is not any more.
-            if (grown) backing.MostBytes = BackingTable.MaxDeviceBytes;
             text.Append($"{backing.Name} {backing.ClientBytes} {(grown ? "grown" : "unchanged")}\n");
             if (grown) Options.Log($"{backing.Device.Name}: has grown to {backing.ClientBytes} bytes");
         }

@@ -21,7 +21,7 @@ public sealed unsafe partial class WriteboostVolume
         && Backings.ToList().Exists(static backing => backing.WasWrittenMeanwhile);
 
     // When the log has been read: what holds nothing of a device cannot harm it.
-    private void CheckDevices(Replay replay, BlockingIo io)
+    private void CheckDevices(Replay replay, BlockingIo io, ContentEvidence evidence)
     {
         CheckBlocks(replay);
         CheckShrunk();
@@ -30,12 +30,12 @@ public sealed unsafe partial class WriteboostVolume
             CheckIdentity(backing);
             CheckByLog(backing, io);
         }
-        foreach (IVolume alone in Options.Uncached) CheckServedAlone(alone);
+        foreach ((IVolume alone, Device device) in Options.Uncached) CheckServedAlone(alone, device, io, evidence);
     }
 
     // One that is missed must not be served beside its cache: it would show old data, and what is written to it would
     // be written over.
-    private void CheckServedAlone(IVolume alone)
+    private void CheckServedAlone(IVolume alone, Device device, BlockingIo io, ContentEvidence evidence)
     {
         foreach (BackingDevice absent in Backings.Absent)
         {
@@ -43,6 +43,9 @@ public sealed unsafe partial class WriteboostVolume
             long beyond = alone.SizeBytes - absent.SizeBytes;
             bool canBe = beyond > -Geometry.BlockBytes && (!Layout.HasDeviceTable || beyond < Geometry.BlockBytes);
             if (!canBe || Options.Rebind || HoldsOf(absent) is not { } held) continue;
+            ContentVerdict verdict = Layout.HasDeviceTable
+                ? evidence.Compare(device, absent.Id) : _known!.Judge(io, device, absent.Id).Verdict;
+            if (verdict == ContentVerdict.Other) continue;
             string name = (alone as IVolumeExport)?.Name ?? "";
             throw new UserErrorException($"'{name}' is to be served without the cache, which holds {held} of "
                 + $"{NameOfMissed(absent)}, a device that is not given and may be this one: give it "

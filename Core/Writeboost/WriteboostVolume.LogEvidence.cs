@@ -78,8 +78,9 @@ public sealed unsafe partial class WriteboostVolume
         if (moved.Verdict != ContentVerdict.Other) return;
         throw new UserErrorException($"{backing.Device.Name}: {Cache.Name} says that segments up to {mark} have been "
             + $"written back, which it did not when it was served last, and '{backing.Name}' has none of "
-            + $"{moved.Differing} blocks of them: its mark is rotten, or this is another device: 'weir repair --layout "
-            + $"{Layout.Name} --mark {table.MarkSegment} --write' sets the mark back; {RebindIfRight}");
+            + $"{moved.Differing} blocks of them: it is another device, or was written without its cache, or the mark is "
+            + $"rotten: {RebindIfRight}; if the mark is wrong, 'weir repair --layout {Layout.Name} --mark "
+            + $"{table.MarkSegment} --write' lets these segments count again, over what the device has now");
     }
 
     private void ReadNotes(BlockingIo io, DeviceQueue queue)

@@ -114,7 +114,7 @@ public sealed unsafe partial class WriteboostVolume
         (long position, long sequence, uint checksum) = (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum);
         using (RamSegments? old = OpenRam(ram, scan))
         {
-            CheckDevices(replay, io);
+            CheckDevices(replay, io, evidence);
             if (old != null) unproven = old.DurablePosition;
             if (old != null && RamFinish.HasWork(old, Geometry, position))
             {
@@ -128,7 +128,7 @@ public sealed unsafe partial class WriteboostVolume
             }
         }
         // Once more, for what memory held.
-        CheckDevices(replay, io);
+        CheckDevices(replay, io, evidence);
         KeepKnown(position);
         string before = !Layout.HasEpochs ? "" : Superblock.IsClean ? " after an orderly stop, epoch "
             : Superblock.Epoch == 0 ? " after format, epoch " : " after a crash, epoch ";

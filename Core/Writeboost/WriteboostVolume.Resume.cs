@@ -85,7 +85,14 @@ public sealed unsafe partial class WriteboostVolume
         }
     }
 
-    private IEnumerable<IVolume?> ServedAlone => [.. Options.Uncached, .. Volatile.Read(ref _fallback) ?? []];
+    private IEnumerable<IVolume?> ServedAlone
+    {
+        get
+        {
+            foreach ((IVolume volume, _) in Options.Uncached) yield return volume;
+            foreach (IVolume? volume in Volatile.Read(ref _fallback) ?? []) yield return volume;
+        }
+    }
 
     private string? ResumeAlone()
     {

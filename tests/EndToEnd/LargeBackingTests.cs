@@ -85,6 +85,11 @@ public sealed class LargeBackingTests : IDisposable
         Outcome drain = WeirProcess.Run(
             ["drain", "writeboost", "--cache", Cache, "--backing", "disk=" + Backing, .. named]);
         Assert.True(drain.ExitCode == 0, drain.Error);
+        using (WeirProcess weir = Serve(named))
+        {
+            Assert.Equal(layout == "native" ? before : Most, weir.SizeBytes);
+            weir.Stop();
+        }
         using FileStream file = File.OpenRead(Backing);
         foreach ((long at, byte[] data) in new[] { (0L, first), (before - 4096, second), (4096L, second) })
         {

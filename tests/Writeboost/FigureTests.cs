@@ -119,7 +119,7 @@ public sealed class FigureTests : IDisposable
     {
         using RamDevice plain = new(1 << 20);
         using PassthroughVolume beside = new(plain, "plain");
-        WriteboostOptions options = new() { Uncached = [beside] };
+        WriteboostOptions options = new() { Uncached = [(beside, plain)] };
         using DirectClient client = Open(options);
         beside.FailFlushes(-5);
         CheckResumed(client, () => beside.FlushLoss);

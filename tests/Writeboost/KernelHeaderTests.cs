@@ -51,6 +51,24 @@ public sealed unsafe class KernelHeaderTests : IDisposable
         Assert.Equal("", data);
     }
 
+    /// <summary>Of one that is written back: whoever reads ids without seals would take it for the newest.</summary>
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void ARottenIdBehindTheMarkIsErased(string layout)
+    {
+        Make(layout);
+        _options.AllowWriteback = true;
+        using (DirectClient client = Open())
+        {
+            client.DrainAll();
+            client.Stop();
+        }
+        Cache[(int)SegmentAt(3)] = 3 + Segments;
+        using (DirectClient client = Open()) client.Stop();
+        Assert.Equal(0, Cache[(int)SegmentAt(3)]);
+        Assert.Equal(4, Cache[(int)SegmentAt(4)]);
+    }
+
     /// <summary>All that it held is known.</summary>
     [Theory]
     [MemberData(nameof(Layouts))]

@@ -57,6 +57,7 @@ public sealed unsafe class SeveralDevicesTests : IDisposable
             WriteboostFormat.Format(io, flash, layout, layout.DefaultSegmentBytes, Guid.NewGuid);
         WriteboostOptions options = new() { AllowWriteback = false, Layout = layout };
         BackingSpec[] both = [new(1, "a", _first), new(2, "b", _second)];
+        new Span<byte>(_second.Start, 1 << 20).Fill(7);
         using (DirectClient client = new(flash, both, options))
         {
             client.Device = 1;
@@ -64,13 +65,19 @@ public sealed unsafe class SeveralDevicesTests : IDisposable
             client.Stop();
         }
         using PassthroughVolume alone = new(new KeptDevice(_second), "other"), other = new(small, "small");
-        options.Uncached = [alone];
+        options.Uncached = [(alone, _second)];
         string refusal = Assert.Throws<UserErrorException>(() => new DirectClient(flash, both[..1], options)).Message;
         Assert.Contains("'other' is to be served without the cache, which holds 1 dirty blocks", refusal,
             StringComparison.Ordinal);
-        options.Uncached = [other];
+        options.Uncached = [(other, small)];
         new DirectClient(flash, both[..1], options).Dispose();
-        (options.Uncached, options.Rebind) = ([alone], true);
+        // What it holds says that it is another one.
+        using RamDevice stranger = new(_second.SizeBytes);
+        new Span<byte>(stranger.Start, (int)stranger.SizeBytes).Fill(3);
+        using PassthroughVolume third = new(new KeptDevice(stranger), "third");
+        options.Uncached = [(third, stranger)];
+        new DirectClient(flash, both[..1], options).Dispose();
+        (options.Uncached, options.Rebind) = ([(alone, _second)], true);
         new DirectClient(flash, both[..1], options).Dispose();
     }
 

@@ -122,6 +122,29 @@ public sealed unsafe class UnreadableTests : IDisposable
         Assert.Equal(0, Volume.LostBlockCount);
     }
 
+    /// <summary>Of a device that gives nothing it does not ask for every block, and says nothing of the others.</summary>
+    [Fact]
+    public void TheScrubberNamesOnlyWhatItHasAskedFor()
+    {
+        const int dirty = 200;
+        using RamDevice flash = new(9 << 20);
+        using (RingContext io = new()) WriteboostFormat.Format(io, flash, Layout.Native, 1 << 20, Guid.NewGuid);
+        BadBlocks cache = new(flash);
+        using DirectClient client = new(cache, _disk, _options);
+        for (int i = 0; i < 2 * dirty; i++) client.Write(i * Block, Filled(i % 100));
+        client.Flush();
+        Geometry geometry = client.Volume.Geometry;
+        for (int slot = 20; slot < 100; slot++) cache.Offsets.Add(geometry.OffsetOf(geometry.Position(1, slot)));
+        long passes = new StatusFigures(client.Volume)["scrub_passes"];
+        _options.ScrubIntervalUs = 10_000;
+        client.Until(() => new StatusFigures(client.Volume)["scrub_passes"] >= passes + 2);
+        _options.ScrubIntervalUs = 0;
+        Assert.InRange(client.Volume.LostBlockCount, 1, 80);
+        cache.Offsets.Clear();
+        for (int i = 0; i < 2 * dirty; i++) Assert.Equal(Filled(i % 100), client.Read(i * Block, Block));
+        Assert.Equal(0, client.Volume.LostBlockCount);
+    }
+
     // Twice: a pass may be under way.
     private void Scrub()
     {

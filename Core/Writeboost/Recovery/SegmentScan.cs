@@ -29,6 +29,7 @@ public sealed unsafe class SegmentScan : ILogScan
     private readonly Replay _replay;
     private readonly bool _readsData;
     private readonly long[] _ids;
+    private readonly bool[] _isSpoilt;
     private readonly AlignedMemory _memory;
     private bool _hasOnlyHeader;
 
@@ -48,7 +49,7 @@ public sealed unsafe class SegmentScan : ILogScan
         _queue = queue;
         _cache = cache;
         _replay = replay;
-        _ids = new long[geometry.SegmentCount];
+        (_ids, _isSpoilt) = (new long[geometry.SegmentCount], new bool[geometry.SegmentCount]);
         int bytesAtATime = _readsData ? SegmentsAtATime * geometry.SegmentBytes : geometry.SegmentBytes;
         _memory = new AlignedMemory(Math.Max(HeaderStream.Depth << Geometry.BlockShift, bytesAtATime));
         TailSegment = superblock.MarkSequence;
@@ -176,7 +177,8 @@ public sealed unsafe class SegmentScan : ILogScan
         long end = _geometry.SegmentOf(endPosition - 1);
         for (int physical = 0; physical < _ids.Length; physical++)
         {
-            if (_ids[physical] >= 0 && _ids[physical] <= end) continue;
+            // What reads ids as they are, without the seal, shall not take a rotten one for the newest.
+            if (_ids[physical] >= 0 && _ids[physical] <= end && !_isSpoilt[physical]) continue;
             long offset = Geometry.OffsetOfPhysical((uint)physical << _geometry.SlotShift);
             _io.Start(_queue, IoKind.Write, offset, _memory.Pointer, Geometry.BlockBytes);
             _io.WaitOrFail("writing the log", _cache);
@@ -209,6 +211,7 @@ public sealed unsafe class SegmentScan : ILogScan
             if (physical % HeaderStream.Depth == 0) Progress?.Invoke("headers", physical, _ids.Length);
             byte* header = headers.Next();
             _ids[physical] = _layout.SealedIdOf(header);
+            _isSpoilt[physical] = _layout.SpoiltId(header) != 0;
             NoteHeader(header, physical);
         }
     }

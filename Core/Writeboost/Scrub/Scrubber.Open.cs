@@ -3,6 +3,7 @@ using System.Threading;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Scrub;
 
@@ -15,6 +16,7 @@ public sealed unsafe partial class Scrubber
 {
     private readonly UnreadPlaces _rotten;
     private bool _isOpen;
+    private int _mendError;
     private int _slots; // of the segment, that are looked at
 
     // Slots of the open segment up to the end of its last durable record.
@@ -60,9 +62,13 @@ public sealed unsafe partial class Scrubber
         if (_rotten.Count == 0) return;
         for (int slot = 0; slot < _slots; slot++)
             if (_rotten.Has(slot) && !_unread.Has(slot)) _volume.Scrub.Errors++;
-        _volume.Options.Log($"{_volume.Cache.Name}: {LostBlocks.Count(_rotten.Count)} of segment {_segment} "
-            + $"{(_rotten.Count == 1 ? "is" : "are")} rotten or cannot be read: written again from RAM");
     }
+
+    private void Say() => _volume.Options.Log(
+        $"{_volume.Cache.Name}: {LostBlocks.Count(_rotten.Count)} of segment {_segment} "
+        + $"{(_rotten.Count == 1 ? "is" : "are")} rotten or cannot be read: "
+        + (_mendError == 0 ? "written again from RAM" : $"RAM has them, and they cannot be written: "
+            + Errno.Text(_mendError)));
 
     private int CompareRecord(int ram, int header, in RecordInfo info)
     {
@@ -93,6 +99,8 @@ public sealed unsafe partial class Scrubber
     // The next rotten one behind `slot`, from our copy of RAM; behind the last a flush, as for all that is written.
     private void Mend(IoOp* op, int slot)
     {
+        if (slot == WholeSegment) _mendError = 0;
+        else if (op->Result < 0) _mendError = op->Result;
         do slot++;
         while (slot < _slots && !_rotten.Has(slot));
         if (slot < _slots)
@@ -101,6 +109,7 @@ public sealed unsafe partial class Scrubber
             Submit(op, slot);
             return;
         }
+        if (_rotten.Count > 0) Say();
         if (_rotten.Count > 0 && !_log.Health.CacheHasFailed) _log.RequestFlush(_port);
         End(op);
     }

@@ -101,8 +101,9 @@ public sealed unsafe partial class Scrubber : IIoHandler, IDisposable
         else if (_isOpen) CompareAndMend(op, isSingly ? slot + 1 : _slots);
         else
         {
-            if (_unread.Count > 0 && !givesNothing) NameUnread(slot + 1);
-            Check();
+            int read = isSingly ? slot + 1 : _slots;
+            if (_unread.Count > 0 && !givesNothing) NameUnread(read);
+            Check(read);
             End(op);
         }
     }
@@ -186,12 +187,13 @@ public sealed unsafe partial class Scrubber : IIoHandler, IDisposable
         }
     }
 
-    private void Check()
+    // Of the first slots, which are all that was read.
+    private void Check(int read)
     {
         _volume.Scrub.Segments++;
         long last = _log.Table.LastRecordOf(_log.Geometry.Physical(_segment));
         long sequence = 0;
-        for (int slot = 0; slot < _log.Geometry.SlotsPerSegment && sequence < last;)
+        for (int slot = 0; slot < read && sequence < last;)
         {
             byte* header = _data + ((long)slot << Geometry.BlockShift);
             long position = _log.Geometry.Position(_segment, slot);
@@ -203,7 +205,7 @@ public sealed unsafe partial class Scrubber : IIoHandler, IDisposable
                 slot = (slot | (_log.Geometry.BoundarySlots - 1)) + 1;
                 continue;
             }
-            CheckRecord(header, info);
+            CheckRecord(header, info, read);
             sequence = info.Sequence;
             slot += 1 + info.EntryCount;
         }
@@ -212,7 +214,7 @@ public sealed unsafe partial class Scrubber : IIoHandler, IDisposable
         _volume.ReportRottenHeader(_segment);
     }
 
-    private void CheckRecord(byte* header, in RecordInfo info)
+    private void CheckRecord(byte* header, in RecordInfo info, int read)
     {
         bool perBlock = _log.Layout.HasBlockChecksums || _volume.Index.KeepsChecksums;
         if (!perBlock && _unread.Count > 0) return;
@@ -220,9 +222,11 @@ public sealed unsafe partial class Scrubber : IIoHandler, IDisposable
         _log.Layout.ReadEntries(header, info, _entries);
         for (int i = 0; i < info.EntryCount; i++)
         {
+            int place = _log.Geometry.SlotOf(info.Position + 1 + i);
+            if (place >= read) return;
             uint slot = _log.Geometry.PhysicalSlot(info.Position + 1 + i);
             bool counts = _entries[i].Kind is EntryKind.Data or EntryKind.Clean && _volume.Index.IsLinked(slot);
-            if (!counts || _unread.Has(_log.Geometry.SlotOf(info.Position + 1 + i))) continue;
+            if (!counts || _unread.Has(place)) continue;
             _volume.Scrub.Blocks++;
             byte* data = header + ((i + 1L) << Geometry.BlockShift);
             bool intact = _volume.Index.KeepsChecksums ? _volume.Index.IsIntact(slot, data)

@@ -49,7 +49,7 @@ public sealed partial class Checker
         Span<LogEntry> entries = stackalloc LogEntry[RecordHeader.MaxEntries];
         int physical = _cache.Geometry.Physical(segment.Id);
         _cache.ReadSegment(physical);
-        if (!segment.HasHeader || !survey.TryReadHeader(physical, out RecordInfo info, out _))
+        if (!segment.HasHeader || !survey.TryReadHeader(physical, out RecordInfo info, out bool isSpoilt))
         {
             Problem($"segment {segment.Id} is damaged, and its header is gone: nothing tells which blocks it held");
             return;
@@ -57,14 +57,20 @@ public sealed partial class Checker
         List<LostVersion> lost = [];
         HashSet<ulong> blocks = [];
         entries = _cache.ReadEntries(0, info, entries);
+        bool hidesSeal = false;
+        for (int i = 0; i < entries.Length && _cache.Layout.WritesHeaderLast; i++) hidesSeal |= _cache.IsUnread(1 + i);
         for (int i = 0; i < entries.Length; i++)
         {
             uint slot = _cache.Geometry.PhysicalSlot(_cache.Geometry.Position(segment.Id, 1 + i));
             if (entries[i].Kind != EntryKind.Data || !_index.IsLinked(slot)) continue;
+            // What cannot be read is named already, and is why the seal is not right.
+            if (_cache.IsUnread(1 + i) || (hidesSeal && !isSpoilt)) continue;
             lost.Add(new LostVersion(entries[i].Key, entries[i].Sectors, 0));
             blocks.Add(entries[i].Key);
         }
         _lostBlocks += blocks.Count;
+        if (isSpoilt) Problem($"segment {segment.Id}: {SegmentSurvey.Denied}");
+        if (blocks.Count == 0 && hidesSeal) return;
         Problem($"the data of segment {segment.Id} is not what was written: a block of it is rotten, and nothing "
             + $"tells which: {DoubtfulBlocks.Describe(lost, NameOf)}");
     }

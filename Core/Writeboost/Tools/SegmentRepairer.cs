@@ -101,12 +101,13 @@ public sealed unsafe class SegmentRepairer(
         Span<LogEntry> entries = stackalloc LogEntry[RecordHeader.MaxEntries];
         int physical = cache.Geometry.Physical(segment.Id);
         cache.ReadSegment(physical);
-        bool isThere = survey.TryReadHeader(physical, out RecordInfo info, out _) && segment.HasHeader;
+        bool isThere = survey.TryReadHeader(physical, out RecordInfo info, out bool isSpoilt) && segment.HasHeader;
         string blocks = isThere ? DoubtfulBlocks.Describe(cache.ReadEntries(0, info, entries), NameOf)
             : "not known: its header is damaged";
         items.Begin("damaged_segment");
         items.Number("segment", segment.Id);
         items.Text("blocks", blocks);
+        if (isSpoilt) items.Text("header", SegmentSurvey.Denied);
         items.End();
     }
 
