@@ -59,6 +59,8 @@ public sealed class MutantTests(ITestOutputHelper output)
             injected |= mutant == MutantId.R11UnreadLost;
             // KernelLostTests: nothing rots in the layouts of the kernel here.
             injected |= mutant is MutantId.R11LostPassed or MutantId.R2GivenUpOverNewer;
+            // DrainProgressTests: a drain keeps little here, and what is newer is mostly durable by then.
+            injected |= mutant == MutantId.R8KeptUndurable;
             // KernelHeaderTests: no superblock rots here.
             injected |= mutant == MutantId.R8MarkNotAsked;
             // HangTests: no simulated device hangs.

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
@@ -228,6 +229,42 @@ public sealed class DrainProgressTests(ITestOutputHelper output) : IDisposable
         Assert.Equal(DataOf(0), last.Read(0, Block));
         last.DrainAll();
         Assert.Equal(DataOf(0), last.Read(0, Block));
+    }
+
+    /// <summary>What it has skipped, as RAM has something newer, is kept when that is durable: not before.</summary>
+    [Theory]
+    [InlineData(MutantId.None)]
+    [InlineData(MutantId.R8KeptUndurable)]
+    public void WhatWasSkippedIsKeptWhenWhatIsNewerIsDurable(MutantId mutant)
+    {
+        Mutant.Active = mutant;
+        try
+        {
+            using (RingContext ring = new())
+                WriteboostFormat.Format(ring, _cacheBytes, _layout, 1 << 20, Guid.NewGuid);
+            ModelContext io = Model(60_000);
+            CountingDevice cache = new(_cacheBytes);
+            WriteboostOptions options = Options();
+            options.SyncIntervalUs = 0;
+            using DirectClient client = new(cache, [Spec(_backing)], options, _ram, io);
+            // More than a segment, of which the block with the lowest key is written once more.
+            for (int i = 0; i < 300; i++) client.Write(OffsetOf(i), DataOf(i));
+            client.Flush();
+            client.Write(OffsetOf(0), DataOf(1));
+            (cache.Hold, cache.HoldFrom) = (IoKind.Write, 1 << 20);
+            client.Volume.Drain();
+            bool IsKept() => KeptOf(client.Volume).Item2 != 0;
+            if (mutant != MutantId.None) client.Until(IsKept);
+            else client.Until(() => cache.HeldCount > 0 && _backing.Flushes > 0);
+            for (int i = 0; i < 1000; i++) client.Turn();
+            Assert.Equal(mutant != MutantId.None, IsKept());
+            cache.Release();
+            if (mutant == MutantId.None) client.Until(IsKept);
+        }
+        finally
+        {
+            Mutant.Active = MutantId.None;
+        }
     }
 
     /// <summary>Where nobody drains, a batch is one sorted pass and one flush, as large as ever.</summary>
