@@ -255,7 +255,8 @@ public sealed unsafe partial class WriteboostVolume
         {
             long needed = replay.EndBlockOf(id) << Geometry.BlockShift;
             BackingDevice? backing = Backings.Find(id);
-            if (_deviceTable == null && backing is { IsTooLarge: true }) CheckTooLarge(backing, isKnown: needed > 0 || _notes?.Knows(id) == true);
+            if (_deviceTable == null && backing is { IsTooLarge: true })
+                CheckTooLarge(backing, isKnown: needed > 0 || _notes?.Knows(id) == true);
             if (needed == 0) continue;
             if (backing == null)
                 Backings.Set(new BackingDevice(id, $"device{id}", null) { LastSizeBytes = needed });

@@ -32,7 +32,8 @@ public sealed unsafe partial class WriteboostVolume
         if (HoldsOf(backing) is { } held && !Mutant.Is(MutantId.R13LogNotAsked))
         {
             string? against = Against(backing, own, held, io);
-            if (against != null) throw new UserErrorException($"{backing.Device.Name}: {against}{RebindIfRight}");
+            if (against != null)
+                throw new UserErrorException($"{backing.Device.Name}: {against}{MarkAdvice}{RebindIfRight}");
         }
         foreach (BackingDevice absent in Backings.Absent) CheckNotMissed(backing, absent, own.Verdict, io);
     }
@@ -70,18 +71,25 @@ public sealed unsafe partial class WriteboostVolume
     // the device has to have what it says.
     private void CheckMark(BackingDevice backing, BlockingIo io)
     {
-        SampleTable table = Fingerprints.Table;
-        long mark = Superblock.MarkSequence - 1;
-        bool isMoved = table.Generation != 0 && mark > table.MarkSegment;
-        if (!isMoved || Mutant.Is(MutantId.R8MarkNotAsked)) return;
-        LogJudgement moved = _known!.JudgeFrom(table.MarkSegment + 1, io, backing.Device, backing.Id);
+        if (!IsMarkMoved || Mutant.Is(MutantId.R8MarkNotAsked)) return;
+        long mark = Superblock.MarkSequence - 1, known = Fingerprints.Table.MarkSegment;
+        LogJudgement moved = _known!.JudgeFrom(known + 1, io, backing.Device, backing.Id);
         if (moved.Verdict != ContentVerdict.Other) return;
         throw new UserErrorException($"{backing.Device.Name}: {Cache.Name} says that segments up to {mark} have been "
             + $"written back, which it did not when it was served last, and '{backing.Name}' has none of "
-            + $"{moved.Differing} blocks of them: it is another device, or was written without its cache, or the mark is "
-            + $"rotten: {RebindIfRight}; if the mark is wrong, 'weir repair --layout {Layout.Name} --mark "
-            + $"{table.MarkSegment} --write' lets these segments count again, over what the device has now");
+            + $"{moved.Differing} blocks of them: it is another device, or was written without its cache, or the mark "
+            + $"is rotten: {RebindIfRight}; if the mark is wrong, 'weir repair --layout {Layout.Name} --mark "
+            + $"{known} --write' lets these segments count again, over what the device has now");
     }
+
+    private bool IsMarkMoved =>
+        Fingerprints.Table.Generation != 0 && Superblock.MarkSequence - 1 > Fingerprints.Table.MarkSegment;
+
+    // Of what it says is written back some may not be.
+    private string MarkAdvice => !IsMarkMoved ? ""
+        : $"or the mark of the cache, {Superblock.MarkSequence - 1}, is rotten: 'weir repair --layout {Layout.Name} "
+            + $"--mark {Fingerprints.Table.MarkSegment} --write' sets it back, where the device was not used without "
+            + "its cache; ";
 
     private void ReadNotes(BlockingIo io, DeviceQueue queue)
     {

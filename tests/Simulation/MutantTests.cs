@@ -19,8 +19,9 @@ public sealed class MutantTests(ITestOutputHelper output)
     private static readonly Dictionary<MutantId, ulong> s_rare = new()
     {
         [MutantId.R4EpochNotRaised] = 1435,
-        [MutantId.R4FutureKept] = 2011,
-        [MutantId.R5HeaderFirst] = 1253,
+        [MutantId.R4FutureKept] = 310,
+        [MutantId.R5HeaderFirst] = 661,
+        [MutantId.R6WriteErrorIgnored] = 763,
         [MutantId.R6FlushErrorIgnored] = 1050,
         [MutantId.R8KeptOverRange] = 419,
         [MutantId.R10WarmAfterCrash] = 219,

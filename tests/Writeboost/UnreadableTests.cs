@@ -122,7 +122,7 @@ public sealed unsafe class UnreadableTests : IDisposable
         Assert.Equal(0, Volume.LostBlockCount);
     }
 
-    /// <summary>Of a device that gives nothing it does not ask for every block, and says nothing of the others.</summary>
+    /// <summary>It does not ask a device that gives nothing for every block, and says nothing of the others.</summary>
     [Fact]
     public void TheScrubberNamesOnlyWhatItHasAskedFor()
     {

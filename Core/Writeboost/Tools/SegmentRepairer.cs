@@ -78,6 +78,7 @@ public sealed unsafe class SegmentRepairer(
         };
         SegmentSurvey survey = new(cache);
         List<DamagedSegment> damaged = survey.Run();
+        AddNamed(survey, damaged);
         if (options.Segment is { } only && !damaged.Exists(segment => segment.Id == only))
             throw new UserErrorException($"--segment {only}: is not damaged, or not in the log", 2);
         bool decides = true;
@@ -111,6 +112,14 @@ public sealed unsafe class SegmentRepairer(
         items.End();
     }
 
+    // One that was kept, and that makes no sense, can be dropped all the same.
+    private void AddNamed(SegmentSurvey survey, List<DamagedSegment> damaged)
+    {
+        if (damaged.Count > 0 || options.Damaged != DamagedData.Drop || options.Segment is not { } id) return;
+        bool isThere = id >= survey.FirstId && id <= survey.LastId && survey.Holds(id);
+        if (isThere) damaged.Add(new DamagedSegment(id, HasHeader: true));
+    }
+
     private string NameOf(int id) => DoubtfulBlocks.NameOf(layout, id);
 
     // The segment is in memory. Its header says the same with a new checksum or seal, or that it holds nothing.
@@ -135,7 +144,9 @@ public sealed unsafe class SegmentRepairer(
         _io.WaitOrFail("writing a header", device);
         _io.StartFlush(_queue);
         _io.WaitOrFail("flush", device);
-        Say("done", $"segment {segment.Id}: {(drops ? "dropped: its blocks have older contents" : "kept as it is")}");
+        Say("done", $"segment {segment.Id}: " + (drops ? "dropped: its blocks have older contents"
+            : "kept as it is; if a start makes no sense of it, "
+                + $"--damaged drop --segment {segment.Id} --write drops it"));
     }
 
     private UserErrorException NothingFound() =>
