@@ -18,8 +18,8 @@ internal readonly record struct DamagedSegment(long Id, bool HasHeader);
 internal sealed unsafe class SegmentSurvey(OfflineCache cache)
 {
     /// <summary>Of a segment whose header is not as it was sealed.</summary>
-    public const string Denied = "its seal denies the header: a byte of that is rotten, and one of its entries may name "
-        + "a wrong block, or wrong sectors";
+    public const string Denied = "its seal denies the header: a byte of that is rotten, and one of its entries may "
+        + "name a wrong block, or wrong sectors";
 
     private readonly SegmentLayout _layout = (SegmentLayout)cache.Layout;
     private readonly long[] _ids = new long[cache.Geometry.SegmentCount];
