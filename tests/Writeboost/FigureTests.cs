@@ -56,7 +56,7 @@ public sealed class FigureTests : IDisposable
     [Fact]
     public void NothingIsDirtyWithoutACache()
     {
-        using DirectClient client = Open(new WriteboostOptions());
+        using DirectClient client = Open(new WriteboostOptions { CacheRetryUs = 0 });
         for (int i = 0; i < 32; i++) client.Write(i * Block, new byte[Block]);
         Assert.Equal(32, new StatusFigures(client.Volume)["dirty_blocks"]);
         _cache.WritesLeft = 0;
@@ -119,7 +119,7 @@ public sealed class FigureTests : IDisposable
     {
         using RamDevice plain = new(1 << 20);
         using PassthroughVolume beside = new(plain, "plain");
-        WriteboostOptions options = new() { Uncached = [(beside, plain)] };
+        WriteboostOptions options = new() { Uncached = [(beside, plain)], CacheRetryUs = 0 };
         using DirectClient client = Open(options);
         beside.FailFlushes(-5);
         CheckResumed(client, () => beside.FlushLoss);
