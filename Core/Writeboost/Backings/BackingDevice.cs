@@ -25,7 +25,6 @@ public enum BackingState
 public sealed class BackingDevice(int id, string name, Device? device) : IVolumeExport
 {
     private int _threshold = -1;
-    private long _mostBytes = BackingTable.MaxDeviceBytes;
     private int _state = (int)(device == null ? BackingState.Absent : BackingState.Attached);
 
     /// <summary>Its number in log entries and in the index's keys: 1 to 254; 0 is nobody's, as in the seeds.</summary>
@@ -66,11 +65,7 @@ public sealed class BackingDevice(int id, string name, Device? device) : IVolume
     /// <summary>
     /// What is used of it: what keys can name; less where it has grown beyond that and had less before.
     /// </summary>
-    public long MostBytes
-    {
-        get => Volatile.Read(ref _mostBytes);
-        set => Volatile.Write(ref _mostBytes, value);
-    }
+    public long MostBytes { get; init; } = BackingTable.MaxDeviceBytes;
 
     /// <summary>It is larger than what keys can name.</summary>
     public bool IsTooLarge => device?.SizeBytes > BackingTable.MaxDeviceBytes;
