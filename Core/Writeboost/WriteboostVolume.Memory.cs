@@ -70,14 +70,11 @@ public sealed unsafe partial class WriteboostVolume
         return null;
     }
 
-    // A log with headers behind its end, of which memory says that it was durable, was not cut by whoever had it since.
-    private void CheckMemoryOf(RamSegments ram, ILogScan scan)
+    private static void CheckMemoryOf(RamSegments ram, ILogScan scan)
     {
-        if (scan is not SegmentScan { HeadersBehindEnd: > 0 } segments || ram.DurablePosition == 0) return;
-        segments.ProveDurable(Geometry.SegmentOf(ram.DurablePosition - 1));
         try
         {
-            segments.CheckEnd();
+            (scan as SegmentScan)?.CheckEnd(ram);
         }
         catch
         {

@@ -3,6 +3,7 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Recovery;
 
@@ -133,7 +134,7 @@ public sealed unsafe class SegmentScan : ILogScan
     }
 
     /// <summary>
-    /// All segments up to <paramref name="segment"/> were durable: <see cref="CheckEnd"/> refuses a log that ends
+    /// All segments up to <paramref name="segment"/> were durable: <see cref="CheckEnd()"/> refuses a log that ends
     /// before it.
     /// </summary>
     public void ProveDurable(long segment) => DurableSegment = Math.Max(DurableSegment, segment);
@@ -142,6 +143,18 @@ public sealed unsafe class SegmentScan : ILogScan
     public void ProveDurable(SampleTable samples)
     {
         if (samples.IsOfLog(_superblock.MarkSequence - 1, NewestSegment)) ProveDurable(samples.DurableSegment);
+    }
+
+    /// <summary>
+    /// A log with headers behind its end, of which <paramref name="memory"/> says that it was durable, was not cut by
+    /// whoever had it since; after <see cref="Run"/>.
+    /// </summary>
+    /// <exception cref="UserErrorException">As <see cref="CheckEnd()"/>.</exception>
+    public void CheckEnd(RamSegments memory)
+    {
+        if (memory.DurablePosition == 0 || HeadersBehindEnd == 0) return;
+        ProveDurable(_geometry.SegmentOf(memory.DurablePosition - 1));
+        CheckEnd();
     }
 
     /// <summary>After <see cref="Run"/>: throws when the log has lost what was durable (R5).</summary>
@@ -210,8 +223,9 @@ public sealed unsafe class SegmentScan : ILogScan
         {
             if (physical % HeaderStream.Depth == 0) Progress?.Invoke("headers", physical, _ids.Length);
             byte* header = headers.Next();
-            _ids[physical] = _layout.SealedIdOf(header);
-            _isSpoilt[physical] = _layout.SpoiltId(header) != 0;
+            long spoilt = _layout.SpoiltId(header);
+            _isSpoilt[physical] = spoilt != 0;
+            _ids[physical] = spoilt != 0 ? spoilt : SegmentLayout.IdOf(header);
             NoteHeader(header, physical);
         }
     }
@@ -220,9 +234,9 @@ public sealed unsafe class SegmentScan : ILogScan
     private void NoteHeader(byte* header, int physical)
     {
         long id = _ids[physical];
-        if (id is <= 0 or > MaxId || _geometry.Physical(id) != physical) return;
+        if (id is <= 0 or > MaxId || _geometry.Physical(id) != physical || _isSpoilt[physical]) return;
         long position = _geometry.Position(id, 0);
-        if (!_layout.TryReadHeader(header, _superblock, _geometry, position, out RecordInfo info)) return;
+        if (!_layout.TryReadUnsealed(header, _geometry, position, out RecordInfo info)) return;
         if (_layout.TryReadSeal(header, out SegmentSeal seal)) ProveDurable(Math.Min(id, seal.DurableSegment));
         if (Known?.IsNewerThanSamples(id) != true) return;
         LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];

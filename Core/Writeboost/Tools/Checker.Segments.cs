@@ -99,11 +99,7 @@ public sealed partial class Checker
         if (scan is not SegmentScan segments) return true;
         try
         {
-            if (segments.HeadersBehindEnd > 0 && ram.DurablePosition > 0)
-            {
-                segments.ProveDurable(_cache.Geometry.SegmentOf(ram.DurablePosition - 1));
-                segments.CheckEnd();
-            }
+            segments.CheckEnd(ram);
         }
         catch (UserErrorException rot)
         {
