@@ -9,8 +9,8 @@ namespace Weir.Core.Writeboost.Scrub;
 
 /// <content>
 /// The open segment, which may stay so for ever when nothing more is written: its durable records, which are never
-/// written again. RAM has them too, and readers and write-back take them from there: what the device holds is compared
-/// with it, and what is rotten is written again from RAM, not given up.
+/// written again. RAM has them too, and readers take them from there, but write-back reads the device: what that holds
+/// is compared with RAM, and what is rotten is written again from there, not given up.
 /// </content>
 public sealed unsafe partial class Scrubber
 {
