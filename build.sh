@@ -25,7 +25,7 @@ usage() {
 }
 
 has_sdk() {
-  command -v dotnet > /dev/null && dotnet --list-sdks 2> /dev/null | grep -Eq '^(9|[1-9][0-9])\.'
+  command -v dotnet > /dev/null && dotnet --list-sdks 2> /dev/null | grep -Eq '^[1-9][0-9]\.'
 }
 
 # has WHAT: is it there? The names are Debian packages.
@@ -68,7 +68,7 @@ need() {
       has "$package" || die "$package is installed but does not do what is needed"
     done
   fi
-  has_sdk || die "missing: .NET SDK 9 or newer. Install with: sudo apt-get install -y dotnet-sdk-10.0" \
+  has_sdk || die "missing: .NET SDK 10 or newer. Install with: sudo apt-get install -y dotnet-sdk-10.0" \
     "(packages.microsoft.com), or https://dot.net/v1/dotnet-install.sh --channel 10.0"
 }
 
