@@ -100,7 +100,7 @@ run_tests() {
   # A test that waits for ever is named after ten minutes, and ends as a failed run.
   timeout --foreground --kill-after=10 "$test_limit_s" \
     env --default-signal=INT out/build/bin/tests/test_linux-x64/Weir.Tests \
-    -noColor -failSkips -longRunning 600 -parallel none -xml "$results" "$@" || status=$?
+    -noColor -failSkips -longRunning 600 -parallelMode none -xml "$results" "$@" || status=$?
   [ "$status" != 124 ] || say "a test never ended: stopped after $test_limit_s s"
   count() {
     sed -n 's/.*<assembly [^>]* '"$1"'="\([0-9]*\)".*/\1/p' "$results" | awk '{ n += $1 } END { print n + 0 }'
