@@ -7,7 +7,7 @@ using System.Text.RegularExpressions;
 namespace Weir.Tests.Tidy;
 
 /// <summary>
-/// Who may know whom: Native &lt;- Core &lt;- Frontends; inside Core, Base &lt;- Io &lt;- {Device, each engine}. Every
+/// Who may know whom: Native &lt;- Core &lt;- Frontends; inside Core, Base &lt;- Io &lt;- {Devices, each engine}. Every
 /// folder of Core that is not named here is an engine and sees Base, Io and itself.
 /// </summary>
 internal static partial class Directions
@@ -57,10 +57,9 @@ internal static partial class Directions
     private static bool AllowedInCore(string folder, string project, string module)
     {
         // The numbers that results are made of, and plain memory, are everybody's.
-        if (project == "Native") return folder == "Device" || module is "Errno" or "Slab" or "GrowingSlab";
+        if (project == "Native") return folder == "Devices" || module is "Errno" or "Slab" or "GrowingSlab";
         if (project != "Core") return false;
-        string own = folder == "Device" ? "Devices" : folder;
-        return module == own || module == "Base" || (module == "Io" && folder != "Base");
+        return module == folder || module == "Base" || (module == "Io" && folder != "Base");
     }
 
     /// <summary>A frontend speaks to the ring itself: its sockets and the devices share it.</summary>

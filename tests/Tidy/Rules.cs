@@ -46,15 +46,13 @@ internal static partial class Rules
         file.IsProduct && !file.Path.StartsWith("Native/", StringComparison.Ordinal)
             ? Matches(file, file.Code, ErrorNumber(), "an error number of its own; Errno has them") : [];
 
-    /// <summary>
-    /// File-scoped namespace as the folder says; Core/Device is Devices, because a class is called Device.
-    /// </summary>
+    /// <summary>File-scoped namespace as the folder says.</summary>
     public static IEnumerable<string> Namespaces(SourceFile file)
     {
         Match declared = NamespaceLine().Match(file.Code);
         if (!file.IsProduct || !declared.Success) yield break;
         string folder = file.Path[..file.Path.LastIndexOf('/')].Replace('/', '.');
-        string expected = "Weir." + folder.Replace("Core.Device", "Core.Devices", StringComparison.Ordinal);
+        string expected = "Weir." + folder;
         if (declared.Groups[1].Value != expected)
             yield return $"{file.Path}: namespace {declared.Groups[1].Value}; expected {expected}";
     }

@@ -104,7 +104,7 @@ public sealed class TidyTests
         Accepts(Rules.ErrorNumbers, "Native/A.cs", "private const int Eio = 5;");
         Accepts(Rules.ErrorNumbers, "Core/A.cs", "private const int Edge = Other; const int Pause = 5;");
         Catches(Rules.Namespaces, "Core/Io/A.cs", "namespace Weir.Core.Base;");
-        Accepts(Rules.Namespaces, "Core/Device/A.cs", "namespace Weir.Core.Devices;");
+        Accepts(Rules.Namespaces, "Core/Devices/A.cs", "namespace Weir.Core.Devices;");
     }
 
     [Theory]
@@ -115,14 +115,14 @@ public sealed class TidyTests
     [InlineData("Core/Writeboost/A.cs", "using Weir.Native;")]
     [InlineData("Core/Writeboost/Log/A.cs", "using Weir.Core.Devices;")]
     [InlineData("Core/Writeboost/A.cs", "using Weir.Core.Passthrough;")]
-    [InlineData("Core/Device/A.cs", "Weir.Frontends.Program.Main();")]
+    [InlineData("Core/Devices/A.cs", "Weir.Frontends.Program.Main();")]
     [InlineData("Frontends/Server.cs", "using Weir.Core.Writeboost;")]
     [InlineData("Frontends/Server.cs", "using Weir.Frontends.Nbd;")]
     [InlineData("Frontends/Nbd/A.cs", "using Weir.Core.Writeboost;")]
     public void WrongDirectionsAreCaught(string path, string text) => Catches(Directions.Check, path, text);
 
     [Theory]
-    [InlineData("Core/Device/A.cs", "using Weir.Native; using Weir.Core.Io; using Weir.Core.Base;")]
+    [InlineData("Core/Devices/A.cs", "using Weir.Native; using Weir.Core.Io; using Weir.Core.Base;")]
     [InlineData("Core/Writeboost/Log/A.cs", "using Weir.Core.Writeboost.Format; using Weir.Core.Io;")]
     [InlineData("Frontends/Compose.cs", "using Weir.Core.Writeboost; using Weir.Frontends.Nbd;")]
     [InlineData("Frontends/Nbd/A.cs", "namespace Weir.Frontends.Nbd; using Weir.Core.Devices;")]
