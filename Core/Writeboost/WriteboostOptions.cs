@@ -1,13 +1,14 @@
 using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
+using Weir.Core.Cleaning;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost;
 
 /// <summary>What can be set on a <c>writeboost</c> volume; defaults are the product's.</summary>
-public sealed class WriteboostOptions
+public sealed class WriteboostOptions : CleaningSettings
 {
     /// <summary>Smallest and largest segment.</summary>
     public const int MinSegmentBytes = 128 << 10, MaxSegmentBytes = 4 << 20;
@@ -45,31 +46,6 @@ public sealed class WriteboostOptions
     /// <summary>Segments written back in one batch, 1..32.</summary>
     public int MaxBatchedWriteback { get; set; } = 16;
 
-    /// <summary>Write back without waiting for idle time above this share of used segments, in percent.</summary>
-    public int HighWatermark { get; set; } = 70;
-
-    /// <summary>
-    /// Share of its time, in percent, that write-back may keep the backing device busy while clients are at work;
-    /// 0 = none (the seeds' migrate_threshold, measured on write-back itself).
-    /// </summary>
-    public int WritebackThreshold { get; set; } = 70;
-
-    /// <summary>The same for one backing device by its name; the volume that is served says how.</summary>
-    internal Action<string, int> SetDeviceThreshold { get; set; } = static (_, _) => { };
-
-    /// <summary>
-    /// Write-back heeds clients (the seeds' enable_migration_modulator); false = it always goes at full speed.
-    /// </summary>
-    public bool ModulateWriteback { get; set; } = true;
-
-    /// <summary>Write back at full speed, whoever is at work (the seeds' force_migrate).</summary>
-    public bool ForceMigrate { get; set; }
-
-    /// <summary>
-    /// Latency that 99 of 100 requests shall keep while write-back runs, in microseconds; 0 = no such aim.
-    /// </summary>
-    public long LatencyTargetUs { get; set; }
-
     /// <summary>Upper bound for how long a flush may wait for company, in microseconds. It never waits.</summary>
     public long BarrierDeadlineUs { get; set; } = 3000;
 
@@ -81,12 +57,6 @@ public sealed class WriteboostOptions
     /// there; 0 (tests): whenever it can, and other write-back too.
     /// </summary>
     public long KeepIntervalUs { get; set; } = 1_000_000;
-
-    /// <summary>The client counts as idle this long after its last request, in microseconds.</summary>
-    public long IdleUs { get; set; } = 200_000;
-
-    /// <summary>Write-back may run (the seeds' allow_migrate).</summary>
-    public bool AllowWriteback { get; set; } = true;
 
     /// <summary>Discard and zero ranges the log may hold at a time (R9).</summary>
     public int RangeBudget { get; set; } = 4096;
@@ -167,9 +137,6 @@ public sealed class WriteboostOptions
         throw new UserErrorException(
             $"{key}: in layout {Layout.Name} every write is logged; expected 0, or layout {Layout.Native.Name}", 2);
     }
-
-    /// <summary>Called after a value was changed while the volume is served; set by the volume.</summary>
-    public Action Changed { get; set; } = static () => { };
 
     /// <summary>Told how far recovery has come: of what, how many are done, of how many.</summary>
     public Action<string, long, long>? Progress { get; set; }

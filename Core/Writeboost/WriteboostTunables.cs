@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Weir.Core.Cleaning;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Errors;
 
@@ -19,32 +20,13 @@ public static class WriteboostTunables
     /// <summary>The table over <paramref name="options"/>, which the engine reads while it runs.</summary>
     public static List<Tunable> Of(WriteboostOptions options) =>
     [
-        new("allow_writeback", 0, 1, "1: write dirty blocks back in the background; 0: only when writers need the room",
-            () => options.AllowWriteback ? 1 : 0, Then(options, value => options.AllowWriteback = value == 1))
-        { Aliases = ["allow_migrate"] },
-        new("enable_writeback_modulator", 0, 1, "1: write-back heeds clients; 0: always at full speed",
-            () => options.ModulateWriteback ? 1 : 0, Then(options, value => options.ModulateWriteback = value == 1))
-        { Aliases = ["enable_migration_modulator"] },
-        new("writeback_threshold", 0, 100, "percent of its time that write-back may keep the backing device busy while "
-            + "clients are at work; 0: only idle time",
-            () => options.WritebackThreshold, Then(options, value => options.WritebackThreshold = (int)value))
-        { Aliases = ["migrate_threshold"], WriteFor = (name, value) => options.SetDeviceThreshold(name, (int)value) },
-        new("high_watermark", 0, 100, "percent of used segments from which write-back does not wait for idle time",
-            () => options.HighWatermark, Then(options, value => options.HighWatermark = (int)value)),
-        new("writeback_latency_target", 0, 10 * UsPerSecond, "what 99 of 100 requests shall take at most while "
-            + "write-back runs and there is room; 0: no such aim",
-            () => options.LatencyTargetUs, Then(options, value => options.LatencyTargetUs = value))
-        { IsDuration = true },
-        new("idle_ms", 0, 60_000, "milliseconds without a request after which the client counts as idle",
-            () => options.IdleUs / UsPerMs, Then(options, value => options.IdleUs = value * UsPerMs)),
-        new("force_migrate", 0, 1, "1: write back at full speed whoever is at work",
-            () => options.ForceMigrate ? 1 : 0, Then(options, value => options.ForceMigrate = value == 1)),
+        .. CleaningTunables.Of(options),
         new("nr_max_batched_writeback", 1, 32, "segments written back in one batch, as far as 32 MiB hold them",
-            () => options.MaxBatchedWriteback, Then(options, value => options.MaxBatchedWriteback = (int)value))
+            () => options.MaxBatchedWriteback, options.Then(value => options.MaxBatchedWriteback = (int)value))
         { Aliases = ["nr_max_batched_migration"] },
         new("sync_data_interval", 0, 3600, "seconds after a write until the log is flushed unasked; 0: only on request",
             () => options.SyncIntervalUs / UsPerSecond,
-            Then(options, value => options.SyncIntervalUs = value * UsPerSecond))
+            options.Then(value => options.SyncIntervalUs = value * UsPerSecond))
         { Aliases = ["sync_interval", "flush_current_buffer_interval"] },
         new("update_sb_record_interval", 0, 3600, "seconds after which the mark is written at the latest; kept by any "
             + "value, as every batch writes it",
@@ -55,7 +37,7 @@ public static class WriteboostTunables
             () => options.BarrierDeadlineUs / UsPerMs, value => options.BarrierDeadlineUs = value * UsPerMs),
         new("absent_quota", 0, 80, "percent of the cache that devices which are not given may hold while others need "
             + "room",
-            () => options.AbsentQuota, Then(options, value => options.AbsentQuota = (int)value)),
+            () => options.AbsentQuota, options.Then(value => options.AbsentQuota = (int)value)),
         AtStart("ram_segments", 2, 1024, "segments kept in memory: what is acknowledged and may not be durable yet",
             () => options.RamSegments, value => options.RamSegments = (int)value),
         AtStart("range_budget", 16, 1 << 16, "discard and zero ranges that the log holds at a time",
@@ -77,11 +59,11 @@ public static class WriteboostTunables
         new("scrub_interval", 0, 365L * 24 * 3600, "seconds in which the log's segments are read once and compared "
             + "with their checksums; 0: not at all",
             () => options.ScrubIntervalUs / UsPerSecond,
-            Then(options, value => options.ScrubIntervalUs = value * UsPerSecond)),
+            options.Then(value => options.ScrubIntervalUs = value * UsPerSecond)),
         new("no_space_timeout", 0, 24 * 3600, "seconds that writes wait for room in a full cache that cannot be "
             + "written back, before they fail; 0: for ever",
             () => options.NoSpaceTimeoutUs / UsPerSecond,
-            Then(options, value => options.NoSpaceTimeoutUs = value * UsPerSecond)),
+            options.Then(value => options.NoSpaceTimeoutUs = value * UsPerSecond)),
         new("cache_retry_timeout", 0, 24 * 3600, "seconds that a cache device which refuses records or flushes is "
             + "tried again, before it counts as failed",
             () => options.CacheRetryUs / UsPerSecond, value => options.CacheRetryUs = value * UsPerSecond),
@@ -148,13 +130,6 @@ public static class WriteboostTunables
         order();
         return () => OrderProgress.DoneWith(said);
     }
-
-    // Whoever sleeps until the old value wants it shall look at the new one.
-    private static Action<long> Then(WriteboostOptions options, Action<long> write) => value =>
-    {
-        write(value);
-        options.Changed();
-    };
 
     // At the start the layout is not known yet: whoever opens the cache checks again.
     private static Action<long> Checked(WriteboostOptions options, Func<long> read, Action<long> write) => value =>

@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Volumes;
 
 namespace Weir.Core.Writeboost;
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Errno = Weir.Native.Errno;
 

@@ -1,7 +1,10 @@
 using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
+using Weir.Core.Caching;
+using Weir.Core.Cleaning;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Bypass;
 using Weir.Core.Writeboost.Errors;
@@ -37,11 +40,12 @@ public sealed unsafe partial class WriteboostVolume
         SegmentTable table = new(Geometry);
         Index = new BlockIndex(Geometry, table, options.VerifyReads);
         Ranges = new RangeMap(options.RangeBudget);
-        Changes = new ChangeTable(Geometry.SlotCount);
+        Changes = new StripedVersions(Geometry.SlotCount);
         Around = new WritesAround(WakeQueues);
         Refusals = new RefusingDevices(this);
-        FlushTurn = new FlushTurn(WakeQueues);
+        FlushLock = new FlushLock(WakeQueues);
         Gate = new ReaderGate();
+        Governor = new CleaningGovernor(this, options, Throttle);
         Log = null!;
         Table = table;
     }

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 
 namespace Weir.Core.Writeboost;
 

@@ -1,6 +1,7 @@
 using System.Collections.Generic;
 using System.Globalization;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Queue;
@@ -87,8 +88,8 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("log_durable_writes", Log.DurableWriteCount);
         status.Number("blocks_written_back", BlocksWrittenBack);
         status.Number("segments_written_back", _segmentsWrittenBack);
-        status.Text("writeback_pace", s_paces[(int)WritebackPace]);
-        status.Number("writers_paced", Pacer.IsPacing ? 1 : 0);
+        status.Text("writeback_pace", s_paces[(int)Governor.Pace]);
+        status.Number("writers_paced", Throttle.IsPacing ? 1 : 0);
         status.Number("dirty_blocks", DirtyBlocks);
         status.Number("drain_blocks_left", IsDraining ? DrainBlocksLeft : 0);
         status.Number("dirty_ranges", DirtyRanges);
@@ -152,9 +153,7 @@ public sealed unsafe partial class WriteboostVolume
             if (!devices[i].IsAbsent) item.Text("backing", devices[i].Device.Name);
             item.Number("size_bytes", devices[i].ClientBytes);
             item.Number("dirty_blocks", DirtyBlocksOf(devices[i].Id));
-            item.Number("writeback_threshold", devices[i].WritebackThreshold >= 0
-                ? devices[i].WritebackThreshold
-                : Options.WritebackThreshold);
+            item.Number("writeback_threshold", ThresholdOf(devices[i]));
         });
     }
 

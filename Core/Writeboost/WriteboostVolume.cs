@@ -1,7 +1,10 @@
 using System;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Caching;
+using Weir.Core.Cleaning;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Bypass;
 using Weir.Core.Writeboost.Format;
@@ -9,7 +12,6 @@ using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Queue;
 using Weir.Core.Writeboost.Scrub;
-using Weir.Core.Writeboost.Writeback;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost;
@@ -79,19 +81,19 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 
     internal RangeMap Ranges { get; }
 
-    internal ChangeTable Changes { get; }
+    internal StripedVersions Changes { get; }
 
     internal WritesAround Around { get; }
 
     internal RefusingDevices Refusals { get; }
 
-    internal FlushTurn FlushTurn { get; }
+    internal FlushLock FlushLock { get; }
 
     internal ScrubFigures Scrub { get; } = new();
 
     internal ReaderGate Gate { get; }
 
-    internal WriterPacer Pacer { get; } = new();
+    internal WriteThrottle Throttle { get; } = new();
 
     internal ReadOnlySpan<QueueCounters?> Counters => _counters;
 
@@ -101,10 +103,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     // Written when the first queue is opened.
     internal long WritebackBytes { get; set; }
 
-    // As write-back last saw it; written on the first queue's thread.
-    internal WritebackPace WritebackPace { get; set; }
-
-    internal long LastActivityUs => Volatile.Read(ref _lastActivityUs);
+    internal CleaningGovernor Governor { get; }
 
     // What a drain of an earlier life had written lies in the log until the mark passes it.
     internal bool HasKeptBlocks => Log.DirtyPosition < _keptEnd;
@@ -247,10 +246,11 @@ public sealed unsafe partial class WriteboostVolume : IVolume
             + (segment < Log.DirtySegment ? "; all of it has been written back" : ""));
     }
 
-    // By whoever has the turn: write-back repeats what it had written, and nobody else can repeat what went round.
+    // By whoever has the flush lock: write-back repeats what it had written, and nobody else can repeat what went
+    // round.
     internal void ReportFailedFlush(int id, int errno)
     {
-        FlushTurn.CountFailure();
+        FlushLock.CountFailure();
         if (Mutant.Is(MutantId.R6OthersFailureIgnored) || !Around.NoteFailedFlush(id)) return;
         HoldAround(id, errno);
         WakeQueues();

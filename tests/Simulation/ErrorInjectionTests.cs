@@ -2,7 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
-using Weir.Core.Writeboost;
+using Weir.Core.Volumes;
 using Xunit;
 
 namespace Weir.Tests.Simulation;

@@ -2,7 +2,7 @@ using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Passthrough;
-using Weir.Core.Writeboost.Backings;
+using Weir.Core.Volumes;
 using Xunit;
 
 namespace Weir.Tests.Stress;
@@ -38,7 +38,7 @@ public sealed class LatchTests
     {
         int inside = 0;
         long failures = 0;
-        FlushTurn turn = new(static () => { });
+        FlushLock turn = new(static () => { });
         Holds(() => turn.Failures > 1000, contention =>
         {
             while (!contention.IsOver)
@@ -60,7 +60,7 @@ public sealed class LatchTests
     {
         int woken = 0;
         long refused = 0;
-        FlushTurn turn = new(() => Interlocked.Increment(ref woken));
+        FlushLock turn = new(() => Interlocked.Increment(ref woken));
         Holds(() => Volatile.Read(ref refused) > 10, contention =>
         {
             Prng random = new((ulong)Environment.CurrentManagedThreadId);

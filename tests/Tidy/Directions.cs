@@ -7,11 +7,15 @@ using System.Text.RegularExpressions;
 namespace Weir.Tests.Tidy;
 
 /// <summary>
-/// Who may know whom: Native &lt;- Core &lt;- Frontends; inside Core, Base &lt;- Io &lt;- {Devices, each engine}. Every
-/// folder of Core that is not named here is an engine and sees Base, Io and itself.
+/// Who may know whom: Native &lt;- Core &lt;- Frontends; inside Core, Base &lt;- Io &lt;- {Devices, the rooms that
+/// engines share} and rooms &lt;- each engine. Every folder of Core that is not named here is an engine and sees Base,
+/// Io, the shared rooms and itself.
 /// </summary>
 internal static partial class Directions
 {
+    /// <summary>What engines share. Each may see those before it.</summary>
+    private static readonly string[] s_rooms = ["Caching", "Metadata", "Volumes", "Cleaning"];
+
     private static bool IsCompose(string path) => path.StartsWith("Frontends/Compose.", StringComparison.Ordinal);
 
     public static IEnumerable<string> Check(SourceFile file)
@@ -59,7 +63,15 @@ internal static partial class Directions
         // The numbers that results are made of, and plain memory, are everybody's.
         if (project == "Native") return folder == "Devices" || module is "Errno" or "Slab" or "GrowingSlab";
         if (project != "Core") return false;
-        return module == folder || module == "Base" || (module == "Io" && folder != "Base");
+        string[] below = folder switch
+        {
+            "Base" => [],
+            "Io" => ["Base"],
+            "Devices" => ["Base", "Io"],
+            _ when s_rooms.Contains(folder) => ["Base", "Io", .. s_rooms[..Array.IndexOf(s_rooms, folder)]],
+            _ => ["Base", "Io", .. s_rooms],
+        };
+        return module == folder || below.Contains(module);
     }
 
     /// <summary>A frontend speaks to the ring itself: its sockets and the devices share it.</summary>

@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Base;
+using Weir.Core.Cleaning;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
@@ -48,8 +49,8 @@ public sealed class DeviceThresholdTests
         b.WritebackThreshold = 0;
         client.Write(0, new byte[4096]);
         long nowUs = client.Io.NowUs + 1_000_000;
-        Core.Writeboost.Writeback.WritebackGovernor governor = new(client.Volume);
-        Assert.Equal(0, governor.Window(nowUs, b));
-        Assert.True(governor.Window(nowUs + 1_000_000, a) > 0);
+        CleaningGovernor governor = new(client.Volume, options, client.Volume.Throttle);
+        Assert.Equal(0, governor.Window(nowUs, client.Volume.ThresholdOf(b)));
+        Assert.True(governor.Window(nowUs + 1_000_000, client.Volume.ThresholdOf(a)) > 0);
     }
 }

@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Xunit;

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Errors;

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Weir.Core.Caching;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
@@ -73,7 +74,7 @@ public sealed class RamPerBlockTests
         long blocks = geometry.SlotCount - geometry.SegmentCount;
         using SegmentTable table = new(geometry);
         using BlockIndex index = new(geometry, table, keepChecksums: verify);
-        using ChangeTable changes = new(geometry.SlotCount);
+        using StripedVersions changes = new(geometry.SlotCount);
         long tableBytes = (long)geometry.SegmentCount * SegmentTable.BytesPerSegment;
         long bytes = index.NodeBytes + index.HeadBytes + index.ChecksumBytes + tableBytes + changes.BytesUsed;
         Assert.InRange(bytes, 12 * blocks, (verify ? 20 : 16) * blocks);

@@ -120,7 +120,7 @@ public sealed class RangeBudgetTests : IDisposable
             client.EndAll();
             client.Begin(RequestKind.Write, offset, data.Length, data);
             offset += data.Length;
-            while (!client.HasEnded(1000) && !client.Volume.Pacer.IsHolding && !client.Volume.Log.IsStarved) { }
+            while (!client.HasEnded(1000) && !client.Volume.Throttle.IsHolding && !client.Volume.Log.IsStarved) { }
         }
         while (client.HasEnded(1000));
         client.Hurry();

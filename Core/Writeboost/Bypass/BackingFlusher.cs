@@ -1,6 +1,7 @@
 using System.Numerics;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 
 namespace Weir.Core.Writeboost.Bypass;
@@ -41,10 +42,10 @@ public sealed unsafe class BackingFlusher : IIoHandler
     {
         if (_around.Flushed >= count) return true;
         bool may = _outstanding == 0 && _io.FreeCount > BackingTable.MaxId && !_around.HasFailed;
-        if (!may || !_volume.FlushTurn.TryTake()) return false;
+        if (!may || !_volume.FlushLock.TryTake()) return false;
         if (!_around.TryBeginFlush(_devices, out _covers))
         {
-            _volume.FlushTurn.GiveBack();
+            _volume.FlushLock.GiveBack();
             return _around.Flushed >= count;
         }
         _failed = false;
@@ -65,7 +66,7 @@ public sealed unsafe class BackingFlusher : IIoHandler
         if (op->Result < 0)
         {
             (_failed, _failedDevice, _error) = (true, op->UserInt, op->Result);
-            if (!Mutant.Is(MutantId.R8OthersFailureIgnored)) _volume.FlushTurn.CountFailure();
+            if (!Mutant.Is(MutantId.R8OthersFailureIgnored)) _volume.FlushLock.CountFailure();
         }
         _io.Release(op);
         End();
@@ -87,6 +88,6 @@ public sealed unsafe class BackingFlusher : IIoHandler
         _around.EndFlush(_covers, _failed);
         if (_failed) _volume.HoldAround(_failedDevice, _error);
         else _volume.Health.Pass(Trouble.AroundFlush);
-        _volume.FlushTurn.GiveBack();
+        _volume.FlushLock.GiveBack();
     }
 }

@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 
 namespace Weir.Core.Writeboost.Bypass;
@@ -135,7 +136,7 @@ public sealed class WritesAround
     }
 
     /// <summary>
-    /// What is to be flushed, for whoever has the turn (<see cref="FlushTurn"/>); false: nothing, or in vain.
+    /// What is to be flushed, for whoever has the lock (<see cref="FlushLock"/>); false: nothing, or in vain.
     /// <paramref name="devices"/>: bit i for device i.
     /// </summary>
     public bool TryBeginFlush(Span<ulong> devices, out long covers)

@@ -1,5 +1,6 @@
 using System.Collections.Generic;
 using System.Text;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 
 namespace Weir.Core.Writeboost.Errors;

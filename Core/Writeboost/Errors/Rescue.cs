@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
@@ -238,7 +239,7 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
             return;
         }
         BackingDevice device = _touched[_cursor];
-        _waits = device.Device.CanFlush && !_volume.FlushTurn.TryTake();
+        _waits = device.Device.CanFlush && !_volume.FlushLock.TryTake();
         if (_waits) return;
         _cursor++;
         if (!device.Device.CanFlush) return;
@@ -254,7 +255,7 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
         if (result < 0) _volume.ReportFailedFlush(op->UserInt, -result);
         _busy = false;
         _port.Io.Release(op);
-        _volume.FlushTurn.GiveBack();
+        _volume.FlushLock.GiveBack();
         if (result >= 0) return;
         if (++_attempts == LogPort.MaxAttempts) GiveUp($"a backing device's flush failed: {Errno.Text(result)}");
         else Restart();
@@ -262,7 +263,7 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
 
     private void Restart()
     {
-        _failuresBefore = _volume.FlushTurn.Failures;
+        _failuresBefore = _volume.FlushLock.Failures;
         _position = _log.Geometry.Position(_log.DirtySegment, 0);
         _cursor = 0;
         _step = Step.Ranges;
@@ -271,7 +272,7 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
     // No write reaches a backing device beside the log before its note is durable.
     private void Finish()
     {
-        if (_volume.FlushTurn.Failures != _failuresBefore)
+        if (_volume.FlushLock.Failures != _failuresBefore)
         {
             Restart();
             return;

@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Volumes;
 
 namespace Weir.Core.Writeboost.Errors;
 

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 using GrowingSlab = Weir.Native.GrowingSlab;
@@ -237,7 +238,7 @@ public sealed unsafe partial class BlockIndex : IDisposable
     /// under the latch: whoever goes round the log begins before he comes to the latch, and finds the block.
     /// </summary>
     public bool TryInsertClean(
-        ulong key, uint slot, uint checksum, ChangeTable? changes, ulong sampleKey, int sampled, long sample)
+        ulong key, uint slot, uint checksum, StripedVersions? changes, ulong sampleKey, int sampled, long sample)
     {
         Node* node = &_nodes[slot];
         Invariant.Check((node->Flags & LinkedFlag) == 0);

@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Errors;
 using Errno = Weir.Native.Errno;
 

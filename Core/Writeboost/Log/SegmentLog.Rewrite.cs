@@ -1,5 +1,6 @@
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Volumes;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Log;

@@ -2,6 +2,7 @@ using System;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Threading;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Log;

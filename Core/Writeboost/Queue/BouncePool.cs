@@ -12,7 +12,7 @@ public sealed unsafe class BouncePool : IDisposable
     /// <summary>Blocks: at least one whole merge, enough that a few more can be under way.</summary>
     public const int Count = 128;
 
-    private readonly RoomPool _blocks = new(Count, Geometry.BlockBytes);
+    private readonly BufferPool _blocks = new(Count, Geometry.BlockBytes);
     private readonly Overlay[] _overlays = new Overlay[Count];
 
     /// <summary>Free blocks.</summary>

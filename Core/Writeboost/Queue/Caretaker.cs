@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Bypass;
 using Weir.Core.Writeboost.Errors;
@@ -107,7 +108,7 @@ public sealed unsafe class Caretaker : IDisposable
         bool mayStart = (_stop == StopStep.None || !_volume.OtherQueuesStopped) && !_changer.WantsQuiet;
         _writeback.Poll(nowUs, mayStart);
         PollDevices(nowUs, mayGoOn: _stop == StopStep.None);
-        if (_volume.Pacer.Update(_writeback.Room)) _volume.WakeQueues();
+        if (_volume.Throttle.Update(_writeback.Space)) _volume.WakeQueues();
         _fullWait.Poll(nowUs, _writeback.HeldUpBy);
         if (_stop == StopStep.None) _scrubber.Poll(nowUs);
         else PollStop();

@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
@@ -183,11 +184,11 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
 
     // A queue that flushes takes no notice of devices that come and go: none shall begin to, and perhaps never end,
     // when an order cannot be turned back any more.
-    private bool TryTakeTurn() => _hasTurn = _hasTurn || _volume.FlushTurn.TryTake();
+    private bool TryTakeTurn() => _hasTurn = _hasTurn || _volume.FlushLock.TryTake();
 
     private void GiveBackTurn()
     {
-        if (_hasTurn) _volume.FlushTurn.GiveBack();
+        if (_hasTurn) _volume.FlushLock.GiveBack();
         _hasTurn = false;
     }
 

@@ -1,4 +1,4 @@
-using Weir.Core.Writeboost.Index;
+using Weir.Core.Caching;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -24,10 +24,10 @@ public unsafe struct ReadRun(bool fromCache, long offsetBytes, byte* target, int
     /// <summary>Blocks so far; 0 in the empty run.</summary>
     public int Blocks = 1;
     /// <summary>
-    /// State of the changes (<see cref="ChangeTable.Sample"/>) before its blocks were looked up; Busy: not to be
+    /// State of the changes (<see cref="StripedVersions.Sample"/>) before its blocks were looked up; Busy: not to be
     /// staged.
     /// </summary>
-    public long Sample = ChangeTable.Busy;
+    public long Sample = StripedVersions.Busy;
 
     private int _gap;
 
@@ -54,7 +54,7 @@ public unsafe struct ReadRun(bool fromCache, long offsetBytes, byte* target, int
             && offset == OffsetBytes + length && target == Target + length;
         if (!goes) return false;
         _gap++;
-        Sample = ChangeTable.Busy;
+        Sample = StripedVersions.Busy;
         return true;
     }
 }

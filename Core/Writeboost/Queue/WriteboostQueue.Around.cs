@@ -1,8 +1,8 @@
 using System;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Bypass;
-using Weir.Core.Writeboost.ReadCache;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -20,7 +20,7 @@ public sealed unsafe partial class WriteboostQueue
     /// <summary>Tries of one write, as for the log's.</summary>
     private const int MaxAroundAttempts = 3;
 
-    private readonly StreamTable _writeStreams = new();
+    private readonly SequentialDetector _writeStreams = new();
     private readonly BackingFlusher _flusher;
 
     private bool IsToGoAround(Request* request)

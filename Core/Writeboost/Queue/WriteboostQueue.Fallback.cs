@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;

@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
@@ -72,7 +73,7 @@ public sealed unsafe partial class WriteboostQueue
         bool mayStage = (request->EngineInt & StageFlag) != 0;
         // Both samples before both look-ups: a change between them is missed by the one and shows in the other (R10).
         if (!Mutant.Is(MutantId.R10RangesSampledLate)) _rangeSample = _volume.Changes.SampleRanges();
-        _granuleSample = mayStage ? _volume.Changes.SampleGranule(key) : ChangeTable.Busy;
+        _granuleSample = mayStage ? _volume.Changes.SampleGranule(key) : StripedVersions.Busy;
         Interleaving.Step();
         // Ranges before versions: write-back forgets in the opposite order (Reclaimer.Forget).
         long zeroPosition = _volume.Ranges.PositionOver(key);
@@ -82,7 +83,7 @@ public sealed unsafe partial class WriteboostQueue
         int count = _volume.Index.Lookup(key, versions);
         Interleaving.Step();
         _counters.CountPiece(false, Found(versions, count, zeroPosition), length == Geometry.BlockBytes);
-        if (count != 0 || zeroPosition != 0) _granuleSample = ChangeTable.Busy;
+        if (count != 0 || zeroPosition != 0) _granuleSample = StripedVersions.Busy;
         BlockRead read = new()
         {
             Target = request->Data + request->Progress - within,
@@ -174,11 +175,11 @@ public sealed unsafe partial class WriteboostQueue
             SubmitRun(request);
             _run = new ReadRun(fromCache, offset, read.Target, segment);
             if (Mutant.Is(MutantId.R10RangesSampledLate)) _rangeSample = _volume.Changes.SampleRanges();
-            if (!fromCache) _run.Sample = ChangeTable.Sum(_rangeSample, _granuleSample);
+            if (!fromCache) _run.Sample = StripedVersions.Sum(_rangeSample, _granuleSample);
         }
-        else if (_granuleSample == ChangeTable.Busy || ChangeTable.IsGranuleStart(read.Key))
+        else if (_granuleSample == StripedVersions.Busy || StripedVersions.IsGranuleStart(read.Key))
         {
-            _run.Sample = ChangeTable.Sum(_run.Sample, _granuleSample);
+            _run.Sample = StripedVersions.Sum(_run.Sample, _granuleSample);
         }
     }
 
@@ -222,7 +223,7 @@ public sealed unsafe partial class WriteboostQueue
     // Nobody looks at its bytes, and nothing is laid over them: not to be staged, not to be compared with a checksum.
     private bool MayGoRound(IoOp* op)
     {
-        bool isSeen = op->UserA < 0 ? op->UserB != ChangeTable.Busy : _volume.Index.KeepsChecksums;
+        bool isSeen = op->UserA < 0 ? op->UserB != StripedVersions.Busy : _volume.Index.KeepsChecksums;
         return !isSeen && op->Request->EngineList == 0 && op->Request->Pending == 1;
     }
 
@@ -249,7 +250,7 @@ public sealed unsafe partial class WriteboostQueue
         }
         if (op->Result < 0) EndFailed(op);
         else if (!IsIntact(op)) request->EngineInt |= RereadFlag;
-        else if (op->UserA < 0 && op->UserB != ChangeTable.Busy) Stage(op);
+        else if (op->UserA < 0 && op->UserB != StripedVersions.Busy) Stage(op);
         if (op->UserA >= 0) _volume.Log.Table.Unpin((int)op->UserA, op->UserInt);
         _io.Release(op);
         if (--request->Pending == 0) EndRead(request);

@@ -1,9 +1,10 @@
 using System;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
-using Weir.Core.Writeboost.ReadCache;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -13,7 +14,7 @@ namespace Weir.Core.Writeboost.Queue;
 /// </content>
 public sealed unsafe partial class WriteboostQueue
 {
-    private readonly StreamTable _readStreams = new();
+    private readonly SequentialDetector _readStreams = new();
 
     // A read of the threshold's length still counts as short.
     private bool IsToBeStaged(Request* request)
@@ -39,7 +40,7 @@ public sealed unsafe partial class WriteboostQueue
             Source = (byte*)op->Buffer,
         };
         int blocks = (int)(op->LengthBytes >> Geometry.BlockShift);
-        while (read.Done < blocks && !_volume.Pacer.IsPacing
+        while (read.Done < blocks && !_volume.Throttle.IsPacing
             && _volume.Changes.IsUnchanged(read.Key, read.Sampled, read.Sample)
             && _volume.Log.TryReserveSpare(Math.Min(blocks - read.Done, SegmentCursor.MaxTake), _port, out var taken))
         {

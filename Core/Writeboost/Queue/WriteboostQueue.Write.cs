@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
@@ -30,7 +31,7 @@ public sealed unsafe partial class WriteboostQueue
     // What changes is announced before a slot is taken (R10).
     private bool TryAppend(Request* request, int slots)
     {
-        ChangeTable changes = _volume.Changes;
+        StripedVersions changes = _volume.Changes;
         ulong key = KeyOf(request, request->OffsetBytes + request->Progress);
         bool around = changes.BeginLogging(key, slots);
         Interleaving.Step();

@@ -254,7 +254,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     private bool TryAdmit(Request* request, int slots)
     {
         bool isNew = request->Ticket == 0;
-        if (_volume.Pacer.TryAdmit(ref request->Ticket, slots)) return true;
+        if (_volume.Throttle.TryAdmit(ref request->Ticket, slots)) return true;
         if (isNew && _index != 0) _volume.WakeCaretaker();
         return false;
     }

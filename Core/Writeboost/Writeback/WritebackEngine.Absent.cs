@@ -32,11 +32,9 @@ public sealed unsafe partial class WritebackEngine
 
     // Moving costs log space and gains none: not for idle time's sake, nor when nothing else is there to be written.
     private bool IsRoomWanted =>
-        _mustMove || _log.IsStarved || _volume.RangesPressed || _volume.IsDraining || _volume.Pacer.IsHolding
-        || (_volume.PresentDirtyBlocks > 0 && (_volume.Options.ForceMigrate || IsAboveWatermark));
-
-    private bool IsAboveWatermark => (_log.HeadSegment - _log.DirtySegment) * 100
-        >= (long)_volume.Options.HighWatermark * _log.Geometry.SegmentCount;
+        _mustMove || _log.IsStarved || _volume.RangesPressed || _volume.IsDraining || _volume.Throttle.IsHolding
+        || (_volume.PresentDirtyBlocks > 0
+            && (_volume.Options.ForceMigrate || _volume.IsUsedAbove(_volume.Options.HighWatermark)));
 
     // While absent devices have data in the log, batches are small: what they move must find room.
     private int MostSegmentsNow(int most)

@@ -1,11 +1,11 @@
 using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
-using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 using Errno = Weir.Native.Errno;
 
@@ -90,7 +90,7 @@ public sealed unsafe partial class WritebackEngine
     private void PublishGiven()
     {
         LostVersion lost = _given.Lost;
-        bool isOthersTurn = _volume.Changes.SampleGranule(lost.Key) == ChangeTable.Busy;
+        bool isOthersTurn = _volume.Changes.SampleGranule(lost.Key) == StripedVersions.Busy;
         if (isOthersTurn && !Mutant.Is(MutantId.R2GivenUpOverNewer)) return;
         uint physical = _log.Geometry.PhysicalSlot(lost.Position);
         bool isLost = _volume.Index.TryGetLost(physical, out ulong key, out byte left) && key == lost.Key

@@ -1,4 +1,5 @@
 using Weir.Core.Base;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Errors;
 using Errno = Weir.Native.Errno;
 

@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Base;
+using Weir.Core.Cleaning;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
@@ -18,7 +19,7 @@ public sealed unsafe partial class WritebackEngine
     /// </summary>
     private const long MaxRangeBytes = 16 << 20;
 
-    private readonly RoomPool _scratch = new(WritebackGovernor.MostWrites, Gathering.RoomBytes);
+    private readonly BufferPool _scratch = new(CleaningGovernor.MostWrites, WriteCoalescer.BufferBytes);
     private readonly bool[] _flushed = new bool[BackingTable.MaxId + 1];
     private int _cursor;
     private bool _hasTurn;
@@ -41,7 +42,8 @@ public sealed unsafe partial class WritebackEngine
     private void SubmitMore(long nowUs)
     {
         bool more = _cursor < ListLength();
-        int window = _governor.Window(nowUs, more ? _volume.Backings.Find(BackingTable.IdOf(KeyAtCursor)) : null);
+        BackingDevice? device = more ? _volume.Backings.Find(BackingTable.IdOf(KeyAtCursor)) : null;
+        int window = _governor.Window(nowUs, device != null ? _volume.ThresholdOf(device) : null);
         if (IsKeepDue(nowUs)) return;
         window = WindowToKeep(window);
         while (_cursor < ListLength() && _outstanding < window && _error == 0 && !_isCalledOff && _io.FreeCount > 0)
@@ -62,7 +64,7 @@ public sealed unsafe partial class WritebackEngine
         IoOp* op = Acquire(range.Kind == EntryKind.Discard ? IoKind.Discard : IoKind.WriteZeroes);
         op->Step = RangeStep;
         op->UserInt = isLast ? 1 : 0;
-        op->IsPressing = _log.IsStarved || _volume.Pacer.IsHolding;
+        op->IsPressing = _log.IsStarved || _volume.Throttle.IsHolding;
         op->OffsetBytes = BackingTable.OffsetOf(range.Key);
         long rest = _volume.Backings.Of(range.Key).SizeBytes - op->OffsetBytes;
         op->LengthBytes = isLast ? Math.Min(range.Blocks << Geometry.BlockShift, rest) : MaxRangeBytes;
@@ -103,7 +105,7 @@ public sealed unsafe partial class WritebackEngine
         while (_cursor < _batch.BlockCount && NeedsNoWrite(_batch.Blocks[_cursor])) _cursor++;
         if (_cursor == _batch.BlockCount) return;
         int room = _scratch.Take();
-        Gathering bytes = new(_scratch.At(room));
+        WriteCoalescer bytes = new(_scratch.At(room));
         long start = -1, end = -1;
         int first = _cursor;
         ulong key = _batch.Blocks[_cursor].Key;
@@ -123,7 +125,7 @@ public sealed unsafe partial class WritebackEngine
 
     // A block joins the write if its first sector follows the write's last one; a block with a gap inside goes alone,
     // run by run.
-    private bool TryAppendBlock(ref Gathering bytes, ref long start, ref long end)
+    private bool TryAppendBlock(ref WriteCoalescer bytes, ref long start, ref long end)
     {
         ref DirtyBlock block = ref _batch.Blocks[_cursor];
         // Of the first it is known: asked again, the device might say something else.
@@ -150,7 +152,7 @@ public sealed unsafe partial class WritebackEngine
         if (skips) return StartAwaitDurable();
         if (!_hasTurn)
         {
-            _hasTurn = _volume.FlushTurn.TryTake();
+            _hasTurn = _volume.FlushLock.TryTake();
             if (!_hasTurn) return false;
             Array.Clear(_flushed);
             for (int i = 0; i < _batch.BlockCount; i++) FlushDeviceOf(_batch.Blocks[i].Key);
@@ -158,14 +160,14 @@ public sealed unsafe partial class WritebackEngine
             return _outstanding == 0;
         }
         GiveBackTurn();
-        if (_volume.FlushTurn.Failures == _failuresBefore) return StartAwaitDurable();
+        if (_volume.FlushLock.Failures == _failuresBefore) return StartAwaitDurable();
         _error = -Errno.EIO;
         return true;
     }
 
     private void GiveBackTurn()
     {
-        if (_hasTurn) _volume.FlushTurn.GiveBack();
+        if (_hasTurn) _volume.FlushLock.GiveBack();
         _hasTurn = false;
     }
 

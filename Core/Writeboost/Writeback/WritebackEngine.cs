@@ -1,7 +1,9 @@
 using System;
 using System.Runtime.InteropServices;
 using Weir.Core.Base;
+using Weir.Core.Cleaning;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
@@ -36,7 +38,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private Phase _phase;
     private int _outstanding;
     private int _error;
-    private readonly WritebackGovernor _governor;
+    private readonly CleaningGovernor _governor;
     private long _finishedSlots;
     private long _workDone;
     private long _durableBefore;
@@ -58,8 +60,8 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _handler = _io.AddHandler(this);
         _batch = new Batch(volume.Geometry, MaxSegments(volume.Geometry));
         _unread = new UnreadPlaces(_batch.MaxSegments << volume.Geometry.SlotShift);
-        _governor = new WritebackGovernor(volume);
-        volume.WritebackBytes = _batch.Bytes + (WritebackGovernor.MostWrites * (long)Gathering.RoomBytes);
+        _governor = volume.Governor;
+        volume.WritebackBytes = _batch.Bytes + (CleaningGovernor.MostWrites * (long)WriteCoalescer.BufferBytes);
         _entries = (LogEntry*)NativeMemory.Alloc(RecordHeader.MaxEntries, (nuint)sizeof(LogEntry));
     }
 
@@ -118,7 +120,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         if (_phase == Phase.Idle && !mayStart) return;
         if (_phase == Phase.Idle && !TryStart(nowUs))
         {
-            Rest();
+            _governor.Rest();
             EndTry();
             return;
         }
@@ -129,12 +131,9 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         }
         while (_outstanding == 0 && _error == 0 && IsListPhase && _cursor == ListLength());
         _governor.NoteBusy(nowUs, _outstanding > 0);
-        if (HasNoBatch || _phase == Phase.Pause) Rest();
+        if (HasNoBatch || _phase == Phase.Pause) _governor.Rest();
         if (HasNoBatch) EndTry();
     }
-
-    // For those who look: whatever pace there may be, nothing is written at it now.
-    private void Rest() => _volume.WritebackPace = WritebackPace.Rest;
 
     private bool IsListPhase => _phase is Phase.Zero or Phase.Fill or Phase.Write;
 
@@ -170,7 +169,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     }
 
     /// <summary>What writers may hope for; on this thread.</summary>
-    public WriterRoom Room
+    public SpaceBudget Space
     {
         get
         {
@@ -179,7 +178,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
             long work = _batch.BlockCount + _batch.RangeCount;
             long earned = _phase <= Phase.Drop || HasNoBatch ? 0 : work == 0 ? batch : batch * _workDone / work;
             long all = (long)geometry.SegmentCount << geometry.SlotShift;
-            return new WriterRoom
+            return new SpaceBudget
             {
                 All = all,
                 Free = all - (_log.ReservedEnd - geometry.Position(_log.DirtySegment, 0)),
@@ -214,9 +213,9 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         {
             bool any = _log.DirtySegment < _log.HeadSegment;
             bool open = _log.DirtySegment <= _log.HeadSegment && (_volume.RangesPressed || _log.IsStarved);
-            bool full = _governor.PaceAt(_io.NowUs) == WritebackPace.Full;
+            bool full = _governor.PaceAt(_io.NowUs) == CleaningPace.Full;
             if (full && (any || open || _volume.IsDraining)) return _resumeUs;
-            bool wanted = _volume.Options.AllowWriteback || _volume.Pacer.IsHolding;
+            bool wanted = _volume.Options.AllowWriteback || _volume.Throttle.IsHolding;
             return any && wanted ? Math.Max(_governor.ResumeUs, _resumeUs) : Math.Max(OpenDueUs, _resumeUs);
         }
     }
@@ -227,7 +226,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     // While writers wait a small batch that ends soon is worth more than a large one.
     private int MostSegments()
     {
-        if (!_volume.Pacer.IsPacing && !_log.IsStarved)
+        if (!_volume.Throttle.IsPacing && !_log.IsStarved)
             return Math.Min(_volume.Options.MaxBatchedWriteback, _batch.MaxSegments);
         long free = _log.Geometry.SegmentCount - (_log.HeadSegment - _log.DirtySegment + 1);
         return (int)Math.Clamp(free, 1, LargestBatch);
@@ -328,7 +327,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _begunUs = _io.NowUs;
         _error = 0;
         _cursor = 0;
-        _failuresBefore = _volume.FlushTurn.Failures;
+        _failuresBefore = _volume.FlushLock.Failures;
         _workDone = 0;
         _keeping = _mayKeep = false;
         _volume.BlocksAhead = 0;

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 using System.Threading;
 using Weir.Core.Base;
 
-namespace Weir.Core.Writeboost.Index;
+namespace Weir.Core.Caching;
 
 /// <summary>
 /// Tells whether blocks may have changed since a moment (R10). Blocks share cells, eight neighbours at a time and by
@@ -25,7 +25,7 @@ namespace Weir.Core.Writeboost.Index;
 /// </list>
 /// Discards and zeroes of many blocks have one cell for all of them.
 /// </summary>
-public sealed unsafe class ChangeTable : IDisposable
+public sealed unsafe class StripedVersions : IDisposable
 {
     /// <summary>A sample that says: do not stage.</summary>
     public const long Busy = -1;
@@ -38,7 +38,7 @@ public sealed unsafe class ChangeTable : IDisposable
     private readonly int _count;
 
     /// <summary>A table for a cache of <paramref name="slotCount"/> slots.</summary>
-    public ChangeTable(long slotCount)
+    public StripedVersions(long slotCount)
     {
         _count = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(slotCount / SlotsPerCell, MinCells, MaxCells));
         // One more, in a cache line of its own, for ranges.

@@ -1,8 +1,8 @@
 using System;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Writeboost.Bypass;
-using Weir.Core.Writeboost.Index;
 using Xunit;
 
 namespace Weir.Tests.Stress;
@@ -11,7 +11,7 @@ namespace Weir.Tests.Stress;
 /// The change table, alone and with the writes that go round the log: what is unchanged by its word has not changed,
 /// and nobody logs what somebody else writes to the backing device (R10).
 /// </summary>
-public sealed class ChangeTableTests
+public sealed class StripedVersionsTests
 {
     private const int Blocks = 64, Threads = 4;
 
@@ -56,7 +56,7 @@ public sealed class ChangeTableTests
 
     private static Exception? RunReaders(int ms, MutantId mutant)
     {
-        using ChangeTable table = new(1 << 12);
+        using StripedVersions table = new(1 << 12);
         long[] content = new long[Blocks];
         long unchanged = 0;
         void Change(Contention contention)
@@ -82,7 +82,7 @@ public sealed class ChangeTableTests
             {
                 int blocks = random.Between(1, 12), first = random.Below(Blocks - blocks);
                 long sample = table.Sample((ulong)first, blocks);
-                if (sample == ChangeTable.Busy) continue;
+                if (sample == StripedVersions.Busy) continue;
                 long before = Sum(content, first, blocks);
                 Thread.SpinWait(random.Below(100));
                 long after = Sum(content, first, blocks);
@@ -107,7 +107,7 @@ public sealed class ChangeTableTests
         // Device 1: numbers begin there.
         private const ulong Base = 1UL << 40;
 
-        private readonly ChangeTable _table = new(1 << 12);
+        private readonly StripedVersions _table = new(1 << 12);
         private readonly WritesAround _around;
         private readonly int[] _logging = new int[Blocks];
         private readonly int[] _round = new int[Blocks];

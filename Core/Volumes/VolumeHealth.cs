@@ -1,7 +1,7 @@
 using System;
 using System.Threading;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Volumes;
 
 /// <summary>The named states of a volume. Their numbers are for metrics, and stay.</summary>
 public enum VolumeState

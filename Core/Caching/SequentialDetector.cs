@@ -1,13 +1,13 @@
 using System;
 
-namespace Weir.Core.Writeboost.ReadCache;
+namespace Weir.Core.Caching;
 
 /// <summary>
 /// Recognises sequential streams among the requests of one queue thread: several at a time, each for itself. A request
 /// continues a stream when it begins at its end, or a little beyond: clients spread one stream over several queues, and
 /// send neighbours out of order. The stream that was quiet longest gives its place to a new one. One thread.
 /// </summary>
-public sealed class StreamTable
+public sealed class SequentialDetector
 {
     /// <summary>Streams told apart at a time: a few files being copied, a backup, a scrub.</summary>
     public const int Count = 16;

@@ -1,24 +1,24 @@
 using System.Threading;
-using Weir.Core.Writeboost.Index;
+using Weir.Core.Caching;
 using Xunit;
 
-namespace Weir.Tests.Writeboost;
+namespace Weir.Tests.Caching;
 
 /// <summary>Every change between two samples shows, and who is at work is seen (R10).</summary>
-public sealed class ChangeTableTests
+public sealed class StripedVersionsTests
 {
     private const ulong Key = (1UL << 40) + 1000;
 
     [Fact]
     public void AChangeThatBeganShowsForEver()
     {
-        using ChangeTable table = new(1 << 16);
+        using StripedVersions table = new(1 << 16);
         long before = table.Sample(Key, 40);
         Assert.False(table.BeginLogging(Key + 39, 1));
-        Assert.Equal(ChangeTable.Busy, table.Sample(Key, 40));
+        Assert.Equal(StripedVersions.Busy, table.Sample(Key, 40));
         table.EndLogging(Key + 39, 1);
         Assert.NotEqual(before, table.Sample(Key, 40));
-        Assert.NotEqual(ChangeTable.Busy, table.Sample(Key, 40));
+        Assert.NotEqual(StripedVersions.Busy, table.Sample(Key, 40));
         long between = table.Sample(Key, 40);
         table.BeginAround(Key, 8);
         table.EndAround(Key, 8);
@@ -28,10 +28,10 @@ public sealed class ChangeTableTests
     [Fact]
     public void ARangeShowsForEveryBlock()
     {
-        using ChangeTable table = new(1 << 16);
+        using StripedVersions table = new(1 << 16);
         long before = table.Sample(Key, 1);
         table.BeginRange();
-        Assert.Equal(ChangeTable.Busy, table.Sample(Key, 1));
+        Assert.Equal(StripedVersions.Busy, table.Sample(Key, 1));
         Assert.True(table.BeginAround(Key, 1));
         table.EndAround(Key, 1);
         table.EndRange();
@@ -41,7 +41,7 @@ public sealed class ChangeTableTests
     [Fact]
     public void WhoLogsAndWhoGoesRoundSeeOneAnother()
     {
-        using ChangeTable table = new(1 << 16);
+        using StripedVersions table = new(1 << 16);
         Assert.False(table.BeginAround(Key, 100));
         Assert.True(table.BeginLogging(Key + 99, 1));
         table.EndLogging(Key + 99, 1);
@@ -58,21 +58,21 @@ public sealed class ChangeTableTests
     [Fact]
     public void SumsOfCellsAreThoseOfTheirRun()
     {
-        using ChangeTable table = new(1 << 16);
+        using StripedVersions table = new(1 << 16);
         table.BeginLogging(Key + 3, 30);
         table.EndLogging(Key + 3, 30);
-        long sum = ChangeTable.Sum(table.SampleRanges(), table.SampleGranule(Key));
+        long sum = StripedVersions.Sum(table.SampleRanges(), table.SampleGranule(Key));
         for (int i = 1; i < 50; i++)
-            if (ChangeTable.IsGranuleStart(Key + (ulong)i))
-                sum = ChangeTable.Sum(sum, table.SampleGranule(Key + (ulong)i));
+            if (StripedVersions.IsGranuleStart(Key + (ulong)i))
+                sum = StripedVersions.Sum(sum, table.SampleGranule(Key + (ulong)i));
         Assert.Equal(table.Sample(Key, 50), sum);
-        Assert.Equal(ChangeTable.Busy, ChangeTable.Sum(ChangeTable.Busy, 3));
+        Assert.Equal(StripedVersions.Busy, StripedVersions.Sum(StripedVersions.Busy, 3));
     }
 
     [Fact]
     public void ManyThreadsAtWorkLeaveNobodyAtWork()
     {
-        using ChangeTable table = new(1 << 10);
+        using StripedVersions table = new(1 << 10);
         Thread[] threads = new Thread[4];
         for (int t = 0; t < threads.Length; t++)
         {
@@ -90,6 +90,6 @@ public sealed class ChangeTableTests
             threads[t].Start();
         }
         foreach (Thread thread in threads) thread.Join();
-        Assert.NotEqual(ChangeTable.Busy, table.Sample(0, 64));
+        Assert.NotEqual(StripedVersions.Busy, table.Sample(0, 64));
     }
 }

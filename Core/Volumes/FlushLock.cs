@@ -2,18 +2,18 @@ using System;
 using System.Threading;
 using Weir.Core.Base;
 
-namespace Weir.Core.Writeboost.Backings;
+namespace Weir.Core.Volumes;
 
 /// <summary>
 /// Who may flush backing devices: one at a time, because a device may answer a failed flush by forgetting what it
 /// should have covered, and a flush beside that one would succeed over the hole (R6, R8).
 /// </summary>
 /// <remarks>
-/// Protocol. Whoever wants to flush takes the turn, submits, gives the turn back after the last answer and after every
+/// Protocol. Whoever wants to flush takes the lock, submits, gives the lock back after the last answer and after every
 /// failure has been counted. Whoever relies on an earlier write notes the count before that write, and looks again when
 /// his own flush has succeeded. Who was refused is woken.
 /// </remarks>
-public sealed class FlushTurn(Action wakeQueues)
+public sealed class FlushLock(Action wakeQueues)
 {
     private int _taken;
     private int _wanted;
@@ -41,6 +41,6 @@ public sealed class FlushTurn(Action wakeQueues)
         if (Interlocked.Exchange(ref _wanted, 0) != 0) wakeQueues();
     }
 
-    /// <summary>A flush has failed; by whoever has the turn.</summary>
+    /// <summary>A flush has failed; by whoever has the lock.</summary>
     public void CountFailure() => Interlocked.Increment(ref _failures);
 }

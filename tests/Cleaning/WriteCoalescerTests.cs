@@ -1,13 +1,13 @@
 using Weir.Core.Base;
+using Weir.Core.Cleaning;
 using Weir.Core.Writeboost;
-using Weir.Core.Writeboost.Writeback;
 using Weir.Native;
 using Xunit;
 
-namespace Weir.Tests.Writeboost;
+namespace Weir.Tests.Cleaning;
 
 /// <summary>The bytes of one write: in place while they can be, together where they cannot.</summary>
-public sealed unsafe class GatheringTests
+public sealed unsafe class WriteCoalescerTests
 {
     private const int Block = Geometry.BlockBytes;
 
@@ -15,8 +15,8 @@ public sealed unsafe class GatheringTests
     public void NeighboursInMemoryStayWhereTheyAre()
     {
         using Slab memory = Numbered();
-        using RoomPool pool = new(2, Gathering.RoomBytes);
-        Gathering bytes = new(pool.At(pool.Take()));
+        using BufferPool pool = new(2, WriteCoalescer.BufferBytes);
+        WriteCoalescer bytes = new(pool.At(pool.Take()));
         for (int i = 3; i < 400; i++) Assert.True(bytes.TryAdd(memory.Start + (i * Block), Block));
         Assert.True(bytes.Start == memory.Start + (3 * Block));
         Assert.Equal(397 * Block, bytes.Length);
@@ -26,8 +26,8 @@ public sealed unsafe class GatheringTests
     public void PiecesFromAnywhereComeTogetherInTheirOrder()
     {
         using Slab memory = Numbered();
-        using RoomPool pool = new(2, Gathering.RoomBytes);
-        Gathering bytes = new(pool.At(pool.Take()));
+        using BufferPool pool = new(2, WriteCoalescer.BufferBytes);
+        WriteCoalescer bytes = new(pool.At(pool.Take()));
         int[] blocks = [7, 8, 3, 4, 9, 1];
         foreach (int block in blocks) Assert.True(bytes.TryAdd(memory.Start + (block * Block), Block));
         Assert.True(bytes.TryAdd(memory.Start + (20 * Block) + 512, 1024));
@@ -43,13 +43,13 @@ public sealed unsafe class GatheringTests
     public void AWriteEndsBeforeWhatItsRoomCannotTake()
     {
         using Slab memory = Numbered();
-        using RoomPool pool = new(2, Gathering.RoomBytes);
-        const int most = Gathering.RoomBytes / Block;
-        Gathering bytes = new(pool.At(pool.Take()));
+        using BufferPool pool = new(2, WriteCoalescer.BufferBytes);
+        const int most = WriteCoalescer.BufferBytes / Block;
+        WriteCoalescer bytes = new(pool.At(pool.Take()));
         for (int i = 0; i < most; i++) Assert.True(bytes.TryAdd(memory.Start + (2 * i * Block), Block));
         Assert.False(bytes.TryAdd(memory.Start, Block));
-        Assert.Equal(Gathering.RoomBytes, bytes.Length);
-        Gathering large = new(pool.At(pool.Take()));
+        Assert.Equal(WriteCoalescer.BufferBytes, bytes.Length);
+        WriteCoalescer large = new(pool.At(pool.Take()));
         for (int i = 0; i <= most; i++) Assert.True(large.TryAdd(memory.Start + (i * Block), Block));
         Assert.False(large.TryAdd(memory.Start, Block));
         Assert.True(large.Start == memory.Start);

@@ -1,11 +1,9 @@
 using System;
-using Weir.Core.Writeboost.Backings;
-using Weir.Core.Writeboost.Queue;
 
-namespace Weir.Core.Writeboost.Writeback;
+namespace Weir.Core.Cleaning;
 
 /// <summary>How much of the backing device write-back may take now.</summary>
-public enum WritebackPace
+internal enum CleaningPace
 {
     /// <summary>Nothing: the client is at work, and there is room.</summary>
     Rest,
@@ -22,7 +20,7 @@ public enum WritebackPace
 /// they do, half as many when more than one request in a hundred takes longer. When free segments are short: all. One
 /// thread.
 /// </summary>
-public sealed class WritebackGovernor(WriteboostVolume volume)
+internal sealed class CleaningGovernor(ICleaningLoad load, CleaningSettings settings, WriteThrottle throttle)
 {
     /// <summary>Most writes under way: what one disk's queue takes. Fewer beside clients without a target.</summary>
     public const int MostWrites = 32, SharedWrites = 4;
@@ -56,31 +54,32 @@ public sealed class WritebackGovernor(WriteboostVolume volume)
     /// <summary>Somebody wants to know whether the devices take a batch now.</summary>
     public bool MustTry { get; set; }
 
+    /// <summary>The pace that was last gone at; any thread may look.</summary>
+    public CleaningPace Pace { get; private set; }
+
     /// <summary>How fast, at this moment.</summary>
-    public WritebackPace PaceAt(long nowUs)
+    public CleaningPace PaceAt(long nowUs)
     {
-        WriteboostOptions options = volume.Options;
-        bool asked = MustTry || volume.IsDraining || volume.RangesPressed || options.ForceMigrate;
-        if (asked || volume.Log.IsStarved || volume.Pacer.IsHolding) return WritebackPace.Full;
-        if (!options.AllowWriteback) return WritebackPace.Rest;
-        if (!options.ModulateWriteback || volume.Pacer.IsPacing) return WritebackPace.Full;
-        if (nowUs >= volume.LastActivityUs + options.IdleUs) return WritebackPace.Full;
-        return IsAboveWatermark() && LargestThreshold() > 0 ? WritebackPace.Share : WritebackPace.Rest;
+        if (MustTry || settings.ForceMigrate || load.IsPressed || throttle.IsHolding) return CleaningPace.Full;
+        if (!settings.AllowWriteback) return CleaningPace.Rest;
+        if (!settings.ModulateWriteback || throttle.IsPacing || nowUs >= IdleAtUs) return CleaningPace.Full;
+        bool wants = load.IsUsedAbove(settings.HighWatermark) && load.LargestThreshold > 0;
+        return wants ? CleaningPace.Share : CleaningPace.Rest;
     }
 
     /// <summary>
-    /// Writes that may be under way on the backing device, <paramref name="device"/> if it is known which; 0: none
-    /// before <see cref="ResumeUs"/>.
+    /// Writes that may be under way on a backing device whose share of time is <paramref name="threshold"/> percent, or
+    /// on any; 0: none before <see cref="ResumeUs"/>.
     /// </summary>
-    public int Window(long nowUs, BackingDevice? device = null)
+    public int Window(long nowUs, int? threshold = null)
     {
-        WritebackPace pace = volume.WritebackPace = PaceAt(nowUs);
+        Pace = PaceAt(nowUs);
         ResumeUs = nowUs;
-        if (pace == WritebackPace.Full) return MostWrites;
-        ResumeUs = Math.Max(nowUs + 1, volume.LastActivityUs + volume.Options.IdleUs);
-        if (pace == WritebackPace.Rest) return 0;
+        if (Pace == CleaningPace.Full) return MostWrites;
+        ResumeUs = Math.Max(nowUs + 1, IdleAtUs);
+        if (Pace == CleaningPace.Rest) return 0;
         CountTime(nowUs);
-        if (nowUs >= _turnEndUs) BeginTurn(nowUs, device);
+        if (nowUs >= _turnEndUs) BeginTurn(nowUs, threshold ?? load.LargestThreshold);
         ResumeUs = _leftUs > 0 ? nowUs : _turnEndUs;
         return _leftUs > 0 ? Math.Max(1, (int)_writes) : 0;
     }
@@ -92,24 +91,10 @@ public sealed class WritebackGovernor(WriteboostVolume volume)
         _wasBusy = busy;
     }
 
-    private bool IsAboveWatermark()
-    {
-        long used = volume.Log.HeadSegment - volume.Log.DirtySegment;
-        return used * 100 >= (long)volume.Options.HighWatermark * volume.Geometry.SegmentCount;
-    }
+    /// <summary>For those who look: whatever pace there may be, nothing is written at it now.</summary>
+    public void Rest() => Pace = CleaningPace.Rest;
 
-    private int ThresholdOf(BackingDevice device) =>
-        device.WritebackThreshold >= 0 ? device.WritebackThreshold : volume.Options.WritebackThreshold;
-
-    // Any device's share is reason to begin a batch.
-    private int LargestThreshold()
-    {
-        int largest = 0;
-        for (int id = BackingTable.MinId; id <= BackingTable.MaxId && largest < 100; id++)
-            if (volume.Backings.Find(id) is { IsAbsent: false } device)
-                largest = Math.Max(largest, ThresholdOf(device));
-        return largest;
-    }
+    private long IdleAtUs => load.LastActivityUs + settings.IdleUs;
 
     private void CountTime(long nowUs)
     {
@@ -118,10 +103,10 @@ public sealed class WritebackGovernor(WriteboostVolume volume)
     }
 
     // What a turn has taken too much the next ones get less, up to one turn.
-    private void BeginTurn(long nowUs, BackingDevice? device)
+    private void BeginTurn(long nowUs, int threshold)
     {
         Adapt(judge: nowUs - _turnEndUs < TurnUs);
-        double share = Math.Min(1, _writes) * (device != null ? ThresholdOf(device) : LargestThreshold()) / 100;
+        double share = Math.Min(1, _writes) * threshold / 100;
         long debtUs = Math.Clamp(_leftUs, -TurnUs, 0);
         _leftUs = share >= 1 ? long.MaxValue / 2 : (long)(share * TurnUs) + debtUs;
         _turnEndUs = nowUs + TurnUs;
@@ -130,16 +115,10 @@ public sealed class WritebackGovernor(WriteboostVolume volume)
     // Requests from before write-back ran say nothing about it.
     private void Adapt(bool judge)
     {
-        long requests = 0, slow = 0;
-        foreach (QueueCounters? counters in volume.Counters)
-        {
-            if (counters == null) continue;
-            requests += counters.Timed;
-            slow += counters.Slow;
-        }
+        (long requests, long slow) = load.Answers;
         (long newRequests, long newSlow) = (requests - _requests, slow - _slow);
         (_requests, _slow) = (requests, slow);
-        if (volume.Options.LatencyTargetUs == 0) _writes = SharedWrites;
+        if (settings.LatencyTargetUs == 0) _writes = SharedWrites;
         else if (!judge) return;
         else Adjust(newRequests, newSlow);
     }

@@ -1,10 +1,10 @@
 using System;
 using System.Threading;
 
-namespace Weir.Core.Writeboost.Writeback;
+namespace Weir.Core.Cleaning;
 
 /// <summary>What write-back leaves to writers, in slots of the log.</summary>
-public struct WriterRoom
+public struct SpaceBudget
 {
     /// <summary>Slots of the whole cache.</summary>
     public long All;
@@ -36,7 +36,7 @@ public struct WriterRoom
 /// looks at the limit after the add, the other side looks at <c>_taken</c> after it has raised the limit, both with a
 /// full fence: nobody waits unseen.
 /// </remarks>
-public sealed class WriterPacer
+public sealed class WriteThrottle
 {
     private const long Open = long.MaxValue;
 
@@ -74,15 +74,15 @@ public sealed class WriterPacer
     /// Looks at the room and moves the limit. True: somebody who waits may go now, wake the queues. On the first
     /// queue's thread, once per turn.
     /// </summary>
-    public bool Update(in WriterRoom room)
+    public bool Update(in SpaceBudget space)
     {
-        long earned = room.Finished + room.Earned;
+        long earned = space.Finished + space.Earned;
         long news = Math.Max(0, earned - _earned);
         _earned = Math.Max(_earned, earned);
         long limit = Volatile.Read(ref _limit);
         long before = limit;
         // Without write-back, what there is may be used up; the log's end stops them then.
-        if (room.IsHeldUp || room.Free + room.Earned >= OpenAt(room))
+        if (space.IsHeldUp || space.Free + space.Earned >= OpenAt(space))
         {
             _credit = 0;
             limit = Open;
@@ -91,7 +91,7 @@ public sealed class WriterPacer
         {
             long taken = Volatile.Read(ref _taken);
             if (limit == Open) limit = taken + Burst;
-            _credit += news * Gain(room);
+            _credit += news * Gain(space);
             long whole = (long)_credit;
             _credit -= whole;
             limit = Math.Max(limit, Math.Min(limit + whole, taken + Burst));
@@ -105,20 +105,20 @@ public sealed class WriterPacer
     /// Writers are held back while there is less room than this: two of the largest batches and some segments to spare,
     /// but at most half the cache.
     /// </summary>
-    public static long OpenAt(in WriterRoom room) =>
-        Math.Min(2 * (room.LargestBatch + (SpareSegments * room.Segment)), room.All / 2);
+    public static long OpenAt(in SpaceBudget space) =>
+        Math.Min(2 * (space.LargestBatch + (SpareSegments * space.Segment)), space.All / 2);
 
     // Slots handed out for one slot earned. One at half the room where pacing begins, so that it settles there; never
     // more than what spreads the free slots over the work left in the batch.
-    private static double Gain(in WriterRoom room)
+    private static double Gain(in SpaceBudget space)
     {
-        double openAt = OpenAt(room);
+        double openAt = OpenAt(space);
         double settled = openAt / 2;
-        double now = room.Free + room.Earned;
+        double now = space.Free + space.Earned;
         double gain = now < settled
             ? Math.Max(LeastGain, now / settled)
             : Math.Min(MostGain, (openAt - settled) / Math.Max(1, openAt - now));
-        double left = room.Batch - room.Earned;
-        return left <= 0 ? gain : Math.Min(gain, room.Free / left);
+        double left = space.Batch - space.Earned;
+        return left <= 0 ? gain : Math.Min(gain, space.Free / left);
     }
 }
