@@ -7,6 +7,7 @@ using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Frontends.Commands;
+using Weir.Frontends.Compose;
 using Weir.Frontends.Control;
 using Weir.Frontends.Status;
 using Weir.Native;
@@ -41,10 +42,10 @@ internal sealed class Server : IDisposable
         _spec = serving;
         Program.Errors.Start();
         FileLimit.Raise();
-        using IListening listening = Compose.Listen(volume, serving);
+        using IListening listening = Listening.Open(volume, serving);
         if (serving.Control != null) UnixSocketFile.Check(serving.Control);
         _watcher = new StopWatcher(() => _volume!.Volume.Hang);
-        _volume = ToolCommand.WithProgress(shows: true, progress => Compose.Open(volume, Program.Log, progress));
+        _volume = ToolCommand.WithProgress(shows: true, progress => Opening.Run(volume, Program.Log, progress));
         try
         {
             _serving = listening.Serve(_volume, serving.Queues, Die);

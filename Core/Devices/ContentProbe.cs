@@ -22,12 +22,6 @@ public static class ContentProbe
     /// <summary>How much of its end: the backup partition table and old RAID superblocks live there.</summary>
     public const int TailBytes = 64 << 10;
 
-    /// <summary>A log without a superblock: never taken for blank, never offered for formatting.</summary>
-    public const string DamagedCache = "a weir cache whose superblock copies are both damaged";
-
-    /// <summary>Something, but nothing that has a name.</summary>
-    public const string Unknown = "unknown content";
-
     private readonly record struct Signature(int OffsetBytes, byte[] Bytes, string Name);
 
     private static readonly Signature[] s_signatures =
@@ -58,7 +52,11 @@ public static class ContentProbe
         new(4096 + 24, Convert.FromHexString("c68573f666ce90a9d96a60cf803df7ef"), "a bcachefs file system"),
         new(0, [0xfc, 0x4e, 0x2b, 0xa9], "a Linux RAID member"),
         new(4096, [0xfc, 0x4e, 0x2b, 0xa9], "a Linux RAID member"),
-        new(1 << 20, "WEIRLOG1"u8.ToArray(), DamagedCache),
+    ];
+
+    // A table is written without a look at what is behind it.
+    private static readonly Signature[] s_tables =
+    [
         new(512, "EFI PART"u8.ToArray(), "a GPT partition table"),
         new(4096, "EFI PART"u8.ToArray(), "a GPT partition table"),
     ];
@@ -80,40 +78,55 @@ public static class ContentProbe
     }
 
     /// <summary>
-    /// What the device holds, as "an ext4 file system", or "unknown content"; null when <paramref name="head"/> is
-    /// all zero and <paramref name="tail"/> shows no signature: blank.
+    /// What the device holds; blank when <paramref name="head"/> is all zero and <paramref name="tail"/> shows no
+    /// signature.
     /// </summary>
     /// <param name="head">The first <see cref="HeadBytes"/>, or the whole device if it is shorter.</param>
     /// <param name="tail">The last <see cref="TailBytes"/>; may be empty.</param>
-    public static string? Describe(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail)
+    /// <param name="marks">What tells devices of ours although their beginning is lost.</param>
+    public static Content Describe(
+        ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, params ReadOnlySpan<ContentMark> marks)
     {
-        foreach (Signature signature in s_signatures)
-            if (Has(head, signature.OffsetBytes, signature.Bytes)) return signature.Name;
-        return Ext(head) ?? Lvm(head) ?? Mbr(head) ?? Tail(tail) ?? (IsZero(head) ? null : Unknown);
+        if (Find(head, s_signatures) is { } known) return Foreign(known);
+        foreach (ContentMark mark in marks)
+            if (Has(head, mark.HeadOffsetBytes, mark.Bytes)) return Content.Of(mark);
+        string? name = Find(head, s_tables) ?? Ext(head) ?? Lvm(head) ?? Mbr(head) ?? Tail(tail);
+        return name != null ? Foreign(name) : IsZero(head) ? default : Content.Unknown();
     }
 
     /// <summary>
-    /// What lies between the parts that <see cref="Read"/> shows, which looked blank; null when nothing was found there
-    /// either. See <see cref="ContentScan"/> for how much of it is looked at.
+    /// What lies between the parts that <see cref="Read"/> shows, which looked blank; blank when nothing was found
+    /// there either. See <see cref="ContentScan"/> for how much of it is looked at.
     /// </summary>
     /// <param name="io">On the thread that owns it.</param>
     /// <param name="device">What is looked at.</param>
+    /// <param name="marks">What tells devices of ours although their beginning is lost.</param>
     /// <param name="progress">Is told of what, how many are done, of how many.</param>
     /// <exception cref="UserErrorException">The device cannot be read.</exception>
-    public static string? DescribeMiddle(
-        IoContext io, Device device, Action<string, long, long>? progress = null) =>
-        new ContentScan(io, device) { Progress = progress }.Run();
+    public static Content DescribeMiddle(
+        IoContext io, Device device, ContentMark[] marks, Action<string, long, long>? progress = null) =>
+        new ContentScan(io, device) { Marks = marks, Progress = progress }.Run();
 
-    /// <summary>A log's record begins in it.</summary>
-    internal static bool HoldsRecord(ReadOnlySpan<byte> spot)
+    /// <summary>The mark that is somewhere in it, or null.</summary>
+    internal static ContentMark? FindMark(ReadOnlySpan<byte> spot, ContentMark[] marks)
     {
-        for (int at = 0; at < spot.Length; at += 4096)
-            if (Has(spot, at, "WEIRLOG1"u8)) return true;
-        return false;
+        for (int at = 0; at < spot.Length; at += ContentMark.AlignmentBytes)
+            foreach (ContentMark mark in marks)
+                if (Has(spot, at, mark.Bytes)) return mark;
+        return null;
     }
 
     /// <summary>Every byte is zero.</summary>
     public static bool IsZero(ReadOnlySpan<byte> bytes) => !bytes.ContainsAnyExcept((byte)0);
+
+    private static string? Find(ReadOnlySpan<byte> head, Signature[] signatures)
+    {
+        foreach (Signature signature in signatures)
+            if (Has(head, signature.OffsetBytes, signature.Bytes)) return signature.Name;
+        return null;
+    }
+
+    private static Content Foreign(string name) => new(ContentKind.Foreign, name);
 
     private static bool Has(ReadOnlySpan<byte> bytes, int offset, ReadOnlySpan<byte> what) =>
         offset >= 0 && bytes.Length >= offset + what.Length && bytes.Slice(offset, what.Length).SequenceEqual(what);

@@ -41,12 +41,15 @@ internal sealed class ContentScan
     /// <summary>As <see cref="UsualEndBytes"/>.</summary>
     public long EndBytes { get; init; } = UsualEndBytes;
 
+    /// <summary>What tells devices of ours.</summary>
+    public ContentMark[] Marks { get; init; } = [];
+
     /// <summary>Is told of what, how many are done, of how many.</summary>
     public Action<string, long, long>? Progress { get; init; }
 
-    /// <summary>What is there behind <see cref="ContentProbe.HeadBytes"/>; null: nothing was found.</summary>
+    /// <summary>What is there behind <see cref="ContentProbe.HeadBytes"/>; blank: nothing was found.</summary>
     /// <exception cref="UserErrorException">The device cannot be read.</exception>
-    public unsafe string? Run()
+    public unsafe Content Run()
     {
         using Slab memory = new(InFlight * PieceBytes);
         long totalBytes = 0, doneBytes = 0;
@@ -55,21 +58,31 @@ internal sealed class ContentScan
         int count = 0;
         foreach ((long offset, int bytes) in Pieces())
         {
-            // A record tells whose this is, and is in one of the next two segments.
-            if (_found >= 0 && offset > _found + (2 * LargestSegmentBytes)) break;
+            // A mark tells whose this is, if anything does.
+            if (_found >= 0 && offset > _found + MarksApartBytes) break;
             _io.Start(queue, IoKind.Read, offset, memory.Start + (count * PieceBytes), bytes);
             _batch[count++] = (offset, bytes);
             doneBytes += bytes;
             if (count < InFlight) continue;
-            if (HoldsRecord(memory.Start, count)) return ContentProbe.DamagedCache;
+            if (FindMark(memory.Start, count) is { } mark) return Content.Of(mark);
             Progress?.Invoke("MiB looked through", doneBytes >> 20, totalBytes >> 20);
             count = 0;
         }
-        if (HoldsRecord(memory.Start, count)) return ContentProbe.DamagedCache;
-        return _found < 0 ? null : $"{ContentProbe.Unknown} (at byte {_found})";
+        if (FindMark(memory.Start, count) is { } last) return Content.Of(last);
+        return _found < 0 ? default : Content.Unknown(_found);
     }
 
-    private unsafe bool HoldsRecord(byte* memory, int count)
+    private long MarksApartBytes
+    {
+        get
+        {
+            long most = 0;
+            foreach (ContentMark mark in Marks) most = Math.Max(most, mark.ApartBytes);
+            return most;
+        }
+    }
+
+    private unsafe ContentMark? FindMark(byte* memory, int count)
     {
         _io.WaitOrFail("reading", _device);
         for (int i = 0; i < count; i++)
@@ -78,9 +91,9 @@ internal sealed class ContentScan
             int at = piece.IndexOfAnyExcept((byte)0);
             if (at < 0) continue;
             if (_found < 0) _found = _batch[i].Offset + at;
-            if (ContentProbe.HoldsRecord(piece)) return true;
+            if (ContentProbe.FindMark(piece, Marks) is { } mark) return mark;
         }
-        return false;
+        return null;
     }
 
     /// <summary>What is read, in the order of the device.</summary>

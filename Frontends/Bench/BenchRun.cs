@@ -7,6 +7,7 @@ using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Frontends.Commands;
+using Weir.Frontends.Compose;
 using Weir.Frontends.Status;
 
 namespace Weir.Frontends.Bench;
@@ -50,11 +51,11 @@ internal sealed class BenchRun : IDisposable
     /// <summary>Runs it; the figures as one JSON object.</summary>
     public static string Run(VolumeSpec volumeSpec, BenchSpec spec)
     {
-        Compose.CheckNoneWaits(volumeSpec);
-        CheckSize(volumeSpec.Backings[0].Path, spec.Job.SpanBytes);
-        bool onlyReads = spec.Job.ReadPercent == 100 && !spec.Fills && volumeSpec.Cache == null;
+        BlockDevices.CheckNoneWaits(volumeSpec);
+        CheckSize(volumeSpec.Devices.Backings[0].Path, spec.Job.SpanBytes);
+        bool onlyReads = spec.Job.ReadPercent == 100 && !spec.Fills && volumeSpec.Devices.Cache == null;
         if (!volumeSpec.Force && !onlyReads) CheckNothingIsThere(volumeSpec);
-        using OpenedVolume volume = Compose.Open(volumeSpec, Program.Log);
+        using OpenedVolume volume = Opening.Run(volumeSpec, Program.Log);
         using BenchRun run = new(volume, spec);
         using JsonStatus figures = new();
         try
@@ -71,7 +72,7 @@ internal sealed class BenchRun : IDisposable
 
     private static void CheckNothingIsThere(VolumeSpec spec) => ToolCommand.WithProgress(shows: true, progress =>
     {
-        Compose.CheckNothingIsThere(spec, progress);
+        Contents.CheckBlank(spec, progress);
         return 0;
     });
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using System.Linq;
 using Weir.Core.Base;
 using Weir.Frontends.Bench;
+using Weir.Frontends.Compose;
 
 namespace Weir.Frontends.Commands;
 
@@ -13,32 +13,21 @@ internal static class BenchCommand
     /// <summary>The command.</summary>
     public static Command Build()
     {
-        Argument<string> engine = SharedOptions.Engine("What to measure: writeboost, or passthrough.");
-        Option<string?> cache = SharedOptions.Cache();
-        Option<string[]> backing = SharedOptions.Backing();
-        Option<string?> segmentSize = SharedOptions.SegmentSize();
-        Option<string[]> option = SharedOptions.EngineOption();
+        VolumeOptions volume = new(
+            EngineCommand.Bench, $"What to measure: {EngineTable.CacheNames}, or passthrough.");
         Option<bool> force = new("--force")
         {
             Description = "Write over what is there. " + SharedOptions.HowFarItLooks,
         };
         JobOptions job = new();
         Command command = new("bench", "Drive an engine in this process, without sockets; figures as JSON. It "
-            + "writes to both devices, and refuses those that hold something.")
-        {
-            engine, cache, backing, segmentSize, option, force, job.Job, job.Block, job.Depth, job.Size, job.Zipf,
-            job.Sync, job.Fill, job.Memory, job.Queues, job.Seconds, job.WarmUp,
-        };
+            + "writes to both devices, and refuses those that hold something.");
+        volume.AddTo(command);
+        command.Add(force);
+        foreach (Option option in job.All) command.Add(option);
         command.SetAction(result =>
         {
-            VolumeSpec spec = new VolumeSpec
-            {
-                Engine = result.GetValue(engine)!,
-                Cache = result.GetValue(cache),
-                Backings = result.GetValue(backing)!.Select(BackingArgument.Parse).ToArray(),
-                SegmentBytes = SharedOptions.SizeOf(result.GetValue(segmentSize), "--segment-size"),
-                Options = (result.GetValue(option) ?? []).Select(VolumeSpec.SplitOption).ToArray(),
-            }.Check();
+            VolumeSpec spec = volume.Read(result).Check();
             Output.Write(BenchRun.Run(spec with { Force = result.GetValue(force) }, job.Read(result)));
             return Program.Done;
         });
@@ -48,6 +37,8 @@ internal static class BenchCommand
     /// <summary>The options that say what is done.</summary>
     private sealed class JobOptions
     {
+        public Option[] All => [Job, Block, Depth, Size, Zipf, Sync, Fill, Memory, Queues, Seconds, WarmUp];
+
         public Option<string> Job { get; } = Text("--job", "randwrite", "NAME", $"One of {BenchJob.Names}.");
 
         public Option<string> Block { get; } = Text("--block", "4K", "SIZE", "Bytes of each request.");

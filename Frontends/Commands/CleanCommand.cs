@@ -2,6 +2,7 @@ using System.Collections.Generic;
 using System.CommandLine;
 using System.Linq;
 using Weir.Core.Base;
+using Weir.Frontends.Compose;
 
 namespace Weir.Frontends.Commands;
 
@@ -31,7 +32,7 @@ internal static class CleanCommand
 
     private static int Run(string? folder, bool write, string[] force)
     {
-        List<MemoryNote> notes = Compose.Memories(folder);
+        List<MemoryNote> notes = Memories.All(folder);
         foreach (string word in force)
             if (!notes.Any(note => note.IsCalled(word)))
                 throw new UserErrorException($"--force {word}: no memory of that name; see 'weir list'");

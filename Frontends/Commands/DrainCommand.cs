@@ -1,8 +1,7 @@
 using System.CommandLine;
-using System.Linq;
 using System.Runtime.InteropServices;
 using System.Threading;
-using Weir.Core.Base;
+using Weir.Frontends.Compose;
 using Weir.Frontends.Status;
 
 namespace Weir.Frontends.Commands;
@@ -13,38 +12,19 @@ internal static class DrainCommand
     /// <summary>The command.</summary>
     public static Command Build()
     {
-        Argument<string> engine = SharedOptions.Engine("What the cache is for: writeboost.");
-        Option<string?> cache = SharedOptions.Cache();
-        Option<string[]> backing = SharedOptions.Backing();
-        Option<string?> layout = SharedOptions.Layout();
-        Option<string[]> option = SharedOptions.EngineOption();
-        Option<string[]> giveUp = new("--give-up")
-        {
-            HelpName = "NAME:OFFSET+LENGTH",
-            Description = "Give up what is lost there, rotten in the cache and nowhere else, or with 'all' everywhere: "
-                + "it reads what the backing device has.",
-        };
+        VolumeOptions volume = new(EngineCommand.Drain, $"What the cache is for: {EngineTable.CacheNames}.");
         Command command = new("drain", "Write all dirty data of a cache that is not served to its backing device. Can "
-            + "be interrupted, and started again.") { engine, cache, backing, layout, option, giveUp };
+            + "be interrupted, and started again.");
+        volume.AddTo(command);
         command.SetAction(result =>
         {
-            VolumeSpec spec = new VolumeSpec
-            {
-                Engine = result.GetValue(engine)!,
-                Cache = result.GetValue(cache),
-                Backings = result.GetValue(backing)!.Select(BackingArgument.Parse).ToArray(),
-                Layout = result.GetValue(layout),
-                Options = (result.GetValue(option) ?? []).Select(VolumeSpec.SplitOption).ToArray(),
-                MustExist = true,
-            }.Check();
-            if (!Compose.HasCache(spec.Engine))
-                throw new UserErrorException($"{spec.Engine} has no cache to drain", Program.WrongUsage);
-            return Run(spec, result.GetValue(giveUp) ?? []);
+            VolumeSpec spec = (volume.Read(result) with { MustExist = true }).Check();
+            return Run(EngineTable.ToolsOf(spec.Engine, "drain"), spec);
         });
         return command;
     }
 
-    private static int Run(VolumeSpec spec, string[] givesUp)
+    private static int Run(IEngineTools tools, VolumeSpec spec)
     {
         int stop = 0;
         void Stop(PosixSignalContext context)
@@ -59,8 +39,8 @@ internal static class DrainCommand
         int result;
         try
         {
-            result = Compose.Drain(
-                spec, givesUp, () => Volatile.Read(ref stop) != 0, progress.Report, Program.Log);
+            ToolRun run = new(spec, Program.Log, progress.Report);
+            result = tools.Drain(run, () => Volatile.Read(ref stop) != 0);
         }
         finally
         {
@@ -68,7 +48,7 @@ internal static class DrainCommand
         }
         if (result == 0)
         {
-            Output.Write($"weir: drained {spec.Cache}: {progress.Total} blocks written back\n");
+            Output.Write($"weir: drained {spec.Devices.Cache}: {progress.Total} blocks written back\n");
             return Program.Done;
         }
         return Program.Complain(

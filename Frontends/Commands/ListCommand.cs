@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Weir.Frontends.Compose;
 using Weir.Frontends.Status;
 
 namespace Weir.Frontends.Commands;
@@ -26,12 +27,12 @@ internal static class ListCommand
     private static int Run(string? folder, bool json)
     {
         using JsonItems items = new();
-        foreach (MemoryNote note in Compose.Memories(folder))
+        foreach (MemoryNote note in Memories.All(folder))
         {
             if (json) note.WriteTo(items);
             else Output.Write($"memory {note.Line}\n");
         }
-        foreach (BlockDeviceNote note in Compose.BlockDevices())
+        foreach (BlockDeviceNote note in BlockDevices.All())
         {
             if (json) note.WriteTo(items);
             else Output.Write(note.Line + "\n");

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.Linq;
 using Weir.Core.Base;
+using Weir.Frontends.Compose;
 
 namespace Weir.Frontends.Commands;
 
@@ -18,34 +18,22 @@ internal static class ServeCommand
     /// <summary>The command.</summary>
     public static Command Build()
     {
-        Argument<string> engine = SharedOptions.Engine("How to cache: writeboost, or passthrough for no cache at all.");
-        Option<string?> cache = SharedOptions.Cache();
-        Option<string[]> backing = SharedOptions.Backing();
-        Option<string?> layout = SharedOptions.Layout();
-        Option<string?> segmentSize = SharedOptions.SegmentSize();
+        VolumeOptions volume = new(
+            EngineCommand.Serve, $"How to cache: {EngineTable.CacheNames}, or passthrough for no cache at all.");
         ServeListenOptions listening = new();
-        Option<string[]> option = SharedOptions.EngineOption();
         Option<string?> memory = SharedOptions.Memory();
         Option<bool> readOnly = new("--read-only") { Description = "Refuse writes, and write nothing anywhere." };
-        Command command = new("serve", "Serve a volume: format a blank cache, open a formatted one.")
-        {
-            engine, cache, backing, layout, segmentSize, listening.Frontend, listening.Listen, listening.Insecure,
-            listening.Connections, listening.Memory,
-            listening.Control,
-            listening.Queues, listening.Recover, listening.Copy, option, memory, readOnly,
-        };
+        Command command = new("serve", "Serve a volume: format a blank cache, open a formatted one.");
+        volume.AddTo(command);
+        foreach (Option option in listening.All) command.Add(option);
+        command.Add(memory);
+        command.Add(readOnly);
         command.SetAction(result =>
         {
-            VolumeSpec spec = new()
+            VolumeSpec spec = volume.Read(result) with
             {
-                Engine = result.GetValue(engine)!,
-                Cache = result.GetValue(cache),
-                Backings = result.GetValue(backing)!.Select(BackingArgument.Parse).ToArray(),
-                Layout = result.GetValue(layout),
-                SegmentBytes = SharedOptions.SizeOf(result.GetValue(segmentSize), "--segment-size"),
                 Memory = result.GetValue(memory),
                 ReadOnly = result.GetValue(readOnly),
-                Options = (result.GetValue(option) ?? []).Select(VolumeSpec.SplitOption).ToArray(),
             };
             return Server.Run(spec.Check(), listening.Read(result, spec.Name));
         });
@@ -55,6 +43,9 @@ internal static class ServeCommand
     /// <summary>The options that say how clients reach the volume.</summary>
     private sealed class ServeListenOptions
     {
+        public Option[] All =>
+            [Frontend, Listen, Insecure, Connections, Memory, Control, Queues, Recover, Copy];
+
         public Option<string> Frontend { get; } = new("--frontend")
         {
             HelpName = "nbd|ublk",

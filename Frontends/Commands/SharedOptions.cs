@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Weir.Core.Base;
 
 namespace Weir.Frontends.Commands;
 
@@ -17,12 +16,11 @@ internal static class SharedOptions
     public static Option<string?> Cache() =>
         new("--cache") { HelpName = "PATH", Description = "The fast device: a file or a block device." };
 
-    /// <summary>The form of what is written to the cache device.</summary>
-    public static Option<string?> Layout() => new("--layout")
+    /// <summary>Where an engine keeps what it knows of the cache.</summary>
+    public static Option<string?> Metadata() => new("--metadata")
     {
-        HelpName = "LAYOUT",
-        Description = "On-disk layout of the cache: native, writeboost2 (dm-writeboost 2.2), writeboost1 or lc1. What "
-            + "is there is recognised, but for lc1, which has no magic number; a new cache is native without it.",
+        HelpName = "PATH",
+        Description = "The device that says what is where in the cache: a file or a block device.",
     };
 
     /// <summary>The slow devices.</summary>
@@ -50,13 +48,6 @@ internal static class SharedOptions
             + "be, else /dev/shm); none: acknowledge writes when they are durable.",
     };
 
-    /// <summary>Segment size.</summary>
-    public static Option<string?> SegmentSize() => new("--segment-size")
-    {
-        HelpName = "SIZE",
-        Description = "Bytes per log segment when the cache is formatted: 128K to 4M, a power of two (default 1M).",
-    };
-
     /// <summary>Where a served volume listens for status, messages and stop.</summary>
     public static Option<string> Control(bool required = true) => new("--control")
     {
@@ -64,7 +55,4 @@ internal static class SharedOptions
         Description = "Control socket of the served volume.",
         Required = required,
     };
-
-    /// <summary>Reads a size, null when it was not given.</summary>
-    public static long? SizeOf(string? text, string option) => text == null ? null : ByteSize.Parse(text, option);
 }

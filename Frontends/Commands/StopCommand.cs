@@ -2,6 +2,7 @@ using System;
 using System.CommandLine;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Frontends.Compose;
 using Weir.Frontends.Control;
 
 namespace Weir.Frontends.Commands;
@@ -41,7 +42,7 @@ internal static class StopCommand
             throw new UserErrorException("stop: expected either --control or --device", Program.WrongUsage);
         // The connection ends with the process.
         if (control != null) Output.Write(Ask(control, force ? "stop force" : "stop"));
-        else Compose.GiveUp(device!, force);
+        else BlockDevices.GiveUp(device!, force);
         return Program.Done;
     }
 

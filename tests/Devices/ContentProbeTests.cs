@@ -36,7 +36,7 @@ public sealed class ContentProbeTests
     {
         byte[] head = new byte[ContentProbe.HeadBytes];
         bytes.CopyTo(head, offset);
-        Assert.Equal(name, ContentProbe.Describe(head, []));
+        Assert.Equal(name, ContentProbe.Describe(head, []).Description);
     }
 
     [Fact]
@@ -45,9 +45,9 @@ public sealed class ContentProbeTests
         byte[] head = new byte[4096];
         (head[1024 + 0x38], head[1024 + 0x39]) = (0x53, 0xef);
         head[1024 + 0x5c] = 4;
-        Assert.Equal("an ext3 file system", ContentProbe.Describe(head, []));
+        Assert.Equal("an ext3 file system", ContentProbe.Describe(head, []).Description);
         head[1024 + 0x60] = 0x40;
-        Assert.Equal("an ext4 file system", ContentProbe.Describe(head, []));
+        Assert.Equal("an ext4 file system", ContentProbe.Describe(head, []).Description);
     }
 
     [Theory]
@@ -57,14 +57,16 @@ public sealed class ContentProbeTests
     {
         byte[] tail = new byte[ContentProbe.TailBytes];
         System.Text.Encoding.ASCII.GetBytes(text).CopyTo(tail, tail.Length - before);
-        Assert.Equal(name, ContentProbe.Describe(new byte[ContentProbe.HeadBytes], tail));
+        Assert.Equal(name, ContentProbe.Describe(new byte[ContentProbe.HeadBytes], tail).Description);
     }
 
     [Fact]
     public void ZeroesAreBlankWhateverTheLength()
     {
-        Assert.Null(ContentProbe.Describe(new byte[ContentProbe.HeadBytes], new byte[ContentProbe.TailBytes]));
-        for (int length = 0; length < 9000; length += 7) Assert.Null(ContentProbe.Describe(new byte[length], []));
+        byte[] head = new byte[ContentProbe.HeadBytes], tail = new byte[ContentProbe.TailBytes];
+        Assert.Equal(default, ContentProbe.Describe(head, tail));
+        for (int length = 0; length < 9000; length += 7)
+            Assert.True(ContentProbe.Describe(new byte[length], []).IsBlank);
     }
 
     /// <summary>No length of noise makes the probe read outside, and noise is never blank.</summary>
@@ -77,8 +79,26 @@ public sealed class ContentProbeTests
             byte[] noise = new byte[length];
             random.NextBytes(noise);
             noise[0] |= 1;
-            Assert.NotNull(ContentProbe.Describe(noise, noise));
+            Assert.False(ContentProbe.Describe(noise, noise).IsBlank);
         }
+    }
+
+    /// <summary>
+    /// A mark of ours tells a damaged cache, unless somebody has made something else of the device since; a partition
+    /// table is no such thing.
+    /// </summary>
+    [Fact]
+    public void AMarkTellsADamagedCache()
+    {
+        ContentMark mark = new("WEIRTEST"u8.ToArray(), 1 << 20, 8 << 20, "a damaged test");
+        byte[] head = new byte[ContentProbe.HeadBytes];
+        mark.Bytes.CopyTo(head, mark.HeadOffsetBytes);
+        Assert.Equal(ContentKind.Unknown, ContentProbe.Describe(head, []).Kind);
+        Assert.Equal(Content.Of(mark), ContentProbe.Describe(head, [], mark));
+        "EFI PART"u8.CopyTo(head.AsSpan(512));
+        Assert.Equal(ContentKind.DamagedCache, ContentProbe.Describe(head, [], mark).Kind);
+        "XFSB"u8.CopyTo(head);
+        Assert.Equal(ContentKind.Foreign, ContentProbe.Describe(head, [], mark).Kind);
     }
 
     [Fact]
@@ -91,7 +111,7 @@ public sealed class ContentProbeTests
             using Process process = Process.Start(new ProcessStartInfo("qemu-img", arguments))!;
             process.WaitForExit();
             Assert.Equal(0, process.ExitCode);
-            Assert.Equal("a qcow2 image", ContentProbe.Describe(File.ReadAllBytes(path), []));
+            Assert.Equal("a qcow2 image", ContentProbe.Describe(File.ReadAllBytes(path), []).Description);
         }
         finally
         {

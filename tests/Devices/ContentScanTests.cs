@@ -17,25 +17,27 @@ public sealed unsafe class ContentScanTests
     {
         using RamDevice device = new(256 * Mib);
         using RingContext io = new();
-        Assert.Null(ContentProbe.DescribeMiddle(io, device));
+        Assert.Equal(default, ContentProbe.DescribeMiddle(io, device, []));
         Random random = new(1);
         for (int i = 0; i < 10; i++)
         {
             long at = i == 0 ? device.SizeBytes - 1 : random.NextInt64(ContentProbe.HeadBytes, device.SizeBytes);
             device.Start[at] = 1;
-            Assert.Equal($"unknown content (at byte {at})", ContentProbe.DescribeMiddle(io, device));
+            Assert.Equal($"unknown content (at byte {at})", ContentProbe.DescribeMiddle(io, device, []).Description);
             device.Start[at] = 0;
         }
     }
 
     [Fact]
-    public void ARecordBehindOtherContentTellsWhoseItIs()
+    public void AMarkBehindOtherContentTellsWhoseItIs()
     {
+        ContentMark mark = new("WEIRTEST"u8.ToArray(), 1 << 20, 8 << 20, "a damaged test");
         using RamDevice device = new(64 * Mib);
         using RingContext io = new();
         device.Start[20 * Mib] = 1;
-        "WEIRLOG1"u8.CopyTo(new Span<byte>(device.Start + (24 * Mib), 8));
-        Assert.Equal(ContentProbe.DamagedCache, ContentProbe.DescribeMiddle(io, device));
+        mark.Bytes.CopyTo(new Span<byte>(device.Start + (24 * Mib), 8));
+        Assert.Equal(Content.Of(mark), ContentProbe.DescribeMiddle(io, device, [mark]));
+        Assert.Equal(ContentKind.Unknown, ContentProbe.DescribeMiddle(io, device, []).Kind);
     }
 
     [Fact]

@@ -16,7 +16,7 @@ internal static partial class Directions
     /// <summary>What engines share. Each may see those before it.</summary>
     private static readonly string[] s_rooms = ["Caching", "Metadata", "Volumes", "Cleaning"];
 
-    private static bool IsCompose(string path) => path.StartsWith("Frontends/Compose.", StringComparison.Ordinal);
+    private static bool IsCompose(string path) => path.StartsWith("Frontends/Compose/", StringComparison.Ordinal);
 
     public static IEnumerable<string> Check(SourceFile file)
     {

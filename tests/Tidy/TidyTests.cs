@@ -123,6 +123,7 @@ public sealed class TidyTests
     [InlineData("Frontends/Server.cs", "using Weir.Core.Writeboost;")]
     [InlineData("Frontends/Server.cs", "using Weir.Frontends.Nbd;")]
     [InlineData("Frontends/Nbd/A.cs", "using Weir.Core.Writeboost;")]
+    [InlineData("Frontends/Commands/A.cs", "using Weir.Core.Writeboost;")]
     public void WrongDirectionsAreCaught(string path, string text) => Catches(Directions.Check, path, text);
 
     [Theory]
@@ -130,7 +131,7 @@ public sealed class TidyTests
     [InlineData("Core/Writeboost/Log/A.cs", "using Weir.Core.Writeboost.Format; using Weir.Core.Io;")]
     [InlineData("Core/Writeboost/A.cs", "using Weir.Core.Volumes; using Weir.Core.Cleaning;")]
     [InlineData("Core/Cleaning/A.cs", "using Weir.Core.Volumes; using Weir.Core.Caching;")]
-    [InlineData("Frontends/Compose.cs", "using Weir.Core.Writeboost; using Weir.Frontends.Nbd;")]
+    [InlineData("Frontends/Compose/A.cs", "using Weir.Core.Writeboost; using Weir.Frontends.Nbd;")]
     [InlineData("Frontends/Nbd/A.cs", "namespace Weir.Frontends.Nbd; using Weir.Core.Devices;")]
     [InlineData("Core/Writeboost/A.cs", "using Errno = Weir.Native.Errno;")]
     [InlineData("Core/Io/A.cs", "// Weir.Frontends in a comment\n\"Weir.Native in a string\"")]

@@ -1,5 +1,3 @@
-using System;
-using System.Collections.Generic;
 using System.IO;
 using Weir.Core.Base;
 using Weir.Core.Devices;
@@ -7,49 +5,28 @@ using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Recovery;
 
-namespace Weir.Frontends;
+namespace Weir.Frontends.Compose;
 
-/// <content>Memory that outlives its process, seen from outside.</content>
-internal static partial class Compose
+// Memory that outlives its process: whether the cache that it belongs to still needs it.
+internal sealed partial class WriteboostKind
 {
-    // Far longer than it takes to make memory.
-    private static readonly TimeSpan s_makingTime = TimeSpan.FromMinutes(1);
-
-    /// <summary>Every file of such memory; <paramref name="folder"/> is looked into too, if there is one.</summary>
-    public static List<MemoryNote> Memories(string? folder)
-    {
-        string bootId = Boot.Id();
-        string? chosen = folder == null ? null : Path.GetFullPath(folder);
-        IReadOnlyList<string> places = MemoryPlaces.ToSearch(chosen);
-        // What the user names he can look into, or is told that he cannot.
-        void CannotList(string line)
-        {
-            if (chosen != null && line.StartsWith(chosen + ":", StringComparison.Ordinal))
-                throw new UserErrorException(line);
-            Program.Log(line);
-        }
-        return MemoryFile.All(places, RamHead.Bytes, CannotList).ConvertAll(file => NoteOf(file, bootId));
-    }
-
-    private static unsafe MemoryNote NoteOf(MemoryFile file, string bootId)
+    /// <inheritdoc/>
+    public unsafe MemoryNote? NoteOf(MemoryFile file, string bootId)
     {
         fixed (byte* bytes = file.Head)
         {
             RamHead* head = (RamHead*)bytes;
+            if (!head->IsWeirs) return null;
             (MemoryUse use, string why) = Judge(file, *head, bootId);
-            string cache = head->IsWeirs && head->Version > 0 ? head->CachePathText : "";
-            return new MemoryNote(file.Path, file.SizeBytes, file.MadeAt, head->IsWeirs ? head->CacheId : default,
-                cache, use, why, file.TryRemove);
+            string cache = head->Version > 0 ? head->CachePathText : "";
+            return new MemoryNote(
+                file.Path, file.SizeBytes, file.MadeAt, head->CacheId, cache, use, why, file.TryRemove);
         }
     }
 
-    private static (MemoryUse Use, string Why) Judge(MemoryFile file, in RamHead head, string bootId)
+    private (MemoryUse Use, string Why) Judge(MemoryFile file, in RamHead head, string bootId)
     {
         if (file.IsInUse) return (MemoryUse.InUse, "in use");
-        if (head.Magic == 0)
-            return DateTime.UtcNow - file.MadeAt < s_makingTime ? (MemoryUse.Unknown, "being made")
-                : (MemoryUse.None, "of no use: its process died while it made it");
-        if (!head.IsWeirs) return (MemoryUse.Unknown, "not memory of Weir's");
         if (head.BootText != bootId) return (MemoryUse.None, "of no use: of an earlier boot of the machine");
         if (!head.IsKnown)
             return (MemoryUse.Unknown, $"of version {head.VersionText}, which this weir does not know");
@@ -59,14 +36,14 @@ internal static partial class Compose
     }
 
     // What the cache that the memory belongs to says about it. In doubt somebody may need it.
-    private static (MemoryUse Use, string Why) LookAtCache(string path, RamHead head)
+    private (MemoryUse Use, string Why) LookAtCache(string path, RamHead head)
     {
         const string left = "left by a process that died; ";
         if (path.Length == 0) return (MemoryUse.Unknown, left + "where its cache is, is not known");
         if (!File.Exists(path)) return (MemoryUse.Unknown, left + "its cache is not there");
         try
         {
-            using Device cache = OpenDevice(path, readOnly: true, static _ => { });
+            using Device cache = Opening.OpenDevice(path, readOnly: true, static _ => { });
             using RingContext io = new();
             CacheContent content = Look(io, cache, null);
             Layout layout = content.Layout ?? (MayBeUnmarked(content, head) ? Layout.Unmarked : Layout.Native);
@@ -85,7 +62,7 @@ internal static partial class Compose
 
     // Lives in layouts of the kernel's have no number, and one of these has no magic: with an empty log it is blank.
     private static bool MayBeUnmarked(CacheContent content, in RamHead head) => head.Epoch == 0
-        && content.Foreign?.StartsWith(ContentProbe.Unknown, StringComparison.Ordinal) != false;
+        && content.Other.Kind is ContentKind.Blank or ContentKind.Unknown;
 
     private static (MemoryUse Use, string Why) Compare(Layout layout, in Superblock superblock, in RamHead head)
     {

@@ -7,13 +7,13 @@ using Weir.Frontends.Commands;
 using Weir.Frontends.Ublk;
 using Weir.Native;
 
-namespace Weir.Frontends;
+namespace Weir.Frontends.Compose;
 
-/// <content>Block devices of this machine.</content>
-internal static partial class Compose
+/// <summary>Block devices of this machine that are served by Weir (ublk).</summary>
+internal static class BlockDevices
 {
     /// <summary>A line for each block device that Weir serves, or has left behind.</summary>
-    public static IEnumerable<BlockDeviceNote> BlockDevices()
+    public static IEnumerable<BlockDeviceNote> All()
     {
         // Without a driver there are no devices, and that is no error of who asks what there is.
         if (!System.IO.File.Exists(Native.Ublk.ControlDevice.Path)) return [];
@@ -44,12 +44,8 @@ internal static partial class Compose
     }
 
     // What the volume stands on.
-    private static string IdentityOf(VolumeSpec volume)
-    {
-        IEnumerable<string> devices = volume.Backings.Select(static backing => backing.Path);
-        if (volume.Cache != null) devices = devices.Prepend(volume.Cache);
-        return UblkNote.IdentityOf(devices.Select(DeviceOpener.FileOf));
-    }
+    private static string IdentityOf(VolumeSpec volume) =>
+        UblkNote.IdentityOf(volume.Devices.Paths.Select(DeviceOpener.FileOf));
 
     /// <summary>
     /// Throws when users of a block device that a weir left wait for this volume: they have written what is in it and
@@ -62,16 +58,17 @@ internal static partial class Compose
         UblkServer.CheckLeft(host, recover: false);
     }
 
-    private static UblkListening ListenUblk(VolumeSpec volume, ServingSpec spec)
+    /// <summary>Takes the driver; the volume will be a block device.</summary>
+    public static IListening Listen(VolumeSpec volume, ServingSpec spec, UblkSpec ublk)
     {
-        UblkCopy? copy = spec.Ublk!.Copy switch
+        UblkCopy? copy = ublk.Copy switch
         {
             "user" => UblkCopy.User,
             "buffer" => UblkCopy.Buffer,
             "direct" => UblkCopy.Direct,
             _ => null,
         };
-        UblkOptions options = new(spec.Queues, spec.Ublk.Recover, copy);
+        UblkOptions options = new(spec.Queues, ublk.Recover, copy);
         return UblkListening.Open(UblkHost.Open(IdentityOf(volume)), options);
     }
 
