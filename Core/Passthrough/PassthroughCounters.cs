@@ -1,36 +1,10 @@
-using Weir.Core.Io;
+using Weir.Core.Volumes;
 
 namespace Weir.Core.Passthrough;
 
-/// <summary>What one queue has done: written by its thread, read by any (each word is whole).</summary>
-internal struct PassthroughCounters
+/// <summary>What one queue has done; see <see cref="RequestCounters"/>.</summary>
+internal sealed class PassthroughCounters() : RequestCounters(own: 1)
 {
-    public long Reads, ReadBytes, Writes, WriteBytes, Flushes, Discards, Zeroes, Errors;
-
-    /// <summary>Counts a request, as the client has asked for it.</summary>
-    public void Count(RequestKind kind, RequestFlags flags, long bytes)
-    {
-        if ((flags & RequestFlags.Counted) != 0) return;
-        switch (kind)
-        {
-            case RequestKind.Read: Reads++; ReadBytes += bytes; break;
-            case RequestKind.Write: Writes++; WriteBytes += bytes; break;
-            case RequestKind.Flush: Flushes++; break;
-            case RequestKind.Discard: Discards++; break;
-            default: Zeroes++; break;
-        }
-    }
-
-    /// <summary>Adds another queue's.</summary>
-    public void Add(in PassthroughCounters other)
-    {
-        Reads += other.Reads;
-        ReadBytes += other.ReadBytes;
-        Writes += other.Writes;
-        WriteBytes += other.WriteBytes;
-        Flushes += other.Flushes;
-        Discards += other.Discards;
-        Zeroes += other.Zeroes;
-        Errors += other.Errors;
-    }
+    /// <summary>Requests that have failed.</summary>
+    public const int Errors = FirstOwn;
 }

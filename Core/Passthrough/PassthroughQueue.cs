@@ -31,23 +31,23 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     private readonly DeviceQueue _device;
     private readonly long _blockMask;
     private readonly byte _handler;
+    private readonly PassthroughCounters _counters;
     private RequestList _parked;
     private RequestList _completed;
     private int _inFlight;
     private bool _atGate;
     private bool _stopping;
 
-    public PassthroughQueue(PassthroughVolume volume, IoContext io)
+    public PassthroughQueue(PassthroughVolume volume, int index, IoContext io)
     {
         _volume = volume;
         _io = io;
         _device = volume.Backing.OpenQueue(io);
         _blockMask = volume.Backing.LogicalBlockBytes - 1;
         _handler = io.AddHandler(this);
+        _counters = volume.Counters.Of(index);
         _edge = _blockMask < MinimumUnit ? null : new Slab(MinimumUnit * 8);
     }
-
-    public PassthroughCounters Counters;
 
     public int StopResult { get; private set; }
 
@@ -59,14 +59,14 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         request->Result = 0;
         request->EngineInt = _volume.Resumes;
         request->Next = null;
-        Counters.Count(request->Kind, request->Flags, request->LengthBytes);
+        _counters.CountRequest(request->Kind, request->Flags, request->LengthBytes);
         Request.BringIn(request);
         if (_volume.ReadOnly && request->Kind != RequestKind.Read) Finish(request, ReadOnlyResult(request));
         else if (!_parked.IsEmpty || !TryStart(request)) _parked.Add(request);
     }
 
     public void CountAsked(RequestKind kind, RequestFlags flags, long lengthBytes) =>
-        Counters.Count(kind, flags, lengthBytes);
+        _counters.CountRequest(kind, flags, lengthBytes);
 
     public Request* TakeCompleted() => _completed.Take();
 
@@ -184,7 +184,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     private void Finish(Request* request, int result)
     {
         request->Result = result;
-        if (result < 0) Counters.Errors++;
+        if (result < 0) _counters.Add(PassthroughCounters.Errors, 1);
         _completed.Add(request);
     }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Passthrough;
@@ -23,7 +24,6 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     // As the state of that name has in the engine with a cache.
     private const int DegradedNumber = 5;
 
-    private readonly PassthroughQueue?[] _queues = new PassthroughQueue[QueuesMax];
     private int _flushError;
     private int _resumes;
     private DateTimeOffset _since;
@@ -65,6 +65,9 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     /// <summary>0, or the negative errno of the first flush that failed.</summary>
     internal int FlushError => Volatile.Read(ref _flushError);
 
+    /// <summary>What all queues have done.</summary>
+    internal CounterTotals<PassthroughCounters> Counters { get; } = new(QueuesMax);
+
     /// <summary>Keeps unaligned writes on devices with 4 KiB sectors from undoing others.</summary>
     internal ExclusiveGate Gate { get; } = new();
 
@@ -72,37 +75,31 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     public string? Hang => Silence.Of("backing device", Backing);
 
     /// <inheritdoc/>
-    public IVolumeQueue OpenQueue(int index, IoContext io)
-    {
-        PassthroughQueue queue = new(this, io);
-        Volatile.Write(ref _queues[index], queue);
-        return queue;
-    }
+    public IVolumeQueue OpenQueue(int index, IoContext io) => new PassthroughQueue(this, index, io);
 
     /// <inheritdoc/>
     public void Report(IStatusWriter status)
     {
-        PassthroughCounters sum = default;
-        for (int i = 0; i < QueuesMax; i++)
-            if (Volatile.Read(ref _queues[i]) is { } queue) sum.Add(queue.Counters);
         status.Text("state", FlushError < 0 ? "degraded" : "healthy");
         status.Number("state_number", FlushError < 0 ? DegradedNumber : 0);
         if (FlushLoss is { } loss) status.Text("state_reason", $"{loss}, and flushes fail until 'weir message resume'");
         if (Hang is { } hang) status.Text("not_answering", hang);
         status.Text("backing", Backing.Name);
         status.Number("size_bytes", SizeBytes);
-        status.Number("reads", sum.Reads);
-        status.Number("read_bytes", sum.ReadBytes);
-        status.Number("writes", sum.Writes);
-        status.Number("write_bytes", sum.WriteBytes);
-        status.Number("flushes", sum.Flushes);
-        status.Number("discards", sum.Discards);
-        status.Number("write_zeroes", sum.Zeroes);
-        status.Number("errors", sum.Errors);
+        status.Number("reads", Counters[RequestCounters.RequestsOf(RequestKind.Read)]);
+        status.Number("read_bytes", Counters[RequestCounters.BytesOf(RequestKind.Read)]);
+        status.Number("writes", Counters[RequestCounters.RequestsOf(RequestKind.Write)]);
+        status.Number("write_bytes", Counters[RequestCounters.BytesOf(RequestKind.Write)]);
+        status.Number("flushes", Counters[RequestCounters.RequestsOf(RequestKind.Flush)]);
+        status.Number("discards", Counters[RequestCounters.RequestsOf(RequestKind.Discard)]);
+        status.Number("write_zeroes", Counters[RequestCounters.RequestsOf(RequestKind.WriteZeroes)]);
+        status.Number("errors", Counters[PassthroughCounters.Errors]);
     }
 
     /// <summary>The backing device stays open: the opener closes it.</summary>
-    public void Dispose() => Array.Clear(_queues);
+    public void Dispose()
+    {
+    }
 
     /// <inheritdoc/>
     public string? FlushLoss => FlushError < 0

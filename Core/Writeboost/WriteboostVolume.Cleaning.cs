@@ -35,11 +35,11 @@ public sealed unsafe partial class WriteboostVolume : ICleaningLoad
         get
         {
             (long timed, long slow) = (0, 0);
-            foreach (QueueCounters? counters in Counters)
+            foreach (QueueCounters? counters in Counters.Queues)
             {
                 if (counters == null) continue;
-                timed += counters.Timed;
-                slow += counters.Slow;
+                timed += counters.Latency.Timed;
+                slow += counters.Latency.Slow;
             }
             return (timed, slow);
         }

@@ -1,7 +1,9 @@
 using System;
 using System.Text;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Queue;
 
 namespace Weir.Core.Writeboost;
 
@@ -56,7 +58,7 @@ public sealed unsafe partial class WriteboostVolume : IKernelStatus
         (long current, long cursor) = Current;
         text.Append($"{cursor} {(long)Geometry.SegmentCount * BlocksPerSegment} {Geometry.SegmentCount} ");
         text.Append($"{current} {LastFlushed} {LastWrittenBack} {DirtyBlocks} ");
-        for (int i = 0; i < 16; i++) text.Append($"{Sum(static (c, k) => c.Pieces[k], i)} ");
+        for (int i = 0; i < 16; i++) text.Append($"{Counters[QueueCounters.Pieces + i]} ");
         text.Append($"{PartialRecords} 10 writeback_threshold {Options.WritebackThreshold} ");
         text.Append($"nr_cur_batched_writeback {BatchNow} sync_data_interval {Options.SyncIntervalUs / UsPerSecond} ");
         text.Append($"update_sb_record_interval {Options.MarkIntervalUs / UsPerSecond} ");
@@ -114,6 +116,6 @@ public sealed unsafe partial class WriteboostVolume : IKernelStatus
     private long SeedCounter(int index)
     {
         int ours = ((index & 1) << 3) | ((index & 2) << 1) | ((index & 4) >> 1) | (index >> 3);
-        return Sum(static (c, k) => c.Pieces[k], ours);
+        return Counters[QueueCounters.Pieces + ours];
     }
 }

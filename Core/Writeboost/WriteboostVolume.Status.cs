@@ -56,7 +56,7 @@ public sealed unsafe partial class WriteboostVolume
     /// <summary>Zeroes the request counters.</summary>
     public void ClearStatistics()
     {
-        foreach (QueueCounters? counters in _counters) counters?.Clear();
+        Counters.Clear();
         _partialBefore = Log.PartialRecords;
     }
 
@@ -122,22 +122,22 @@ public sealed unsafe partial class WriteboostVolume
     {
         foreach ((RequestKind kind, string name) in s_kinds)
         {
-            status.Number($"requests_{name}", Sum(static (c, k) => c.Requests[k], (int)kind));
-            if (kind != RequestKind.Flush) status.Number($"{name}_bytes", Sum(static (c, k) => c.Bytes[k], (int)kind));
+            status.Number($"requests_{name}", Counters[RequestCounters.RequestsOf(kind)]);
+            if (kind != RequestKind.Flush) status.Number($"{name}_bytes", Counters[RequestCounters.BytesOf(kind)]);
         }
-        status.Number("requests_fua", Sum(static (c, _) => c.Fua, 0));
+        status.Number("requests_fua", Counters[RequestCounters.Fua]);
         for (int i = 0; i < QueueCounters.PieceNames.Length; i++)
-            status.Number(QueueCounters.PieceNames[i], Sum(static (c, k) => c.Pieces[k], i));
-        status.Number("blocks_staged", Sum(static (c, _) => c.Staged, 0));
-        status.Number("blocks_not_staged", Sum(static (c, _) => c.NotStaged, 0));
-        status.Number("reads_again", Sum(static (c, _) => c.Reread, 0));
-        status.Number("sequential_read_bytes", Sum(static (c, _) => c.SequentialReadBytes, 0));
-        status.Number("write_around_bytes", Sum(static (c, _) => c.AroundBytes, 0));
-        status.Number("blocks_read_ram", Sum(static (c, _) => c.FromRam, 0));
-        status.Number("blocks_read_cache", Sum(static (c, _) => c.FromCache, 0));
-        status.Number("blocks_read_backing", Sum(static (c, _) => c.FromBacking, 0));
-        status.Number("blocks_read_unverified", Sum(static (c, _) => c.Unverified, 0));
-        status.Number("reads_handed_on_unseen", Sum(static (c, _) => c.HandedOn, 0));
+            status.Number(QueueCounters.PieceNames[i], Counters[QueueCounters.Pieces + i]);
+        status.Number("blocks_staged", Counters[QueueCounters.Staged]);
+        status.Number("blocks_not_staged", Counters[QueueCounters.NotStaged]);
+        status.Number("reads_again", Counters[QueueCounters.Reread]);
+        status.Number("sequential_read_bytes", Counters[QueueCounters.SequentialReadBytes]);
+        status.Number("write_around_bytes", Counters[QueueCounters.AroundBytes]);
+        status.Number("blocks_read_ram", Counters[QueueCounters.FromRam]);
+        status.Number("blocks_read_cache", Counters[QueueCounters.FromCache]);
+        status.Number("blocks_read_backing", Counters[QueueCounters.FromBacking]);
+        status.Number("blocks_read_unverified", Counters[QueueCounters.Unverified]);
+        status.Number("reads_handed_on_unseen", Counters[QueueCounters.HandedOn]);
     }
 
     private void ReportDevices(IStatusWriter status)
@@ -174,13 +174,5 @@ public sealed unsafe partial class WriteboostVolume
         status.Number("ram_bytes_per_block", (perBlock + blocks - 1) / blocks);
         status.Number("ranges_memory_bytes", Ranges.BytesUsed);
         status.Number("writeback_memory_bytes", WritebackBytes);
-    }
-
-    private long Sum(System.Func<QueueCounters, int, long> value, int kind)
-    {
-        long sum = 0;
-        foreach (QueueCounters? counters in _counters)
-            if (counters != null) sum += value(counters, kind);
-        return sum;
     }
 }

@@ -24,7 +24,6 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 {
     private const long ActivityGrainUs = 1000;
 
-    private readonly QueueCounters[] _counters = new QueueCounters[ReaderGate.MaxQueues];
     private readonly WriteboostQueue?[] _queues = new WriteboostQueue?[ReaderGate.MaxQueues];
     private int _queueCount;
     private int _openQueues;
@@ -95,7 +94,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 
     internal WriteThrottle Throttle { get; } = new();
 
-    internal ReadOnlySpan<QueueCounters?> Counters => _counters;
+    internal CounterTotals<QueueCounters> Counters { get; } = new(ReaderGate.MaxQueues);
 
     /// <summary>Blocks written to their backing devices in this life.</summary>
     public long BlocksWrittenBack { get; private set; }
@@ -152,8 +151,6 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         _known?.Dispose();
         _notes?.Dispose();
     }
-
-    internal QueueCounters CountersOf(int index) => _counters[index] ??= new QueueCounters();
 
     // Written by all queues: only when it says something new.
     internal void NoteActivity(long nowUs)

@@ -117,7 +117,7 @@ public sealed unsafe partial class WriteboostQueue
             LogInstead(request, result);
             return;
         }
-        _counters.AroundBytes += request->LengthBytes;
+        _counters.Add(QueueCounters.AroundBytes, request->LengthBytes);
         bool durable = (request->Flags & RequestFlags.Fua) != 0 && !Mutant.Is(MutantId.R6AroundNotFlushed);
         request->WaitAround = durable ? _volume.Around.Written : 0;
         if (!durable) Complete(request, 0);

@@ -230,7 +230,7 @@ public sealed unsafe partial class WriteboostQueue
     private void GoRound(IoOp* op)
     {
         Request.GoRound(op, DeviceOf(op));
-        if (op->UserA >= 0 && op->Request->IsDelivered) _counters.HandedOn++;
+        if (op->UserA >= 0 && op->Request->IsDelivered) _counters.Add(QueueCounters.HandedOn, 1);
     }
 
     /// <inheritdoc/>
@@ -269,7 +269,7 @@ public sealed unsafe partial class WriteboostQueue
     // What was found rotten is not read any more: from the backing device, or an error.
     private void ReadAgain(Request* request)
     {
-        _counters.Reread++;
+        _counters.Add(QueueCounters.Reread, 1);
         request->EngineInt = (request->EngineInt & ~RereadFlag) + RereadUnit;
         if (request->EngineInt >= MaxRereads * RereadUnit)
         {
@@ -304,7 +304,7 @@ public sealed unsafe partial class WriteboostQueue
     private bool IsIntact(IoOp* op)
     {
         if (op->UserA < 0) return true;
-        if (!_volume.Index.KeepsChecksums) _counters.Unverified += op->UserInt;
+        if (!_volume.Index.KeepsChecksums) _counters.Add(QueueCounters.Unverified, op->UserInt);
         bool isSeen = _volume.Index.KeepsChecksums && !Mutant.Is(MutantId.R5RottenServed);
         if (!isSeen && !_volume.Index.HasUnread) return true;
         bool intact = true;

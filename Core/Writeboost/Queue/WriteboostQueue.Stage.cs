@@ -22,7 +22,7 @@ public sealed unsafe partial class WriteboostQueue
         long threshold = _volume.Options.ReadCacheThreshold * (long)Geometry.BlockBytes;
         long stream = _readStreams.Note(PlaceOf(request), request->LengthBytes);
         if (stream <= threshold) return !_volume.ReadOnly && _volume.Health.State == VolumeState.Healthy;
-        if (threshold != 0) _counters.SequentialReadBytes += request->LengthBytes;
+        if (threshold != 0) _counters.Add(QueueCounters.SequentialReadBytes, request->LengthBytes);
         return false;
     }
 
@@ -47,8 +47,8 @@ public sealed unsafe partial class WriteboostQueue
             Interleaving.Step();
             FillSlots(taken, ref read);
         }
-        _counters.Staged += read.Entered;
-        _counters.NotStaged += blocks - read.Entered;
+        _counters.Add(QueueCounters.Staged, read.Entered);
+        _counters.Add(QueueCounters.NotStaged, blocks - read.Entered);
         if (read.Done > 0) NoteChange();
     }
 

@@ -56,7 +56,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _seenGeneration = _backings.Generation;
         _handler = io.AddHandler(this);
         _port = new LogPort(volume.Log, volume.Cache, _cache, io) { Options = volume.Options };
-        _counters = volume.CountersOf(index);
+        _counters = volume.Counters.Of(index);
         _flusher = new BackingFlusher(volume, _backings, io);
         if (index == 0) _caretaker = new Caretaker(volume, _port, _cache, _backings, _flusher);
     }
@@ -85,7 +85,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         request->SubmittedUs = _io.NowUs;
         request->WaitAround = 0;
         request->Next = null;
-        _counters.Count(request->Kind, request->Flags, request->LengthBytes);
+        _counters.CountRequest(request->Kind, request->Flags, request->LengthBytes);
         _volume.NoteActivity(_io.NowUs);
         if (TryFallBack(request)) return;
         int id = IdOf(request);
@@ -98,7 +98,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
 
     /// <inheritdoc/>
     public void CountAsked(RequestKind kind, RequestFlags flags, long lengthBytes) =>
-        _counters.Count(kind, flags, lengthBytes);
+        _counters.CountRequest(kind, flags, lengthBytes);
 
     /// <inheritdoc/>
     public Request* TakeCompleted()
@@ -209,7 +209,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         bool wasRefused = request->Kind == RequestKind.Write && request->EngineList == RefusedAround;
         if (wasRefused) _volume.Refusals.Ended(IdOf(request), request->WaitPosition);
         long targetUs = _volume.Options.LatencyTargetUs;
-        if (targetUs != 0) _counters.CountLatency(_io.NowUs - request->SubmittedUs, targetUs);
+        if (targetUs != 0) _counters.Latency.Count(_io.NowUs - request->SubmittedUs, targetUs);
         Volatile.Write(ref _requests[IdOf(request)], _requests[IdOf(request)] - 1);
         _completed.Add(request);
     }
