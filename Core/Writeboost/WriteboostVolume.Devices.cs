@@ -143,7 +143,7 @@ public sealed unsafe partial class WriteboostVolume
         BackingDevice device = Backings.Find(name)
             ?? throw new UserErrorException($"no device is called '{name}'", 2);
         device.WritebackThreshold = percent;
-        WakeCaretaker();
+        Queues.WakeFirst();
     }
 
     // One at a time.
@@ -192,7 +192,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         Interlocked.Exchange(ref _deviceOrder, order);
         if (Volatile.Read(ref _deviceOrdersEnded)) RefuseDeviceOrder();
-        else WakeCaretaker();
+        else Queues.WakeFirst();
     }
 
     internal void EndDeviceOrders()
@@ -221,7 +221,7 @@ public sealed unsafe partial class WriteboostVolume
     // Every queue has looked at the devices since; one that has ended looks at nothing any more.
     internal bool AllQueuesHaveSeen(int generation)
     {
-        for (int i = 0; i < Volatile.Read(ref _queueCount); i++)
+        for (int i = 0; i < Queues.Count; i++)
             if (Volatile.Read(ref _queues[i]) is { } queue && queue.SeenGeneration < generation) return false;
         return true;
     }
@@ -229,7 +229,7 @@ public sealed unsafe partial class WriteboostVolume
     internal long RequestsOf(int id)
     {
         long sum = 0;
-        for (int i = 0; i < Volatile.Read(ref _queueCount); i++)
+        for (int i = 0; i < Queues.Count; i++)
             sum += Volatile.Read(ref _queues[i])?.RequestsOf(id) ?? 0;
         return sum;
     }

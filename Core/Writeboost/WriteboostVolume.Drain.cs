@@ -58,7 +58,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         long end = Log.ReservedEnd;
         Raise(ref _drainEnd, end);
-        WakeQueues();
+        Queues.WakeAll();
         return end;
     }
 
@@ -86,7 +86,7 @@ public sealed unsafe partial class WriteboostVolume
         CheckWritesBack();
         long end = Drain();
         Raise(ref _dropEnd, end);
-        WakeQueues();
+        Queues.WakeAll();
         return end;
     }
 
@@ -110,7 +110,7 @@ public sealed unsafe partial class WriteboostVolume
         Volatile.Write(ref _segmentsWanted, 0);
         Volatile.Write(ref _drainEnd, 0);
         Volatile.Write(ref _dropEnd, 0);
-        WakeQueues();
+        Queues.WakeAll();
     }
 
     // As Drain, for a device that leaves; on the first queue's thread. Apart: calling it off ends nobody else's.
@@ -119,7 +119,7 @@ public sealed unsafe partial class WriteboostVolume
         long end = Log.ReservedEnd;
         Health.AskRetry();
         Volatile.Write(ref _deviceDrainEnd, end);
-        WakeQueues();
+        Queues.WakeAll();
         return end;
     }
 
@@ -131,6 +131,6 @@ public sealed unsafe partial class WriteboostVolume
         if (IsWrittenBack(Volatile.Read(ref _deviceDrainEnd))) CancelDeviceDrain();
         long end = Volatile.Read(ref _drainEnd);
         if (end == 0 || !IsWrittenBack(end)) return;
-        if (Interlocked.CompareExchange(ref _drainEnd, 0, end) == end) WakeQueues();
+        if (Interlocked.CompareExchange(ref _drainEnd, 0, end) == end) Queues.WakeAll();
     }
 }

@@ -116,7 +116,7 @@ public sealed unsafe partial class WriteboostVolume
         int reserved = Cache.Preallocate();
         if (reserved < 0) throw new UserErrorException($"{what}: reserving the room failed: {Errno.Text(reserved)}");
         Volatile.Write(ref _segmentsWanted, (int)room);
-        WakeCaretaker();
+        Queues.WakeFirst();
         return (int)room;
     }
 }

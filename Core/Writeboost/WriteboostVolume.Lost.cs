@@ -97,7 +97,7 @@ public sealed unsafe partial class WriteboostVolume
         long last = 0;
         foreach (LostVersion version in lost) last = Math.Max(last, Geometry.SegmentOf(version.Position));
         Raise(ref _drainEnd, Geometry.Position(last + 1, 0));
-        WakeQueues();
+        Queues.WakeAll();
     }
 
     internal void CheckGiveUp()
@@ -109,7 +109,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         Interlocked.Exchange(ref _giveUpOrder, order);
         if (Volatile.Read(ref _deviceOrdersEnded)) RefuseGiveUp();
-        else WakeCaretaker();
+        else Queues.WakeFirst();
     }
 
     // As with the orders about devices: one that comes when nobody takes any more is refused by one of the two sides.

@@ -32,7 +32,7 @@ public sealed unsafe partial class WriteboostVolume
         First = backings.Find(static backing => !backing.IsAbsent)!;
         Options = options;
         options.SetDeviceThreshold = SetThreshold;
-        options.Changed = WakeQueues;
+        options.Changed = Queues.WakeAll;
         _ram = ram;
         Health = new VolumeHealth(options.Log);
         Superblock = superblock;
@@ -41,9 +41,9 @@ public sealed unsafe partial class WriteboostVolume
         Index = new BlockIndex(Geometry, table, options.VerifyReads);
         Ranges = new RangeMap(options.RangeBudget);
         Changes = new StripedVersions(Geometry.SlotCount);
-        Around = new WritesAround(WakeQueues);
+        Around = new WritesAround(Queues.WakeAll);
         Refusals = new RefusingDevices(this);
-        FlushLock = new FlushLock(WakeQueues);
+        FlushLock = new FlushLock(Queues.WakeAll);
         Gate = new ReaderGate();
         Governor = new CleaningGovernor(this, options, Throttle);
         Log = null!;
@@ -267,6 +267,6 @@ public sealed unsafe partial class WriteboostVolume
         if (_made == null) MakeRam();
         RamSegments segments = _made!;
         segments.NoteSealed(Geometry.SegmentOf(end.Position - 1), end.HeaderChecksum);
-        return new SegmentLog(Layout, Superblock, Geometry, segments, Table, Gate, Health, end, WakeQueues);
+        return new SegmentLog(Layout, Superblock, Geometry, segments, Table, Gate, Health, end, Queues.WakeAll);
     }
 }

@@ -65,7 +65,7 @@ public sealed unsafe partial class WriteboostVolume
         Raise(ref _flushAround, around);
         Raise(ref _flushEnd, end);
         Health.AskRetry();
-        WakeCaretaker();
+        Queues.WakeFirst();
         Func<OrderProgress>? alone = null;
         return () =>
         {
@@ -82,7 +82,7 @@ public sealed unsafe partial class WriteboostVolume
     private Func<OrderProgress> BeginFallbackFlush()
     {
         long ticket = Interlocked.Increment(ref _fallbackFlushesAsked);
-        WakeCaretaker();
+        Queues.WakeFirst();
         return () =>
         {
             OrderProgress open = OrderProgress.UnderWay("the backing devices, which are served without the cache, are "
@@ -111,7 +111,7 @@ public sealed unsafe partial class WriteboostVolume
         long refused = Volatile.Read(ref _commitsRefused);
         Health.AskRetry();
         long ticket = Interlocked.Increment(ref _commitsAsked);
-        WakeCaretaker();
+        Queues.WakeFirst();
         return () =>
         {
             if (Volatile.Read(ref _commitsDone) >= ticket)

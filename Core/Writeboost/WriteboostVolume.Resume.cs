@@ -25,7 +25,7 @@ public sealed unsafe partial class WriteboostVolume
         Health.AskRetry();
         Around.Resume();
         Volatile.Write(ref _resume, 1);
-        WakeQueues();
+        Queues.WakeAll();
     }
 
     /// <summary>As <see cref="Resume"/>; done when nothing is refused any more.</summary>
@@ -108,7 +108,7 @@ public sealed unsafe partial class WriteboostVolume
         long around = Around.Written;
         if (Around.HasFailed || Around.Flushed >= around) return;
         Raise(ref _flushAround, around);
-        WakeCaretaker();
+        Queues.WakeFirst();
     }
 
     internal bool TakeResume() => Volatile.Read(ref _resume) != 0 && Interlocked.Exchange(ref _resume, 0) != 0;

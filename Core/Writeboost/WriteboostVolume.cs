@@ -25,10 +25,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     private const long ActivityGrainUs = 1000;
 
     private readonly WriteboostQueue?[] _queues = new WriteboostQueue?[ReaderGate.MaxQueues];
-    private int _queueCount;
-    private int _openQueues;
     private long _lastActivityUs;
-    private int _changed;
     private int _rangesPressed;
     private int _refusedWith;
     private long _segmentsWrittenBack;
@@ -94,6 +91,8 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 
     internal WriteThrottle Throttle { get; } = new();
 
+    internal QueueSet Queues { get; } = new(ReaderGate.MaxQueues);
+
     internal CounterTotals<QueueCounters> Counters { get; } = new(ReaderGate.MaxQueues);
 
     /// <summary>Blocks written to their backing devices in this life.</summary>
@@ -112,17 +111,11 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     // Writes that need room fail with this errno; 0: they wait for it. Written on the first queue's thread.
     internal int RefusedWith { get => Volatile.Read(ref _refusedWith); set => Volatile.Write(ref _refusedWith, value); }
 
-    internal bool OtherQueuesStopped => Volatile.Read(ref _openQueues) == 0;
-
     /// <inheritdoc/>
     public IVolumeQueue OpenQueue(int index, IoContext io)
     {
-        Invariant.Check((uint)index < ReaderGate.MaxQueues);
-        Interlocked.Increment(ref _openQueues);
         WriteboostQueue queue = new(this, index, io);
         Volatile.Write(ref _queues[index], queue);
-        int count = Volatile.Read(ref _queueCount);
-        while (count <= index) count = Interlocked.CompareExchange(ref _queueCount, index + 1, count);
         io.RegisterSlab(Log.Ram.DataStart, Log.Ram.DataBytes);
         return queue;
     }
@@ -158,40 +151,16 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         if (nowUs - Volatile.Read(ref _lastActivityUs) >= ActivityGrainUs) Volatile.Write(ref _lastActivityUs, nowUs);
     }
 
-    // The caretaker, on the first queue's thread, may sleep without a deadline while the log is all durable.
-    internal void NoteChange()
-    {
-        bool isNew = Volatile.Read(ref _changed) == 0 && Interlocked.Exchange(ref _changed, 1) == 0;
-        if (isNew) Volatile.Read(ref _queues[0])?.Wake();
-    }
-
-    // Before the caretaker looks whether all is durable.
-    internal void ClearChange() => Interlocked.Exchange(ref _changed, 0);
-
-    // The first queue waits for the others before it marks the stop.
-    internal void QueueStopped()
-    {
-        Interlocked.Decrement(ref _openQueues);
-        WakeQueues();
-    }
-
-    internal void WakeCaretaker() => Volatile.Read(ref _queues[0])?.Wake();
-
-    internal void WakeQueues()
-    {
-        for (int i = 0; i < Volatile.Read(ref _queueCount); i++) Volatile.Read(ref _queues[i])?.Wake();
-    }
-
     // The budget of ranges is full: write-back must free some, the open segment's too.
     internal void RelieveRanges()
     {
-        if (Interlocked.Exchange(ref _rangesPressed, 1) == 0) WakeQueues();
+        if (Interlocked.Exchange(ref _rangesPressed, 1) == 0) Queues.WakeAll();
     }
 
     internal void EndRangePressure()
     {
         Volatile.Write(ref _rangesPressed, 0);
-        WakeQueues();
+        Queues.WakeAll();
     }
 
     internal void CountWrittenBack(int blocks, int segments)
@@ -250,7 +219,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         FlushLock.CountFailure();
         if (Mutant.Is(MutantId.R6OthersFailureIgnored) || !Around.NoteFailedFlush(id)) return;
         HoldAround(id, errno);
-        WakeQueues();
+        Queues.WakeAll();
     }
 
     // The device has perhaps forgotten what went round. What was read from it since may not be what it has later.

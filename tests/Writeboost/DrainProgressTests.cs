@@ -273,7 +273,7 @@ public sealed class DrainProgressTests(ITestOutputHelper output) : IDisposable
     {
         using DirectClient client = Fill(20_000, out ModelContext io);
         client.Volume.Options.IdleUs = 0;
-        client.Volume.WakeQueues();
+        client.Volume.Queues.WakeAll();
         long endUs = io.NowUs + 60_000_000;
         while (client.Volume.DirtyBlocks > 0 && io.NowUs < endUs) client.Turn();
         Assert.InRange(_backing.Flushes, 1, 2);

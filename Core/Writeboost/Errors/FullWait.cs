@@ -38,6 +38,6 @@ public sealed class FullWait(WriteboostVolume volume)
     {
         volume.RefusedWith = errno == Errno.ENOSPC ? Errno.ENOSPC : Errno.EIO;
         volume.Options.Log("the cache is full and cannot be written back: writes that need room fail until it can");
-        volume.WakeQueues();
+        volume.Queues.WakeAll();
     }
 }

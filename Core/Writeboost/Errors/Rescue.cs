@@ -291,7 +291,7 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
         _step = Step.Done;
         _volume.ForgetRam();
         _volume.Health.Worsen(VolumeState.PassThrough, _volume.Health.Reason);
-        _volume.WakeQueues();
+        _volume.Queues.WakeAll();
     }
 
     private void GiveUp(string reason)

@@ -116,6 +116,6 @@ public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superb
         _log.EndGrowth(success);
         volume.EndGrowth(_planned, failure);
         _planned = 0;
-        volume.WakeQueues();
+        volume.Queues.WakeAll();
     }
 }

@@ -105,10 +105,10 @@ public sealed unsafe class Caretaker : IDisposable
         _grower.Poll(nowUs, mayBegin: _committing == 0 && _stop == StopStep.None);
         _reclaimer.Poll(nowUs);
         // Other queues may still have writers that wait for a free segment.
-        bool mayStart = (_stop == StopStep.None || !_volume.OtherQueuesStopped) && !_changer.WantsQuiet;
+        bool mayStart = (_stop == StopStep.None || !_volume.Queues.HaveAllStopped) && !_changer.WantsQuiet;
         _writeback.Poll(nowUs, mayStart);
         PollDevices(nowUs, mayGoOn: _stop == StopStep.None);
-        if (_volume.Throttle.Update(_writeback.Space)) _volume.WakeQueues();
+        if (_volume.Throttle.Update(_writeback.Space)) _volume.Queues.WakeAll();
         _fullWait.Poll(nowUs, _writeback.HeldUpBy);
         if (_stop == StopStep.None) _scrubber.Poll(nowUs);
         else PollStop();
@@ -136,7 +136,7 @@ public sealed unsafe class Caretaker : IDisposable
         _writeback.Poll(nowUs, mayStart: false);
         PollDevices(nowUs, mayGoOn: false);
         _rescue.Poll(_writeback.IsQuiet && !_superblocks.IsBusy && _notes is not { IsBusy: true });
-        if (_stop is StopStep.None or StopStep.Done || !_rescue.IsOver || !_volume.OtherQueuesStopped) return;
+        if (_stop is StopStep.None or StopStep.Done || !_rescue.IsOver || !_volume.Queues.HaveAllStopped) return;
         if (!_scrubber.IsQuiet) return;
         if (!IsRoundSettled()) return;
         bool keepsAll = _volume.Health.State == VolumeState.PassThrough && !_volume.Around.HasFailed;
@@ -154,7 +154,7 @@ public sealed unsafe class Caretaker : IDisposable
         // Without an interval the timer still looks after write-back, for writes that came through other queues.
         long interval = _volume.Options.SyncIntervalUs;
         long turnUs = interval != 0 ? interval : QuietTurnUs;
-        if (IsAllDurable) _volume.ClearChange();
+        if (IsAllDurable) _volume.Queues.ClearChange();
         if (IsAllDurable)
         {
             _syncDueUs = long.MaxValue;
@@ -244,7 +244,7 @@ public sealed unsafe class Caretaker : IDisposable
     private bool IsSettled()
     {
         SegmentLog log = _volume.Log;
-        if (!_volume.OtherQueuesStopped) return false;
+        if (!_volume.Queues.HaveAllStopped) return false;
         bool settled = log.ReservedEnd <= log.Durable || Mutant.Is(MutantId.R15StopWithoutFlush);
         if (!settled) log.RequestDurable(_port, log.ReservedEnd);
         bool roundSettled = IsRoundSettled();

@@ -179,7 +179,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         (_order, _isAnswered) = (null, false);
         GiveBackTurn();
         // Write-back had to keep quiet, and writers may wait for it: it goes on with the next turn.
-        _volume.WakeCaretaker();
+        _volume.Queues.WakeFirst();
     }
 
     // A queue that flushes takes no notice of devices that come and go: none shall begin to, and perhaps never end,
@@ -216,7 +216,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private void Announce()
     {
         _volume.Backings.NoteChange();
-        _volume.WakeQueues();
+        _volume.Queues.WakeAll();
     }
 
     private void Attach(bool writebackIsQuiet)
@@ -324,7 +324,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
                 break;
             case Step.Forget when ForgetMore():
                 _volume.Backings.Remove(_device!.Id);
-                _volume.WakeQueues();
+                _volume.Queues.WakeAll();
                 _step = Step.AwaitGone;
                 break;
             case Step.AwaitGone when _volume.AllQueuesHaveSeen(_volume.Backings.Generation):
@@ -379,7 +379,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         GiveBackTurn();
         SetState(BackingState.Attached);
         _device = null;
-        _volume.WakeCaretaker();
+        _volume.Queues.WakeFirst();
     }
 
     // What is under way there cannot be taken back; when it has ended, it counts as failed.

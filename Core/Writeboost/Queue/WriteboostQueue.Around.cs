@@ -40,7 +40,7 @@ public sealed unsafe partial class WriteboostQueue
         ulong first = KeyOf(request, request->OffsetBytes);
         ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
         if (!_volume.Fingerprints.MustWait(first, end, out bool isNew)) return false;
-        if (isNew) _volume.WakeCaretaker();
+        if (isNew) _volume.Queues.WakeFirst();
         return true;
     }
 
@@ -111,7 +111,7 @@ public sealed unsafe partial class WriteboostQueue
         // A failed one may be there in part.
         _volume.Around.Leave((int)op->UserA, IdOf(request), result < 0 ? 0 : request->LengthBytes);
         _io.Release(op);
-        NoteChange();
+        _volume.Queues.NoteChange(_index);
         if (result < 0 && !Mutant.Is(MutantId.R10RefusedForgotten))
         {
             LogInstead(request, result);
@@ -131,6 +131,6 @@ public sealed unsafe partial class WriteboostQueue
         _volume.Refusals.Refused(IdOf(request), -result);
         (request->EngineList, request->EngineInt) = (RefusedAround, result);
         _parkedAside.Add(request);
-        Wake();
+        _waker.Wake();
     }
 }

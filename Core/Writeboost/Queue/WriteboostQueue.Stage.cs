@@ -49,7 +49,7 @@ public sealed unsafe partial class WriteboostQueue
         }
         _counters.Add(QueueCounters.Staged, read.Entered);
         _counters.Add(QueueCounters.NotStaged, blocks - read.Entered);
-        if (read.Done > 0) NoteChange();
+        if (read.Done > 0) _volume.Queues.NoteChange(_index);
     }
 
     // Fills slots with the blocks of one read.

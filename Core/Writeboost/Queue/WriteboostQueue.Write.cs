@@ -62,7 +62,7 @@ public sealed unsafe partial class WriteboostQueue
         if (!TryAdmit(request, slots) || !_volume.Log.TryReserve(slots, _port, out Reservation taken)) return false;
         request->Ticket = 0;
         // A new segment: time to look how many are left.
-        if (taken.First == 1 && _index != 0) _volume.WakeCaretaker();
+        if (taken.First == 1 && _index != 0) _volume.Queues.WakeFirst();
         if (Mutant.Is(MutantId.R3SlotAbandoned) && slots > 8 && request->EngineInt++ == 0) return false;
         Interleaving.Step();
         (_fetchedEnd, _takenEnd) = (0, taken.First + taken.Count);

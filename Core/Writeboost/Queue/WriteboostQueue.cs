@@ -2,6 +2,7 @@ using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Bypass;
 using Weir.Core.Writeboost.Log;
@@ -39,11 +40,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     private bool _isHurried;
     private RequestList _waiting;
     private readonly Caretaker? _caretaker;
-    private readonly int _threadId = Environment.CurrentManagedThreadId;
-    private SpinLatch _wakers;
-    private bool _gone;
+    private readonly QueueWaker _waker;
     private bool _stopping;
-    private int _wake;
 
     /// <summary>Opened by the volume, on the queue's thread.</summary>
     internal WriteboostQueue(WriteboostVolume volume, int index, IoContext io)
@@ -51,6 +49,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _volume = volume;
         _index = index;
         _io = io;
+        _waker = volume.Queues.Open(index, io);
         _cache = volume.Cache.OpenQueue(io);
         _backings = new BackingQueues(volume.Backings, io);
         _seenGeneration = _backings.Generation;
@@ -62,7 +61,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     }
 
     /// <inheritdoc/>
-    public long DeadlineUs => _flushIsForeseen || Volatile.Read(ref _wake) != 0
+    public long DeadlineUs => _flushIsForeseen || _waker.IsWoken
         ? 0
         : Math.Min(
             Math.Min(_caretaker?.DeadlineUs ?? long.MaxValue, _port.DeadlineUs),
@@ -110,9 +109,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     /// <inheritdoc/>
     public void Poll(long nowUs)
     {
-        // A full fence: what is looked at below is at least as new as the wake-up that this takes away.
-        Interlocked.Exchange(ref _wake, 0);
-        Interleaving.Step();
+        _waker.Take();
         // A flush of this thread may still be under way on a device that goes.
         bool change = _flusher.IsQuiet && _backings.Update();
         _port.Poll();
@@ -125,7 +122,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _caretaker?.Poll(nowUs);
         PollFallback(nowUs);
         if (change) NoteDevices();
-        if (_stopping && !_gone) ContinueStop();
+        if (_stopping && !_waker.HasLeft) ContinueStop();
     }
 
     /// <inheritdoc/>
@@ -145,7 +142,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _stopping = true;
         StopFallback();
         if (_caretaker == null) return;
-        _volume.QueueStopped();
+        _volume.Queues.NoteStopped();
         _caretaker.BeginStop();
     }
 
@@ -155,13 +152,13 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         get
         {
             if (!_stopping) return 0;
-            int result = _caretaker != null ? _caretaker.StopResult : _gone ? 1 : 0;
+            int result = _caretaker != null ? _caretaker.StopResult : _waker.HasLeft ? 1 : 0;
             return result == 1 ? FallbackStopResult() : result;
         }
     }
 
     /// <summary>Generation of the device table that this queue goes by; any thread.</summary>
-    internal int SeenGeneration => _gone ? int.MaxValue : Volatile.Read(ref _seenGeneration);
+    internal int SeenGeneration => _waker.HasLeft ? int.MaxValue : Volatile.Read(ref _seenGeneration);
 
     /// <summary>Requests for device <paramref name="id"/> that are not answered; any thread.</summary>
     internal int RequestsOf(int id) => Volatile.Read(ref _requests[id]);
@@ -170,7 +167,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     private void NoteDevices()
     {
         Volatile.Write(ref _seenGeneration, _backings.Generation);
-        _volume.WakeCaretaker();
+        _volume.Queues.WakeFirst();
     }
 
     /// <summary>Gives native memory back; nothing is under way.</summary>
@@ -181,26 +178,13 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _orderedFlushes?.Dispose();
     }
 
-    /// <summary>From any thread: something this queue may wait for has happened.</summary>
-    internal void Wake()
-    {
-        bool asleep = Interlocked.Exchange(ref _wake, 1) == 0;
-        if (!asleep || Environment.CurrentManagedThreadId == _threadId) return;
-        _wakers.Enter();
-        if (!_gone && !Mutant.Is(MutantId.R6WakeLost)) _io.Wake();
-        _wakers.Exit();
-    }
-
-    // A queue's log writes and flushes come back on its own thread: it stays until they have. Its context goes with it,
-    // so nobody may be in the middle of waking it.
+    // A queue's log writes and flushes come back on its own thread: it stays until they have.
     private void ContinueStop()
     {
         bool done = _caretaker != null ? _caretaker.StopResult != 0 : _port.IsQuiet && _flusher.IsQuiet;
         if (!done) return;
-        _wakers.Enter();
-        _gone = true;
-        _wakers.Exit();
-        if (_caretaker == null) _volume.QueueStopped();
+        _waker.Leave();
+        if (_caretaker == null) _volume.Queues.NoteStopped();
     }
 
     private void Complete(Request* request, int result)
@@ -212,12 +196,6 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         if (targetUs != 0) _counters.Latency.Count(_io.NowUs - request->SubmittedUs, targetUs);
         Volatile.Write(ref _requests[IdOf(request)], _requests[IdOf(request)] - 1);
         _completed.Add(request);
-    }
-
-    // Other queues' writes must not wait for the first one to wake up by itself (R15).
-    private void NoteChange()
-    {
-        if (_index != 0) _volume.NoteChange();
     }
 
     // Requests that need log space keep their order among themselves: none overtakes a parked one. Those that wait for
@@ -233,7 +211,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
             if (TryFill(request)) FinishAtOnce(request);
             else Park(request);
         }
-        NoteChange();
+        _volume.Queues.NoteChange(_index);
     }
 
     // Whoever waits for something else than room in the log waits aside.
@@ -255,7 +233,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     {
         bool isNew = request->Ticket == 0;
         if (_volume.Throttle.TryAdmit(ref request->Ticket, slots)) return true;
-        if (isNew && _index != 0) _volume.WakeCaretaker();
+        if (isNew && _index != 0) _volume.Queues.WakeFirst();
         return false;
     }
 

@@ -71,7 +71,7 @@ public sealed unsafe partial class WritebackEngine
         // It was stuck for want of room, which nobody may want now: only a try tells.
         (_phase, _fruitless, _mustMove) = (Phase.Idle, 0, true);
         _volume.Health.Reconsider(report);
-        _volume.WakeQueues();
+        _volume.Queues.WakeAll();
     }
 
     // A try that was asked for is over, or nothing is there to be tried.
@@ -86,7 +86,7 @@ public sealed unsafe partial class WritebackEngine
     {
         _phase = Phase.Stuck;
         _volume.Health.Worsen(VolumeState.ReadOnly, reason);
-        _volume.WakeQueues();
+        _volume.Queues.WakeAll();
         return false;
     }
 }

@@ -110,7 +110,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     public void Poll(long nowUs, bool mayStart)
     {
         _mayStart = mayStart;
-        if (_volume.Fingerprints.Poll()) _volume.WakeQueues();
+        if (_volume.Fingerprints.Poll()) _volume.Queues.WakeAll();
         if (_given.IsTaken) PublishGiven();
         if (_volume.GiveUpOrder != null) GiveUpMore();
         LookAtLost(nowUs);
