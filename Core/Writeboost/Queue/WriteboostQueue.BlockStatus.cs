@@ -16,6 +16,9 @@ public sealed unsafe partial class WriteboostQueue
     /// <summary>Blocks asked for, one by one, for one answer: two or three milliseconds.</summary>
     private const int MaxStatusLookups = 32768;
 
+    /// <summary>Blocks looked at between two looks at the ranges: some microseconds in the gate.</summary>
+    private const int StatusRunBlocks = 64;
+
     /// <summary>Extents of the backing device looked at for one answer.</summary>
     private const int MaxStatusSeeks = 1024;
 
@@ -50,28 +53,42 @@ public sealed unsafe partial class WriteboostQueue
     private long StretchEnd(ref StatusWalk walk, long at, out bool? logged)
     {
         ulong key = KeyOf(walk.Device, at);
-        ulong end = key + 1;
         _volume.Gate.Enter(_index);
-        RangeMap ranges = _volume.Ranges;
-        bool isRange = ranges.TryFind(key, 0, long.MaxValue, out RangeMap.Interval range);
-        (ulong start, long zero) = (range.Start, range.Position);
-        bool isOver = isRange && start == key;
-        if (!isOver) zero = 0;
+        bool isRange = _volume.Ranges.TryFind(key, 0, long.MaxValue, out RangeMap.Interval range);
+        bool isOver = isRange && range.Start == key;
+        // Up to there the ranges say the same.
+        ulong uniform = isOver ? range.End : isRange ? range.Start : ulong.MaxValue;
+        ulong end = Math.Min(KeyOf(walk.Device, walk.End - 1) + 1, uniform);
         Interleaving.Step();
         if (_volume.Index.Regions.IsEmpty(key))
         {
             logged = isOver ? true : null;
-            ulong uniform = isOver ? range.End : isRange ? start : ulong.MaxValue;
-            end = Math.Min(((key >> RegionMarks.RegionShift) + 1) << RegionMarks.RegionShift, uniform);
+            end = Math.Min(((key >> RegionMarks.RegionShift) + 1) << RegionMarks.RegionShift, end);
         }
         else
         {
-            long newest = _volume.Index.NewestPosition(key);
-            logged = zero == 0 && newest == 0 ? null : newest < zero;
-            walk.Lookups++;
+            end = RunEnd(ref walk, key, end, isOver ? range.Position : 0, out logged);
         }
         _volume.Gate.Exit(_index);
         return Math.Min(at + ((long)(end - key) << Geometry.BlockShift) - (at & (Geometry.BlockBytes - 1)), walk.End);
+    }
+
+    // The block and those behind it of which the log says the same.
+    private ulong RunEnd(ref StatusWalk walk, ulong key, ulong end, long zero, out bool? logged)
+    {
+        ulong first = key;
+        end = Math.Min(end, key + StatusRunBlocks);
+        logged = IsZeroed(key, zero);
+        while (++key < end && IsZeroed(key, zero) == logged) { }
+        walk.Lookups += (int)(key - first);
+        return key;
+    }
+
+    // By a range at zero, over all the versions of the block; null: there is nothing of it.
+    private bool? IsZeroed(ulong key, long zero)
+    {
+        long newest = _volume.Index.NewestPosition(key);
+        return zero == 0 && newest == 0 ? null : newest < zero;
     }
 
     // What the backing device says, while nothing has left the log since. A block that is a hole in part is none.
