@@ -48,7 +48,7 @@ public sealed unsafe class DurableFileTests(ITestOutputHelper output)
         using FileDevice device = FileDevice.Open(path);
         Assert.True(device.CanWriteDurably);
         Assert.Null(device.Warning);
-        using Harness h = new();
+        using DeviceClient h = new();
         DeviceQueue queue = device.OpenQueue(h.Io);
         Assert.Equal(0, h.Run(queue, IoKind.Flush, 0, 0));
         for (int i = 0; i < Writes; i++)

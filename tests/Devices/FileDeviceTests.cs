@@ -18,17 +18,17 @@ public sealed unsafe class FileDeviceTests
     public void WhatIsWrittenIsRead(bool registered)
     {
         using TemporaryFile file = new(Mib);
-        using Harness h = new();
+        using DeviceClient h = new();
         Assert.Equal(registered, registered && h.Io.RegisterSlab(h.Memory, h.MemoryBytes));
         using FileDevice device = FileDevice.Open(file.Path);
         Assert.Equal(device.Facts.IsDirect, device.Warning == null);
         DeviceQueue queue = device.OpenQueue(h.Io);
-        Harness.Fill(h.Memory, 65536, 1);
+        DeviceClient.Fill(h.Memory, 65536, 1);
         Assert.Equal(registered ? 0 : -1, h.Io.FindBuffer(h.Memory, 65536));
         Assert.Equal(65536, h.Run(queue, IoKind.Write, 8192, 65536));
         Assert.Equal(0, h.Run(queue, IoKind.Flush, 0, 0));
         Assert.Equal(65536, h.Run(queue, IoKind.Read, 8192, 65536, h.Memory + Mib));
-        Assert.True(Harness.Same(h.Memory, h.Memory + Mib, 65536));
+        Assert.True(DeviceClient.Same(h.Memory, h.Memory + Mib, 65536));
     }
 
     [Fact]
@@ -36,10 +36,10 @@ public sealed unsafe class FileDeviceTests
     {
         const int count = IoContext.PoolSize - IoContext.Reserve;
         using TemporaryFile file = new(count * 4096L);
-        using Harness h = new();
+        using DeviceClient h = new();
         using FileDevice device = FileDevice.Open(file.Path);
         DeviceQueue queue = device.OpenQueue(h.Io);
-        Harness.Fill(h.Memory, h.MemoryBytes, 2);
+        DeviceClient.Fill(h.Memory, h.MemoryBytes, 2);
         for (int i = 0; i < count; i++) queue.Submit(h.Op(IoKind.Write, i * 4096L, 4096, h.Memory + i * 4096L));
         Assert.True(h.Io.Acquire(h.Handler, IoKind.Read) == null);
         IoOp* urgent = h.Io.Acquire(h.Handler, IoKind.Read, urgent: true);
@@ -60,10 +60,10 @@ public sealed unsafe class FileDeviceTests
     public void ShortWritesAreContinued(int firstPart)
     {
         using TemporaryFile file = new(Mib);
-        using Harness h = new();
+        using DeviceClient h = new();
         using FileDevice device = FileDevice.Open(file.Path);
         FileDeviceQueue queue = (FileDeviceQueue)device.OpenQueue(h.Io);
-        Harness.Fill(h.Memory, 16384, 4);
+        DeviceClient.Fill(h.Memory, 16384, 4);
         IoOp* op = h.Op(IoKind.Write, 0, 16384, h.Memory);
         op->DeviceQueue = 0;
         // As if the kernel had written the first part only.
@@ -71,14 +71,14 @@ public sealed unsafe class FileDeviceTests
         queue.Advance(op, firstPart);
         h.Drain();
         Assert.Equal(16384, h.Results[0].Result);
-        fixed (byte* content = file.Read()) Assert.True(Harness.Same(content, h.Memory, 16384));
+        fixed (byte* content = file.Read()) Assert.True(DeviceClient.Same(content, h.Memory, 16384));
     }
 
     [Fact]
     public void InterruptedRequestsAreTriedAgainAndErrorsAreNot()
     {
         using TemporaryFile file = new(Mib);
-        using Harness h = new();
+        using DeviceClient h = new();
         using FileDevice device = FileDevice.Open(file.Path);
         FileDeviceQueue queue = (FileDeviceQueue)device.OpenQueue(h.Io);
         foreach (int error in new[] { -Errno.EAGAIN, -Errno.EINTR, -Errno.EIO })
@@ -97,7 +97,7 @@ public sealed unsafe class FileDeviceTests
     public void AFileCutOffUnderUsReadsAsAnError()
     {
         using TemporaryFile file = new(Mib);
-        using Harness h = new();
+        using DeviceClient h = new();
         using FileDevice device = FileDevice.Open(file.Path);
         DeviceQueue queue = device.OpenQueue(h.Io);
         Assert.Equal(0, Libc.Truncate(device.Descriptor, 16384));
@@ -115,20 +115,20 @@ public sealed unsafe class FileDeviceTests
     public void RangesReadAsZeroesWhateverTheFileSystemCanDo(IoKind kind, string? directory, int lacking)
     {
         using TemporaryFile file = new(4 * Mib, directory);
-        using Harness h = new();
+        using DeviceClient h = new();
         using FileDevice device = FileDevice.Open(file.Path);
         device.Lacks(lacking);
         DeviceQueue queue = device.OpenQueue(h.Io);
-        Harness.Fill(h.Memory, 4 * Mib, 5);
+        DeviceClient.Fill(h.Memory, 4 * Mib, 5);
         Assert.Equal(4 * Mib, h.Run(queue, IoKind.Write, 0, 4 * Mib));
         // Longer than the zeroes that one write takes along, and not a multiple of them.
         const int start = 4096, length = 2 * Mib + 12288;
         Assert.Equal(0, h.Run(queue, kind, start, length));
         fixed (byte* content = file.Read())
         {
-            Assert.True(Harness.Same(content, h.Memory, start));
-            Assert.True(Harness.IsZero(content + start, length));
-            Assert.True(Harness.Same(content + start + length, h.Memory + start + length, 4 * Mib - start - length));
+            Assert.True(DeviceClient.Same(content, h.Memory, start));
+            Assert.True(DeviceClient.IsZero(content + start, length));
+            Assert.True(DeviceClient.Same(content + start + length, h.Memory + start + length, 4 * Mib - start - length));
         }
     }
 
@@ -136,13 +136,13 @@ public sealed unsafe class FileDeviceTests
     public void DiscardGivesSpaceBackAndExtentsShowIt()
     {
         using TemporaryFile file = new(8 * Mib);
-        using Harness h = new();
+        using DeviceClient h = new();
         using FileDevice device = FileDevice.Open(file.Path);
         DeviceQueue queue = device.OpenQueue(h.Io);
         Assert.Equal(0, device.Preallocate());
         Assert.Equal(0, Libc.Status(device.Descriptor, out statx before));
         Assert.True(before.stx_blocks * 512 >= 8 * Mib);
-        Harness.Fill(h.Memory, 8 * Mib, 6);
+        DeviceClient.Fill(h.Memory, 8 * Mib, 6);
         Assert.Equal(8 * Mib, h.Run(queue, IoKind.Write, 0, 8 * Mib));
         Assert.Equal(0, h.Run(queue, IoKind.Discard, 2 * Mib, 4 * Mib));
         Assert.Equal(0, Libc.Status(device.Descriptor, out statx after));

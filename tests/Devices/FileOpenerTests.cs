@@ -63,7 +63,7 @@ public sealed unsafe class FileOpenerTests
     public void TheLockEndsWithTheDevice()
     {
         using TemporaryFile file = new(1 << 20);
-        using Harness h = new();
+        using DeviceClient h = new();
         using (FileDevice device = FileDevice.Open(file.Path))
             Assert.Equal(4096, h.Run(device.OpenQueue(h.Io), IoKind.Read, 0, 4096));
         int fd = Libc.Open(file.Path, Const.O_RDONLY | Const.O_CLOEXEC);
@@ -75,7 +75,7 @@ public sealed unsafe class FileOpenerTests
     public void ReadOnlyCannotWrite()
     {
         using TemporaryFile file = new(1 << 20);
-        using Harness h = new();
+        using DeviceClient h = new();
         using FileDevice device = FileDevice.Open(file.Path, readOnly: true);
         DeviceQueue queue = device.OpenQueue(h.Io);
         Assert.Equal(4096, h.Run(queue, IoKind.Read, 0, 4096));

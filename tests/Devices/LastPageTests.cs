@@ -26,7 +26,7 @@ public sealed unsafe partial class LastPageTests
     public void OnlyTheLastPageIsInThePageCache(int sizeBytes)
     {
         using TemporaryFile file = new(sizeBytes);
-        using Harness h = new();
+        using DeviceClient h = new();
         using FileDevice device = FileDevice.Open(file.Path, anySize: true);
         DeviceQueue queue = device.OpenQueue(h.Io);
         Random random = new(1);
@@ -42,7 +42,7 @@ public sealed unsafe partial class LastPageTests
     public void AFileThatGrowsKeepsEachLastPageApart()
     {
         using TemporaryFile file = new(Mib + 100);
-        using Harness h = new();
+        using DeviceClient h = new();
         using FileDevice device = FileDevice.Open(file.Path, anySize: true);
         DeviceQueue queue = device.OpenQueue(h.Io);
         Random random = new(1);
@@ -56,7 +56,7 @@ public sealed unsafe partial class LastPageTests
         }
     }
 
-    private static void Touch(Harness h, FileDevice device, DeviceQueue queue, Random random)
+    private static void Touch(DeviceClient h, FileDevice device, DeviceQueue queue, Random random)
     {
         long block = device.LogicalBlockBytes, blocks = device.SizeBytes / block;
         long from = Math.Max(0, blocks - 1 - random.Next(300)), length = 1 + random.Next((int)(blocks - from));

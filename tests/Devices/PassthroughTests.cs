@@ -54,10 +54,10 @@ public sealed unsafe class PassthroughTests
         using Client client = new(new RamDevice(Size));
         List<nint> taken = [];
         IoOp* op;
-        while ((op = client.Harness.Io.Acquire(client.Harness.Handler, IoKind.Read)) != null) taken.Add((nint)op);
+        while ((op = client.Ring.Io.Acquire(client.Ring.Handler, IoKind.Read)) != null) taken.Add((nint)op);
         for (int i = 0; i < 4; i++) client.Start(i, RequestKind.Write, i * 4096, 4096, new Random(i), new byte[Size]);
         Assert.Equal(0, client.Collect());
-        foreach (nint each in taken) client.Harness.Io.Release((IoOp*)each);
+        foreach (nint each in taken) client.Ring.Io.Release((IoOp*)each);
         client.Drain();
         Assert.All(client.Done, result => Assert.Equal(0, result));
         Assert.Equal(4, client.Done.Count);
@@ -72,7 +72,7 @@ public sealed unsafe class PassthroughTests
             client.Start(slot++, kind, 0, 4096, new Random(1), new byte[Size]);
         client.Drain();
         Assert.All(client.Done, result => Assert.Equal(-Errno.EPERM, result));
-        Assert.True(Harness.IsZero(client.Ram.Start, Size));
+        Assert.True(DeviceClient.IsZero(client.Ram.Start, Size));
         Assert.Equal(1, client.Stop());
     }
 
@@ -137,7 +137,7 @@ public sealed unsafe class PassthroughTests
         using TemporaryFile file = new(8 << 20);
         using FileDevice device = FileDevice.Open(file.Path);
         using Client client = new(device);
-        Assert.Equal(1 << 20, client.Harness.Run(device.OpenQueue(client.Harness.Io), IoKind.Write, 4 << 20, 1 << 20));
+        Assert.Equal(1 << 20, client.Ring.Run(device.OpenQueue(client.Ring.Io), IoKind.Write, 4 << 20, 1 << 20));
         Extent[] extents = new Extent[4];
         Assert.Equal(3, client.Queue.BlockStatus(0, 0, 8 << 20, extents));
         Assert.Equal([4L << 20, 1L << 20, 3L << 20], Array.ConvertAll(extents[..3], e => e.LengthBytes));
@@ -160,10 +160,10 @@ public sealed unsafe class PassthroughTests
         {
             _device = device;
             Volume = new PassthroughVolume(device, readOnly: readOnly);
-            Queue = Volume.OpenQueue(0, Harness.Io);
+            Queue = Volume.OpenQueue(0, Ring.Io);
         }
 
-        public Harness Harness { get; } = new();
+        public DeviceClient Ring { get; } = new();
 
         public PassthroughVolume Volume { get; }
 
@@ -190,20 +190,17 @@ public sealed unsafe class PassthroughTests
             Queue.Submit(request);
         }
 
-        public int Collect()
+        public int Collect(long sleepUs = 0)
         {
-            Harness.Io.RunCompletions();
-            Queue.Poll(Harness.Io.NowUs);
+            QueueDriver.Turn(Ring.Io, Queue, sleepUs);
             for (Request* request; (request = Queue.TakeCompleted()) != null;) Done.Add(request->Result);
             return Done.Count;
         }
 
         public void Drain()
         {
-            while (Collect() < _started)
+            while (Collect(1_000_000) < _started)
             {
-                bool idle = !Harness.Io.HasCompletions;
-                Harness.Io.Pump(idle, Math.Min(Queue.DeadlineUs, Harness.Io.NowUs + 1_000_000));
             }
         }
 
@@ -219,17 +216,13 @@ public sealed unsafe class PassthroughTests
         public int Stop()
         {
             Queue.BeginStop();
-            while (Queue.StopResult == 0)
-            {
-                Collect();
-                Harness.Io.Pump(false, 0);
-            }
+            while (Queue.StopResult == 0) Collect();
             return Queue.StopResult;
         }
 
         public void Dispose()
         {
-            Harness.Dispose();
+            Ring.Dispose();
             _slab.Dispose();
             _device.Dispose();
             NativeMemory.Free(_requests);
@@ -255,13 +248,13 @@ public sealed unsafe class PassthroughTests
 
         public override string Identity => "failing";
 
-        public override DeviceQueue OpenQueue(IoContext io) => new Door(this, io);
+        public override DeviceQueue OpenQueue(IoContext io) => new Queue(this, io);
 
         public override void Dispose()
         {
         }
 
-        private sealed class Door(FailingDevice device, IoContext io) : DeviceQueue
+        private sealed class Queue(FailingDevice device, IoContext io) : DeviceQueue
         {
             public override void Submit(IoOp* op)
             {

@@ -20,9 +20,9 @@ public sealed unsafe class RamStoreTests(ITestOutputHelper output)
         Assert.Empty(store.Open(name));
         using (IRamRegion region = store.Create(name, 100_000))
         {
-            Assert.True(Harness.IsZero(region.Pointer, 100_000));
+            Assert.True(DeviceClient.IsZero(region.Pointer, 100_000));
             Assert.Equal(0, (nint)region.Pointer % 4096);
-            Harness.Fill(region.Pointer, 100_000, 1);
+            DeviceClient.Fill(region.Pointer, 100_000, 1);
         }
         string path = PathOf(name);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
@@ -32,7 +32,7 @@ public sealed unsafe class RamStoreTests(ITestOutputHelper output)
             Assert.Equal(100_000, region.SizeBytes);
             Assert.True(new ReadOnlySpan<byte>(region.Pointer, 100_000).SequenceEqual(expected));
             using IRamRegion replaced = store.Create(name, 8192);
-            Assert.True(Harness.IsZero(replaced.Pointer, 8192));
+            Assert.True(DeviceClient.IsZero(replaced.Pointer, 8192));
             // The old mapping is still good.
             Assert.True(new ReadOnlySpan<byte>(region.Pointer, 100_000).SequenceEqual(expected));
         }
@@ -189,7 +189,7 @@ public sealed unsafe class RamStoreTests(ITestOutputHelper output)
         Assert.False(store.OutlivesProcess);
         using IRamRegion region = store.Create("x", 3 << 20);
         Assert.Equal(3 << 20, region.SizeBytes);
-        Assert.True(Harness.IsZero(region.Pointer, region.SizeBytes));
+        Assert.True(DeviceClient.IsZero(region.Pointer, region.SizeBytes));
         Assert.Empty(store.Open("x"));
     }
 
@@ -201,7 +201,7 @@ public sealed unsafe class RamStoreTests(ITestOutputHelper output)
         Assert.Equal(6 << 20, big.SizeBytes);
         Assert.Equal(0, (nint)small.Start % 4096);
         Assert.Equal(8192, small.SizeBytes);
-        Assert.True(Harness.IsZero(big.Start, big.SizeBytes));
+        Assert.True(DeviceClient.IsZero(big.Start, big.SizeBytes));
         Assert.True(MemoryLock.LimitBytes > 0);
     }
 }

@@ -52,7 +52,7 @@ public sealed unsafe class RingContextTests
     [Fact]
     public void PumpReturnsAtTheDeadline()
     {
-        using Harness h = new();
+        using DeviceClient h = new();
         h.Io.Pump(false, long.MaxValue);
         long deadlineUs = h.Io.NowUs + 20_000;
         h.Io.Pump(true, deadlineUs);
@@ -68,7 +68,7 @@ public sealed unsafe class RingContextTests
     public void AWarmUpLeavesTheRingAsItWas(uint submissions, uint completions)
     {
         using TemporaryFile file = new(65536);
-        using Harness h = new(new RingContext(null, [new RingSize(submissions, completions)]));
+        using DeviceClient h = new(new RingContext(null, [new RingSize(submissions, completions)]));
         h.Io.WarmUp();
         Assert.True(SleepsOut(h.Io, 1000));
         h.Io.Wake();
@@ -83,7 +83,7 @@ public sealed unsafe class RingContextTests
     [Fact]
     public void AWakeBeforeTheSleepIsNotForgotten()
     {
-        using Harness h = new();
+        using DeviceClient h = new();
         h.Io.Wake();
         h.Io.Wake();
         Assert.False(SleepsOut(h.Io, PatienceUs));
@@ -93,7 +93,7 @@ public sealed unsafe class RingContextTests
     [Fact]
     public void WakeEndsASleepWithoutDeadline()
     {
-        using Harness h = new();
+        using DeviceClient h = new();
         for (int i = 0; i < 20; i++)
         {
             Thread waker = new(() =>
@@ -151,10 +151,10 @@ public sealed unsafe class RingContextTests
         int failures = 0;
         void Work(int me)
         {
-            using Harness h = new();
+            using DeviceClient h = new();
             _ = h.Io.RegisterSlab(h.Memory, h.MemoryBytes);
             DeviceQueue queue = device.OpenQueue(h.Io);
-            Harness.Fill(h.Memory, blocks * 4096L, me);
+            DeviceClient.Fill(h.Memory, blocks * 4096L, me);
             long start = me * blocks * 4096L;
             for (int i = 0; i < blocks; i++)
                 queue.Submit(h.Op(IoKind.Write, start + i * 4096L, 4096, h.Memory + i * 4096L));
@@ -163,7 +163,7 @@ public sealed unsafe class RingContextTests
             for (int i = 0; i < blocks; i++)
                 queue.Submit(h.Op(IoKind.Read, start + i * 4096L, 4096, back + i * 4096L));
             h.Drain();
-            if (!Harness.Same(h.Memory, back, blocks * 4096L)) Interlocked.Increment(ref failures);
+            if (!DeviceClient.Same(h.Memory, back, blocks * 4096L)) Interlocked.Increment(ref failures);
         }
         Thread[] workers = new Thread[threads];
         for (int i = 0; i < threads; i++)
@@ -179,7 +179,7 @@ public sealed unsafe class RingContextTests
     [Fact]
     public void BuffersAreFoundOnlyWhereTheWholeRangeIsRegistered()
     {
-        using Harness h = new();
+        using DeviceClient h = new();
         byte* start = h.Memory + 4096;
         Assert.True(h.Io.RegisterSlab(start, 1 << 20));
         Assert.True(h.Io.RegisterSlab(start + (2 << 20), 1 << 20));
@@ -195,7 +195,7 @@ public sealed unsafe class RingContextTests
     [Fact]
     public void MemoryThatCannotBePinnedIsAWarningNotAFailure()
     {
-        using Harness h = new();
+        using DeviceClient h = new();
         // Nothing is mapped there: no right to lock and no memory at all are one to the caller.
         Assert.False(h.Io.RegisterSlab((byte*)65536, 65536));
         Assert.Contains("buffers", h.Io.Warning);
@@ -206,7 +206,7 @@ public sealed unsafe class RingContextTests
     public void AFullTableOfBuffersIsNoFailure()
     {
         using TemporaryFile file = new(1 << 20);
-        using Harness h = new();
+        using DeviceClient h = new();
         bool all = true;
         for (int i = 0; i < 100; i++) all &= h.Io.RegisterSlab(h.Memory + i * 8192, 8192);
         Assert.False(all);
@@ -222,11 +222,11 @@ public sealed unsafe class RingContextTests
         const int count = IoContext.PoolSize - IoContext.Reserve;
         using TemporaryFile file = new(1 << 20);
         using FileDevice device = FileDevice.Open(file.Path);
-        using Harness h = new(new RingContext(null, [new RingSize(4, 8)]));
+        using DeviceClient h = new(new RingContext(null, [new RingSize(4, 8)]));
         Assert.Null(h.Io.Warning);
         DeviceQueue queue = device.OpenQueue(h.Io);
         Assert.Equal(0, Sockets.Pair(out int a, out int b));
-        Harness.Fill(h.Memory, 1 << 20, 1);
+        DeviceClient.Fill(h.Memory, 1 << 20, 1);
         for (int i = 0; i < count / 2; i++)
         {
             queue.Submit(h.Op(IoKind.Write, i % 256 * 4096L, 4096, h.Memory + i % 256 * 4096L));
@@ -248,7 +248,7 @@ public sealed unsafe class RingContextTests
         using FileDevice device = FileDevice.Open(file.Path);
         using RamDevice ram = new(1 << 20);
         SlowDevice slow = new(ram, new DiskArm(1 << 20, 10, 1 << 30), "slow:test");
-        using Harness h = new();
+        using DeviceClient h = new();
         DeviceQueue[] queues = [device.OpenQueue(h.Io), ram.OpenQueue(h.Io), slow.OpenQueue(h.Io)];
         long before = 0;
         for (int round = 0; round < 120; round++)

@@ -12,10 +12,10 @@ public sealed unsafe class RingSocketTests
     [Fact]
     public void LongVectorsArriveWhole()
     {
-        using Harness h = new();
+        using DeviceClient h = new();
         Assert.Equal(0, Sockets.Pair(out int a, out int b));
         const int length = 3 << 20;
-        Harness.Fill(h.Memory, length, 1);
+        DeviceClient.Fill(h.Memory, length, 1);
         iovec* vectors = stackalloc iovec[3];
         for (int i = 0; i < 3; i++) vectors[i] = new() { iov_base = h.Memory + i * (1 << 20), iov_len = 1 << 20 };
         IoOp* send = h.Op(IoKind.Send, 0, 0, (byte*)vectors, user: 1);
@@ -33,14 +33,14 @@ public sealed unsafe class RingSocketTests
         }
         h.Drain();
         Assert.Contains((1, length), h.Results);
-        Assert.True(Harness.Same(h.Memory, into, length));
+        Assert.True(DeviceClient.Same(h.Memory, into, length));
         Close(a, b);
     }
 
     [Fact]
     public void TheEndOfAStreamIsZeroAndABrokenPipeAnError()
     {
-        using Harness h = new();
+        using DeviceClient h = new();
         Assert.Equal(0, Sockets.Pair(out int a, out int b));
         h.Io.Receive(h.Op(IoKind.Receive, 0, 4096, h.Memory), b);
         Assert.Equal(0, Sockets.Shutdown(a));
@@ -58,7 +58,7 @@ public sealed unsafe class RingSocketTests
     [Fact]
     public void CancelledOperationsCompleteOnce()
     {
-        using Harness h = new();
+        using DeviceClient h = new();
         Assert.Equal(0, Sockets.Pair(out int a, out int b));
         IoOp* first = h.Op(IoKind.Receive, 0, 512, h.Memory, user: 1);
         h.Io.Receive(first, a);
@@ -78,12 +78,12 @@ public sealed unsafe class RingSocketTests
     [Fact]
     public void AFullSubmissionQueueIsSubmittedOnTheWay()
     {
-        using Harness h = new();
+        using DeviceClient h = new();
         Assert.Equal(0, Sockets.Pair(out int a, out int b));
         for (int i = 0; i < 1500; i++) h.Io.Receive(h.Op(IoKind.Receive, 0, 1, h.Memory + i), b);
         Assert.Equal(1500, h.Io.InFlight);
         byte* text = h.Memory + 8192;
-        Harness.Fill(text, 1500, 2);
+        DeviceClient.Fill(text, 1500, 2);
         Assert.Equal(1500, Libc.Write(a, text, 1500));
         h.Drain();
         Assert.Equal(0, h.Io.InFlight);
@@ -99,7 +99,7 @@ public sealed unsafe class RingSocketTests
     [Fact]
     public void ConnectionsAreAcceptedOnBothKindsOfSocket()
     {
-        using Harness h = new();
+        using DeviceClient h = new();
         string path = Path.Combine(Path.GetTempPath(), $"weir-test-{Guid.NewGuid():n}.sock");
         int unix = Sockets.ListenUnix(path);
         Assert.True(unix >= 0);
@@ -123,14 +123,14 @@ public sealed unsafe class RingSocketTests
     [Fact]
     public void DisposingEndsWhatIsInFlight()
     {
-        Harness h = new();
+        DeviceClient h = new();
         Assert.Equal(0, Sockets.Pair(out int a, out int b));
         for (int i = 0; i < 600; i++) h.Io.Receive(h.Op(IoKind.Receive, 0, 512, h.Memory), b);
         h.Dispose();
         Close(a, b);
     }
 
-    private static void AcceptOne(Harness h, int listener, int client)
+    private static void AcceptOne(DeviceClient h, int listener, int client)
     {
         Assert.True(client >= 0, Errno.Text(client));
         h.Io.Accept(h.Op(IoKind.Accept, 0, 0, null), listener);

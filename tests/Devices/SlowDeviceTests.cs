@@ -1,4 +1,5 @@
 using System;
+using Microsoft.Extensions.Time.Testing;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
@@ -37,25 +38,25 @@ public sealed unsafe class SlowDeviceTests
     [Fact]
     public void DataGoesToTheInnerDeviceAndTheCompletionWaits()
     {
-        ManualTime time = new();
-        using Harness h = new(time);
+        FakeTimeProvider time = new();
+        using DeviceClient h = new(time);
         using RamDevice ram = new(16 * Mib);
         SlowDevice slow = new(ram, new DiskArm(ram.SizeBytes, 8000, 100 * Mib), "slow:test");
         DeviceQueue queue = slow.OpenQueue(h.Io);
-        Harness.Fill(h.Memory, 4096, 1);
+        DeviceClient.Fill(h.Memory, 4096, 1);
         h.Io.Pump(false, 0);
         long startUs = h.Io.NowUs;
         queue.Submit(h.Op(IoKind.Write, 8 * Mib, 4096, h.Memory));
         queue.Submit(h.Op(IoKind.Flush, 0, 0, null, user: 1));
-        Assert.True(Harness.Same(h.Memory, ram.Start + 8 * Mib, 4096));
+        Assert.True(DeviceClient.Same(h.Memory, ram.Start + 8 * Mib, 4096));
         h.Io.RunCompletions();
         Assert.Empty(h.Results);
         long dueUs = h.Io.NextDueUs;
         Assert.InRange(dueUs - startUs, 8000, 12000);
-        time.AdvanceUs(dueUs - startUs - 1);
+        time.Advance(TimeSpan.FromMicroseconds(dueUs - startUs - 1));
         h.Io.Pump(false, 0);
         Assert.Equal(0, h.Io.RunCompletions());
-        time.AdvanceUs(1);
+        time.Advance(TimeSpan.FromMicroseconds(1));
         h.Io.Pump(false, 0);
         Assert.Equal(2, h.Io.RunCompletions());
         Assert.Contains((0, 4096), h.Results);
@@ -65,8 +66,8 @@ public sealed unsafe class SlowDeviceTests
     [Fact]
     public void ManyDelayedCompletionsComeInOrderOfTheirDueTime()
     {
-        ManualTime time = new();
-        using Harness h = new(time);
+        FakeTimeProvider time = new();
+        using DeviceClient h = new(time);
         using RamDevice ram = new(16 * Mib);
         SlowDevice slow = new(ram, new DiskArm(ram.SizeBytes, 100, 1 << 30), "slow:test");
         DeviceQueue queue = slow.OpenQueue(h.Io);
@@ -76,7 +77,7 @@ public sealed unsafe class SlowDeviceTests
             queue.Submit(h.Op(IoKind.Read, random.Next(4096) * 4096L, 4096, h.Memory, user: i));
         while (h.Outstanding > 0)
         {
-            time.AdvanceUs(50);
+            time.Advance(TimeSpan.FromMicroseconds(50));
             h.Io.Pump(false, 0);
             h.Io.RunCompletions();
         }
@@ -86,7 +87,7 @@ public sealed unsafe class SlowDeviceTests
     [Fact]
     public void SleepsUntilTheDueTime()
     {
-        using Harness h = new();
+        using DeviceClient h = new();
         using Weir.Core.Io.Device slow = DeviceOpener.Open("slow:ram:1M?seek=20ms&bandwidth=1T");
         DeviceQueue queue = slow.OpenQueue(h.Io);
         long startUs = h.Io.NowUs;

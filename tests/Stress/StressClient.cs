@@ -12,7 +12,7 @@ namespace Weir.Tests.Stress;
 internal sealed unsafe class StressClient
 {
     private const int Depth = 12, Eshutdown = 108, SlotBytes = (StressDisk.StripeMax * SectorTag.Bytes) + 8192;
-    private const long StopPatienceUs = 60_000_000;
+    private const long StopPatienceUs = 60_000_000, SleepUs = 500;
 
     private readonly StressDisk[] _disks;
     private readonly int _owner;
@@ -47,20 +47,14 @@ internal sealed unsafe class StressClient
         {
             for (int i = 0; i < Depth && !isOver(); i++)
                 if (!_slots[i].IsUsed && TryBegin(queue, &((Request*)requests.Pointer)[i])) underWay++;
-            Turn(io, queue);
+            QueueDriver.Turn(io, queue, SleepUs);
             for (Request* done; (done = queue.TakeCompleted()) != null; underWay--) End(done);
         }
         if (contention.HasFailed) return;
         queue.BeginStop();
-        for (long endUs = io.NowUs + StopPatienceUs; queue.StopResult == 0 && io.NowUs < endUs;) Turn(io, queue);
+        for (long endUs = io.NowUs + StopPatienceUs; queue.StopResult == 0 && io.NowUs < endUs;)
+            QueueDriver.Turn(io, queue, SleepUs);
         Assert.Equal(1, queue.StopResult);
-    }
-
-    private static void Turn(RingContext io, IVolumeQueue queue)
-    {
-        io.Pump(!io.HasCompletions, Math.Min(queue.DeadlineUs, io.NowUs + 500));
-        io.RunCompletions();
-        queue.Poll(io.NowUs);
     }
 
     private bool TryBegin(IVolumeQueue queue, Request* request)

@@ -4,7 +4,7 @@ using Weir.Core.Io;
 namespace Weir.Tests.Writeboost;
 
 /// <summary>Reads over these blocks fail.</summary>
-internal sealed unsafe class BadBlocks(Device inner) : DeviceAround(inner)
+internal sealed unsafe class BadBlocks(Device inner) : WrappedDevice(inner)
 {
     public HashSet<long> Offsets { get; } = [];
 

@@ -122,7 +122,7 @@ public sealed class DeliveredReadsTests : IDisposable
     }
 
     // A device that reaches the asker's memory as a ring does, or fails to.
-    private sealed unsafe class RoundDevice(Device inner, AlignedMemory asker, int failures) : DeviceAround(inner)
+    private sealed unsafe class RoundDevice(Device inner, AlignedMemory asker, int failures) : WrappedDevice(inner)
     {
         private int _failuresLeft = failures;
 

@@ -11,56 +11,56 @@ namespace Weir.Tests.Writeboost;
 public sealed class DurableWriteTests
 {
     [Fact]
-    public void ARecordOfItsOwnNeedsNoFlush() => Run(writesDurably: true, (door, cache) =>
+    public void ARecordOfItsOwnNeedsNoFlush() => Run(writesDurably: true, (driver, cache) =>
     {
         long flushes = cache.Flushes;
         for (int i = 0; i < 10; i++)
         {
-            door.Write(i, i + 1);
-            Assert.Equal(0, door.Do(RequestKind.Flush));
+            driver.Write(i, i + 1);
+            Assert.Equal(0, driver.Do(RequestKind.Flush));
         }
         Assert.Equal(10, cache.DurableWrites);
         Assert.Equal(flushes, cache.Flushes);
     });
 
     [Fact]
-    public void ADeviceThatCannotIsFlushed() => Run(writesDurably: false, (door, cache) =>
+    public void ADeviceThatCannotIsFlushed() => Run(writesDurably: false, (driver, cache) =>
     {
         long flushes = cache.Flushes;
-        door.Write(0, 1);
-        Assert.Equal(0, door.Do(RequestKind.Flush));
+        driver.Write(0, 1);
+        Assert.Equal(0, driver.Do(RequestKind.Flush));
         Assert.Equal(0, cache.DurableWrites);
         Assert.Equal(flushes + 1, cache.Flushes);
     });
 
     // A whole segment goes to the device before anybody waits for it; what is left of the second one comes after it.
     [Fact]
-    public void AnotherRecordThatIsNotDurableIsFlushedToo() => Run(writesDurably: true, (door, cache) =>
+    public void AnotherRecordThatIsNotDurableIsFlushedToo() => Run(writesDurably: true, (driver, cache) =>
     {
         long flushes = cache.Flushes;
-        door.Write(0, 1, blocks: 40);
-        Assert.Equal(0, door.Do(RequestKind.Flush));
+        driver.Write(0, 1, blocks: 40);
+        Assert.Equal(0, driver.Do(RequestKind.Flush));
         Assert.Equal(0, cache.DurableWrites);
         Assert.Equal(flushes + 1, cache.Flushes);
     });
 
     // The write that fails is written again, plainly, and flushed.
     [Fact]
-    public void AFailedOneIsWrittenAndFlushed() => Run(writesDurably: true, (door, cache) =>
+    public void AFailedOneIsWrittenAndFlushed() => Run(writesDurably: true, (driver, cache) =>
     {
-        door.Write(0, 1);
+        driver.Write(0, 1);
         (long flushes, cache.WritesToFail) = (cache.Flushes, 1);
-        Assert.Equal(0, door.Do(RequestKind.Flush));
+        Assert.Equal(0, driver.Do(RequestKind.Flush));
         Assert.Equal(1, cache.DurableWrites);
         Assert.Equal(flushes + 1, cache.Flushes);
-        Assert.Equal(1, door.Read(0));
+        Assert.Equal(1, driver.Read(0));
     });
 
-    private static void Run(bool writesDurably, Action<Door, CountingDevice> body)
+    private static void Run(bool writesDurably, Action<QueueDriver, CountingDevice> body)
     {
         using SmallVolume small = new();
         small.Cache.WritesDurably = writesDurably;
-        body(small.Door, small.Cache);
-        small.Door.Stop();
+        body(small.Driver, small.Cache);
+        small.Driver.Stop();
     }
 }

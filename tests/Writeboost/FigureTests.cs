@@ -209,7 +209,7 @@ public sealed class FigureTests : IDisposable
     }
 
     // One beside which a note can be left.
-    private sealed class NotedDevice(Device inner) : DeviceAround(inner)
+    private sealed class NotedDevice(Device inner) : WrappedDevice(inner)
     {
         public override int LeaveNote(string name, string text) => 0;
     }

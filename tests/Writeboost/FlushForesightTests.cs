@@ -13,62 +13,62 @@ public sealed class FlushForesightTests
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
-    public void AFlushThatCameTwiceIsForeseen(int writes) => Run((door, cache) =>
+    public void AFlushThatCameTwiceIsForeseen(int writes) => Run((driver, cache) =>
     {
         for (int i = 0; i < 2; i++)
         {
-            Write(door, writes);
-            Assert.Equal(0, door.Do(RequestKind.Flush));
+            Write(driver, writes);
+            Assert.Equal(0, driver.Do(RequestKind.Flush));
         }
         long before = cache.Flushes;
-        Write(door, writes - 1);
-        door.Idle(2000);
+        Write(driver, writes - 1);
+        driver.Idle(2000);
         Assert.Equal(before, cache.Flushes);
-        Write(door, 1);
-        door.Until(() => cache.Flushes > before);
-        Assert.Equal(0, door.Do(RequestKind.Flush));
+        Write(driver, 1);
+        driver.Until(() => cache.Flushes > before);
+        Assert.Equal(0, driver.Do(RequestKind.Flush));
         Assert.Equal(before + 1, cache.Flushes);
     });
 
     [Fact]
-    public void WritesThatNoFlushFollowsCostOneFlush() => Run((door, cache) =>
+    public void WritesThatNoFlushFollowsCostOneFlush() => Run((driver, cache) =>
     {
         for (int i = 0; i < 3; i++)
         {
-            Write(door, 1);
-            Assert.Equal(0, door.Do(RequestKind.Flush));
+            Write(driver, 1);
+            Assert.Equal(0, driver.Do(RequestKind.Flush));
         }
         long before = cache.Flushes;
         for (int i = 0; i < 20; i++)
         {
-            Write(door, 1);
-            door.Idle(1000);
+            Write(driver, 1);
+            driver.Idle(1000);
         }
         Assert.Equal(before + 1, cache.Flushes);
     });
 
     [Fact]
-    public void WithoutAHabitNothingIsForeseen() => Run((door, cache) =>
+    public void WithoutAHabitNothingIsForeseen() => Run((driver, cache) =>
     {
         for (int writes = 1; writes < 6; writes++)
         {
             long before = cache.Flushes;
-            Write(door, writes);
-            door.Idle(1000);
+            Write(driver, writes);
+            driver.Idle(1000);
             Assert.Equal(before, cache.Flushes);
-            Assert.Equal(0, door.Do(RequestKind.Flush));
+            Assert.Equal(0, driver.Do(RequestKind.Flush));
         }
     });
 
-    private static void Write(Door door, int writes)
+    private static void Write(QueueDriver driver, int writes)
     {
-        for (int i = 0; i < writes; i++) door.Write(i, i + 1);
+        for (int i = 0; i < writes; i++) driver.Write(i, i + 1);
     }
 
-    private static void Run(Action<Door, CountingDevice> body)
+    private static void Run(Action<QueueDriver, CountingDevice> body)
     {
         using SmallVolume small = new();
-        body(small.Door, small.Cache);
-        small.Door.Stop();
+        body(small.Driver, small.Cache);
+        small.Driver.Stop();
     }
 }

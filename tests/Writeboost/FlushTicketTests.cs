@@ -15,22 +15,22 @@ public sealed class FlushTicketTests
     public void ATicketIsServedWithTheNextCommit()
     {
         using SmallVolume small = new();
-        (CountingDevice cache, Door door, SegmentLog log) = (small.Cache, small.Door, small.Volume.Log);
+        (CountingDevice cache, QueueDriver driver, SegmentLog log) = (small.Cache, small.Driver, small.Volume.Log);
         cache.WritesDurably = true;
         LogPort port = new(log, cache, cache.OpenQueue(small.Io), small.Io);
         cache.Hold = IoKind.Write;
-        door.Write(0, 1);
+        driver.Write(0, 1);
         log.RequestDurable(port, log.ReservedEnd);
         Assert.Equal(1, cache.DurableWrites);
         long ticket = log.RequestFlush(port);
-        door.Write(1, 1);
+        driver.Write(1, 1);
         long second = log.ReservedEnd;
         log.RequestDurable(port, second);
         cache.Release();
         while (log.Durable < second) Turn(small.Io, port);
         Assert.True(log.IsFlushed(ticket), "a second commit has passed the ticket by");
         Assert.Equal(1, cache.DurableWrites);
-        door.Stop();
+        driver.Stop();
     }
 
     /// <summary>A thread whose flush is to be tried again stays: nobody else would, and a stop waits for it.</summary>
@@ -38,9 +38,9 @@ public sealed class FlushTicketTests
     public void APortThatOwesAFlushIsNotQuiet()
     {
         using SmallVolume small = new();
-        (CountingDevice cache, Door door, SegmentLog log) = (small.Cache, small.Door, small.Volume.Log);
+        (CountingDevice cache, QueueDriver driver, SegmentLog log) = (small.Cache, small.Driver, small.Volume.Log);
         LogPort port = new(log, cache, cache.OpenQueue(small.Io), small.Io);
-        door.Write(0, 1);
+        driver.Write(0, 1);
         long end = log.ReservedEnd;
         cache.FlushesToFail = LogPort.MaxAttempts;
         log.RequestDurable(port, end);
@@ -49,7 +49,7 @@ public sealed class FlushTicketTests
         Assert.False(port.IsQuiet);
         while (!port.IsQuiet) Turn(small.Io, port);
         Assert.True(log.Durable >= end);
-        door.Stop();
+        driver.Stop();
     }
 
     private static void Turn(RingContext io, LogPort port)

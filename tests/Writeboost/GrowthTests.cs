@@ -356,7 +356,7 @@ public sealed unsafe class GrowthTests
 }
 
 /// <summary>A device that may become larger, up to the memory behind it.</summary>
-internal sealed class GrowingDevice(RamDevice inner, long sizeBytes) : DeviceAround(inner)
+internal sealed class GrowingDevice(RamDevice inner, long sizeBytes) : WrappedDevice(inner)
 {
     private long _sizeBytes = sizeBytes;
 

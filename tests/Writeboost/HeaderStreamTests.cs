@@ -112,7 +112,7 @@ public sealed class HeaderStreamTests : IDisposable
     }
 
     /// <summary>Reads wait for <see cref="SlowContext"/>.</summary>
-    private sealed unsafe class SlowDevice(RamDevice inner) : DeviceAround(inner)
+    private sealed unsafe class SlowDevice(RamDevice inner) : WrappedDevice(inner)
     {
         public static void Read(IoOp* op, IoContext io)
         {

@@ -534,7 +534,7 @@ public sealed unsafe partial class KernelIdentityTests : IDisposable
 
     private static byte[] Filled(byte value, int lengthBytes) => [.. Enumerable.Repeat(value, lengthBytes)];
 
-    private sealed class OpenedDevice(Device inner) : DeviceAround(inner)
+    private sealed class OpenedDevice(Device inner) : WrappedDevice(inner)
     {
         public int Opened { get; private set; }
 

@@ -443,7 +443,7 @@ public sealed unsafe class KernelLayoutTests
     }
 
     // A hole all over, but from here to there.
-    private sealed class SparseDevice(Device inner, long start, long end) : DeviceAround(inner)
+    private sealed class SparseDevice(Device inner, long start, long end) : WrappedDevice(inner)
     {
         public override long ExtentEnd(long offsetBytes, out bool isHole)
         {

@@ -438,7 +438,7 @@ public sealed unsafe class KernelLostTests : IDisposable
             Start(layout);
             Assert.Equal(Eio, _client.Run(RequestKind.Read, 5 * Block, Block));
             using GiveUpOrder order = new(LostBlocks.Select(Volume, "all"));
-            using Door second = new(Volume, 1);
+            using QueueDriver second = new(Volume, 1);
             s_meanwhile = () =>
             {
                 Volume.Post(order);

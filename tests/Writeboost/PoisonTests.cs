@@ -343,10 +343,5 @@ public sealed unsafe class PoisonTests : IDisposable
         return request->Result;
     }
 
-    private void Turn()
-    {
-        _queue!.Poll(_world.NowUs);
-        _io.Pump(!_io.HasCompletions, Math.Min(_queue.DeadlineUs, _world.NowUs + 10_000));
-        _io.RunCompletions();
-    }
+    private void Turn() => QueueDriver.Turn(_io, _queue!, sleepUs: 10_000);
 }

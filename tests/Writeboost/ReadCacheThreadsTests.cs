@@ -52,11 +52,11 @@ public sealed unsafe class ReadCacheThreadsTests
             {
                 try
                 {
-                    using Door door = new(volume, number);
-                    if (number == 0) Write(door, acknowledged);
-                    else Read(door, acknowledged, ref writing);
+                    using QueueDriver driver = new(volume, number);
+                    if (number == 0) Write(driver, acknowledged);
+                    else Read(driver, acknowledged, ref writing);
                     if (number == 0) Volatile.Write(ref writing, 0);
-                    door.Stop();
+                    driver.Stop();
                 }
                 catch (Exception e)
                 {
@@ -70,28 +70,28 @@ public sealed unsafe class ReadCacheThreadsTests
         if (failure != null) throw new InvalidOperationException("a queue failed", failure);
     }
 
-    private static void Write(Door door, long[] acknowledged)
+    private static void Write(QueueDriver driver, long[] acknowledged)
     {
         Prng random = new(1);
         for (int i = 0; i < Writes; i++)
         {
             int block = random.Below(Blocks);
             long value = acknowledged[block] + 1;
-            door.Write(block, value);
+            driver.Write(block, value);
             Volatile.Write(ref acknowledged[block], value);
             // Time for write-back, so that there is something to stage.
-            if (i % 64 == 0) door.Idle(300);
+            if (i % 64 == 0) driver.Idle(300);
         }
     }
 
-    private static void Read(Door door, long[] acknowledged, ref int writing)
+    private static void Read(QueueDriver driver, long[] acknowledged, ref int writing)
     {
         Prng random = new(2);
         while (Volatile.Read(ref writing) != 0)
         {
             int block = random.Below(Blocks);
             long least = Volatile.Read(ref acknowledged[block]);
-            long value = door.Read(block);
+            long value = driver.Read(block);
             Assert.True(value >= least, $"block {block} shows {value}, after {least} was acknowledged");
         }
     }

@@ -72,7 +72,7 @@ public sealed unsafe class ReadStepsTests
         };
         using WriteboostVolume volume = WriteboostVolume.Open(
             io, new KeptDevice(cache), [new BackingSpec(null, "disk", new KeptDevice(backing))], ram, options);
-        using Door reader = new(volume, 0), changer = new(volume, 1);
+        using QueueDriver reader = new(volume, 0), changer = new(volume, 1);
         // What the cache knows its device by, it forgets on the first queue's thread: before it stands still.
         if (around) reader.Write(0, Old, Blocks);
         long expected = kind == RequestKind.Write ? New : 0;

@@ -143,7 +143,7 @@ public sealed unsafe class SampleErrorTests
         client.Stop();
     }
 
-    private sealed class RefusingCache(Device inner) : DeviceAround(inner)
+    private sealed class RefusingCache(Device inner) : WrappedDevice(inner)
     {
         public bool Refuses { get; set; }
 

@@ -23,7 +23,7 @@ internal sealed class SmallVolume : IDisposable
         set?.Invoke(Options);
         WriteboostFormat.Format(Io, Cache, Layout.Native, 128 << 10, Guid.NewGuid);
         Volume = WriteboostVolume.Open(Io, Cache, [new BackingSpec(null, "disk", Backing)], _ram, Options);
-        Door = new Door(Volume, 0);
+        Driver = new QueueDriver(Volume);
     }
 
     /// <summary>Blocks that a segment has room for.</summary>
@@ -35,18 +35,18 @@ internal sealed class SmallVolume : IDisposable
 
     public CountingDevice Cache { get; }
 
-    /// <summary>Of whoever opened the volume; the door has its own.</summary>
+    /// <summary>Of whoever opened the volume; the driver has its own.</summary>
     public RingContext Io { get; } = new();
 
     public WriteboostOptions Options { get; } = new() { RamSegments = 4, SyncIntervalUs = 0, AllowWriteback = false };
 
     public WriteboostVolume Volume { get; }
 
-    public Door Door { get; }
+    public QueueDriver Driver { get; }
 
     public void Dispose()
     {
-        Door.Dispose();
+        Driver.Dispose();
         Volume.Dispose();
         _ram.Dispose();
         Io.Dispose();

@@ -61,7 +61,7 @@ public sealed unsafe class TwoCopyWriterTests : IDisposable
         return _writer.Result;
     }
 
-    private sealed class FailingDevice(Device inner) : DeviceAround(inner)
+    private sealed class FailingDevice(Device inner) : WrappedDevice(inner)
     {
         public List<long> Written { get; } = [];
 

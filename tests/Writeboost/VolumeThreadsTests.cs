@@ -84,7 +84,7 @@ public sealed unsafe class VolumeThreadsTests
     private static int Stop(RingContext io, IVolumeQueue queue)
     {
         long endUs = io.NowUs + 20_000_000;
-        while (queue.StopResult == 0 && io.NowUs < endUs) Worker.Turn(io, queue, wait: true);
+        while (queue.StopResult == 0 && io.NowUs < endUs) QueueDriver.Turn(io, queue);
         return queue.StopResult;
     }
 
@@ -143,7 +143,7 @@ public sealed unsafe class VolumeThreadsTests
                     queue.Submit(free[--count]);
                     sent++;
                 }
-                Turn(io, queue, count == 0 || sent == _requests);
+                QueueDriver.Turn(io, queue, count == 0 || sent == _requests ? 1000 : 0);
                 while (queue.TakeCompleted() is var done && done != null)
                 {
                     Check(done);
@@ -151,15 +151,8 @@ public sealed unsafe class VolumeThreadsTests
                 }
             }
             queue.BeginStop();
-            while (queue.StopResult == 0) Turn(io, queue, wait: true);
+            while (queue.StopResult == 0) QueueDriver.Turn(io, queue);
             Assert.Equal(1, queue.StopResult);
-        }
-
-        public static void Turn(RingContext io, IVolumeQueue queue, bool wait)
-        {
-            io.Pump(wait && !io.HasCompletions, Math.Min(queue.DeadlineUs, io.NowUs + 1000));
-            io.RunCompletions();
-            queue.Poll(io.NowUs);
         }
 
         private bool TryPrepare(Request* request, int sent)

@@ -426,7 +426,7 @@ public sealed class WarmStartTests : IDisposable
         _client = new DirectClient(_cache, backings, _options, _ram);
     }
 
-    private sealed class StampedDevice(Device inner) : DeviceAround(inner)
+    private sealed class StampedDevice(Device inner) : WrappedDevice(inner)
     {
         public ulong Stamp { get; set; }
 

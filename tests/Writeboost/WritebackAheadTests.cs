@@ -19,21 +19,21 @@ public sealed class WritebackAheadTests
     {
         using SmallVolume small = new(static options =>
             (options.RamSegments, options.MaxBatchedWriteback, options.IdleUs) = (8, 1, 0));
-        (CountingDevice cache, CountingDevice backing, Door door) = (small.Cache, small.Backing, small.Door);
-        for (int i = 0; i < Blocks; i++) door.Write(i, i + 1);
-        door.Write(Blocks, 1);
-        Assert.Equal(0, door.Do(RequestKind.Flush));
+        (CountingDevice cache, CountingDevice backing, QueueDriver driver) = (small.Cache, small.Backing, small.Driver);
+        for (int i = 0; i < Blocks; i++) driver.Write(i, i + 1);
+        driver.Write(Blocks, 1);
+        Assert.Equal(0, driver.Do(RequestKind.Flush));
         cache.Clear();
         backing.Hold = IoKind.Write;
         cache.ReadsToPass = fails ? 1 : int.MaxValue;
         small.Options.AllowWriteback = true;
-        door.Until(() => backing.HeldCount == 1 && cache.Reads == 2);
+        driver.Until(() => backing.HeldCount == 1 && cache.Reads == 2);
         cache.ReadsToPass = int.MaxValue;
         backing.Release();
-        door.Until(() => small.Volume.Log.DirtySegment > Segments);
+        driver.Until(() => small.Volume.Log.DirtySegment > Segments);
         Assert.Equal(Segments + (fails ? 1 : 0), cache.Reads);
         for (int i = 0; i < Blocks; i++) Assert.Equal(i + 1, Word(small.BackingMemory, i));
-        door.Stop();
+        driver.Stop();
     }
 
     private static unsafe long Word(RamDevice device, long block) => *(long*)(device.Start + (block << 12));

@@ -153,31 +153,13 @@ public sealed class ZeroHolesTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public unsafe void WithoutACacheToo(bool noHole)
+    public void WithoutACacheToo(bool noHole)
     {
-        using RingContext io = new();
         using PassthroughVolume volume = new(new KeptDevice(_one), "v");
-        IVolumeQueue queue = volume.OpenQueue(0, io);
-        Request request = new()
-        {
-            Kind = RequestKind.WriteZeroes, LengthBytes = 1 << 20,
-            Flags = noHole ? RequestFlags.NoHole : RequestFlags.None,
-        };
-        queue.Submit(&request);
-        while (queue.TakeCompleted() == null)
-        {
-            io.Pump(!io.HasCompletions, io.NowUs + 1000);
-            io.RunCompletions();
-            queue.Poll(io.NowUs);
-        }
-        Assert.Equal(0, request.Result);
+        using QueueDriver driver = new(volume);
+        RequestFlags flags = noHole ? RequestFlags.NoHole : RequestFlags.None;
+        Assert.Equal(0, driver.Do(RequestKind.WriteZeroes, 0, 1 << 20, flags));
         Assert.Equal(noHole ? (0, 1) : (1, 0), (Holes(_one), Kept(_one)));
-        queue.BeginStop();
-        while (queue.StopResult == 0)
-        {
-            io.Pump(!io.HasCompletions, io.NowUs + 1000);
-            io.RunCompletions();
-            queue.Poll(io.NowUs);
-        }
+        driver.Stop();
     }
 }

@@ -1,12 +1,12 @@
 using System.Collections.Generic;
 using Weir.Core.Io;
 
-namespace Weir.Tests.Writeboost;
+namespace Weir.Tests.Harness;
 
 /// <summary>
 /// A device that counts what is asked of it, by kind, and can hold back its answers. One thread, but for the counts.
 /// </summary>
-internal sealed unsafe class CountingDevice(Device inner) : DeviceAround(inner)
+internal sealed unsafe class CountingDevice(Device inner) : WrappedDevice(inner)
 {
     private readonly List<nint> _held = [];
     private Queue? _heldQueue;

@@ -8,7 +8,7 @@ using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Tests.Simulation;
 
-namespace Weir.Tests.Writeboost;
+namespace Weir.Tests.Harness;
 
 /// <summary>A context on a clock of its own: it sleeps by moving the clock, so that a minute takes no time.</summary>
 internal sealed class ModelContext : IoContext
@@ -167,9 +167,7 @@ internal sealed unsafe class ModelledDisk : IDisposable
 
     private void Turn(long limitUs)
     {
-        _io.Pump(_submitted == 0, Math.Min(limitUs, _queue.DeadlineUs));
+        QueueDriver.Turn(_io, _queue, _submitted == 0 ? limitUs - NowUs : 0);
         _submitted = 0;
-        _io.RunCompletions();
-        _queue.Poll(NowUs);
     }
 }

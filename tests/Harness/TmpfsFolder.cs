@@ -4,7 +4,7 @@ using Weir.Core.Devices;
 using Weir.Tests.Nbd;
 using Xunit;
 
-namespace Weir.Tests.EndToEnd;
+namespace Weir.Tests.Harness;
 
 /// <summary>A folder on tmpfs, perhaps with a small one of its own mounted over it; gone afterwards.</summary>
 internal sealed class TmpfsFolder : IDisposable

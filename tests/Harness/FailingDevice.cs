@@ -1,9 +1,9 @@
 using Weir.Core.Io;
 
-namespace Weir.Tests.Writeboost;
+namespace Weir.Tests.Harness;
 
 /// <summary>A device of which some operations fail with EIO, counted from when it is armed. One thread.</summary>
-internal sealed unsafe class FailingDevice(Device inner) : DeviceAround(inner)
+internal sealed unsafe class FailingDevice(Device inner) : WrappedDevice(inner)
 {
     private int _first = int.MaxValue;
     private int _end;

@@ -8,7 +8,7 @@ using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Xunit;
 
-namespace Weir.Tests.Writeboost;
+namespace Weir.Tests.Harness;
 
 /// <summary>
 /// One volume on devices of the test's own, which outlive it, served on the test's thread: every call waits.
@@ -17,9 +17,7 @@ internal sealed unsafe class DirectClient : IDisposable
 {
     private const int HangMs = 60_000;
     private const long PatienceUs = 120_000_000;
-    private readonly IoContext _io;
-    private readonly AlignedMemory _memory = new(1 << 20);
-    private readonly IVolumeQueue _queue;
+    private readonly QueueDriver _driver;
     private int _begun;
     private int _ended;
     private bool _isDisposed;
@@ -34,22 +32,26 @@ internal sealed unsafe class DirectClient : IDisposable
         Device cache, IReadOnlyList<BackingSpec> backings, WriteboostOptions options, IRamStore? ram = null,
         IoContext? io = null)
     {
-        _io = io ?? new RingContext();
+        io ??= new RingContext();
         List<BackingSpec> kept = [];
         foreach (BackingSpec spec in backings) kept.Add(spec with { Device = new KeptDevice(spec.Device) });
-        Volume = WriteboostVolume.Open(_io, new KeptDevice(cache), kept, ram ?? new PrivateMemoryStore(), options);
-        _queue = Volume.OpenQueue(0, _io);
+        Volume = WriteboostVolume.Open(io, new KeptDevice(cache), kept, ram ?? new PrivateMemoryStore(), options);
+        _driver = new QueueDriver(Volume, 0, io);
     }
 
     public WriteboostVolume Volume { get; }
 
-    public IoContext Io => _io;
+    public IoContext Io => _driver.Io;
 
     /// <summary>How long its thread would sleep.</summary>
-    public long DeadlineUs => _queue.DeadlineUs;
+    public long DeadlineUs => _driver.Queue.DeadlineUs;
 
     /// <summary>What requests say from now on.</summary>
-    public ushort Device { get; set; }
+    public ushort Device
+    {
+        get => _driver.Device;
+        set => _driver.Device = value;
+    }
 
     /// <summary>The bytes of writes are elsewhere, and fetched by the engine.</summary>
     public bool FetchesWrites { get; set; }
@@ -65,7 +67,7 @@ internal sealed unsafe class DirectClient : IDisposable
 
     public void Write(long offsetBytes, ReadOnlySpan<byte> data)
     {
-        data.CopyTo(new Span<byte>(_memory.Pointer, data.Length));
+        data.CopyTo(new Span<byte>(_driver.Data, data.Length));
         Assert.Equal(0, Run(RequestKind.Write, offsetBytes, data.Length));
     }
 
@@ -73,7 +75,7 @@ internal sealed unsafe class DirectClient : IDisposable
     {
         int within = (int)(offsetBytes & 4095);
         Assert.Equal(0, Run(RequestKind.Read, offsetBytes, lengthBytes, within));
-        return new Span<byte>(_memory.Pointer + within, lengthBytes).ToArray();
+        return new Span<byte>(_driver.Data + within, lengthBytes).ToArray();
     }
 
     public void Flush() => Assert.Equal(0, Run(RequestKind.Flush, 0, 0));
@@ -81,18 +83,18 @@ internal sealed unsafe class DirectClient : IDisposable
     /// <summary>Submits a request whose bytes are not needed before <see cref="EndAll"/>; at most four.</summary>
     public void Begin(RequestKind kind, long offsetBytes, long lengthBytes, ReadOnlySpan<byte> data)
     {
-        Request* request = &((Request*)(_memory.Pointer + (1 << 19)))[_begun];
-        byte* bytes = _memory.Pointer + (1 << 19) + ((_begun++ + 1) * (1 << 16));
+        Request* request = &((Request*)(_driver.Data + (1 << 19)))[_begun];
+        byte* bytes = _driver.Data + (1 << 19) + ((_begun++ + 1) * (1 << 16));
         data.CopyTo(new Span<byte>(bytes, data.Length));
         *request = new Request { Kind = kind, OffsetBytes = offsetBytes, LengthBytes = lengthBytes, Data = bytes,
             Device = Device };
-        _queue.Submit(request);
+        _driver.Queue.Submit(request);
     }
 
     /// <summary>Turns for a while; true when one of them has ended.</summary>
     public bool HasEnded(long us)
     {
-        for (long endUs = _io.NowUs + us; _io.NowUs < endUs && _ended == 0;) Collect();
+        for (long endUs = Io.NowUs + us; Io.NowUs < endUs && _ended == 0;) Collect();
         return _ended > 0;
     }
 
@@ -100,28 +102,22 @@ internal sealed unsafe class DirectClient : IDisposable
     public bool IsWaiting => _ended < _begun;
 
     /// <summary>The stop has been asked for.</summary>
-    public void Hurry() => _queue.Hurry(mayRefuse: true);
+    public void Hurry() => _driver.Queue.Hurry(mayRefuse: true);
 
     /// <summary>The result of the one request that is under way.</summary>
     public int EndOne()
     {
-        Request* done = null;
-        for (long endUs = _io.NowUs + PatienceUs; done == null && _io.NowUs < endUs; done = _queue.TakeCompleted())
-            Turn();
+        Request* done = _driver.TakeOne();
         Assert.True(done != null, "it never ends");
         _begun = _ended = 0;
         return done->Result;
     }
 
-    public void Until(Func<bool> condition)
-    {
-        for (long endUs = _io.NowUs + PatienceUs; !condition() && _io.NowUs < endUs;) Turn();
-        Assert.True(condition(), "that never happens");
-    }
+    public void Until(Func<bool> condition) => _driver.Until(condition);
 
     public void EndAll()
     {
-        for (long endUs = _io.NowUs + PatienceUs; _ended < _begun && _io.NowUs < endUs;) Collect();
+        for (long endUs = Io.NowUs + PatienceUs; _ended < _begun && Io.NowUs < endUs;) Collect();
         Assert.Equal(_begun, _ended);
         _begun = _ended = 0;
     }
@@ -129,7 +125,7 @@ internal sealed unsafe class DirectClient : IDisposable
     private void Collect()
     {
         Turn();
-        for (Request* done; (done = _queue.TakeCompleted()) != null; _ended++) Assert.Equal(0, done->Result);
+        for (Request* done; (done = _driver.Queue.TakeCompleted()) != null; _ended++) Assert.Equal(0, done->Result);
     }
 
     public int Run(
@@ -138,22 +134,18 @@ internal sealed unsafe class DirectClient : IDisposable
         Request request = new()
         {
             Kind = kind, Flags = flags, OffsetBytes = offsetBytes, LengthBytes = lengthBytes,
-            Data = _memory.Pointer + within,
+            Data = _driver.Data + within,
             Device = Device, RingBuffer = kind == RequestKind.Read ? RingBuffer : 0,
         };
         if (kind == RequestKind.Write && FetchesWrites)
         {
             request.FrontendB = (long)request.Data;
-            request.Data = _memory.Pointer + (1 << 19) + (offsetBytes & 4095);
+            request.Data = _driver.Data + (1 << 19) + (offsetBytes & 4095);
             request.Fetch = &Fetch;
         }
-        _queue.Submit(&request);
-        long endUs = _io.NowUs + PatienceUs;
-        Request* done;
-        while ((done = _queue.TakeCompleted()) == null && _io.NowUs < endUs) Turn();
-        Assert.True(done == &request, $"{kind} of {lengthBytes} at {offsetBytes} hangs");
+        int result = _driver.Do(&request);
         IsDelivered = request.IsDelivered;
-        return request.Result;
+        return result;
     }
 
     private static void Fetch(Request* request, long offset, byte* target, int length)
@@ -165,18 +157,10 @@ internal sealed unsafe class DirectClient : IDisposable
     public void DrainAll()
     {
         Volume.Drain();
-        long endUs = _io.NowUs + PatienceUs;
-        while (!Volume.IsDrained && _io.NowUs < endUs) Turn();
-        Assert.True(Volume.IsDrained, "the drain hangs");
+        _driver.Until(() => Volume.IsDrained, "the end of the drain");
     }
 
-    public void Stop(int expected = 1)
-    {
-        _queue.BeginStop();
-        long endUs = _io.NowUs + PatienceUs;
-        while (_queue.StopResult == 0 && _io.NowUs < endUs) Turn();
-        Assert.Equal(expected, _queue.StopResult);
-    }
+    public void Stop(int expected = 1) => _driver.Stop(expected);
 
     public void Dispose()
     {
@@ -184,9 +168,9 @@ internal sealed unsafe class DirectClient : IDisposable
         if (_isDisposed) return;
         _isDisposed = true;
         // First: it waits for operations that use the memory.
-        _io.Dispose();
+        Io.Dispose();
         Volume.Dispose();
-        _memory.Dispose();
+        _driver.Dispose();
     }
 
     /// <summary>What waits on a thread of its own while this one serves.</summary>
@@ -199,10 +183,5 @@ internal sealed unsafe class DirectClient : IDisposable
         return task.GetAwaiter().GetResult();
     }
 
-    public void Turn()
-    {
-        _io.Pump(!_io.HasCompletions, Math.Min(_queue.DeadlineUs, _io.NowUs + 1000));
-        _io.RunCompletions();
-        _queue.Poll(_io.NowUs);
-    }
+    public void Turn() => _driver.Turn();
 }

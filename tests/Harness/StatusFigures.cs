@@ -1,7 +1,7 @@
 using System.Collections.Generic;
 using Weir.Core.Io;
 
-namespace Weir.Tests.Writeboost;
+namespace Weir.Tests.Harness;
 
 /// <summary>A volume's figures by name, as they are now.</summary>
 public sealed class StatusFigures : IStatusWriter

@@ -9,16 +9,16 @@ using Xunit;
 namespace Weir.Tests.Devices;
 
 /// <summary>A ring on the test's thread, a slab to do I/O with, and the results in order of completion.</summary>
-internal sealed unsafe class Harness : IIoHandler, IDisposable
+internal sealed unsafe class DeviceClient : IIoHandler, IDisposable
 {
     private readonly Slab _slab = new(8 << 20);
 
-    public Harness(TimeProvider? time = null)
+    public DeviceClient(TimeProvider? time = null)
         : this(new RingContext(time))
     {
     }
 
-    public Harness(RingContext io)
+    public DeviceClient(RingContext io)
     {
         Io = io;
         Handler = Io.AddHandler(this);

@@ -2,13 +2,13 @@ using System;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 
-namespace Weir.Tests.Writeboost;
+namespace Weir.Tests.Harness;
 
 /// <summary>
 /// A device of which some flushes fail, and what was written to its first MiB since the last good one is gone then.
 /// One thread.
 /// </summary>
-internal sealed unsafe class ForgetfulDevice(RamDevice inner) : DeviceAround(inner)
+internal sealed unsafe class ForgetfulDevice(RamDevice inner) : WrappedDevice(inner)
 {
     private readonly byte[] _durable = new Span<byte>(inner.Start, 1 << 20).ToArray();
 

@@ -2,7 +2,7 @@ using System.Collections.Generic;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 
-namespace Weir.Tests.Writeboost;
+namespace Weir.Tests.Harness;
 
 /// <summary>Plain memory that claims to outlive the process, so that acknowledgements do not wait.</summary>
 internal sealed class PrivateMemory : IRamStore

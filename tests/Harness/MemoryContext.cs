@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Weir.Core.Io;
 
-namespace Weir.Tests.Writeboost;
+namespace Weir.Tests.Harness;
 
 /// <summary>A context without a ring, for devices in memory that complete at once: cheap to make.</summary>
 internal sealed class MemoryContext : IoContext
@@ -18,7 +18,7 @@ internal sealed class MemoryContext : IoContext
 }
 
 /// <summary>A device that outlives the volumes on it, and counts what is written.</summary>
-internal sealed unsafe class CountedDevice(Device inner) : DeviceAround(inner)
+internal sealed unsafe class CountedDevice(Device inner) : WrappedDevice(inner)
 {
     /// <summary>Bytes of all writes so far.</summary>
     public long BytesWritten { get; private set; }

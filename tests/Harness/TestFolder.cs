@@ -6,7 +6,7 @@ using System.Security.Cryptography;
 using Weir.Core.Devices;
 using Weir.Tests.Tidy;
 
-namespace Weir.Tests.EndToEnd;
+namespace Weir.Tests.Harness;
 
 /// <summary>A folder for one test, with sparse files for devices; gone afterwards, shared memory included.</summary>
 internal sealed class TestFolder : IDisposable

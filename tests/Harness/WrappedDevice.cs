@@ -1,10 +1,10 @@
 using System.Collections.Generic;
 using Weir.Core.Io;
 
-namespace Weir.Tests.Writeboost;
+namespace Weir.Tests.Harness;
 
 /// <summary>A device that is another one, which outlives it, but for what the test changes.</summary>
-internal abstract class DeviceAround(Device inner) : Device
+internal abstract class WrappedDevice(Device inner) : Device
 {
     public override string Name => inner.Name;
 

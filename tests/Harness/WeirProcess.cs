@@ -9,7 +9,7 @@ using Weir.Tests.Nbd;
 using Weir.Tests.Tidy;
 using Xunit;
 
-namespace Weir.Tests.EndToEnd;
+namespace Weir.Tests.Harness;
 
 /// <summary>What a program left behind.</summary>
 internal sealed record Outcome(int ExitCode, string Output, string Error);

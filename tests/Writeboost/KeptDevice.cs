@@ -1,6 +1,0 @@
-using Weir.Core.Io;
-
-namespace Weir.Tests.Writeboost;
-
-/// <summary>A device that outlives the volume that disposes of it.</summary>
-internal sealed class KeptDevice(Device inner) : DeviceAround(inner);
