@@ -103,7 +103,8 @@ public sealed unsafe class StripedVersions : IDisposable
 
     /// <summary>Nothing has changed, or begun to, since <paramref name="sample"/> was taken of these blocks.</summary>
     public bool IsUnchanged(ulong key, int blocks, long sample) =>
-        Mutant.Is(MutantId.R10StaleStaged) || Mutant.Is(MutantId.R10CleanBeatsDirty) || Sample(key, blocks) == sample;
+        Mutant.Is(SharedMutant.R10StaleStaged) || Mutant.Is(SharedMutant.R10CleanBeatsDirty)
+        || Sample(key, blocks) == sample;
 
     /// <inheritdoc/>
     public void Dispose() => NativeMemory.AlignedFree(_cells);

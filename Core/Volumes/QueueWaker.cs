@@ -33,7 +33,7 @@ internal sealed class QueueWaker(IoContext io)
         bool isFirst = Interlocked.Exchange(ref _woken, 1) == 0;
         if (!isFirst || Environment.CurrentManagedThreadId == _threadId) return;
         _latch.Enter();
-        if (!_hasLeft && !Mutant.Is(MutantId.R6WakeLost)) io.Wake();
+        if (!_hasLeft && !Mutant.Is(SharedMutant.R6WakeLost)) io.Wake();
         _latch.Exit();
     }
 

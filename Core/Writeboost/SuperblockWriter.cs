@@ -38,7 +38,7 @@ public sealed unsafe class SuperblockWriter : IDisposable
     /// <summary>Starts to make <paramref name="superblock"/>, with the next generation, the durable one.</summary>
     public void Begin(ref Superblock superblock, bool copyBFirst = false)
     {
-        bool last = copyBFirst && !Mutant.Is(MutantId.R12WholeCopyFirst);
+        bool last = copyBFirst && !Mutant.Is(WriteboostMutant.R12WholeCopyFirst);
         superblock.Generation++;
         _layout.WriteSuperblock(superblock, _writer.Pointer);
         int copies = _layout.SuperblockCopies;

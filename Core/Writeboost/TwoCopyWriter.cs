@@ -61,7 +61,7 @@ public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
     public void Begin(long firstOffset, long secondOffset, int copies = 2)
     {
         Invariant.Check(!IsBusy);
-        bool swaps = copies == 2 && secondOffset == _tornOffset && !Mutant.Is(MutantId.R12DoubtfulCopyLast);
+        bool swaps = copies == 2 && secondOffset == _tornOffset && !Mutant.Is(WriteboostMutant.R12DoubtfulCopyLast);
         (_firstOffset, _secondOffset) = swaps ? (secondOffset, firstOffset) : (firstOffset, secondOffset);
         _copies = copies;
         Result = 0;
@@ -92,7 +92,7 @@ public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
     private void EndFlush()
     {
         _ticket = 0;
-        bool failed = _log!.FlushFailures != _failuresBefore && !Mutant.Is(MutantId.R6SuperblockNotRewritten);
+        bool failed = _log!.FlushFailures != _failuresBefore && !Mutant.Is(WriteboostMutant.R6SuperblockNotRewritten);
         if (failed) TryAgain(-Errno.EIO);
         else Start(_step + 1);
     }

@@ -237,7 +237,7 @@ public sealed unsafe partial class WriteboostVolume
     // R12: what the scan believed must be durable before anybody is told.
     private void FlushDevices(BlockingIo io, DeviceQueue queue, IoContext context)
     {
-        if (Mutant.Is(MutantId.R12NoFlush)) return;
+        if (Mutant.Is(WriteboostMutant.R12NoFlush)) return;
         io.StartFlush(queue);
         io.WaitOrFail("flush", Cache);
         foreach (BackingDevice backing in Backings.ToList())

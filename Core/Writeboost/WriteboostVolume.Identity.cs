@@ -17,7 +17,7 @@ public sealed unsafe partial class WriteboostVolume
     private bool AnyDiffers => Backings.ToList().Exists(static backing => backing.HoldsSomethingElse);
 
     // Whoever has it back reads it, and nothing that the cache had of it before (R10).
-    private bool AnyWasWritten => !Mutant.Is(MutantId.R10ChangeUnnoticed)
+    private bool AnyWasWritten => !Mutant.Is(WriteboostMutant.R10ChangeUnnoticed)
         && Backings.ToList().Exists(static backing => backing.WasWrittenMeanwhile);
 
     // When the log has been read: what holds nothing of a device cannot harm it.

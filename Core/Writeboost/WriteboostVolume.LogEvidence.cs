@@ -29,7 +29,7 @@ public sealed unsafe partial class WriteboostVolume
         if (_known == null || backing.IsAbsent) return;
         if (io != null) CheckMark(backing, io);
         LogJudgement own = _known.Judge(io, backing.Device, backing.Id);
-        if (HoldsOf(backing) is { } held && !Mutant.Is(MutantId.R13LogNotAsked))
+        if (HoldsOf(backing) is { } held && !Mutant.Is(WriteboostMutant.R13LogNotAsked))
         {
             string? against = Against(backing, own, held, io);
             if (against != null)
@@ -71,7 +71,7 @@ public sealed unsafe partial class WriteboostVolume
     // the device has to have what it says.
     private void CheckMark(BackingDevice backing, BlockingIo io)
     {
-        if (!IsMarkMoved || Mutant.Is(MutantId.R8MarkNotAsked)) return;
+        if (!IsMarkMoved || Mutant.Is(WriteboostMutant.R8MarkNotAsked)) return;
         long mark = Superblock.MarkSequence - 1, known = Fingerprints.Table.MarkSegment;
         LogJudgement moved = _known!.JudgeFrom(known + 1, io, backing.Device, backing.Id);
         if (moved.Verdict != ContentVerdict.Other) return;

@@ -148,7 +148,7 @@ public sealed unsafe partial class WriteboostVolume
         // What was kept is in no index: whoever writes round it leaves nothing to tell by.
         if (_keptEnd > Superblock.MarkPosition) _cleanOutdated = _keptEnd;
         _wasAbsent = Backings.Absent.Length > 0;
-        if (!ReadOnly || Mutant.Is(MutantId.R16ReadOnlyWrites))
+        if (!ReadOnly || Mutant.Is(WriteboostMutant.R16ReadOnlyWrites))
         {
             scan.RewriteUnproven(unproven);
             scan.EraseFuture(position);
@@ -184,7 +184,7 @@ public sealed unsafe partial class WriteboostVolume
     };
 
     // R10: what was read from the backing device is still there after an orderly stop only, and on the same device.
-    private long CleanPositionAtStart() => Mutant.Is(MutantId.R10CleanAfterCrash) ? 0
+    private long CleanPositionAtStart() => Mutant.Is(WriteboostMutant.R10CleanAfterCrash) ? 0
         : Superblock.IsClean && !Options.Rebind && !AnyHasShrunk && !AnyDiffers && !AnyWasWritten
             ? Superblock.CleanPosition
         : long.MaxValue;
@@ -197,7 +197,7 @@ public sealed unsafe partial class WriteboostVolume
     private long Warm(BlockingIo io, DeviceQueue queue, Replay replay, long tail, out long blocks)
     {
         blocks = 0;
-        bool counts = CleanPositionAtStart() != long.MaxValue || Mutant.Is(MutantId.R10WarmAfterCrash);
+        bool counts = CleanPositionAtStart() != long.MaxValue || Mutant.Is(WriteboostMutant.R10WarmAfterCrash);
         // What is kept is in no index: what is older would come back over it.
         if (!counts || !Superblock.IsWarm || Superblock.HasKept || replay.HasPoison) return tail;
         using WarmScan scan = new(Superblock, Geometry, io, queue, Cache, replay);

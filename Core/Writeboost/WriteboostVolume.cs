@@ -217,7 +217,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     internal void ReportFailedFlush(int id, int errno)
     {
         FlushLock.CountFailure();
-        if (Mutant.Is(MutantId.R6OthersFailureIgnored) || !Around.NoteFailedFlush(id)) return;
+        if (Mutant.Is(WriteboostMutant.R6OthersFailureIgnored) || !Around.NoteFailedFlush(id)) return;
         HoldAround(id, errno);
         Queues.WakeAll();
     }
@@ -250,7 +250,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     // The next start cannot see whether somebody else has written to the devices: nothing may depend on that.
     internal void OutdateUnnoted(int error)
     {
-        if (Mutant.Is(MutantId.R10UnnotedIsWarm)) return;
+        if (Mutant.Is(WriteboostMutant.R10UnnotedIsWarm)) return;
         OutdateClean();
         Options.Log($"{Cache.Name}: writing the samples of devices failed: {Errno.Text(error)}: of what is cached only "
             + "what is dirty counts at the next start");
@@ -268,10 +268,10 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     {
         if (_wasAbsent || Backings.Absent.Length > 0) OutdateClean();
         (long sequence, uint checksum) = Log.Chain;
-        if (Mutant.Is(MutantId.R10ForgottenIsWarm)) firstKept = Log.TailSegment;
+        if (Mutant.Is(WriteboostMutant.R10ForgottenIsWarm)) firstKept = Log.TailSegment;
         (Superblock.WarmPosition, Superblock.WarmEpoch) = (Geometry.Position(firstKept, 0), Superblock.Epoch);
         Superblock.Flags |= Superblock.CleanFlag;
-        if (!Mutant.Is(MutantId.R10OutdatedKept))
+        if (!Mutant.Is(WriteboostMutant.R10OutdatedKept))
             Outdate(Volatile.Read(ref _cleanOutdated));
         Superblock.Settle(Math.Max(Log.DurableRecord, Superblock.MarkPosition), sequence, checksum);
     }

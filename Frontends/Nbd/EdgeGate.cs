@@ -40,7 +40,7 @@ internal sealed class EdgeGate
 
     /// <summary>False in a test only: changes of parts of sectors then wait for nobody.</summary>
     // Mutants belong to a thread: that of whoever makes the export, not those that serve it.
-    public bool IsGuarding { get; } = !Mutant.Is(MutantId.NbdEdgesUnguarded);
+    public bool IsGuarding { get; } = !Mutant.Is(NbdMutant.EdgesUnguarded);
 
     /// <summary>Changes that had to be noted under the latch; any thread.</summary>
     public long Noted => Volatile.Read(ref _noted);

@@ -38,7 +38,7 @@ public sealed unsafe class SlowDeviceTests
     [Fact]
     public void DataGoesToTheInnerDeviceAndTheCompletionWaits()
     {
-        FakeTimeProvider time = new();
+        FakeTimeProvider time = FakeTime.New();
         using DeviceClient h = new(time);
         using RamDevice ram = new(16 * Mib);
         SlowDevice slow = new(ram, new DiskArm(ram.SizeBytes, 8000, 100 * Mib), "slow:test");
@@ -66,7 +66,7 @@ public sealed unsafe class SlowDeviceTests
     [Fact]
     public void ManyDelayedCompletionsComeInOrderOfTheirDueTime()
     {
-        FakeTimeProvider time = new();
+        FakeTimeProvider time = FakeTime.New();
         using DeviceClient h = new(time);
         using RamDevice ram = new(16 * Mib);
         SlowDevice slow = new(ram, new DiskArm(ram.SizeBytes, 100, 1 << 30), "slow:test");

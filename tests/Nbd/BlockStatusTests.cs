@@ -5,6 +5,7 @@ using System.Linq;
 using System.Text.Json;
 using Weir.Core.Base;
 using Weir.Core.Devices;
+using Weir.Core.Writeboost;
 using Weir.Frontends.Nbd;
 using Xunit;
 
@@ -55,14 +56,14 @@ public sealed class BlockStatusTests
     [Fact]
     public void ARegionThatIsNotMarkedIsNoticed()
     {
-        Mutant.Active = MutantId.R9RegionUnmarked;
+        Mutant.Active = WriteboostMutant.R9RegionUnmarked;
         try
         {
             Assert.NotNull(Run(1));
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
     }
 

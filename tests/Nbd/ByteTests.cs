@@ -127,7 +127,7 @@ public sealed class ByteTests
     [Fact]
     public void WithoutTheGateAMergeDoesNotWait()
     {
-        Mutant.Active = MutantId.NbdEdgesUnguarded;
+        Mutant.Active = NbdMutant.EdgesUnguarded;
         try
         {
             using TestVolume volume = new(Size);
@@ -141,7 +141,7 @@ public sealed class ByteTests
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
     }
 

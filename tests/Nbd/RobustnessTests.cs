@@ -147,7 +147,7 @@ public sealed class RobustnessTests : IDisposable
     public void AHandshakeThatGoesOnForEverEnds()
     {
         const int idleUs = 30_000_000, times = 4, most = 100;
-        FakeTimeProvider time = new();
+        FakeTimeProvider time = FakeTime.New();
         using TestVolume volume = new(1 << 20);
         using NbdHost host = new(volume, idleUs: idleUs, time: time);
         using NbdClient client = host.Connect();

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Volumes;
+using Weir.Core.Writeboost;
 using Xunit;
 
 namespace Weir.Tests.Simulation;
@@ -28,7 +29,7 @@ public sealed class ErrorInjectionTests(ITestOutputHelper output)
         List<Injection> all = AllOf(healthy, writesDurably);
         Assert.True(healthy.CacheOperations > 100, "the workload does too little on the cache device");
         Assert.True(healthy.BackingOperations > 50, "the workload does too little on the backing device");
-        List<string> failures = RunAll(all, MutantId.None, healthy, int.MaxValue);
+        List<string> failures = RunAll(all, null, healthy, int.MaxValue);
         Say($"error injection: {all.Count} runs, {healthy.CacheOperations} operations of the cache device, "
             + $"{healthy.BackingOperations} of the backing device");
         Assert.True(failures.Count == 0, $"{failures.Count} fail\n{string.Join('\n', Head(failures))}");
@@ -52,7 +53,7 @@ public sealed class ErrorInjectionTests(ITestOutputHelper output)
         for (int i = 0; i < healthy.BackingOperations; i++)
             all.Add(new Injection(false, i, InjectedError.Always, CrashKind.Power, Early: false));
         List<string> failures = RunAll(
-            all.ConvertAll(injection => injection with { Layout = layout }), MutantId.None, healthy, int.MaxValue);
+            all.ConvertAll(injection => injection with { Layout = layout }), null, healthy, int.MaxValue);
         Say($"error injection, {layout}: {all.Count} runs");
         Assert.True(failures.Count == 0, $"{failures.Count} fail\n{string.Join('\n', Head(failures))}");
     }
@@ -67,15 +68,15 @@ public sealed class ErrorInjectionTests(ITestOutputHelper output)
         using InjectionRun healthy = new(s_none with { Around = true });
         healthy.Run();
         List<Injection> all = AllAround(healthy);
-        List<string> failures = RunAll(all, MutantId.None, healthy, int.MaxValue);
+        List<string> failures = RunAll(all, null, healthy, int.MaxValue);
         Say($"error injection, round the log: {all.Count} runs");
         Assert.True(failures.Count == 0, $"{failures.Count} fail\n{string.Join('\n', Head(failures))}");
     }
 
     [Theory]
-    [InlineData(MutantId.R6AroundFailureForgotten)]
-    [InlineData(MutantId.R10RefusedForgotten)]
-    public void AMutantIsCaughtRoundTheLog(MutantId mutant)
+    [InlineData(WriteboostMutant.R6AroundFailureForgotten)]
+    [InlineData(WriteboostMutant.R10RefusedForgotten)]
+    public void AMutantIsCaughtRoundTheLog(WriteboostMutant mutant)
     {
         using InjectionRun healthy = new(s_none with { Around = true });
         healthy.Run();
@@ -100,14 +101,14 @@ public sealed class ErrorInjectionTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData(MutantId.R8RefusedForgotten)]
-    [InlineData(MutantId.R12DoubtfulCopyLast)]
-    [InlineData(MutantId.R6WriteErrorIgnored)]
-    [InlineData(MutantId.R6FlushErrorIgnored)]
-    [InlineData(MutantId.R6NotRewritten)]
-    [InlineData(MutantId.R11NoNote)]
-    [InlineData(MutantId.R11DirtyForgotten)]
-    public void AMutantIsCaught(MutantId mutant)
+    [InlineData(WriteboostMutant.R8RefusedForgotten)]
+    [InlineData(WriteboostMutant.R12DoubtfulCopyLast)]
+    [InlineData(WriteboostMutant.R6WriteErrorIgnored)]
+    [InlineData(WriteboostMutant.R6FlushErrorIgnored)]
+    [InlineData(WriteboostMutant.R6NotRewritten)]
+    [InlineData(WriteboostMutant.R11NoNote)]
+    [InlineData(WriteboostMutant.R11DirtyForgotten)]
+    public void AMutantIsCaught(WriteboostMutant mutant)
     {
         using InjectionRun healthy = new(s_none);
         healthy.Run();
@@ -135,7 +136,7 @@ public sealed class ErrorInjectionTests(ITestOutputHelper output)
         for (int i = 0; i < healthy.BackingOperations; i++) all.Add(new Injection(false, i, error, end, early));
     }
 
-    private static List<string> RunAll(List<Injection> all, MutantId mutant, InjectionRun healthy, int enough)
+    private static List<string> RunAll(List<Injection> all, Enum? mutant, InjectionRun healthy, int enough)
     {
         List<string> failures = [];
         int next = -1;

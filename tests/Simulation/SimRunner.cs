@@ -32,7 +32,7 @@ public static class SimRunner
     /// <summary>
     /// Runs seeds <paramref name="first"/> to first + count - 1; ends early once <paramref name="enough"/> failed.
     /// </summary>
-    public static Summary Run(ISimEngine engine, ulong first, int count, int enough, MutantId mutant = MutantId.None)
+    public static Summary Run(ISimEngine engine, ulong first, int count, int enough, Enum? mutant = null)
     {
         var summary = new Summary();
         var watch = Stopwatch.StartNew();
@@ -51,7 +51,7 @@ public static class SimRunner
                     worker.Begin(first + (ulong)index);
                     Add(summary, SimRun.Run(engine, first + (ulong)index));
                 }
-                Mutant.Active = MutantId.None;
+                Mutant.Active = null;
                 SimMemory.FreeAll();
             });
         }

@@ -168,7 +168,7 @@ internal sealed class SimThreads : IInterleaver, IDisposable
         private readonly Thread _thread;
 
         public Fiber(
-            SimThreads owner, SimContext context, Action open, Action turn, Stack<nint> memory, MutantId mutant,
+            SimThreads owner, SimContext context, Action open, Action turn, Stack<nint> memory, Enum? mutant,
             Action? atPoint)
         {
             Context = context;

@@ -55,7 +55,7 @@ internal sealed class Contention
     /// longer, until <paramref name="enough"/> has happened; what one of them threw, or null.
     /// </summary>
     public static Exception? Run(
-        int ms, MutantId mutant, Func<bool> enough, params IReadOnlyList<Action<Contention>> work)
+        int ms, Enum? mutant, Func<bool> enough, params IReadOnlyList<Action<Contention>> work)
     {
         Contention contention = new() { _running = work.Count };
         using Barrier start = new(work.Count);
@@ -130,7 +130,7 @@ internal sealed class Contention
         return enough();
     }
 
-    private void Do(Action<Contention> work, Barrier start, MutantId mutant)
+    private void Do(Action<Contention> work, Barrier start, Enum? mutant)
     {
         Mutant.Active = mutant;
         start.SignalAndWait();

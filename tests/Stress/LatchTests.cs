@@ -114,7 +114,7 @@ public sealed class LatchTests
     {
         Action<Contention>[] all = new Action<Contention>[threads];
         Array.Fill(all, work);
-        Exception? failure = Contention.Run(Contention.PartMs, MutantId.None, enough, all);
+        Exception? failure = Contention.Run(Contention.PartMs, null, enough, all);
         Assert.True(failure == null, $"{failure}");
     }
 }

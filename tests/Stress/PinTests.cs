@@ -23,7 +23,7 @@ public sealed unsafe class PinTests
         Action<Contention>[] work = new Action<Contention>[Readers + 1];
         work[0] = run.Reuse;
         for (int i = 1; i < work.Length; i++) work[i] = run.Read;
-        Exception? failure = Contention.Run(Contention.PartMs, MutantId.None, run.IsEnough, work);
+        Exception? failure = Contention.Run(Contention.PartMs, null, run.IsEnough, work);
         Assert.True(failure == null, $"{failure}");
     }
 

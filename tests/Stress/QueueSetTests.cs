@@ -15,17 +15,17 @@ public sealed class QueueSetTests
     /// stays lost.
     /// </summary>
     [Fact]
-    public void NobodySleepsThroughAChange() => Assert.Null(Exchange(MutantId.None));
+    public void NobodySleepsThroughAChange() => Assert.Null(Exchange(null));
 
     [Fact]
-    public void ALostWakeUpIsSeen() => Assert.NotNull(Exchange(MutantId.R6WakeLost));
+    public void ALostWakeUpIsSeen() => Assert.NotNull(Exchange(SharedMutant.R6WakeLost));
 
     /// <summary>Whoever wakes all is never in a context that has gone.</summary>
     [Fact]
     public void NobodyIsWokenWhoHasLeft()
     {
         long left = 0;
-        Exception? failure = Contention.Run(Contention.PartMs, MutantId.None, () => Volatile.Read(ref left) > 100,
+        Exception? failure = Contention.Run(Contention.PartMs, null, () => Volatile.Read(ref left) > 100,
             [Come, Come, contention => { while (!contention.IsOver) Thread.SpinWait(10); }]);
         Assert.True(failure == null, $"{failure}");
 
@@ -85,7 +85,7 @@ public sealed class QueueSetTests
         Assert.True(first.IsWoken);
     }
 
-    private static Exception? Exchange(MutantId mutant)
+    private static Exception? Exchange(Enum? mutant)
     {
         QueueSet queues = new(2);
         long[] turns = new long[2];

@@ -27,7 +27,7 @@ public sealed class RangeMapTests
                 ? contention => run.Change(contention, seed)
                 : contention => run.Read(contention, seed);
         }
-        Exception? failure = Contention.Run(Contention.PartMs, MutantId.None, run.IsEnough, work);
+        Exception? failure = Contention.Run(Contention.PartMs, null, run.IsEnough, work);
         Assert.True(failure == null, $"{failure}");
     }
 

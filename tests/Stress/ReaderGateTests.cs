@@ -20,15 +20,15 @@ public sealed unsafe class ReaderGateTests
     public void NobodyCopiesFromARamSegmentThatWasGivenBack()
     {
         using Run run = new();
-        Exception? failure = run.Go(Contention.PartMs, MutantId.None);
+        Exception? failure = run.Go(Contention.PartMs, null);
         Assert.True(failure == null, $"{failure}");
     }
 
     [Theory]
-    [InlineData(MutantId.R8GateUnannounced)]
-    [InlineData(MutantId.R8GateUnfenced)]
-    [InlineData(MutantId.R8GateNotAwaited)]
-    public void AMutantIsCaught(MutantId mutant)
+    [InlineData(WriteboostMutant.R8GateUnannounced)]
+    [InlineData(WriteboostMutant.R8GateUnfenced)]
+    [InlineData(WriteboostMutant.R8GateNotAwaited)]
+    public void AMutantIsCaught(WriteboostMutant mutant)
     {
         using Run run = new();
         Contention.AssertCaught(run.Go(Contention.MutantMs, mutant));
@@ -43,7 +43,7 @@ public sealed unsafe class ReaderGateTests
         private readonly long[] _contended = new long[Lines * LineWords];
         private long _copies;
 
-        public Exception? Go(int ms, MutantId mutant)
+        public Exception? Go(int ms, Enum? mutant)
         {
             Action<Contention>[] work = new Action<Contention>[Readers + 1];
             work[0] = Release;

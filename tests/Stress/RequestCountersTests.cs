@@ -30,7 +30,7 @@ public sealed class RequestCountersTests
         // Other lines that both threads write: the counting thread's stores wait for these.
         long[] contended = new long[Lines * LineWords];
         long begun = 0, ended = 0, clears = 0;
-        return Contention.Run(Contention.PartMs, MutantId.None, () => Volatile.Read(ref clears) > 1000, [Count, Clear]);
+        return Contention.Run(Contention.PartMs, null, () => Volatile.Read(ref clears) > 1000, [Count, Clear]);
 
         void Count(Contention contention)
         {

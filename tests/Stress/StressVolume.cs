@@ -51,7 +51,7 @@ internal sealed unsafe class StressVolume
     public string Summary { get; private set; } = "";
 
     /// <summary>One life; what was wrong, or null.</summary>
-    public Exception? Live(int ms, MutantId mutant)
+    public Exception? Live(int ms, Enum? mutant)
     {
         using RingContext io = new();
         using Device cache = _devices.OpenCache();

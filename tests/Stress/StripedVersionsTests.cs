@@ -18,13 +18,13 @@ public sealed class StripedVersionsTests
     [Fact]
     public void WhatIsCalledUnchangedHasNotChanged()
     {
-        Exception? failure = RunReaders(Contention.PartMs, MutantId.None);
+        Exception? failure = RunReaders(Contention.PartMs, null);
         Assert.True(failure == null, $"{failure}");
     }
 
     [Fact]
     public void TheMutantIsCaught() =>
-        Contention.AssertCaught(RunReaders(Contention.MutantMs, MutantId.R10StaleStaged));
+        Contention.AssertCaught(RunReaders(Contention.MutantMs, SharedMutant.R10StaleStaged));
 
     [Fact]
     public void NobodyLogsWhatGoesRound()
@@ -38,7 +38,7 @@ public sealed class StripedVersionsTests
                 ? contention => meeting.Log(contention, seed)
                 : contention => meeting.GoRound(contention, seed);
         }
-        Exception? failure = Contention.Run(Contention.PartMs, MutantId.None,
+        Exception? failure = Contention.Run(Contention.PartMs, null,
             () => Volatile.Read(ref meeting.Logged) > 100 && Volatile.Read(ref meeting.WentRound) > 100, work);
         Assert.True(failure == null, $"{failure}");
     }
@@ -49,12 +49,12 @@ public sealed class StripedVersionsTests
     {
         using Meeting meeting = new();
         Exception? failure = Contention.Run(
-            Contention.PartMs, MutantId.None, () => Volatile.Read(ref meeting.Waited) > 10,
+            Contention.PartMs, null, () => Volatile.Read(ref meeting.Waited) > 10,
             meeting.GoRoundOnce, meeting.WaitOnce);
         Assert.True(failure == null, $"{failure}");
     }
 
-    private static Exception? RunReaders(int ms, MutantId mutant)
+    private static Exception? RunReaders(int ms, Enum? mutant)
     {
         using StripedVersions table = new(1 << 12);
         long[] content = new long[Blocks];

@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Base;
+using Weir.Core.Writeboost;
 using Xunit;
 
 namespace Weir.Tests.Stress;
@@ -23,7 +24,7 @@ public sealed class VolumeStressTests(ITestOutputHelper output)
         StressVolume volume = new(devices);
         for (int life = 0; life < Lives; life++)
         {
-            Exception? failure = volume.Live(Contention.EngineMs / Lives, MutantId.None);
+            Exception? failure = volume.Live(Contention.EngineMs / Lives, null);
             output.WriteLine($"life {life}: {volume.Summary}");
             Assert.True(failure == null, $"{failure}");
         }
@@ -34,10 +35,10 @@ public sealed class VolumeStressTests(ITestOutputHelper output)
 
     /// <summary>What breaks a rule in the simulation breaks it here.</summary>
     [Theory]
-    [InlineData(MutantId.R9OlderBeatsRange)]
-    [InlineData(MutantId.R10AroundDirty)]
-    [InlineData(MutantId.R13IdReusedEarly)]
-    public void AMutantIsCaught(MutantId mutant)
+    [InlineData(WriteboostMutant.R9OlderBeatsRange)]
+    [InlineData(WriteboostMutant.R10AroundDirty)]
+    [InlineData(WriteboostMutant.R13IdReusedEarly)]
+    public void AMutantIsCaught(WriteboostMutant mutant)
     {
         using StressDevices devices = new(onFiles: false);
         Contention.AssertCaught(new StressVolume(devices).Live(Contention.MutantMs, mutant));

@@ -134,9 +134,9 @@ public sealed unsafe class AttachTests : IDisposable
 
     /// <summary>What the log still names of a device that has gone is not the next one's.</summary>
     [Theory]
-    [InlineData(MutantId.None, 0)]
-    [InlineData(MutantId.R13NumberInherits, -5)]
-    public void ANumberThatIsGivenAgainInheritsNothing(MutantId mutant, int result)
+    [InlineData(WriteboostMutant.None, 0)]
+    [InlineData(WriteboostMutant.R13NumberInherits, -5)]
+    public void ANumberThatIsGivenAgainInheritsNothing(WriteboostMutant mutant, int result)
     {
         try
         {
@@ -145,7 +145,7 @@ public sealed unsafe class AttachTests : IDisposable
                 LoseABlock(client);
                 Refused(() => Detach(client, "b"));
                 // As an older weir did it.
-                Mutant.Active = MutantId.R13IdReusedEarly;
+                Mutant.Active = WriteboostMutant.R13IdReusedEarly;
                 Detach(client, "b");
                 Mutant.Active = mutant;
                 Assert.Equal(1, Attach(client, Kept("c", _third)));
@@ -154,7 +154,7 @@ public sealed unsafe class AttachTests : IDisposable
             using DirectClient again = Open(Kept("a", _first), Kept("c", _third, 2));
             again.Device = 1;
             Assert.Equal(result, again.Run(RequestKind.Read, 8192, 4096));
-            if (mutant != MutantId.None) return;
+            if (mutant != WriteboostMutant.None) return;
             Assert.Equal(0, again.Volume.LostBlockCount);
             again.Write(8192, Block(6));
             again.DrainAll();
@@ -162,7 +162,7 @@ public sealed unsafe class AttachTests : IDisposable
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
     }
 
@@ -174,9 +174,9 @@ public sealed unsafe class AttachTests : IDisposable
         {
             LoseABlock(client);
             Refused(() => Detach(client, "b"));
-            Mutant.Active = MutantId.R13IdReusedEarly;
+            Mutant.Active = WriteboostMutant.R13IdReusedEarly;
             Detach(client, "b");
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
             client.Stop();
         }
         for (int i = 0; i < 2; i++)

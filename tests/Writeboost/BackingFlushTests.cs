@@ -35,16 +35,16 @@ public sealed class BackingFlushTests : IDisposable
 
     public void Dispose()
     {
-        Mutant.Active = MutantId.None;
+        Mutant.Active = null;
         _client.Dispose();
         _flash.Dispose();
         _disk.Dispose();
     }
 
     [Theory]
-    [InlineData(MutantId.None, Eio)]
-    [InlineData(MutantId.R6OthersFailureIgnored, 0)]
-    public void NoFlushSucceedsAfterWritebacksFlushMayHaveLostAWriteRoundTheLog(MutantId mutant, int expected)
+    [InlineData(WriteboostMutant.None, Eio)]
+    [InlineData(WriteboostMutant.R6OthersFailureIgnored, 0)]
+    public void NoFlushSucceedsAfterWritebacksFlushMayHaveLostAWriteRoundTheLog(WriteboostMutant mutant, int expected)
     {
         Mutant.Active = mutant;
         _client.Write(0, new byte[Block]);
@@ -53,7 +53,7 @@ public sealed class BackingFlushTests : IDisposable
         _client.Volume.Drain();
         _client.Until(() => _backing.FlushesToFail == 0);
         Assert.Equal(expected, _client.Run(RequestKind.Flush, 0, 0));
-        Assert.Equal(mutant == MutantId.None, _client.Volume.Health.State == VolumeState.Degraded);
+        Assert.Equal(mutant == WriteboostMutant.None, _client.Volume.Health.State == VolumeState.Degraded);
     }
 
     [Fact]
@@ -72,9 +72,9 @@ public sealed class BackingFlushTests : IDisposable
     }
 
     [Theory]
-    [InlineData(MutantId.None, 3)]
-    [InlineData(MutantId.R8OthersFailureIgnored, 2)]
-    public void ABatchIsWrittenAgainWhenAClientsFlushMayHaveLostIt(MutantId mutant, long writes)
+    [InlineData(WriteboostMutant.None, 3)]
+    [InlineData(WriteboostMutant.R8OthersFailureIgnored, 2)]
+    public void ABatchIsWrittenAgainWhenAClientsFlushMayHaveLostIt(WriteboostMutant mutant, long writes)
     {
         Mutant.Active = mutant;
         WriteAround();
@@ -91,7 +91,7 @@ public sealed class BackingFlushTests : IDisposable
         _backing.Release();
         _client.Until(() => _client.Volume.BlocksWrittenBack > 0);
         Assert.Equal(writes, _backing.Writes);
-        if (mutant != MutantId.None) return;
+        if (mutant != WriteboostMutant.None) return;
         Assert.DoesNotContain(_lines, static line => line.Contains("backing device :", StringComparison.Ordinal));
         Assert.Single(_lines, static line => line.Contains(
             "a flush of a backing device failed: write-back beside it failed", StringComparison.Ordinal));

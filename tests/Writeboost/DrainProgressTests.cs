@@ -233,9 +233,9 @@ public sealed class DrainProgressTests(ITestOutputHelper output) : IDisposable
 
     /// <summary>What it has skipped, as RAM has something newer, is kept when that is durable: not before.</summary>
     [Theory]
-    [InlineData(MutantId.None)]
-    [InlineData(MutantId.R8KeptUndurable)]
-    public void WhatWasSkippedIsKeptWhenWhatIsNewerIsDurable(MutantId mutant)
+    [InlineData(WriteboostMutant.None)]
+    [InlineData(WriteboostMutant.R8KeptUndurable)]
+    public void WhatWasSkippedIsKeptWhenWhatIsNewerIsDurable(WriteboostMutant mutant)
     {
         Mutant.Active = mutant;
         try
@@ -254,16 +254,16 @@ public sealed class DrainProgressTests(ITestOutputHelper output) : IDisposable
             (cache.Hold, cache.HoldFrom) = (IoKind.Write, 1 << 20);
             client.Volume.Drain();
             bool IsKept() => KeptOf(client.Volume).Item2 != 0;
-            if (mutant != MutantId.None) client.Until(IsKept);
+            if (mutant != WriteboostMutant.None) client.Until(IsKept);
             else client.Until(() => cache.HeldCount > 0 && _backing.Flushes > 0);
             for (int i = 0; i < 1000; i++) client.Turn();
-            Assert.Equal(mutant != MutantId.None, IsKept());
+            Assert.Equal(mutant != WriteboostMutant.None, IsKept());
             cache.Release();
-            if (mutant == MutantId.None) client.Until(IsKept);
+            if (mutant == WriteboostMutant.None) client.Until(IsKept);
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
     }
 

@@ -144,14 +144,14 @@ public sealed unsafe class GrowthTests
     [Fact]
     public void ALogInTwoPiecesThatGrewAllTheSameWouldBeLost()
     {
-        Mutant.Active = MutantId.R12GrownWrapped;
+        Mutant.Active = WriteboostMutant.R12GrownWrapped;
         try
         {
             Assert.ThrowsAny<Exception>(ACacheGrowsWhileItIsServed);
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
     }
 
@@ -205,14 +205,14 @@ public sealed unsafe class GrowthTests
     [Fact]
     public void ASegmentThatIsOpenedBetweenTheCopiesIsMissed()
     {
-        Mutant.Active = MutantId.R12GrownUnplanned;
+        Mutant.Active = WriteboostMutant.R12GrownUnplanned;
         try
         {
             Assert.NotNull(FlushBetweenTheCopies(out _));
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
     }
 

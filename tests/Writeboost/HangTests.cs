@@ -89,14 +89,14 @@ public sealed class HangTests : IDisposable
     [Fact]
     public void WhatWasCalledOffMayNotPass()
     {
-        Mutant.Active = MutantId.R8CalledOffPasses;
+        Mutant.Active = WriteboostMutant.R8CalledOffPasses;
         try
         {
             Assert.NotEqual(0, OldAfterACall(RequestKind.Write, IoKind.Write));
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
     }
 

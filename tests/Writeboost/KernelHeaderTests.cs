@@ -167,7 +167,7 @@ public sealed unsafe class KernelHeaderTests : IDisposable
     {
         Make(layout);
         Cache[(int)((SegmentLayout)_options.Layout).MarkOffset] = 3;
-        Mutant.Active = MutantId.R8MarkNotAsked;
+        Mutant.Active = WriteboostMutant.R8MarkNotAsked;
         try
         {
             Assert.False(IsRefused(out string data));
@@ -175,7 +175,7 @@ public sealed unsafe class KernelHeaderTests : IDisposable
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
     }
 

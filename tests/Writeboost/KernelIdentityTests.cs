@@ -389,7 +389,7 @@ public sealed unsafe partial class KernelIdentityTests : IDisposable
     public void AMutantThatDoesNotAskIsCaught()
     {
         Load(TwoDisks());
-        Mutant.Active = MutantId.R13LogNotAsked;
+        Mutant.Active = WriteboostMutant.R13LogNotAsked;
         try
         {
             using DirectClient client = Open("lc1", Given(1, "x", _b), Given(2, "y", _a));
@@ -398,7 +398,7 @@ public sealed unsafe partial class KernelIdentityTests : IDisposable
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
     }
 

@@ -427,10 +427,10 @@ public sealed unsafe class KernelLostTests : IDisposable
     /// the newer one of the two.
     /// </summary>
     [Theory]
-    [InlineData("writeboost2", MutantId.None, 77)]
-    [InlineData("writeboost1", MutantId.None, 77)]
-    [InlineData("writeboost1", MutantId.R2GivenUpOverNewer, Old)]
-    public void AWriteThatIsUnderWayIsNotGivenUp(string layout, MutantId mutant, int expected)
+    [InlineData("writeboost2", WriteboostMutant.None, 77)]
+    [InlineData("writeboost1", WriteboostMutant.None, 77)]
+    [InlineData("writeboost1", WriteboostMutant.R2GivenUpOverNewer, Old)]
+    public void AWriteThatIsUnderWayIsNotGivenUp(string layout, WriteboostMutant mutant, int expected)
     {
         Mutant.Active = mutant;
         try
@@ -456,7 +456,7 @@ public sealed unsafe class KernelLostTests : IDisposable
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
     }
 
@@ -479,7 +479,7 @@ public sealed unsafe class KernelLostTests : IDisposable
     [Fact]
     public void PassingWhatIsLostIsMissed()
     {
-        Mutant.Active = MutantId.R11LostPassed;
+        Mutant.Active = WriteboostMutant.R11LostPassed;
         try
         {
             Start("writeboost1");
@@ -489,7 +489,7 @@ public sealed unsafe class KernelLostTests : IDisposable
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
     }
 

@@ -28,23 +28,23 @@ public sealed class MemoryLossTests : IDisposable
 
     public void Dispose()
     {
-        Mutant.Active = MutantId.None;
+        Mutant.Active = null;
         _memory.Dispose();
         _cache.Dispose();
         _backing.Dispose();
     }
 
     [Theory]
-    [InlineData(MutantId.None)]
-    [InlineData(MutantId.R1LossUnnoticed)]
-    public void NothingThatWasAcknowledgedIsLostWithTheMemory(MutantId mutant)
+    [InlineData(WriteboostMutant.None)]
+    [InlineData(WriteboostMutant.R1LossUnnoticed)]
+    public void NothingThatWasAcknowledgedIsLostWithTheMemory(WriteboostMutant mutant)
     {
         Mutant.Active = mutant;
         using (DirectClient client = Open())
         {
             client.Write(0, Block(1));
             _memory.Loss = "was removed";
-            if (mutant == MutantId.None)
+            if (mutant == WriteboostMutant.None)
             {
                 client.Until(() => !client.Volume.RamOutlivesProcess);
                 client.Until(() => _lines.Any(static line => line.Contains("durable now", StringComparison.Ordinal)));
@@ -52,12 +52,12 @@ public sealed class MemoryLossTests : IDisposable
             client.Write(BlockBytes, Block(2));
         }
         // kill -9: nobody finds the memory.
-        Mutant.Active = MutantId.None;
+        Mutant.Active = null;
         using DirectClient after = Open();
         bool kept = Block(1).SequenceEqual(after.Read(0, BlockBytes))
             && Block(2).SequenceEqual(after.Read(BlockBytes, BlockBytes));
-        Assert.Equal(mutant == MutantId.None, kept);
-        if (mutant != MutantId.None) return;
+        Assert.Equal(mutant == WriteboostMutant.None, kept);
+        if (mutant != WriteboostMutant.None) return;
         Assert.Contains(_lines, static line => line.Contains("was removed", StringComparison.Ordinal)
             && line.Contains("acknowledged once they are durable", StringComparison.Ordinal));
         // It was noticed and mended: the next start has nothing to warn of.

@@ -37,14 +37,14 @@ public sealed unsafe class OrderErrorTests
     [Fact]
     public void ADeviceThatIsServedBeforeTheTableNamesItLosesWrites()
     {
-        Mutant.Active = MutantId.R13StaysUnwritten;
+        Mutant.Active = WriteboostMutant.R13StaysUnwritten;
         try
         {
             Assert.ThrowsAny<Exception>(() => TryAll("detach", Detach));
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
     }
 

@@ -30,9 +30,9 @@ public sealed unsafe class ReadStepsTests
         Assert.Null(RunAll(RequestKind.Write, around: true));
 
     [Theory]
-    [InlineData(MutantId.R10RangesSampledLate)]
-    [InlineData(MutantId.R10StaleStaged)]
-    public void AMutantIsCaught(MutantId mutant)
+    [InlineData(WriteboostMutant.R10RangesSampledLate)]
+    [InlineData(SharedMutant.R10StaleStaged)]
+    public void AMutantIsCaught(Enum mutant)
     {
         Mutant.Active = mutant;
         try
@@ -41,7 +41,7 @@ public sealed unsafe class ReadStepsTests
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
     }
 

@@ -120,7 +120,7 @@ public sealed unsafe class SeveralDevicesTests : IDisposable
             for (int i = 0; i < 300; i++) Change(client, 1);
             client.Stop();
         }
-        Mutant.Active = MutantId.R13NotMoved;
+        Mutant.Active = WriteboostMutant.R13NotMoved;
         try
         {
             using DirectClient client = Open(First);
@@ -129,7 +129,7 @@ public sealed unsafe class SeveralDevicesTests : IDisposable
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
         using DirectClient last = Open(First, Second);
         Assert.ThrowsAny<Xunit.Sdk.XunitException>(() => Verify(last, 1, _secondModel));

@@ -25,17 +25,17 @@ public sealed unsafe class StartWritesTests : IDisposable
 
     public void Dispose()
     {
-        Mutant.Active = MutantId.None;
+        Mutant.Active = null;
         _flash.Dispose();
         _disk.Dispose();
     }
 
     /// <summary>R12: the whole copy stays until the torn one is mended.</summary>
     [Theory]
-    [InlineData(0, MutantId.None, true)]
-    [InlineData(Superblock.CopyBOffset, MutantId.None, true)]
-    [InlineData(Superblock.CopyBOffset, MutantId.R12WholeCopyFirst, false)]
-    public void TheTornCopyOfTheSuperblockIsWrittenFirst(long torn, MutantId mutant, bool isFirst)
+    [InlineData(0, WriteboostMutant.None, true)]
+    [InlineData(Superblock.CopyBOffset, WriteboostMutant.None, true)]
+    [InlineData(Superblock.CopyBOffset, WriteboostMutant.R12WholeCopyFirst, false)]
+    public void TheTornCopyOfTheSuperblockIsWrittenFirst(long torn, WriteboostMutant mutant, bool isFirst)
     {
         new Span<byte>(_flash.Start + torn, 512).Clear();
         long first = WritesOfStart(mutant).First(static at => at is 0 or Superblock.CopyBOffset);
@@ -44,9 +44,9 @@ public sealed unsafe class StartWritesTests : IDisposable
 
     /// <summary>R6: a record that no flush is known to cover may be shown and not be there.</summary>
     [Theory]
-    [InlineData(MutantId.None, true)]
-    [InlineData(MutantId.R6UnprovenTrusted, false)]
-    public void ARecordThatNoFlushCoversIsWrittenAgain(MutantId mutant, bool isWritten)
+    [InlineData(WriteboostMutant.None, true)]
+    [InlineData(WriteboostMutant.R6UnprovenTrusted, false)]
+    public void ARecordThatNoFlushCoversIsWrittenAgain(WriteboostMutant mutant, bool isWritten)
     {
         CountingDevice cache = new(_flash);
         WriteboostOptions options = new() { AllowWriteback = false, SyncIntervalUs = 0 };
@@ -60,7 +60,7 @@ public sealed unsafe class StartWritesTests : IDisposable
         Assert.Equal(isWritten, WritesOfStart(mutant).Exists(static at => at >= 1 << 20));
     }
 
-    private List<long> WritesOfStart(MutantId mutant)
+    private List<long> WritesOfStart(WriteboostMutant mutant)
     {
         CountingDevice cache = new(_flash);
         Mutant.Active = mutant;

@@ -14,12 +14,12 @@ public sealed class SuperblockFlushTests : IDisposable
 {
     private static readonly byte[] s_seven = [.. System.Linq.Enumerable.Repeat((byte)7, 4096)];
 
-    public void Dispose() => Mutant.Active = MutantId.None;
+    public void Dispose() => Mutant.Active = null;
 
     [Theory]
-    [InlineData(MutantId.None, 0)]
-    [InlineData(MutantId.R6SuperblockNotRewritten, Superblock.CopyBOffset)]
-    public void ACopyThatAFailedFlushMayHaveLostIsWrittenAgainBeforeTheOther(MutantId mutant, long secondWrite)
+    [InlineData(WriteboostMutant.None, 0)]
+    [InlineData(WriteboostMutant.R6SuperblockNotRewritten, Superblock.CopyBOffset)]
+    public void ACopyThatAFailedFlushMayHaveLostIsWrittenAgainBeforeTheOther(WriteboostMutant mutant, long secondWrite)
     {
         using RamDevice backing = new(16 << 20), flash = new(8 << 20);
         using (RingContext io = new()) WriteboostFormat.Format(io, flash, Layout.Native, 128 << 10, Guid.NewGuid);
@@ -49,9 +49,9 @@ public sealed class SuperblockFlushTests : IDisposable
     /// power goes: the block that lay over the discard was flushed long ago.
     /// </summary>
     [Theory]
-    [InlineData(MutantId.None, 7)]
-    [InlineData(MutantId.R8MarkInDoubt, 0)]
-    public void ABatchIsNotZeroedAgainWhileOneCopySaysItIsOver(MutantId mutant, byte expected)
+    [InlineData(WriteboostMutant.None, 7)]
+    [InlineData(WriteboostMutant.R8MarkInDoubt, 0)]
+    public void ABatchIsNotZeroedAgainWhileOneCopySaysItIsOver(WriteboostMutant mutant, byte expected)
     {
         using RamDevice disk = new(16 << 20), flash = new(8 << 20);
         using (RingContext io = new()) WriteboostFormat.Format(io, flash, Layout.Native, 128 << 10, Guid.NewGuid);

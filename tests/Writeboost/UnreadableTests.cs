@@ -260,7 +260,7 @@ public sealed unsafe class UnreadableTests : IDisposable
     [Fact]
     public void WhatIsGivenUpAtOnceIsMissed()
     {
-        Mutant.Active = MutantId.R11UnreadLost;
+        Mutant.Active = WriteboostMutant.R11UnreadLost;
         try
         {
             _options.CacheRetryUs = 1_000_000_000;
@@ -270,7 +270,7 @@ public sealed unsafe class UnreadableTests : IDisposable
         }
         finally
         {
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
         }
     }
 

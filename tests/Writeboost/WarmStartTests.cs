@@ -105,9 +105,9 @@ public sealed class WarmStartTests : IDisposable
     }
 
     [Theory]
-    [InlineData(MutantId.None, 2)]
-    [InlineData(MutantId.R10OutdatedKept, 1)]
-    public void AWriteRoundTheLogLeavesNothingStale(MutantId mutant, byte found)
+    [InlineData(WriteboostMutant.None, 2)]
+    [InlineData(WriteboostMutant.R10OutdatedKept, 1)]
+    public void AWriteRoundTheLogLeavesNothingStale(WriteboostMutant mutant, byte found)
     {
         Client.Write(0, Filled(1));
         Client.Write(Block, Filled(1));
@@ -119,16 +119,16 @@ public sealed class WarmStartTests : IDisposable
         {
             Mutant.Active = mutant;
             StopAndStart();
-            Mutant.Active = MutantId.None;
+            Mutant.Active = null;
             Assert.Equal(Filled(found), Client.Read(0, Block));
         }
     }
 
     /// <summary>What the start before it had found warm is nothing any more when a life dies.</summary>
     [Theory]
-    [InlineData(MutantId.None, 2)]
-    [InlineData(MutantId.R10WarmAfterCrash, 1)]
-    public void NothingIsWarmAfterACrash(MutantId mutant, byte found)
+    [InlineData(WriteboostMutant.None, 2)]
+    [InlineData(WriteboostMutant.R10WarmAfterCrash, 1)]
+    public void NothingIsWarmAfterACrash(WriteboostMutant mutant, byte found)
     {
         Client.Write(0, Filled(1));
         Client.DrainAll();
@@ -138,7 +138,7 @@ public sealed class WarmStartTests : IDisposable
         Client.Write(0, Filled(2));
         Client.Flush();
         Start();
-        Mutant.Active = MutantId.None;
+        Mutant.Active = null;
         Assert.Equal(Filled(found), Client.Read(0, Block));
     }
 
@@ -159,10 +159,10 @@ public sealed class WarmStartTests : IDisposable
 
     /// <summary>A few blocks of each device are kept as samples; here nobody changes these.</summary>
     [Theory]
-    [InlineData(true, MutantId.None, 2)]
-    [InlineData(true, MutantId.R10ChangeUnnoticed, 1)]
-    [InlineData(false, MutantId.None, 1)]
-    public void ADeviceThatWasWrittenWithoutItsCacheIsRead(bool tells, MutantId mutant, byte found)
+    [InlineData(true, WriteboostMutant.None, 2)]
+    [InlineData(true, WriteboostMutant.R10ChangeUnnoticed, 1)]
+    [InlineData(false, WriteboostMutant.None, 1)]
+    public void ADeviceThatWasWrittenWithoutItsCacheIsRead(bool tells, WriteboostMutant mutant, byte found)
     {
         for (int i = 0; i < 100; i++) Client.Write(i * 2 * Block, Filled(1));
         _options.ReadCacheThreshold = 8;
@@ -175,16 +175,16 @@ public sealed class WarmStartTests : IDisposable
         WriteAlone(2);
         Mutant.Active = mutant;
         Start();
-        Mutant.Active = MutantId.None;
+        Mutant.Active = null;
         Assert.Equal(Filled(found), Client.Read(20 * Block, Block));
         Assert.Equal(found == 2 ? Filled(2) : new byte[Block], Client.Read(21 * Block, Block));
     }
 
     /// <summary>The stop cannot say how the device was: the next start could not see that it has changed.</summary>
     [Theory]
-    [InlineData(MutantId.None, 2)]
-    [InlineData(MutantId.R10UnnotedIsWarm, 1)]
-    public void NothingIsWarmAfterAStopThatCouldNotNoteTheDevice(MutantId mutant, byte found)
+    [InlineData(WriteboostMutant.None, 2)]
+    [InlineData(WriteboostMutant.R10UnnotedIsWarm, 1)]
+    public void NothingIsWarmAfterAStopThatCouldNotNoteTheDevice(WriteboostMutant mutant, byte found)
     {
         _options.ReadCacheThreshold = 8;
         for (int i = 0; i < 100; i++) Client.Write(i * 2 * Block, Filled(1));
@@ -195,13 +195,13 @@ public sealed class WarmStartTests : IDisposable
         _cache.WritesToFail = LogPort.MaxAttempts;
         Mutant.Active = mutant;
         Client.Stop();
-        Mutant.Active = MutantId.None;
+        Mutant.Active = null;
         Assert.InRange(_cache.WritesToFail, int.MinValue, 0);
         _stamped.Stamp++;
         WriteAlone(2);
         Start();
         Assert.Equal(Filled(found), Client.Read(20 * Block, Block));
-        if (mutant != MutantId.None) return;
+        if (mutant != WriteboostMutant.None) return;
         Assert.Equal(Filled(2), Client.Read(21 * Block, Block));
         Assert.Contains(_lines, static line => line.Contains("samples of devices", StringComparison.Ordinal));
         // What comes next is noted again.
@@ -275,9 +275,9 @@ public sealed class WarmStartTests : IDisposable
 
     /// <summary>A segment on its way out: readers hold it, but a write may have gone round it already.</summary>
     [Theory]
-    [InlineData(MutantId.None, 2)]
-    [InlineData(MutantId.R10ForgottenIsWarm, 1)]
-    public void WhatHasLeftTheIndexDoesNotComeBack(MutantId mutant, byte found)
+    [InlineData(WriteboostMutant.None, 2)]
+    [InlineData(WriteboostMutant.R10ForgottenIsWarm, 1)]
+    public void WhatHasLeftTheIndexDoesNotComeBack(WriteboostMutant mutant, byte found)
     {
         Client.Write(0, Filled(1));
         Client.DrainAll();
@@ -292,7 +292,7 @@ public sealed class WarmStartTests : IDisposable
         Assert.True(volume.IsDropping, "the reader holds nothing");
         Mutant.Active = mutant;
         StopAndStart();
-        Mutant.Active = MutantId.None;
+        Mutant.Active = null;
         Assert.Equal(Filled(found), Client.Read(0, Block));
     }
 

@@ -165,7 +165,7 @@ public sealed unsafe class Fingerprints : IDisposable
             if (drops) Guard(id);
         }
         Choose(batch, backings);
-        if (!changes || Mutant.Is(MutantId.R13SampleKept)) return false;
+        if (!changes || Mutant.Is(WriteboostMutant.R13SampleKept)) return false;
         BeginWrite();
         return true;
     }

@@ -66,7 +66,7 @@ public sealed unsafe class BackingFlusher : IIoHandler
         if (op->Result < 0)
         {
             (_failed, _failedDevice, _error) = (true, op->UserInt, op->Result);
-            if (!Mutant.Is(MutantId.R8OthersFailureIgnored)) _volume.FlushLock.CountFailure();
+            if (!Mutant.Is(WriteboostMutant.R8OthersFailureIgnored)) _volume.FlushLock.CountFailure();
         }
         _io.Release(op);
         End();

@@ -177,7 +177,7 @@ public sealed class WritesAround
         if (failed)
         {
             for (int i = 0; i < _flushing.Length; i++) _unflushed[i] |= _flushing[i];
-            if (!Mutant.Is(MutantId.R6AroundFailureForgotten)) Fail();
+            if (!Mutant.Is(WriteboostMutant.R6AroundFailureForgotten)) Fail();
         }
         else
         {

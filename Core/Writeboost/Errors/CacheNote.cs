@@ -14,7 +14,7 @@ internal static class CacheNote
     /// <summary>Leaves it with every backing device; null, or why that could not be done.</summary>
     public static string? Leave(WriteboostVolume volume)
     {
-        if (Mutant.Is(MutantId.R11NoNote)) return null;
+        if (Mutant.Is(WriteboostMutant.R11NoNote)) return null;
         string text = $"{volume.Cache.Name} failed in epoch {volume.Superblock.Epoch} and was left behind: its log is "
             + "older than what it was the cache of\n";
         foreach (BackingDevice backing in volume.Backings.ToList())

@@ -119,7 +119,7 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
             GiveUp("the cache device alone holds data of a backing device that is not here");
             return false;
         }
-        if (!IsAllInRam() && !Mutant.Is(MutantId.R11DirtyForgotten))
+        if (!IsAllInRam() && !Mutant.Is(WriteboostMutant.R11DirtyForgotten))
         {
             GiveUp("the cache device alone holds dirty data");
             return false;

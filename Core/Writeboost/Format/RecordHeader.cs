@@ -100,5 +100,5 @@ public unsafe struct RecordHeader
         && header->EntryCount <= MaxEntries
         && header->Epoch <= superblock.Epoch
         && header->Checksum == ComputeChecksum(header)
-        && (Mutant.Is(MutantId.R4IgnoreNonce) || header->Nonce == superblock.NonceOf(header->Epoch));
+        && (Mutant.Is(WriteboostMutant.R4IgnoreNonce) || header->Nonce == superblock.NonceOf(header->Epoch));
 }

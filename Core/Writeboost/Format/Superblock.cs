@@ -122,14 +122,14 @@ public unsafe struct Superblock
     /// Segments below the mark still serve reads: the last life has stopped in order, and had them in its index.
     /// </summary>
     public readonly bool IsWarm => WarmPosition != 0 && WarmPosition < MarkPosition
-        && (Mutant.Is(MutantId.R10WarmAfterCrash) || (IsClean && WarmEpoch == Epoch));
+        && (Mutant.Is(WriteboostMutant.R10WarmAfterCrash) || (IsClean && WarmEpoch == Epoch));
 
     /// <summary>Begins the next epoch. A program that knows less leaves fields behind that count no more.</summary>
     public void RaiseEpoch()
     {
         if (!HasKept) (KeptPosition, KeptKey) = (0, 0);
-        if (!Mutant.Is(MutantId.R10WarmAfterCrash)) WarmPosition = 0;
-        if (!Mutant.Is(MutantId.R4EpochNotRaised)) Epoch++;
+        if (!Mutant.Is(WriteboostMutant.R10WarmAfterCrash)) WarmPosition = 0;
+        if (!Mutant.Is(WriteboostMutant.R4EpochNotRaised)) Epoch++;
         KnownEpoch = Epoch;
     }
 

@@ -43,7 +43,7 @@ public sealed unsafe partial class BlockIndex
             count = InsertSorted(versions, count, VersionOf(slot));
         }
         former = FormerOf(versions, count, first);
-        if (Mutant.Is(MutantId.R2LastComerWins)) return PruneOthers(first, versions, count);
+        if (Mutant.Is(WriteboostMutant.R2LastComerWins)) return PruneOthers(first, versions, count);
         byte covered = 0;
         for (int i = 0; i < count; i++)
         {

@@ -246,7 +246,7 @@ public sealed unsafe partial class BlockIndex : IDisposable
         if (_checksums != null) _checksums[slot] = checksum;
         uint* head = HeadOf(key);
         uint first = Enter(head);
-        bool enters = (!HasVersion(first, key) || Mutant.Is(MutantId.R10CleanBeatsDirty))
+        bool enters = (!HasVersion(first, key) || Mutant.Is(SharedMutant.R10CleanBeatsDirty))
             && (changes == null || changes.IsUnchanged(sampleKey, sampled, sample));
         if (enters)
         {

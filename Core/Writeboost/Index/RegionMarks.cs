@@ -27,7 +27,7 @@ public sealed unsafe class RegionMarks : IDisposable
 
     private readonly ulong* _bits = (ulong*)NativeMemory.AllocZeroed(Words, sizeof(ulong));
     // A mutant is one of the thread that makes them.
-    private readonly bool _isNoted = !Mutant.Is(MutantId.R9RegionUnmarked);
+    private readonly bool _isNoted = !Mutant.Is(WriteboostMutant.R9RegionUnmarked);
     private SpinLatch _latch;
     private bool _isKept;
     private bool _isComplete;

@@ -25,8 +25,8 @@ public sealed unsafe class ReaderGate : System.IDisposable
     /// <summary>Queue <paramref name="queue"/> begins to look and copy.</summary>
     public void Enter(int queue)
     {
-        if (Mutant.Is(MutantId.R8GateUnannounced)) return;
-        if (Mutant.Is(MutantId.R8GateUnfenced))
+        if (Mutant.Is(WriteboostMutant.R8GateUnannounced)) return;
+        if (Mutant.Is(WriteboostMutant.R8GateUnfenced))
         {
             Volatile.Write(ref *Counter(queue), *Counter(queue) + 1);
             return;
@@ -38,7 +38,7 @@ public sealed unsafe class ReaderGate : System.IDisposable
     /// <summary>Queue <paramref name="queue"/> has finished.</summary>
     public void Exit(int queue)
     {
-        if (Mutant.Is(MutantId.R8GateUnannounced)) return;
+        if (Mutant.Is(WriteboostMutant.R8GateUnannounced)) return;
         Volatile.Write(ref *Counter(queue), *Counter(queue) + 1);
     }
 
@@ -47,7 +47,7 @@ public sealed unsafe class ReaderGate : System.IDisposable
     /// </summary>
     public void Quiesce()
     {
-        if (Mutant.Is(MutantId.R8GateNotAwaited)) return;
+        if (Mutant.Is(WriteboostMutant.R8GateNotAwaited)) return;
         Interlocked.MemoryBarrier();
         for (int queue = 0; queue < MaxQueues; queue++)
         {

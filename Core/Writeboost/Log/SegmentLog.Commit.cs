@@ -109,14 +109,15 @@ public sealed unsafe partial class SegmentLog
     {
         WriteHeaders(port);
         _commit.Enter();
-        bool ready = _written >= _target || (Mutant.Is(MutantId.R6FlushBeforeWritten) && _target != long.MaxValue);
+        bool ready = _written >= _target
+            || (Mutant.Is(WriteboostMutant.R6FlushBeforeWritten) && _target != long.MaxValue);
         ready &= !IsAloneUnderWay;
         bool go = _committing && !_flushing && ready && !Health.CacheHasFailed && port.HasRoom();
         bool isDurable = go && IsAloneWritten;
         if (go)
         {
             _flushing = true;
-            _flushCovers = Mutant.Is(MutantId.R6FlushBeforeWritten) ? _target : _written;
+            _flushCovers = Mutant.Is(WriteboostMutant.R6FlushBeforeWritten) ? _target : _written;
             _flushCoversRecord = _writtenRecord;
             _flushCoversTrack = _trackTail;
             if (isDurable) _aloneWrites++;
@@ -131,13 +132,13 @@ public sealed unsafe partial class SegmentLog
             return;
         }
         port.Flush();
-        if (Mutant.Is(MutantId.R6AckBeforeFlush)) Advance();
+        if (Mutant.Is(WriteboostMutant.R6AckBeforeFlush)) Advance();
     }
 
     /// <summary>A record write has ended. Called by the port.</summary>
     public void WriteDone(LogPort port, long track, int result)
     {
-        if (result < 0 && !Mutant.Is(MutantId.R6WriteErrorIgnored))
+        if (result < 0 && !Mutant.Is(WriteboostMutant.R6WriteErrorIgnored))
         {
             Health.Worsen(VolumeState.Failed, $"cache device: log writes fail: {Errno.Text(result)}");
             _wakeQueues();
@@ -157,7 +158,7 @@ public sealed unsafe partial class SegmentLog
     /// <summary>The device flush has ended. Called by the port.</summary>
     public void FlushDone(LogPort port, int result)
     {
-        if (result < 0 && !Mutant.Is(MutantId.R6FlushErrorIgnored))
+        if (result < 0 && !Mutant.Is(WriteboostMutant.R6FlushErrorIgnored))
         {
             FlushFailed(port, result, ofFlush: true);
             return;
@@ -193,7 +194,7 @@ public sealed unsafe partial class SegmentLog
     /// <summary>A header write has ended. Called by the port.</summary>
     public void HeaderDone(LogPort port, int result)
     {
-        if (result < 0 && !Mutant.Is(MutantId.R6WriteErrorIgnored))
+        if (result < 0 && !Mutant.Is(WriteboostMutant.R6WriteErrorIgnored))
         {
             Health.Worsen(VolumeState.Failed, $"cache device: log writes fail: {Errno.Text(result)}");
             _wakeQueues();
@@ -275,7 +276,7 @@ public sealed unsafe partial class SegmentLog
     private long AddRecord(long lengthBytes, bool canBeAlone, out bool alone)
     {
         _commit.Enter();
-        bool isAlone = _trackDurable == _trackHead || Mutant.Is(MutantId.R6NotAlone);
+        bool isAlone = _trackDurable == _trackHead || Mutant.Is(WriteboostMutant.R6NotAlone);
         bool isEnough = !_flushing && _flushWanted <= _flushNumber;
         alone = canBeAlone && _writesDurably && _committing && isEnough && isAlone;
         long track = AddTrack(_sealedRecord, _sealedRecord, lengthBytes);
@@ -293,7 +294,7 @@ public sealed unsafe partial class SegmentLog
         get
         {
             long written = _trackTail - _trackDurable;
-            if (Mutant.Is(MutantId.R6NotAlone) && written > 0 && TrackAt(_trackTail - 1).Alone) return true;
+            if (Mutant.Is(WriteboostMutant.R6NotAlone) && written > 0 && TrackAt(_trackTail - 1).Alone) return true;
             bool isOne = written == 1 || (written == 2 && TrackAt(_trackDurable + 1).LengthBytes == 0);
             return isOne && TrackAt(_trackDurable).Alone;
         }

@@ -111,7 +111,7 @@ public sealed unsafe partial class SegmentLog
         _open.Enter();
         long head = HeadSegment, tail = Math.Min(TailSegment, FirstSegmentInRam);
         wrap = head - _geometry.Physical(head);
-        bool fits = _geometry.IsUnwrapped(tail, head) || Mutant.Is(MutantId.R12GrownWrapped);
+        bool fits = _geometry.IsUnwrapped(tail, head) || Mutant.Is(WriteboostMutant.R12GrownWrapped);
         grown = fits ? _geometry.Grown(segmentCount, head) : default;
         if (fits) _planned = grown;
         _open.Exit();
@@ -169,7 +169,7 @@ public sealed unsafe partial class SegmentLog
         if (Health.CacheHasFailed) return false;
         if (segment - TailSegment >= Geometry.SegmentCount - (urgent ? 0 : ReservedSegments)) return false;
         if (_planned is { } planned && planned.Physical(segment) != _geometry.Physical(segment)
-            && !Mutant.Is(MutantId.R12GrownUnplanned))
+            && !Mutant.Is(WriteboostMutant.R12GrownUnplanned))
             return false;
         ramShort = _freeCount <= Ram.Count / 2;
         if (_freeCount == 0) return false;

@@ -45,7 +45,7 @@ public sealed unsafe partial class SegmentLog
         _headersInFlight = 0;
         Volatile.Write(ref _flushFailures, _flushFailures + 1);
         bool last = ++_flushAttempts >= LogPort.MaxAttempts;
-        if (!Mutant.Is(MutantId.R6NotRewritten)) TakeBack();
+        if (!Mutant.Is(WriteboostMutant.R6NotRewritten)) TakeBack();
         _commit.Exit();
         // Later, when the port comes with Resume.
         bool later = last && port.MayFlushLater(result);

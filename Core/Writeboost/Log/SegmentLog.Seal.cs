@@ -41,7 +41,7 @@ public sealed unsafe partial class SegmentLog
             Interleaving.Step();
             _seal.Exit();
         }
-        while (IsNextReady() && !Mutant.Is(MutantId.R6SealNotRechecked));
+        while (IsNextReady() && !Mutant.Is(WriteboostMutant.R6SealNotRechecked));
     }
 
     // Whoever finds the way full leaves: the end of a write lowers the count and then seals. Both sides change what the
@@ -118,7 +118,7 @@ public sealed unsafe partial class SegmentLog
         RecordsWritten++;
         long length = (long)(end - start) << Geometry.BlockShift;
         BytesWritten += length;
-        if (Layout.WritesHeaderLast && !Mutant.Is(MutantId.R5HeaderFirst))
+        if (Layout.WritesHeaderLast && !Mutant.Is(WriteboostMutant.R5HeaderFirst))
         {
             WriteData(port, info, header, length - Geometry.BlockBytes);
             return;

@@ -245,7 +245,7 @@ public sealed unsafe class Caretaker : IDisposable
     {
         SegmentLog log = _volume.Log;
         if (!_volume.Queues.HaveAllStopped) return false;
-        bool settled = log.ReservedEnd <= log.Durable || Mutant.Is(MutantId.R15StopWithoutFlush);
+        bool settled = log.ReservedEnd <= log.Durable || Mutant.Is(WriteboostMutant.R15StopWithoutFlush);
         if (!settled) log.RequestDurable(_port, log.ReservedEnd);
         bool roundSettled = IsRoundSettled();
         return settled && roundSettled && _writeback.IsQuiet && !_superblocks.IsBusy && _changer.IsQuiet

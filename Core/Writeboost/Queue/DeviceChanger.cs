@@ -297,14 +297,14 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     {
         switch (_step)
         {
-            case Step.Drain when _volume.IsWrittenBack(_target) || Mutant.Is(MutantId.R13IdReusedEarly):
+            case Step.Drain when _volume.IsWrittenBack(_target) || Mutant.Is(WriteboostMutant.R13IdReusedEarly):
                 Refuse();
                 break;
             case Step.Refuse when HasNoRequests():
                 _step = Step.DrainRest;
                 _target = _volume.DrainForDevice();
                 break;
-            case Step.DrainRest when _volume.IsWrittenBack(_target) || Mutant.Is(MutantId.R13IdReusedEarly):
+            case Step.DrainRest when _volume.IsWrittenBack(_target) || Mutant.Is(WriteboostMutant.R13IdReusedEarly):
                 if (!StaysForLost()) (_step, _flushResult) = (Step.Flush, Unasked);
                 break;
             case Step.Flush when _flushResult == Unasked:
@@ -349,7 +349,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     // What is lost is nowhere else to be told: the device would be gone, and its next user would find the errors.
     private bool StaysForLost()
     {
-        if (_volume.Index.RottenOf(_device!.Id) == 0 || Mutant.Is(MutantId.R13IdReusedEarly)) return false;
+        if (_volume.Index.RottenOf(_device!.Id) == 0 || Mutant.Is(WriteboostMutant.R13IdReusedEarly)) return false;
         _order!.LeavesLost = true;
         TurnBack();
         return true;
@@ -441,7 +441,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         if (!stays && _device.IsNew) _volume.Fingerprints.Forget(_device.Id);
         (_staying, _device) = (stays ? _device : null, null);
         Refused(result);
-        if (_volume.Health.CacheHasFailed || Mutant.Is(MutantId.R13StaysUnwritten)) Settle();
+        if (_volume.Health.CacheHasFailed || Mutant.Is(WriteboostMutant.R13StaysUnwritten)) Settle();
         Finish(new UserErrorException($"{what}: {TableReason(result)}"));
         return true;
     }

@@ -24,7 +24,7 @@ internal sealed class MemoryWatch(WriteboostVolume volume, LogPort port)
     public void Poll(long nowUs)
     {
         if (volume.HasForgottenRam) DeadlineUs = long.MaxValue;
-        if (nowUs >= DeadlineUs && !Mutant.Is(MutantId.R1LossUnnoticed)) Look(nowUs);
+        if (nowUs >= DeadlineUs && !Mutant.Is(WriteboostMutant.R1LossUnnoticed)) Look(nowUs);
         if (_acknowledgedEnd < 0 || volume.Log.Durable < _acknowledgedEnd) return;
         _acknowledgedEnd = -1;
         volume.SettleMemoryLoss();

@@ -86,7 +86,7 @@ public sealed unsafe partial class WriteboostQueue
         bool outdates = false;
         for (ulong key = first; key < end; key++)
         {
-            if (Mutant.Is(MutantId.R10AroundDirty)) return true;
+            if (Mutant.Is(WriteboostMutant.R10AroundDirty)) return true;
             if (_volume.Ranges.PositionOver(key) != 0) return false;
             if (!_volume.Index.TryDropClean(key, out bool dropped)) return false;
             // Before the write: the next start must not believe in what the log holds of it.
@@ -112,13 +112,13 @@ public sealed unsafe partial class WriteboostQueue
         _volume.Around.Leave((int)op->UserA, IdOf(request), result < 0 ? 0 : request->LengthBytes);
         _io.Release(op);
         _volume.Queues.NoteChange(_index);
-        if (result < 0 && !Mutant.Is(MutantId.R10RefusedForgotten))
+        if (result < 0 && !Mutant.Is(WriteboostMutant.R10RefusedForgotten))
         {
             LogInstead(request, result);
             return;
         }
         _counters.Add(QueueCounters.AroundBytes, request->LengthBytes);
-        bool durable = (request->Flags & RequestFlags.Fua) != 0 && !Mutant.Is(MutantId.R6AroundNotFlushed);
+        bool durable = (request->Flags & RequestFlags.Fua) != 0 && !Mutant.Is(WriteboostMutant.R6AroundNotFlushed);
         request->WaitAround = durable ? _volume.Around.Written : 0;
         if (!durable) Complete(request, 0);
         else WaitFor(request, 0);

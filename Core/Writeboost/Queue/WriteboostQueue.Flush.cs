@@ -15,7 +15,7 @@ public sealed unsafe partial class WriteboostQueue
     private void SubmitFlush(Request* request)
     {
         _foresight.NoteFlush();
-        if (!Base.Mutant.Is(Base.MutantId.R6AroundNotFlushed)) request->WaitAround = _volume.Around.Written;
+        if (!Base.Mutant.Is(WriteboostMutant.R6AroundNotFlushed)) request->WaitAround = _volume.Around.Written;
         WaitFor(request, _volume.Log.ReservedEnd);
     }
 

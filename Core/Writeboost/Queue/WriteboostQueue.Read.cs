@@ -72,13 +72,13 @@ public sealed unsafe partial class WriteboostQueue
         ulong key = KeyOf(request, offset);
         bool mayStage = (request->EngineInt & StageFlag) != 0;
         // Both samples before both look-ups: a change between them is missed by the one and shows in the other (R10).
-        if (!Mutant.Is(MutantId.R10RangesSampledLate)) _rangeSample = _volume.Changes.SampleRanges();
+        if (!Mutant.Is(WriteboostMutant.R10RangesSampledLate)) _rangeSample = _volume.Changes.SampleRanges();
         _granuleSample = mayStage ? _volume.Changes.SampleGranule(key) : StripedVersions.Busy;
         Interleaving.Step();
         // Ranges before versions: write-back forgets in the opposite order (Reclaimer.Forget).
         long zeroPosition = _volume.Ranges.PositionOver(key);
         if (_volume.Health.CacheHasFailed && zeroPosition < _volume.Log.DirtyPosition) zeroPosition = 0;
-        if (Mutant.Is(MutantId.R9OlderBeatsRange)) zeroPosition = Math.Min(zeroPosition, 1);
+        if (Mutant.Is(WriteboostMutant.R9OlderBeatsRange)) zeroPosition = Math.Min(zeroPosition, 1);
         Interleaving.Step();
         int count = _volume.Index.Lookup(key, versions);
         Interleaving.Step();
@@ -174,7 +174,7 @@ public sealed unsafe partial class WriteboostQueue
         {
             SubmitRun(request);
             _run = new ReadRun(fromCache, offset, read.Target, segment);
-            if (Mutant.Is(MutantId.R10RangesSampledLate)) _rangeSample = _volume.Changes.SampleRanges();
+            if (Mutant.Is(WriteboostMutant.R10RangesSampledLate)) _rangeSample = _volume.Changes.SampleRanges();
             if (!fromCache) _run.Sample = StripedVersions.Sum(_rangeSample, _granuleSample);
         }
         else if (_granuleSample == StripedVersions.Busy || StripedVersions.IsGranuleStart(read.Key))
@@ -305,7 +305,7 @@ public sealed unsafe partial class WriteboostQueue
     {
         if (op->UserA < 0) return true;
         if (!_volume.Index.KeepsChecksums) _counters.Add(QueueCounters.Unverified, op->UserInt);
-        bool isSeen = _volume.Index.KeepsChecksums && !Mutant.Is(MutantId.R5RottenServed);
+        bool isSeen = _volume.Index.KeepsChecksums && !Mutant.Is(WriteboostMutant.R5RottenServed);
         if (!isSeen && !_volume.Index.HasUnread) return true;
         bool intact = true;
         uint slot = (uint)((op->OffsetBytes - Geometry.SuperblockRegionBytes) >> Geometry.BlockShift);

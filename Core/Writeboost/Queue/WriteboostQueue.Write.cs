@@ -63,7 +63,7 @@ public sealed unsafe partial class WriteboostQueue
         request->Ticket = 0;
         // A new segment: time to look how many are left.
         if (taken.First == 1 && _index != 0) _volume.Queues.WakeFirst();
-        if (Mutant.Is(MutantId.R3SlotAbandoned) && slots > 8 && request->EngineInt++ == 0) return false;
+        if (Mutant.Is(WriteboostMutant.R3SlotAbandoned) && slots > 8 && request->EngineInt++ == 0) return false;
         Interleaving.Step();
         (_fetchedEnd, _takenEnd) = (0, taken.First + taken.Count);
         RequestFiller filler = new() { Request = request };
@@ -95,7 +95,7 @@ public sealed unsafe partial class WriteboostQueue
 
     private void FillSlot(Request* request, int ram, long segment, int slot)
     {
-        if (Mutant.Is(MutantId.R1PublishedFirst)) _volume.Log.Ram.Publish(ram, slot, segment);
+        if (Mutant.Is(WriteboostMutant.R1PublishedFirst)) _volume.Log.Ram.Publish(ram, slot, segment);
         if (request->Kind == RequestKind.Write) FillData(request, ram, segment, slot);
         else FillZero(request, ram, segment, slot);
         request->WaitPosition = _volume.Geometry.Position(segment, slot) + 1;
@@ -144,7 +144,7 @@ public sealed unsafe partial class WriteboostQueue
         Mutant.Point();
         *segments.Entry(ram, slot) = entry;
         Mutant.Point();
-        if (!Mutant.Is(MutantId.R1NotPublished)) segments.Publish(ram, slot, segment);
+        if (!Mutant.Is(WriteboostMutant.R1NotPublished)) segments.Publish(ram, slot, segment);
         Mutant.Point();
         long position = _volume.Geometry.Position(segment, slot);
         if (entry.Kind != EntryKind.Data)
@@ -160,14 +160,14 @@ public sealed unsafe partial class WriteboostQueue
     private void PublishRange(in LogEntry entry, long segment, long position)
     {
         _volume.Log.Table.CountRange(_volume.Geometry.Physical(segment));
-        if (Mutant.Is(MutantId.R9RangeNotKept)) return;
+        if (Mutant.Is(WriteboostMutant.R9RangeNotKept)) return;
         _volume.Ranges.Insert(entry.Key, entry.Value, position, entry.Kind == EntryKind.Zeroes);
     }
 
     private void FinishChange(Request* request)
     {
         bool durable = (request->Flags & RequestFlags.Fua) != 0 || !_volume.RamOutlivesProcess;
-        if (durable && !Mutant.Is(MutantId.R6FuaIgnored)) WaitFor(request, request->WaitPosition);
+        if (durable && !Mutant.Is(WriteboostMutant.R6FuaIgnored)) WaitFor(request, request->WaitPosition);
         else Complete(request, 0);
     }
 

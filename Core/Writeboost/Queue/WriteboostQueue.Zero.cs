@@ -16,7 +16,7 @@ public sealed unsafe partial class WriteboostQueue
 
     private bool TryFillZero(Request* request)
     {
-        if (Mutant.Is(MutantId.R9DiscardIgnored)) return true;
+        if (Mutant.Is(WriteboostMutant.R9DiscardIgnored)) return true;
         if (!_volume.Layout.HasRanges) return request->Kind == RequestKind.Discard || TryFillWrite(request);
         while (request->Progress < request->LengthBytes)
         {

@@ -19,7 +19,7 @@ public static unsafe class AbandonedFuture
     public static void Erase(
         long position, in Superblock superblock, in Geometry geometry, BlockingIo io, DeviceQueue queue, Device cache)
     {
-        if (Mutant.Is(MutantId.R4FutureKept)) return;
+        if (Mutant.Is(WriteboostMutant.R4FutureKept)) return;
         using AlignedMemory memory = new(2 * RecordHeader.Bytes);
         byte* zeroes = memory.Pointer + RecordHeader.Bytes;
         for (int slot = geometry.SlotOf(position);

@@ -143,7 +143,7 @@ public sealed unsafe class LogScan : ILogScan
         NoteDurable(header);
         bool follows = header->Sequence == NextSequence && header->PreviousChecksum == PreviousChecksum
             && IsOfItsTime(header);
-        if (!follows && !Mutant.Is(MutantId.R4ChainIgnored)) return false;
+        if (!follows && !Mutant.Is(WriteboostMutant.R4ChainIgnored)) return false;
         // Known to be durable, as nearly all are: replayed from where it lies.
         bool settled = _pending.Count == 0 && header->EndPosition <= _durable;
         if (settled) Replay(position, header->Sequence, RecordHeader.EntriesOf(header));
@@ -203,7 +203,7 @@ public sealed unsafe class LogScan : ILogScan
     // R5: nothing that was flushed may be missing. What is damaged at or below D is rot, not a torn write.
     private void CheckRot()
     {
-        if (EndPosition >= _durable || Mutant.Is(MutantId.R5RotIsTorn)) return;
+        if (EndPosition >= _durable || Mutant.Is(WriteboostMutant.R5RotIsTorn)) return;
         throw new UserErrorException(
             $"{_cache.Name}: log record {NextSequence} in segment {_geometry.SegmentOf(EndPosition)} is damaged "
                 + $"although it had been "
@@ -216,7 +216,7 @@ public sealed unsafe class LogScan : ILogScan
         ReplayDurable();
         while (_pending.TryDequeue(out PendingRecord? record))
         {
-            if (Mutant.Is(MutantId.R5TornReplayed) || IsWhole(record))
+            if (Mutant.Is(WriteboostMutant.R5TornReplayed) || IsWhole(record))
             {
                 Replay(record);
                 _unproven.Add(record);
@@ -236,7 +236,7 @@ public sealed unsafe class LogScan : ILogScan
     /// </summary>
     public void RewriteUnproven(long durablePosition)
     {
-        if (Mutant.Is(MutantId.R6UnprovenTrusted)) return;
+        if (Mutant.Is(WriteboostMutant.R6UnprovenTrusted)) return;
         foreach (PendingRecord record in _unproven)
         {
             long offset = _geometry.OffsetOf(record.Position);

@@ -111,7 +111,7 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     {
         uint slot = geometry.PhysicalSlot(position);
         bool isRange = entry.Kind is EntryKind.Zeroes or EntryKind.Discard;
-        if (isRange && !Mutant.Is(MutantId.R10WarmRangeForgotten)) ApplyRange(entry, position);
+        if (isRange && !Mutant.Is(WriteboostMutant.R10WarmRangeForgotten)) ApplyRange(entry, position);
         if (entry.Kind is not (EntryKind.Data or EntryKind.Clean)) return false;
         if (ranges.PositionOver(entry.Key) > position) return false;
         if (entry.Kind == EntryKind.Clean) return index.TryInsertClean(entry.Key, slot, entry.Value, null, 0, 0, 0);
@@ -164,7 +164,7 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     {
         if (position >= KeptPosition || entry.Kind != EntryKind.Data) return false;
         if (entry.Key >= KeptKey) return false;
-        if (ranges.PositionOver(entry.Key) != 0 && !Mutant.Is(MutantId.R8KeptOverRange))
+        if (ranges.PositionOver(entry.Key) != 0 && !Mutant.Is(WriteboostMutant.R8KeptOverRange))
         {
             KeptLiesOverRange = true;
             return false;
@@ -175,7 +175,8 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
 
     /// <summary>The entry at <paramref name="position"/> is of a device that has gone.</summary>
     public bool IsForeign(in LogEntry entry, long position) =>
-        FirstPositions != null && position < FirstPositions[entry.Device] && !Mutant.Is(MutantId.R13NumberInherits);
+        FirstPositions != null && position < FirstPositions[entry.Device]
+        && !Mutant.Is(WriteboostMutant.R13NumberInherits);
 
     private void ApplyPoison(in LogEntry entry, long position, long lost)
     {

@@ -161,7 +161,7 @@ public sealed unsafe class SegmentScan : ILogScan
     /// <exception cref="UserErrorException">It has.</exception>
     public void CheckEnd()
     {
-        if (EndSegment >= DurableSegment || Mutant.Is(MutantId.R5RotIsTorn)) return;
+        if (EndSegment >= DurableSegment || Mutant.Is(WriteboostMutant.R5RotIsTorn)) return;
         throw new UserErrorException($"{_cache.Name}: segment {EndSegment + 1} of the log is rotten or gone: all up to "
             + $"segment {DurableSegment} had been flushed, and would be lost with it; not serving: "
             + $"'weir repair --layout {_layout.Name}' says what can be kept");
@@ -170,7 +170,7 @@ public sealed unsafe class SegmentScan : ILogScan
     /// <inheritdoc/>
     public void RewriteUnproven(long durablePosition)
     {
-        if (Mutant.Is(MutantId.R6UnprovenTrusted)) return;
+        if (Mutant.Is(WriteboostMutant.R6UnprovenTrusted)) return;
         long oldest = Math.Max(TailSegment, EndSegment + 1 - MaxUnproven);
         long first = Math.Max(_geometry.SegmentOf(durablePosition), oldest);
         for (long segment = first; segment <= EndSegment; segment++)
@@ -185,7 +185,7 @@ public sealed unsafe class SegmentScan : ILogScan
     /// <inheritdoc/>
     public void EraseFuture(long endPosition)
     {
-        if (Mutant.Is(MutantId.R4FutureKept)) return;
+        if (Mutant.Is(WriteboostMutant.R4FutureKept)) return;
         new Span<byte>(_memory.Pointer, Geometry.BlockBytes).Clear();
         long end = _geometry.SegmentOf(endPosition - 1);
         for (int physical = 0; physical < _ids.Length; physical++)
@@ -353,7 +353,7 @@ public sealed unsafe class SegmentScan : ILogScan
     {
         long position = _geometry.Position(segment, 0);
         bool whole = _layout.TryReadHeader(record, _superblock, _geometry, position, out RecordInfo info)
-            && (_layout.IsWhole(record, info) || Mutant.Is(MutantId.R5TornReplayed));
+            && (_layout.IsWhole(record, info) || Mutant.Is(WriteboostMutant.R5TornReplayed));
         _hasOnlyHeader = whole && _readsData && _layout.ProofOf(record, info) == RecordProof.HeaderOnly;
         if (!whole || _hasOnlyHeader) return false;
         LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];

@@ -84,7 +84,7 @@ public sealed class Reclaimer(WriteboostVolume volume)
 
     private bool HasReaders()
     {
-        if (Mutant.Is(MutantId.R8ReadersIgnored)) return false;
+        if (Mutant.Is(WriteboostMutant.R8ReadersIgnored)) return false;
         for (long segment = _log.TailSegment; segment < _forgottenEnd; segment++)
             if (_log.Table.IsPinned(_log.Geometry.Physical(segment))) return true;
         return false;

@@ -72,7 +72,7 @@ public sealed unsafe partial class WritebackEngine
         _scannedKey = 0;
         _hasMoved = false;
         _poisonNext = 0;
-        bool moves = _volume.HasAbsentData && !Mutant.Is(MutantId.R13NotMoved);
+        bool moves = _volume.HasAbsentData && !Mutant.Is(WriteboostMutant.R13NotMoved);
         if (!moves) _moveKey = ulong.MaxValue;
         if (!moves) _cursor = _batch.BlockCount;
         if (!moves) return true;

@@ -53,7 +53,7 @@ public sealed unsafe partial class WritebackEngine
         sectors &= lost.Sectors;
         if (sectors == 0) return true;
         if (!_log.Layout.HasRanges) return TryReplace(order, lost with { Sectors = sectors });
-        if (Mutant.Is(MutantId.R11GivenUpNotLogged))
+        if (Mutant.Is(WriteboostMutant.R11GivenUpNotLogged))
         {
             _volume.Index.GiveUp(key, slot, lost.Position, sectors);
             return true;

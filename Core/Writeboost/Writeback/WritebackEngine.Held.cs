@@ -46,7 +46,7 @@ public sealed unsafe partial class WritebackEngine
     private bool HoldForLost()
     {
         int index = _recordPlace >> _log.Geometry.SlotShift;
-        if (Mutant.Is(MutantId.R11LostPassed)) return true;
+        if (Mutant.Is(WriteboostMutant.R11LostPassed)) return true;
         NameLost(index);
         if (index > 0)
         {

@@ -26,7 +26,7 @@ public sealed unsafe partial class WritebackEngine
         _volume.Superblock.MarkPosition = _log.Geometry.Position(_batch.First + _batch.Count, 0);
         _volume.Superblock.MarkSequence = _sequence;
         _volume.Superblock.MarkChecksum = _checksum;
-        if (Mutant.Is(MutantId.R8ReuseBeforeMark)) return true;
+        if (Mutant.Is(WriteboostMutant.R8ReuseBeforeMark)) return true;
         _superblocks.Begin(ref _volume.Superblock);
         return true;
     }
@@ -41,7 +41,7 @@ public sealed unsafe partial class WritebackEngine
             _volume.Superblock.MarkSequence = _oldSequence;
             _volume.Superblock.MarkChecksum = _oldChecksum;
             if (_keeping) _keptEnd = BatchEnd;
-            else _isMarkInDoubt = !Mutant.Is(MutantId.R8MarkInDoubt);
+            else _isMarkInDoubt = !Mutant.Is(WriteboostMutant.R8MarkInDoubt);
             _error = _superblocks.Result;
             return true;
         }

@@ -63,7 +63,7 @@ public sealed unsafe partial class WritebackEngine
         _batch.SortAndMerge();
         if (TryShorten()) return StartRead();
         // R7: what was skipped because something newer is logged may be forgotten only when that is durable.
-        _durableBefore = _skipped && !Mutant.Is(MutantId.R7SkipForUndurable) ? _log.ReservedEnd : 0;
+        _durableBefore = _skipped && !Mutant.Is(WriteboostMutant.R7SkipForUndurable) ? _log.ReservedEnd : 0;
         _mayKeep = _log.Layout.HasEpochs && _poisonCount == 0 && !_seesPoison && !_volume.HasAbsentData;
         bool drops = _volume.Fingerprints.BeginBatch(_batch, _volume.Backings);
         _phase = drops ? Phase.Drop : Phase.Zero;
@@ -111,7 +111,7 @@ public sealed unsafe partial class WritebackEngine
         // Another device's, which had the number before: it has all it ever will (R13).
         bool isForeign = _log.Layout.HasDeviceTable
             && _batch.PositionOf(place) < _volume.Backings.FirstPositionOf(entry.Device);
-        if (isForeign && entry.Kind != EntryKind.Void && !Mutant.Is(MutantId.R13NumberInherits)) return true;
+        if (isForeign && entry.Kind != EntryKind.Void && !Mutant.Is(WriteboostMutant.R13NumberInherits)) return true;
         switch (entry.Kind)
         {
             case EntryKind.Data:

@@ -39,7 +39,7 @@ public sealed unsafe partial class WritebackEngine
     {
         for (; _poisonNext < _poisonCount; _poisonNext++)
         {
-            if (Mutant.Is(MutantId.R11PoisonNotMoved)) continue;
+            if (Mutant.Is(WriteboostMutant.R11PoisonNotMoved)) continue;
             ref Poisoned poison = ref _poisoned[_poisonNext];
             byte sectors = LeftOf(poison);
             // What has taken its place since the plan must be durable before the mark moves (R7).

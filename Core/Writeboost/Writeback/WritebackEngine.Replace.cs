@@ -91,7 +91,7 @@ public sealed unsafe partial class WritebackEngine
     {
         LostVersion lost = _given.Lost;
         bool isOthersTurn = _volume.Changes.SampleGranule(lost.Key) == StripedVersions.Busy;
-        if (isOthersTurn && !Mutant.Is(MutantId.R2GivenUpOverNewer)) return;
+        if (isOthersTurn && !Mutant.Is(WriteboostMutant.R2GivenUpOverNewer)) return;
         uint physical = _log.Geometry.PhysicalSlot(lost.Position);
         bool isLost = _volume.Index.TryGetLost(physical, out ulong key, out byte left) && key == lost.Key
             && _log.Table.PositionOf(physical) == lost.Position;

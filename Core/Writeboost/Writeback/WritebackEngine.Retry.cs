@@ -46,7 +46,7 @@ public sealed unsafe partial class WritebackEngine
 
     private bool StartAgain()
     {
-        if (!Mutant.Is(MutantId.R8RefusedForgotten)) return _isMarkInDoubt ? StartSettle() : StartRead();
+        if (!Mutant.Is(WriteboostMutant.R8RefusedForgotten)) return _isMarkInDoubt ? StartSettle() : StartRead();
         _phase = Phase.Flush;
         return true;
     }

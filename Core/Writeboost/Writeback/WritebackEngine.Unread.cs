@@ -99,7 +99,7 @@ public sealed unsafe partial class WritebackEngine
     {
         if (_unreadSinceUs < 0) _unreadSinceUs = _io.NowUs;
         bool isOver = _io.NowUs - _unreadSinceUs >= _volume.Options.CacheRetryUs || _holdsForLost;
-        if (isOver || Mutant.Is(MutantId.R11UnreadLost)) return false;
+        if (isOver || Mutant.Is(WriteboostMutant.R11UnreadLost)) return false;
         (_error, _unreadKey) = (_unreadResult, key);
         return true;
     }

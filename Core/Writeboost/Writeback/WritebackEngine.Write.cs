@@ -94,7 +94,7 @@ public sealed unsafe partial class WritebackEngine
     private void EndFill(IoOp* op)
     {
         ref DirtyBlock block = ref _batch.Blocks[op->UserInt];
-        if (!Mutant.Is(MutantId.R14FillLost))
+        if (!Mutant.Is(WriteboostMutant.R14FillLost))
             SectorMask.Copy(_batch.Data(block.Place), (byte*)op->Buffer, (byte)~block.Sectors);
         block.Sectors = SectorMask.Full;
     }
@@ -148,7 +148,8 @@ public sealed unsafe partial class WritebackEngine
     // Nobody else's flush is under way beside these, and none has failed since the batch was read (R8).
     private bool FlushMore()
     {
-        bool skips = Mutant.Is(MutantId.R8NoBackingFlush) || (_keeping && Mutant.Is(MutantId.R8KeptUnflushed));
+        bool skips = Mutant.Is(WriteboostMutant.R8NoBackingFlush)
+            || (_keeping && Mutant.Is(WriteboostMutant.R8KeptUnflushed));
         if (skips) return StartAwaitDurable();
         if (!_hasTurn)
         {
@@ -184,7 +185,7 @@ public sealed unsafe partial class WritebackEngine
     private bool StartAwaitDurable()
     {
         _phase = Phase.AwaitDurable;
-        if (_keeping && Mutant.Is(MutantId.R8KeptUndurable)) return StartMark();
+        if (_keeping && Mutant.Is(WriteboostMutant.R8KeptUndurable)) return StartMark();
         if (_log.Durable < _durableBefore) _log.RequestDurable(_port, _durableBefore);
         return true;
     }

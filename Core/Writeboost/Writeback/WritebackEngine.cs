@@ -238,7 +238,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         if (_outstanding == 0) GiveBackTurn();
         if (_phase == Phase.Drop) return;
         if ((_outstanding == 0 && _phase < Phase.Mark) || _phase == Phase.Pause) LetGo();
-        else if (IsListPhase && Mutant.Is(MutantId.R8CalledOffPasses)) _cursor = ListLength();
+        else if (IsListPhase && Mutant.Is(WriteboostMutant.R8CalledOffPasses)) _cursor = ListLength();
         else if (IsListPhase) _isCalledOff = true;
     }
 
@@ -286,7 +286,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         if (isNothing || IsHeld() || _governor.Window(nowUs) == 0) return false;
         int most = MostInTime(MostSegmentsNow(MostSegments()));
         int count = CountReadable(_log.DirtySegment, most);
-        if (Mutant.Is(MutantId.R7Undurable))
+        if (Mutant.Is(WriteboostMutant.R7Undurable))
             count = (int)Math.Clamp(_log.HeadSegment - _log.DirtySegment, 0, most);
         if (count == 0) return NothingReady(nowUs, relieve);
         count = AtLeastKept(CountForRanges(count));

@@ -1,0 +1,16 @@
+namespace Weir.Core.Base;
+
+/// <summary>
+/// How the rooms that engines share are broken in a run of the test build, see <see cref="Mutant"/>.
+/// </summary>
+public enum SharedMutant
+{
+    /// <summary>Nothing is broken.</summary>
+    None,
+    /// <summary>R6: a queue that sleeps is not woken when something is durable.</summary>
+    R6WakeLost,
+    /// <summary>R10: a read is staged although the block may have changed since it began.</summary>
+    R10StaleStaged,
+    /// <summary>R10: a staged block is entered over a version that was written.</summary>
+    R10CleanBeatsDirty,
+}
