@@ -132,7 +132,8 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
 
     private void Begin(IoOp* op, Request* request)
     {
-        if (request->Kind == RequestKind.Flush) SubmitFlush(op);
+        if (request->Kind == RequestKind.Flush && Mutant.Is(PassthroughMutant.R6FlushSkipped)) End(op, request, 0);
+        else if (request->Kind == RequestKind.Flush) SubmitFlush(op);
         else if (!IsUnaligned(request)) SubmitRange(op, request, request->OffsetBytes, request->LengthBytes);
         else if (request->Kind == RequestKind.Read) SubmitWholeBlocks(op, request);
         else BeginUnaligned(op, request);
@@ -147,7 +148,8 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     }
 
     private static bool NeedsFlush(Request* request) =>
-        request->Kind != RequestKind.Read && (request->Flags & RequestFlags.Fua) != 0;
+        request->Kind != RequestKind.Read && (request->Flags & RequestFlags.Fua) != 0
+        && !Mutant.Is(PassthroughMutant.R6FuaIgnored);
 
     private void SubmitRange(IoOp* op, Request* request, long offset, long length)
     {
@@ -172,7 +174,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     {
         if ((Step)op->Step == Step.Flush)
         {
-            if (result < 0) _volume.FailFlushes(result);
+            if (result < 0 && !Mutant.Is(PassthroughMutant.R6FailureForgotten)) _volume.FailFlushes(result);
             result = _volume.ResultOfFlush(request->EngineInt, result);
         }
         if (_blockMask > MinimumUnit) LeaveGate(request);
@@ -192,7 +194,8 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     private void TryFinishStop()
     {
         if (!_stopping || StopResult != 0 || _inFlight > 0 || !_parked.IsEmpty) return;
-        if (_volume.ReadOnly)
+        bool flushes = !_volume.ReadOnly || Mutant.Is(PassthroughMutant.R16ReadOnlyFlushes);
+        if (!flushes || Mutant.Is(PassthroughMutant.R15StopWithoutFlush))
         {
             Stopped(1);
             return;

@@ -128,7 +128,8 @@ public sealed unsafe class FileDeviceTests
         {
             Assert.True(DeviceClient.Same(content, h.Memory, start));
             Assert.True(DeviceClient.IsZero(content + start, length));
-            Assert.True(DeviceClient.Same(content + start + length, h.Memory + start + length, 4 * Mib - start - length));
+            long after = start + length;
+            Assert.True(DeviceClient.Same(content + after, h.Memory + after, 4 * Mib - after));
         }
     }
 

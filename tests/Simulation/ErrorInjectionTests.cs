@@ -2,141 +2,78 @@ using System;
 using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
-using Weir.Core.Volumes;
-using Weir.Core.Writeboost;
 using Xunit;
 
 namespace Weir.Tests.Simulation;
 
 /// <summary>
-/// Every device operation of a fixed workload fails once, in every way, on each device, with both ends of the process
-/// (R6, R11). Not sampled: a change of the engine changes the number of runs, never what they cover.
+/// Every device operation of a fixed workload fails once, in every way, on each device, with both ends of the process,
+/// on every engine and in every form of it. Not sampled: a change of an engine changes the number of runs, never what
+/// they cover.
 /// </summary>
 public sealed class ErrorInjectionTests(ITestOutputHelper output)
 {
     // A retry is an operation too; what fails is tried three times, for each request.
     private const int OperationsPerHealthyOne = 4;
 
-    private static readonly Injection s_none = new(true, int.MaxValue, InjectedError.Once, CrashKind.Process, false);
-
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void NoErrorOfAnyOperationBreaksThePromise(bool writesDurably)
+    public static TheoryData<string, int> AllSeries()
     {
-        using InjectionRun healthy = new(s_none with { WritesDurably = writesDurably });
-        healthy.Run();
-        List<Injection> all = AllOf(healthy, writesDurably);
-        Assert.True(healthy.CacheOperations > 100, "the workload does too little on the cache device");
-        Assert.True(healthy.BackingOperations > 50, "the workload does too little on the backing device");
-        List<string> failures = RunAll(all, null, healthy, int.MaxValue);
-        Say($"error injection: {all.Count} runs, {healthy.CacheOperations} operations of the cache device, "
-            + $"{healthy.BackingOperations} of the backing device");
-        Assert.True(failures.Count == 0, $"{failures.Count} fail\n{string.Join('\n', Head(failures))}");
+        TheoryData<string, int> data = [];
+        foreach (IInjectedEngine engine in SimEngines.Chosen)
+            for (int i = 0; i < engine.Series.Count; i++) data.Add(engine.Name, i);
+        return data;
     }
 
-    /// <summary>
-    /// The layouts of the kernel's programs: errors that pass, on either device, and a backing device that stays
-    /// broken.
-    /// </summary>
     [Theory]
-    [InlineData("writeboost2")]
-    [InlineData("writeboost1")]
-    [InlineData("lc1")]
-    public void NoErrorBreaksThePromiseOfOtherLayouts(string layout)
+    [MemberData(nameof(AllSeries))]
+    public void NoErrorOfAnyOperationBreaksThePromise(string name, int number)
     {
-        using InjectionRun healthy = new(s_none with { Layout = layout });
-        healthy.Run();
+        IInjectedEngine engine = SimEngines.Find(name);
+        InjectionSeries series = engine.Series[number];
+        using InjectionRun healthy = Healthy(engine, series);
+        Assert.True(healthy.Operations(SimRole.Cache) >= series.LeastOnCache, "too little on the cache device");
+        Assert.True(healthy.Operations(SimRole.Backing) >= series.LeastOnBacking, "too little on the backing device");
         List<Injection> all = [];
-        AddAll(all, healthy, InjectedError.Window, CrashKind.Process, early: false);
-        AddAll(all, healthy, InjectedError.Window, CrashKind.Power, early: true);
-        for (int i = 0; i < healthy.BackingOperations; i++)
-            all.Add(new Injection(false, i, InjectedError.Always, CrashKind.Power, Early: false));
-        List<string> failures = RunAll(
-            all.ConvertAll(injection => injection with { Layout = layout }), null, healthy, int.MaxValue);
-        Say($"error injection, {layout}: {all.Count} runs");
+        series.Injections(series, healthy, all);
+        List<string> failures = RunAll(engine, all, null, healthy, int.MaxValue);
+        Say($"error injection, {name}, {series}: {all.Count} runs, {healthy.Operations(SimRole.Cache)} operations of "
+            + $"the cache device, {healthy.Operations(SimRole.Backing)} of the backing device");
         Assert.True(failures.Count == 0, $"{failures.Count} fail\n{string.Join('\n', Head(failures))}");
     }
 
-    /// <summary>
-    /// Writes of more than eight blocks go round the log: what the backing device refuses of them is logged, and what
-    /// its flush may have lost was never promised.
-    /// </summary>
-    [Fact]
-    public void NoErrorBreaksThePromiseOfWritesRoundTheLog()
+    public static TheoryData<string, int, string> AllMutants()
     {
-        using InjectionRun healthy = new(s_none with { Around = true });
-        healthy.Run();
-        List<Injection> all = AllAround(healthy);
-        List<string> failures = RunAll(all, null, healthy, int.MaxValue);
-        Say($"error injection, round the log: {all.Count} runs");
-        Assert.True(failures.Count == 0, $"{failures.Count} fail\n{string.Join('\n', Head(failures))}");
+        TheoryData<string, int, string> data = [];
+        foreach (IInjectedEngine engine in SimEngines.Chosen)
+            for (int i = 0; i < engine.Series.Count; i++)
+                foreach (Enum mutant in engine.Series[i].Mutants) data.Add(engine.Name, i, $"{mutant}");
+        return data;
     }
 
     [Theory]
-    [InlineData(WriteboostMutant.R6AroundFailureForgotten)]
-    [InlineData(WriteboostMutant.R10RefusedForgotten)]
-    public void AMutantIsCaughtRoundTheLog(WriteboostMutant mutant)
+    [MemberData(nameof(AllMutants))]
+    public void AMutantIsCaught(string name, int number, string mutant)
     {
-        using InjectionRun healthy = new(s_none with { Around = true });
-        healthy.Run();
-        List<string> failures = RunAll(AllAround(healthy), mutant, healthy, 1);
+        IInjectedEngine engine = SimEngines.Find(name);
+        InjectionSeries series = engine.Series[number];
+        using InjectionRun healthy = Healthy(engine, series);
+        List<Injection> all = [];
+        series.Injections(series, healthy, all);
+        Enum broken = SimMutants.Named(series.Mutants, mutant);
+        List<string> failures = RunAll(engine, all, broken, healthy, 1);
         Assert.NotEmpty(failures);
         Say($"mutant {mutant}: caught by {failures[0]}");
     }
 
-    private static List<Injection> AllAround(InjectionRun healthy)
+    private static InjectionRun Healthy(IInjectedEngine engine, InjectionSeries series)
     {
-        List<Injection> all = [];
-        foreach (InjectedError error in Enum.GetValues<InjectedError>())
-        {
-            for (int i = 0; i < healthy.BackingOperations; i++)
-            {
-                all.Add(new Injection(false, i, error, CrashKind.Power, Early: false, Around: true));
-                if (error != InjectedError.Window)
-                    all.Add(new Injection(false, i, error, CrashKind.Power, Early: true, Around: true));
-            }
-        }
-        return all;
-    }
-
-    [Theory]
-    [InlineData(WriteboostMutant.R8RefusedForgotten)]
-    [InlineData(WriteboostMutant.R12DoubtfulCopyLast)]
-    [InlineData(WriteboostMutant.R6WriteErrorIgnored)]
-    [InlineData(WriteboostMutant.R6FlushErrorIgnored)]
-    [InlineData(WriteboostMutant.R6NotRewritten)]
-    [InlineData(WriteboostMutant.R11NoNote)]
-    [InlineData(WriteboostMutant.R11DirtyForgotten)]
-    public void AMutantIsCaught(WriteboostMutant mutant)
-    {
-        using InjectionRun healthy = new(s_none);
+        InjectionRun healthy = new(engine, Injection.NoneOf(series));
         healthy.Run();
-        List<string> failures = RunAll(AllOf(healthy, writesDurably: false), mutant, healthy, 1);
-        Assert.NotEmpty(failures);
-        Say($"mutant {mutant}: caught by {failures[0]}");
+        return healthy;
     }
 
-    private static List<Injection> AllOf(InjectionRun healthy, bool writesDurably)
-    {
-        List<Injection> all = [];
-        foreach (InjectedError error in Enum.GetValues<InjectedError>())
-        {
-            if (error != InjectedError.Window) AddAll(all, healthy, error, CrashKind.Process, early: false);
-            AddAll(all, healthy, error, CrashKind.Power, early: false);
-            if (error != InjectedError.Window) AddAll(all, healthy, error, CrashKind.Power, early: true);
-        }
-        return all.ConvertAll(injection => injection with { WritesDurably = writesDurably });
-    }
-
-    private static void AddAll(
-        List<Injection> all, InjectionRun healthy, InjectedError error, CrashKind end, bool early)
-    {
-        for (int i = 0; i < healthy.CacheOperations; i++) all.Add(new Injection(true, i, error, end, early));
-        for (int i = 0; i < healthy.BackingOperations; i++) all.Add(new Injection(false, i, error, end, early));
-    }
-
-    private static List<string> RunAll(List<Injection> all, Enum? mutant, InjectionRun healthy, int enough)
+    private static List<string> RunAll(
+        IInjectedEngine engine, List<Injection> all, Enum? mutant, InjectionRun healthy, int enough)
     {
         List<string> failures = [];
         int next = -1;
@@ -149,7 +86,7 @@ public sealed class ErrorInjectionTests(ITestOutputHelper output)
                 int index;
                 while ((index = Interlocked.Increment(ref next)) < all.Count && Count(failures) < enough)
                 {
-                    string? failure = RunOne(all[index], healthy);
+                    string? failure = RunOne(engine, all[index], healthy);
                     if (failure == null) continue;
                     lock (failures) failures.Add($"{all[index]}: {failure}");
                 }
@@ -166,9 +103,9 @@ public sealed class ErrorInjectionTests(ITestOutputHelper output)
         lock (failures) return failures.Count;
     }
 
-    private static string? RunOne(Injection injection, InjectionRun healthy)
+    private static string? RunOne(IInjectedEngine engine, Injection injection, InjectionRun healthy)
     {
-        using InjectionRun run = new(injection);
+        using InjectionRun run = new(engine, injection);
         try
         {
             run.Run();
@@ -177,20 +114,9 @@ public sealed class ErrorInjectionTests(ITestOutputHelper output)
         {
             return e is SimViolationException ? e.Message : e.ToString();
         }
-        int bound = OperationsPerHealthyOne * (healthy.CacheOperations + healthy.BackingOperations);
-        if (run.CacheOperations + run.BackingOperations > bound) return "tries without end";
-        return IsAllowed(injection, run.State) ? null : $"the volume ends {run.State}";
+        if (run.OperationCount > OperationsPerHealthyOne * healthy.OperationCount) return "tries without end";
+        return engine.MayEnd(injection, run.State) ? null : $"the volume ends {run.State}";
     }
-
-    // The table of docs/durability.md.
-    private static bool IsAllowed(Injection injection, VolumeState state) => injection.Error switch
-    {
-        _ when injection.Passes && !injection.Early => state == VolumeState.Healthy,
-        _ when injection.Around && state == VolumeState.Degraded => true,
-        _ when injection.Passes => state is VolumeState.Healthy or VolumeState.Retrying,
-        _ when injection.OnCache => state != VolumeState.ReadOnly,
-        _ => state is VolumeState.Healthy or VolumeState.Retrying,
-    };
 
     private static List<string> Head(List<string> failures) => failures.GetRange(0, Math.Min(10, failures.Count));
 

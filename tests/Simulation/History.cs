@@ -42,7 +42,7 @@ public struct HistoryEntry
 
 /// <summary>
 /// Every write of a run with its times, and for every sector the writes that may still matter. The judge of reads
-/// while the volume runs; <see cref="CrashOracle"/> judges what a crash left.
+/// while the volume runs; a <see cref="Promise"/> judges what a crash left.
 /// </summary>
 public sealed class History
 {
@@ -76,10 +76,9 @@ public sealed class History
     public long Clock { get; private set; } = 1;
 
     /// <summary>
-    /// Writes may go round the log: a sector of them survives or is lost for itself, until a flush covers it. What is
-    /// left of the check: nothing is lost that had to survive, nothing shows that was never written.
+    /// A sector survives or is lost for itself, until a flush covers it: as <see cref="StableInPlace"/> has it.
     /// </summary>
-    public bool Unordered { get; init; }
+    public bool SectorBySector { get; init; }
 
     /// <summary>Everything acknowledged before this has been flushed.</summary>
     public long DurableHorizon { get; private set; }
@@ -92,6 +91,15 @@ public sealed class History
 
     /// <summary>Removes every entry of a sector.</summary>
     public void Clear(long sector) => _newest[sector] = None;
+
+    /// <summary>A sector shows this, whatever was written to it before.</summary>
+    public void Settle(long sector, ulong value, bool durable)
+    {
+        Shown[sector] = value;
+        if (!durable) return;
+        Base[sector] = value;
+        Clear(sector);
+    }
 
     /// <summary>Replaces the list of a sector.</summary>
     public void SetNewest(long sector, int entry) => _newest[sector] = entry;
@@ -122,31 +130,31 @@ public sealed class History
     {
         ref WriteRecord w = ref Writes[write];
         w.Acknowledged = Tick();
-        if (w.Fua && !Unordered) DurableHorizon = Math.Max(DurableHorizon, w.Submitted);
+        if (w.Fua && !SectorBySector) DurableHorizon = Math.Max(DurableHorizon, w.Submitted);
     }
 
     /// <summary>A flush that was submitted at <paramref name="submitted"/> is acknowledged.</summary>
     public void AcknowledgeFlush(long submitted) => DurableHorizon = Math.Max(DurableHorizon, submitted);
 
     /// <summary>
-    /// A flush of the device that writes go round to has failed. What went there unflushed may be gone, and nothing but
-    /// that device ever had it; the client is told by its next flush.
+    /// A flush of the device that keeps data in place has failed. What went there unflushed may be gone, and nothing
+    /// but that device ever had it; the client is told by its next flush.
     /// </summary>
     public void ForgiveUnflushed()
     {
-        if (!Unordered) return;
+        if (!SectorBySector) return;
         foreach (ref WriteRecord w in Writes) w.Forgiven |= w.Acknowledged >= DurableHorizon && w.Closed == Never;
     }
 
     /// <summary>
-    /// What survived is settled, but some sectors cannot be seen (<see cref="CrashOracle.Unknown"/>): their device is
+    /// What survived is settled, but some sectors cannot be seen (<see cref="SectorTag.Unknown"/>): their device is
     /// absent. What must be there must be there for ever; of the rest, nobody can ask for it later.
     /// </summary>
     public void SettleHidden(ReadOnlySpan<ulong> image, long horizon)
     {
         foreach (ref WriteRecord w in Writes)
         {
-            bool hidden = image[(int)w.FirstSector] == CrashOracle.Unknown && w.SectorCount > 0;
+            bool hidden = image[(int)w.FirstSector] == SectorTag.Unknown && w.SectorCount > 0;
             bool kept = w.Acknowledged != Never && (w.Fua || w.Acknowledged < horizon);
             w.Forgiven |= hidden && !kept;
         }

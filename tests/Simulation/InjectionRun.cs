@@ -4,91 +4,47 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Passthrough;
 using Weir.Core.Volumes;
-using Weir.Core.Writeboost;
-using Weir.Core.Writeboost.Backings;
-using Weir.Core.Writeboost.Format;
 
 namespace Weir.Tests.Simulation;
 
-/// <summary>How a device fails from its operation number N on.</summary>
-public enum InjectedError
-{
-    /// <summary>That one fails with EIO.</summary>
-    Once,
-    /// <summary>That one and all later ones fail with EIO.</summary>
-    Always,
-    /// <summary>That one and all later ones but reads and flushes fail with EIO: what a worn out SSD does.</summary>
-    WritesAlways,
-    /// <summary>That one and all later ones fail with ENODEV.</summary>
-    Gone,
-    /// <summary>The next flush from there on fails, and drops half of what it should have covered.</summary>
-    FlushOnce,
-    /// <summary>That one and the ones after it, <see cref="Injection.WindowOperations"/> in all, fail with
-    /// ENOSPC.</summary>
-    Window,
-}
-
 /// <summary>
-/// Where a run is hurt, and how its process ends: after the workload, or, early, with the first flush that succeeds
-/// after the error. The cache device has writes that are durable by themselves, or has not.
-/// </summary>
-public readonly record struct Injection(
-    bool OnCache, int Index, InjectedError Error, CrashKind End, bool Early, bool WritesDurably = false,
-    string Layout = "native", bool Around = false)
-{
-    /// <summary>So many operations fail before an error passes: more than are tried without a pause.</summary>
-    public const int WindowOperations = 6;
-
-    /// <summary>What the device refuses at first, it takes later.</summary>
-    public bool Passes => Error is InjectedError.Once or InjectedError.FlushOnce or InjectedError.Window;
-}
-
-/// <summary>
-/// A fixed workload over two lives, with one injected error, judged by the oracle: while it runs, after it has ended,
-/// and once more when the devices are well again.
+/// A fixed workload over two lives, with one injected error, judged by the engine's promise: while it runs, after it
+/// has ended, and once more when the devices are well again.
 /// </summary>
 public sealed unsafe class InjectionRun : IDisposable
 {
     private const long BackingBytes = (1 << 20) + 4096 + 512;
+    private readonly IInjectedEngine _engine;
     private readonly Injection _injection;
-    private readonly Layout _layout;
+    private readonly SimConfig _config;
     private readonly SimWorld _world = new(20130925, trace: false);
-    private readonly SimDevice _cache;
-    private readonly SimDevice _backing;
-    private readonly SimDisks _disks = new();
+    private readonly SimDevices _devices;
     private readonly SimRamStore _ram;
-    private readonly History _history;
-    private readonly CrashOracle _oracle;
+    private readonly Promise _promise;
     private readonly ulong[] _image = new ulong[BackingBytes / 512];
     private readonly List<SimContext> _contexts = [];
-    private readonly List<string> _log = [];
-    private Prng _ids = new(7);
+    private readonly int[] _operations = new int[Enum.GetValues<SimRole>().Length];
     private long _flushedBefore;
     private bool _armed;
-    private WriteboostVolume? _volume;
+    private IVolume? _volume;
     private SimClient? _client;
 
-    public InjectionRun(Injection injection)
+    public InjectionRun(IInjectedEngine engine, Injection injection)
     {
-        _injection = injection;
-        _layout = Layout.Find(injection.Layout);
-        _cache = new SimDevice(_world, "cache", (1 << 20) + (Segments * _layout.MinSegmentBytes), 512, 512)
-        {
-            WritesDurably = injection.WritesDurably,
-        };
-        _backing = new SimDevice(_world, "backing", BackingBytes, 512, 512) { Notes = [] };
+        (_engine, _injection) = (engine, injection);
+        _config = engine.ConfigFor(injection);
+        _config.BackingBytes = BackingBytes;
+        _devices = new SimDevices(_world, _config, engine.UnitBytes);
         _ram = new SimRamStore(_world, outlivesProcess: true);
-        _history = new History(BackingBytes / 512) { Unordered = injection.Around };
-        _oracle = new CrashOracle(_history);
-        _cache.Plan = kind => Judge(kind, onCache: true);
-        _disks.Add(_backing);
-        _backing.Plan = kind => Judge(kind, onCache: false);
+        _promise = engine.NewPromise(_config);
+        Watch(_devices.Cache, SimRole.Cache);
+        Watch(_devices.Metadata, SimRole.Metadata);
+        Watch(_devices.Disks[0], SimRole.Backing);
+        _devices.Disks[0].Notes = [];
     }
 
-    /// <summary>Operations of the cache and of the backing device since the format.</summary>
-    public int CacheOperations { get; private set; }
-
-    public int BackingOperations { get; private set; }
+    /// <summary>All operations so far.</summary>
+    public int OperationCount => _operations[0] + _operations[1] + _operations[2];
 
     /// <summary>Operations that were made to fail.</summary>
     public int Failures { get; private set; }
@@ -96,16 +52,19 @@ public sealed unsafe class InjectionRun : IDisposable
     /// <summary>The worst state of the first life.</summary>
     public VolumeState State { get; private set; }
 
+    /// <summary>Operations of a device since the format.</summary>
+    public int Operations(SimRole role) => _operations[(int)role];
+
     /// <summary>Runs all of it; throws what is wrong.</summary>
     public void Run()
     {
         _world.Restart(long.MaxValue);
-        WriteboostFormat.Format(NewContext(), _cache, _layout, _layout.MinSegmentBytes, NewGuid);
+        _engine.Format(_config, NewContext(), _devices);
         Bury();
         _armed = true;
         bool stopped = Open() && Live();
-        State = _volume?.Health.State ?? VolumeState.Healthy;
-        if (stopped) _history.Stopped();
+        State = _volume == null ? VolumeState.Healthy : _engine.StateOf(_volume);
+        if (stopped) _promise.History.Stopped();
         End(stopped);
         _armed = false;
         Judge(stopped);
@@ -115,17 +74,21 @@ public sealed unsafe class InjectionRun : IDisposable
     {
         Bury();
         _ram.Dispose();
-        _cache.Media.Dispose();
-        _backing.Media.Dispose();
+        _devices.Dispose();
     }
 
-    private long Segments => _layout.MinSegmentBytes < 1 << 20 ? 12 : 8;
+    private void Watch(SimDevice? device, SimRole role)
+    {
+        if (device == null) return;
+        device.Plan = kind => Judge(kind, role);
+        if (role != SimRole.Backing) device.WritesDurably = _injection.WritesDurably;
+    }
 
-    private int Judge(IoKind kind, bool onCache)
+    private int Judge(IoKind kind, SimRole role)
     {
         if (!_armed) return 0;
-        int index = onCache ? CacheOperations++ : BackingOperations++;
-        if (onCache != _injection.OnCache || index < _injection.Index) return 0;
+        int index = _operations[(int)role]++;
+        if (role != _injection.Role || index < _injection.Index) return 0;
         bool fails = _injection.Error switch
         {
             InjectedError.Once => index == _injection.Index,
@@ -136,7 +99,7 @@ public sealed unsafe class InjectionRun : IDisposable
         };
         if (!fails) return 0;
         Failures++;
-        _flushedBefore = _history.DurableHorizon;
+        _flushedBefore = _promise.History.DurableHorizon;
         return _injection.Error switch
         {
             InjectedError.Gone => SimDevice.Gone,
@@ -152,32 +115,21 @@ public sealed unsafe class InjectionRun : IDisposable
         SimContext io = NewContext();
         try
         {
-            BackingSpec disk = new(_injection.Layout == "lc1" ? 1 : null, "disk", _backing);
-            _volume = WriteboostVolume.Open(io, _cache, [disk], _ram, Options());
+            _volume = _engine.Open(_config, io, _devices, _ram, readOnly: false);
         }
         catch (UserErrorException) when (_world.Faults > faults)
         {
             return false;
         }
-        _client = new SimClient(_world, _history, _disks, [0], _volume, [io]) { AlignsWrites = true };
+        _client = NewClient(_volume, io);
         return true;
     }
 
-    private WriteboostOptions Options() => new()
-    {
-        Layout = _layout,
-        RamSegments = 4,
-        MaxBatchedWriteback = 2,
-        IdleUs = 20_000,
-        BypassSequentialWrites = _injection.Around ? 8 : 0,
-        RangeBudget = 16,
-        NewGuid = NewGuid,
-        Log = _log.Add,
-        Fallback = static device => new PassthroughVolume(device),
-    };
+    private SimClient NewClient(IVolume volume, SimContext io) =>
+        new(_world, _promise.History, _devices.Disks, [0], volume, [io]) { AlignsWrites = true };
 
-    // Everything the engine does, in a few hundred device operations: log, partial blocks, merges, ranges, a log that
-    // wraps, write-back for want of space and in idle time, reclaiming, stop.
+    // Everything an engine does, in a few hundred device operations: writes, partial blocks, merges, ranges, a cache
+    // that is too small, write-back for want of space and in idle time, reclaiming, stop.
     private bool Live()
     {
         for (int round = 0; round < 3 && !IsOverEarly; round++)
@@ -189,7 +141,7 @@ public sealed unsafe class InjectionRun : IDisposable
             Ask(RequestKind.WriteZeroes, 65536 + 512, 131072);
             Ask(RequestKind.Read, 0, 256 << 10);
             Ask(RequestKind.Write, 65536 + 4096, 512);
-            if (_layout.HasRanges) Ask(RequestKind.Discard, 512 << 10, 262144);
+            if (_config.Discards) Ask(RequestKind.Discard, 512 << 10, 262144);
             for (int i = 0; i < 3; i++) Ask(RequestKind.Write, (round + i) * 200_704, 200 << 10);
             _client!.Idle(30_000 * round);
             Ask(RequestKind.Read, 0, 200 << 10);
@@ -197,7 +149,7 @@ public sealed unsafe class InjectionRun : IDisposable
         Ask(RequestKind.Flush, 0, 0);
         if (IsOverEarly) return false;
         _client!.Idle(3_000_000);
-        if (_injection.Passes) AwaitHealth();
+        if (_injection.Passes && _engine.Heals) AwaitHealth();
         // What begins in the stop cannot pass before it.
         if (_injection.Error == InjectedError.Window) _armed = false;
         _client.ReadAll(_image);
@@ -207,15 +159,18 @@ public sealed unsafe class InjectionRun : IDisposable
     // Without anybody's help, and without a client; but where something may be lost, somebody has to know.
     private void AwaitHealth()
     {
-        if (_volume!.Health.State == VolumeState.Degraded) _volume.Resume();
-        for (int s = 0; s < 200 && !(_volume.Health.State == VolumeState.Healthy && _volume.IsDrained); s++)
-            _client!.Idle(1_000_000);
-        if (_volume.Health.State != VolumeState.Healthy)
-            throw new SimViolationException($"does not heal: {_volume.Health.Reason}");
-        if (!_volume.IsDrained || _volume.DirtyBlocks > 0) throw new SimViolationException("does not drain");
+        if (_engine.StateOf(_volume!) == VolumeState.Degraded) _volume!.Resume();
+        for (int s = 0; s < 200 && !IsWell; s++) _client!.Idle(1_000_000);
+        if (_engine.StateOf(_volume!) != VolumeState.Healthy)
+            throw new SimViolationException($"does not heal: {new StatusFigures(_volume!).TextOf("state_reason")}");
+        if (!_engine.IsDrained(_volume!) || _engine.HasDirty(_volume!))
+            throw new SimViolationException("does not drain");
     }
 
-    private bool IsOverEarly => _injection.Early && Failures > 0 && _history.DurableHorizon > _flushedBefore;
+    private bool IsWell => _engine.StateOf(_volume!) == VolumeState.Healthy && _engine.IsDrained(_volume!);
+
+    private bool IsOverEarly =>
+        _injection.Early && Failures > 0 && _promise.History.DurableHorizon > _flushedBefore;
 
     private void Ask(RequestKind kind, long offset, long length, RequestFlags flags = RequestFlags.None)
     {
@@ -231,13 +186,12 @@ public sealed unsafe class InjectionRun : IDisposable
         _world.Kill();
         foreach (SimContext context in _contexts) context.Abandon();
         _ram.ProcessDied();
-        _history.Close();
+        _promise.History.Close();
         Bury();
         if (_injection.End != CrashKind.Power) return;
         // Beside the log there is no order to keep: what is not flushed there may go.
         if (State == VolumeState.PassThrough && !stopped) return;
-        _cache.Media.PowerCut(CutMode.AllLost, ref _world.Random);
-        _backing.Media.PowerCut(CutMode.AllLost, ref _world.Random);
+        foreach (SimDevice device in _devices.All) device.Media.PowerCut(CutMode.AllLost, ref _world.Random);
         _ram.Empty();
         _ram.FreeAbandoned();
         _ram.NewBoot();
@@ -258,7 +212,7 @@ public sealed unsafe class InjectionRun : IDisposable
             if (!Open()) throw new SimViolationException("healthy devices are not opened");
             _client!.ReadAllPieces(_image);
         }
-        string? wrong = _oracle.Check(_image, kind);
+        string? wrong = _promise.Check(_image, kind);
         if (wrong != null) throw new SimViolationException($"{State}, stopped {stopped}, after {kind}: {wrong}");
     }
 
@@ -279,17 +233,8 @@ public sealed unsafe class InjectionRun : IDisposable
     private void ReadBackingAlone()
     {
         _world.Restart(long.MaxValue);
-        PassthroughVolume alone = new(_backing);
-        _client = new SimClient(_world, _history, _disks, [0], alone, [NewContext()]);
+        _client = NewClient(new PassthroughVolume(_devices.Disks[0]), NewContext());
         _client.ReadAllPieces(_image);
-    }
-
-    private Guid NewGuid()
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        BitConverter.TryWriteBytes(bytes, _ids.Next());
-        BitConverter.TryWriteBytes(bytes[8..], _ids.Next());
-        return new Guid(bytes);
     }
 
     private SimContext NewContext()

@@ -1,4 +1,5 @@
 using System;
+using Weir.Tests.Simulation.Engines;
 using Xunit;
 
 namespace Weir.Tests.Simulation;

@@ -17,6 +17,9 @@ public static unsafe class SectorTag
     /// <summary>Sectors of a piece's block.</summary>
     public const int PerBlock = 8;
 
+    /// <summary>A sector that could not be read: says nothing.</summary>
+    public const ulong Unknown = 1UL << 62;
+
     private const ulong Magic = 0x5745_4952_5441_4721;
     private const ulong Golden = 0x9E3779B97F4A7C15;
     private const ulong Golden2 = unchecked(2 * Golden);

@@ -119,6 +119,9 @@ public sealed unsafe class SimClient : IDisposable
     /// <summary>Data to write lies as it will on the device, as the frontends have it.</summary>
     public bool AlignsWrites { get; set; }
 
+    /// <summary>As <see cref="ISimEngine.RetriesByTimer"/>.</summary>
+    public bool RetriesByTimer { get; set; }
+
     /// <summary>Where imitations take their bytes from.</summary>
     public SimMedia? ImitationSource { get; set; }
 
@@ -138,7 +141,7 @@ public sealed unsafe class SimClient : IDisposable
         return true;
     }
 
-    /// <summary>Reads everything, as values; <see cref="CrashOracle.Unknown"/> where that fails.</summary>
+    /// <summary>Reads everything, as values; <see cref="SectorTag.Unknown"/> where that fails.</summary>
     public void ReadAll(ulong[] image) => ReadAll(image, 128 << 10);
 
     /// <summary>The same, block by block, so that an error hides one block only.</summary>
@@ -152,7 +155,7 @@ public sealed unsafe class SimClient : IDisposable
             length = _disks.Clip(at, step);
             if (_disks.IsAbsent(_disks.At(at)))
             {
-                Array.Fill(image, CrashOracle.Unknown, (int)(at / 512), (int)(length / 512));
+                Array.Fill(image, SectorTag.Unknown, (int)(at / 512), (int)(length / 512));
                 continue;
             }
             int slot;
@@ -239,7 +242,7 @@ public sealed unsafe class SimClient : IDisposable
     /// <summary>Every queue sleeps, no device works: whoever waits now waits for a timer, or for ever.</summary>
     private void PassTime(long nextUs, long limitUs)
     {
-        if (Outstanding > 0 && !_stopping && !MayFail) CheckNobodyForgotten();
+        if (Outstanding > 0 && !_stopping && !MayFail && !RetriesByTimer) CheckNobodyForgotten();
         long untilUs = Math.Min(nextUs, limitUs);
         if (untilUs == long.MaxValue) throw new SimStuckException($"{Outstanding} requests wait for nothing");
         _world.Advance(Math.Clamp(untilUs - _world.NowUs, 1, 1_000_000));
@@ -392,7 +395,7 @@ public sealed unsafe class SimClient : IDisposable
             bool mayFail = MayFail || (s.MayBeRefused && r->Result == ShutDown);
             if (r->Result == 0 || IsRefusedFastZero(r)) Succeeded(r, s);
             else if (!mayFail) throw new SimViolationException($"{Text(r)} failed with {r->Result} on healthy devices");
-            else if (s.Image != null) Array.Fill(s.Image, CrashOracle.Unknown, First(r), Count(r));
+            else if (s.Image != null) Array.Fill(s.Image, SectorTag.Unknown, First(r), Count(r));
         }
     }
 

@@ -88,22 +88,4 @@ public sealed class SimDisks
 
     /// <summary>As <see cref="SimMedia.HasDropped"/>, of any sector.</summary>
     public bool HasDroppedAny => _devices.Exists(device => device.Media.HasDroppedAny);
-
-    /// <summary>Nobody may write to any of them.</summary>
-    public void Seal(bool isSealed)
-    {
-        foreach (SimDevice device in _devices) device.Sealed = isSealed;
-    }
-
-    /// <summary>No more errors.</summary>
-    public void Heal()
-    {
-        foreach (SimDevice device in _devices) device.Fault = default;
-    }
-
-    /// <summary>Frees their media.</summary>
-    public void Dispose()
-    {
-        foreach (SimDevice device in _devices) device.Media.Dispose();
-    }
 }

@@ -130,7 +130,7 @@ public sealed unsafe partial class SimRun
     private void Rot(long offset)
     {
         _world.Note(SimEvent.Fault, offset, text: "rot");
-        _cache.Media.Rot(offset, _world.Random.Below(8));
+        _devices.Cache!.Media.Rot(offset, _world.Random.Below(8));
     }
 
     /// <summary>
@@ -168,8 +168,8 @@ public sealed unsafe partial class SimRun
     private long PickData()
     {
         var places = new List<long>();
-        byte* media = _cache.Media.Current;
-        for (long at = 0; at + 512 <= _cache.SizeBytes; at += 512)
+        byte* media = _devices.Cache!.Media.Current;
+        for (long at = 0; at + 512 <= _devices.Cache.SizeBytes; at += 512)
         {
             if (!SectorTag.HasMagic(media + at, 1)) continue;
             long sector = ((long*)(media + at))[2];
@@ -186,8 +186,8 @@ public sealed unsafe partial class SimRun
     private long PickHeader()
     {
         var places = new List<long>();
-        byte* media = _cache.Media.Current;
-        for (long at = 0; at + 4096 <= _cache.SizeBytes; at += 4096)
+        byte* media = _devices.Cache!.Media.Current;
+        for (long at = 0; at + 4096 <= _devices.Cache.SizeBytes; at += 4096)
         {
             if (!SectorTag.HasMagic(media + at, 8) && !IsZeroBlock(media + at)) places.Add(at);
         }
@@ -219,9 +219,9 @@ public sealed unsafe partial class SimRun
         {
             bool near = what == Rotten.Header || x / SectorTag.PerBlock == _rotSector / SectorTag.PerBlock;
             // What is given up shows an older content.
-            bool excused = (found[x] == CrashOracle.Unknown) == mayFail && near;
+            bool excused = (found[x] == SectorTag.Unknown) == mayFail && near;
             if (found[x] == _image[x] || excused) continue;
-            string shown = found[x] == CrashOracle.Unknown ? "an error" : $"{found[x]:x}";
+            string shown = found[x] == SectorTag.Unknown ? "an error" : $"{found[x]:x}";
             throw new SimViolationException(
                 $"after rot of {what} (sector {_rotSector}): sector {x} shows {shown}, "
                 + $"not {_image[x]:x} (R5)" + _history.Explain(x));

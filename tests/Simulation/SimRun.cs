@@ -23,11 +23,11 @@ public sealed unsafe partial class SimRun : IDisposable
     private readonly ISimEngine _engine;
     private readonly SimConfig _config;
     private readonly SimWorld _world;
-    private readonly SimDevice _cache;
-    private readonly SimDisks _disks = new();
+    private readonly SimDevices _devices;
+    private readonly SimDisks _disks;
     private readonly SimRamStore _ram;
+    private readonly Promise _promise;
     private readonly History _history;
-    private readonly CrashOracle _oracle;
     private readonly Workload _workload;
     private readonly ulong[] _image;
     private readonly List<SimContext> _contexts = [];
@@ -46,16 +46,13 @@ public sealed unsafe partial class SimRun : IDisposable
         var random = new Prng(seed);
         _config = SimConfig.Draw(seed, engine, ref random);
         _world = new SimWorld(random.Next(), trace) { AtCrash = OnCrash };
-        _cache = new SimDevice(
-            _world, "cache", _config.CacheBytes, _config.CacheBlockBytes, engine.UnitBytes, _config.GrowthBytes)
-        {
-            WritesDurably = new Prng(seed + 6).Chance(60),
-        };
-        for (int i = 0; i < _config.Disks; i++) _disks.Add(NewDisk(i));
+        _devices = new SimDevices(_world, _config, engine.UnitBytes);
+        _disks = _devices.Disks;
+        if (_devices.Cache != null) _devices.Cache.WritesDurably = new Prng(seed + 6).Chance(60);
         _ram = new SimRamStore(_world, _config.RamOutlivesProcess);
-        _history = new History(_config.BackingBytes / 512) { Unordered = _config.GoesAround };
+        _promise = engine.NewPromise(_config);
+        _history = _promise.History;
         for (int i = 0; i < _disks.Count; i++) _disks[i].AtFailedFlush = _history.ForgiveUnflushed;
-        _oracle = new CrashOracle(_history);
         _workload = new Workload(_config.BackingBytes, _config.Discards, _config.Echoes, random.Next());
         _image = new ulong[_history.SectorCount];
         if (_config.TaggedBacking) PresetBacking();
@@ -98,17 +95,7 @@ public sealed unsafe partial class SimRun : IDisposable
     {
         Bury();
         _ram.Dispose();
-        _cache.Media.Dispose();
-        _disks.Dispose();
-    }
-
-    private SimDevice NewDisk(int index)
-    {
-        long share = _config.BackingBytes / _config.Disks & ~4095L;
-        bool last = index == _config.Disks - 1;
-        long size = last ? _config.BackingBytes - (index * share) : share;
-        string name = index == 0 ? "backing" : $"backing{index}";
-        return new SimDevice(_world, name, size, _config.BackingBlockBytes, _engine.UnitBytes);
+        _devices.Dispose();
     }
 
     private void PresetBacking()
@@ -130,7 +117,7 @@ public sealed unsafe partial class SimRun : IDisposable
         while (!done)
         {
             _world.Restart(_world.Random.Chance(20) && _crashes == 0 ? 1 + _world.Random.Below(20) : long.MaxValue);
-            done = Guard(() => _engine.Format(_config, NewContext(), _cache));
+            done = Guard(() => _engine.Format(_config, NewContext(), _devices));
             _world.Note(SimEvent.Format, done ? 1 : 0);
             if (done) Bury();
             else AfterCrash();
@@ -157,8 +144,7 @@ public sealed unsafe partial class SimRun : IDisposable
             if (readOnly || _config.Echoes || _workload.Below(100) < 50 || !Stop()) _world.Kill();
         });
         _crashesAtWork = false;
-        _cache.Fault = default;
-        _disks.Heal();
+        _devices.Heal();
         Seal(false);
         if (!alive || _world.Crashed) AfterCrash();
         else AfterStop();
@@ -192,8 +178,8 @@ public sealed unsafe partial class SimRun : IDisposable
 
     private void Seal(bool isSealed)
     {
-        (_cache.Sealed, _ram.Sealed) = (isSealed, isSealed);
-        _disks.Seal(isSealed);
+        _ram.Sealed = isSealed;
+        _devices.Seal(isSealed);
     }
 
     private bool Open(bool readOnly, int absent = -1)
@@ -203,18 +189,17 @@ public sealed unsafe partial class SimRun : IDisposable
         if (_world.Random.Chance(40)) _config.Retune();
         _world.Note(SimEvent.Open, readOnly ? 1 : 0, (long)_since);
         Seal(readOnly);
+        SimOpening opening = new(readOnly, _since, absent >= 0, _disks.HasDroppedAny);
         var contexts = new SimContext[readOnly ? 1 : _config.Queues];
         for (int i = 0; i < contexts.Length; i++) contexts[i] = NewContext();
         try
         {
-            _volume = _engine.Open(_config, contexts[0], _cache, _disks, _ram, readOnly);
+            _volume = _engine.Open(_config, contexts[0], _devices, _ram, readOnly);
         }
-        catch (UserErrorException e) when (_disks.HasDroppedAny && e.Message.Contains("rebind=1"))
+        catch (UserErrorException e) when (_engine.MayRefuse(_config, opening, e.Message))
         {
-            // A sample was taken of what a failed flush had dropped. The user says which device this is.
             _world.Note(SimEvent.Note, text: "refused: " + e.Message);
             _world.Kill();
-            _config.Rebind = true;
             return false;
         }
         catch (Exception e) when (!_world.Crashed && _world.Faults > faults && !IsBug(e))
@@ -223,20 +208,6 @@ public sealed unsafe partial class SimRun : IDisposable
             _world.Kill();
             return false;
         }
-        catch (UserErrorException e) when (readOnly && _since == CrashKind.Process)
-        {
-            _world.Note(SimEvent.Note, text: "read-only open refused, the last life left work: " + e.Message);
-            _world.Kill();
-            return false;
-        }
-        catch (UserErrorException e) when (absent >= 0 && e.Message.Contains("is new to this cache"))
-        {
-            // A life that died has not noted this one, or forgotten it, and the log has something of the absent one.
-            _world.Note(SimEvent.Note, text: "a new device beside an absent one refused: " + e.Message);
-            _world.Kill();
-            return false;
-        }
-        _config.Rebind = false;
         bool single = _config.Disks == 1;
         if (single && _volume.SizeBytes != _config.BackingBytes)
             throw new SimViolationException("the volume has a wrong size");
@@ -245,8 +216,9 @@ public sealed unsafe partial class SimRun : IDisposable
             if (!_disks.IsAbsent(i)) numbers[i] = _engine.NumberOf(_volume, i);
         _client = new SimClient(_world, _history, _disks, numbers, _volume, contexts)
         {
-            ImitationSource = _cache.Media,
-            AlignsWrites = _config.GoesAround,
+            ImitationSource = _devices.Cache?.Media,
+            AlignsWrites = _config.AlignsWrites,
+            RetriesByTimer = _engine.RetriesByTimer,
             LacksDevice = absent < 0 ? null : () => _engine.LacksDevice(_volume),
         };
         return true;
@@ -257,13 +229,17 @@ public sealed unsafe partial class SimRun : IDisposable
     {
         _client!.ReadAll(_image);
         for (int x = 0; x < _image.Length; x++)
-            if (_image[x] == CrashOracle.Unknown && !_disks.IsAbsent(_disks.At(x * 512L))) return false;
+            if (_image[x] == SectorTag.Unknown && !_disks.IsAbsent(_disks.At(x * 512L))) return false;
         ReadOnlySpan<ulong> judged = WithoutDropped();
-        string? wrong = _oracle.Check(judged, _since);
+        string? wrong = _promise.Check(judged, _since);
         if (wrong != null) throw new SimViolationException($"after {_since}: {wrong}");
         _world.Note(SimEvent.Verify, (long)_since);
         if (_since != CrashKind.Process && !durable && _since != CrashKind.Power) return true;
-        _oracle.Rebase(judged, _since != CrashKind.Process);
+        bool isDurable = _since != CrashKind.Process;
+        _promise.Rebase(judged, isDurable);
+        // What was dropped is not judged, but it shows from now on.
+        for (int x = 0; x < _image.Length; x++)
+            if (judged[x] != _image[x]) _history.Settle(x, _image[x], isDurable);
         _since = CrashKind.None;
         return true;
     }
@@ -276,7 +252,7 @@ public sealed unsafe partial class SimRun : IDisposable
         for (long x = 0; x < judged.Length; x++)
         {
             if (_disks.HasDropped(x) && SectorTag.Parse(_disks.Sector(x), x) == judged[x])
-                judged[x] = CrashOracle.Unknown;
+                judged[x] = SectorTag.Unknown;
         }
         return judged;
     }
@@ -286,12 +262,13 @@ public sealed unsafe partial class SimRun : IDisposable
         _change = null;
         if (_crashesAtWork) _world.PlanCrash(DrawCrash());
         _workload.NextLife();
+        bool mayOverlap = _workload.MayOverlap && _engine.OrdersOverlaps;
         if (_workload.Below(100) < 30) CheckBlockStatus();
         for (int i = 0; i < _workload.Requests; i++)
         {
             PlannedRequest plan = _workload.Next();
             int turns = 0;
-            while (_client!.Outstanding >= _workload.QueueDepth || !_client.TrySubmit(plan, _workload.MayOverlap))
+            while (_client!.Outstanding >= _workload.QueueDepth || !_client.TrySubmit(plan, mayOverlap))
             {
                 _client.Turn(true, long.MaxValue);
                 if (++turns > TurnsUntilStuck) throw new SimStuckException("the volume works, but for nobody");
@@ -341,6 +318,7 @@ public sealed unsafe partial class SimRun : IDisposable
         bool forgetful = _world.Faults > _faultsBefore && _world.Random.Chance(70);
         int pick = _world.Random.Below(_config.Echoes ? 400 : forgetful ? 55 : 100);
         CrashKind kind = pick < 45 ? CrashKind.Process : pick < 55 ? CrashKind.ProcessWithoutRam : CrashKind.Power;
+        if (kind == CrashKind.ProcessWithoutRam && !_engine.KeepsInRam) kind = CrashKind.Process;
         _world.Note(SimEvent.Crash, (long)kind, text: kind.ToString());
         if (kind > _since) _since = kind;
         if (kind == CrashKind.Process) return;
@@ -354,7 +332,7 @@ public sealed unsafe partial class SimRun : IDisposable
     {
         _world.Restart(long.MaxValue);
         _world.Note(SimEvent.Note, text: "forge");
-        _engine.Forge(_config, NewContext(), _cache, _disks);
+        _engine.Forge(_config, NewContext(), _devices);
         Bury();
     }
 
@@ -364,7 +342,8 @@ public sealed unsafe partial class SimRun : IDisposable
         var mode = (CutMode)_world.Random.Below(modes);
         // The log of one life continues in that of another only where whole records were lost.
         if (_config.Echoes) mode = s_wholeWrites[_world.Random.Below(s_wholeWrites.Length)];
-        _cache.Media.PowerCut(mode, ref _world.Random);
+        _devices.Cache?.Media.PowerCut(mode, ref _world.Random);
+        _devices.Metadata?.Media.PowerCut((CutMode)_world.Random.Below(modes), ref _world.Random);
         for (int i = 0; i < _disks.Count; i++)
             _disks[i].Media.PowerCut((CutMode)_world.Random.Below(modes), ref _world.Random);
         _ram.Empty();
@@ -424,8 +403,7 @@ public sealed unsafe partial class SimRun : IDisposable
     private void DrawFault()
     {
         if (!_config.Faults || _world.Random.Chance(50)) return;
-        SimDevice device = _world.Random.Chance(75) ? _cache
-            : _disks[_disks.Count == 1 ? 0 : _world.Random.Below(_disks.Count)];
+        SimDevice device = _devices.Any(ref _world.Random);
         IoKind kind = _world.Random.Below(6) switch { 0 => IoKind.Read, 1 or 2 => IoKind.Flush, _ => IoKind.Write };
         int left = _world.Random.Chance(70) ? _world.Random.Between(1, 4) : 1_000_000;
         int countdown = _world.Random.Below(1 << _world.Random.Between(0, 6));

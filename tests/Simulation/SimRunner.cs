@@ -55,7 +55,7 @@ public static class SimRunner
                 SimMemory.FreeAll();
             });
         }
-        var progress = new Progress(watch, count);
+        var progress = new Progress(engine, watch, count);
         foreach (Worker worker in workers) Await(worker, summary, progress);
         summary.Elapsed = watch.Elapsed;
         return summary;
@@ -84,7 +84,7 @@ public static class SimRunner
     }
 
     /// <summary>Now and then a line, for runs that take hours: how far, how fast, what failed.</summary>
-    private sealed class Progress(Stopwatch watch, int count)
+    private sealed class Progress(ISimEngine engine, Stopwatch watch, int count)
     {
         private TimeSpan _next = s_progressInterval;
         private int _said;
@@ -101,7 +101,7 @@ public static class SimRunner
                     $"simulation: {summary.Ran} of {count} seeds, {rate:f0} seeds/s, {summary.Failures.Count} failed"));
                 if (summary.Failures.Count == _said) return;
                 _said = summary.Failures.Count;
-                foreach (ulong seed in summary.Failures.Keys) Console.Out.WriteLine("  " + ReplayCommand(seed));
+                foreach (ulong seed in summary.Failures.Keys) Console.Out.WriteLine("  " + ReplayCommand(engine, seed));
             }
         }
     }
@@ -166,7 +166,8 @@ public static class SimRunner
         foreach ((ulong seed, string failure) in summary.Failures)
         {
             if (++shown > 10) break;
-            text.Append(CultureInfo.InvariantCulture, $"seed {seed}: {failure}\n  replay: {ReplayCommand(seed)}\n");
+            text.Append(CultureInfo.InvariantCulture, $"seed {seed}: {failure}\n");
+            text.Append(CultureInfo.InvariantCulture, $"  replay: {ReplayCommand(engine, seed)}\n");
         }
         foreach (ulong seed in summary.Failures.Keys)
         {
@@ -188,8 +189,8 @@ public static class SimRunner
         return text.Append(result.Failure == null ? "passed\n" : "failed\n").ToString();
     }
 
-    private static string ReplayCommand(ulong seed) =>
-        $"WEIR_SEED={seed} ./build.sh test --filter Weir.Tests.Simulation.SimulationTests";
+    private static string ReplayCommand(ISimEngine engine, ulong seed) =>
+        $"WEIR_ENGINE={engine.Name} WEIR_SEED={seed} ./build.sh test --filter Weir.Tests.Simulation.SimulationTests";
 
     private static bool Full(Summary summary, int enough)
     {

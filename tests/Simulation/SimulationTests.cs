@@ -5,17 +5,21 @@ using Xunit;
 namespace Weir.Tests.Simulation;
 
 /// <summary>
-/// The whole engine on simulated devices, seed by seed. WEIR_SEEDS says how many seeds, WEIR_FIRST_SEED where to
-/// begin, WEIR_SEED replays one and prints its trace. WEIR_LAYOUT keeps all to one layout.
+/// Whole engines on simulated devices, seed by seed. WEIR_SEEDS says how many seeds of each engine, WEIR_FIRST_SEED
+/// where to begin, WEIR_SEED replays one and prints its trace; WEIR_ENGINE keeps to one engine, WEIR_LAYOUT keeps
+/// <c>writeboost</c> to one layout.
 /// </summary>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
     private const int Budget = 10_000;
 
-    [Fact]
-    public void EverySeedKeepsThePromise()
+    public static TheoryData<string> Engines() => SimEngines.Names();
+
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public void EverySeedKeepsThePromise(string name)
     {
-        ISimEngine engine = new WriteboostEngine();
+        ISimEngine engine = SimEngines.Find(name);
         if (Number("WEIR_SEED") is ulong seed)
         {
             Replay(engine, seed);
@@ -23,16 +27,17 @@ public sealed class SimulationTests(ITestOutputHelper output)
         }
         int count = (int)(Number("WEIR_SEEDS") ?? Budget);
         SimRunner.Summary summary = SimRunner.Run(engine, Number("WEIR_FIRST_SEED") ?? 1, count, enough: 20);
-        Say($"simulation: {summary}");
+        Say($"simulation of {name}: {summary}");
         Assert.True(summary.Failures.Count == 0, SimRunner.Explain(engine, summary));
         Assert.Equal(count, summary.Ran);
         Assert.True(summary.Crashes > count, "too few crashes to prove anything");
     }
 
-    [Fact]
-    public void ASeedReplaysExactly()
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public void ASeedReplaysExactly(string name)
     {
-        ISimEngine engine = new WriteboostEngine();
+        ISimEngine engine = SimEngines.Find(name);
         for (ulong seed = 1; seed <= 25; seed++)
         {
             SimResult once = SimRun.Run(engine, seed);
@@ -43,7 +48,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
         }
     }
 
-    private void Replay(ISimEngine engine, ulong seed)
+    private static void Replay(ISimEngine engine, ulong seed)
     {
         using var run = new SimRun(engine, seed, trace: true);
         SimResult result = run.Run();

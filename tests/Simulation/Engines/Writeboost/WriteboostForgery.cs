@@ -2,7 +2,7 @@ using System;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 
-namespace Weir.Tests.Simulation;
+namespace Weir.Tests.Simulation.Engines;
 
 /// <summary>
 /// Client data that imitates a record (R4): where the log of a dead volume ends, old client data may lie, and may

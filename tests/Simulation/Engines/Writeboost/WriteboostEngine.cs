@@ -9,41 +9,72 @@ using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
-namespace Weir.Tests.Simulation;
+namespace Weir.Tests.Simulation.Engines;
 
 /// <summary>The <c>writeboost</c> engine, tuned so that the log wraps and write-back never rests.</summary>
-public sealed class WriteboostEngine : ISimEngine
+public sealed partial class WriteboostEngine : IInjectedEngine
 {
     private static readonly long[] s_superblockOffsets = [0, Superblock.CopyBOffset];
 
     public string Name => "writeboost";
 
-    public int UnitBytes => 512;
+    public bool WithstandsErrors => true;
 
-    public bool WithstandsFaults => true;
+    public bool WithstandsRot => true;
+
+    public bool Heals => true;
 
     public ReadOnlySpan<long> SuperblockOffsets => s_superblockOffsets;
 
-    public void Configure(SimConfig config, ref Prng random)
+    public SimMutants Mutants => WriteboostMutants.All;
+
+    public SimConfig NewConfig(ulong seed) => new WriteboostConfig(seed);
+
+    public Promise NewPromise(SimConfig config)
     {
+        long sectors = config.BackingBytes / SectorTag.Bytes;
+        return ((WriteboostConfig)config).GoesAround ? new StableInPlace(sectors) : new PrefixOrder(sectors);
     }
 
-    public void Format(SimConfig config, IoContext io, Device cache) =>
-        WriteboostFormat.Format(io, cache, Layout.Find(config.Layout), config.SegmentBytes, config.NewGuid);
+    public void Format(SimConfig config, IoContext io, SimDevices devices)
+    {
+        var own = (WriteboostConfig)config;
+        WriteboostFormat.Format(io, devices.Cache!, Layout.Find(own.Layout), own.SegmentBytes, own.NewGuid);
+    }
 
-    public IVolume Open(SimConfig config, IoContext io, Device cache, SimDisks disks, IRamStore ram, bool readOnly) =>
-        OpenVolume(config, io, cache, disks, ram, readOnly);
+    public IVolume Open(SimConfig config, IoContext io, SimDevices devices, IRamStore ram, bool readOnly)
+    {
+        var own = (WriteboostConfig)config;
+        WriteboostVolume volume = OpenVolume(own, io, devices, ram, readOnly);
+        own.Rebind = false;
+        return volume;
+    }
+
+    public bool MayRefuse(SimConfig config, in SimOpening opening, string message)
+    {
+        if (opening.HasDropped && message.Contains("rebind=1", StringComparison.Ordinal))
+        {
+            // A sample was taken of what a failed flush had dropped. The user says which device this is.
+            ((WriteboostConfig)config).Rebind = true;
+            return true;
+        }
+        // The last life left work; or it has not noted a device, or forgotten it, and the log has something of the
+        // absent one.
+        return (opening.ReadOnly && opening.Since == CrashKind.Process)
+            || (opening.AnyAbsent && message.Contains("is new to this cache", StringComparison.Ordinal));
+    }
 
     public ushort NumberOf(IVolume volume, int disk) => ((WriteboostVolume)volume).ExportOf(NameOf(disk)).Device;
 
-    public void Forge(SimConfig config, IoContext io, SimDevice cache, SimDisks disks)
+    public void Forge(SimConfig config, IoContext io, SimDevices devices)
     {
+        var own = (WriteboostConfig)config;
         // No client data ever lies where the other layouts have their headers.
-        if (config.Layout != "native") return;
+        if (own.Layout != "native") return;
         try
         {
-            using WriteboostVolume volume = OpenVolume(config, io, cache, disks, new HeapRamStore(), readOnly: true);
-            WriteboostForgery.Plant(volume, cache);
+            using WriteboostVolume volume = OpenVolume(own, io, devices, new HeapRamStore(), readOnly: true);
+            WriteboostForgery.Plant(volume, devices.Cache!);
         }
         catch (UserErrorException)
         {
@@ -52,8 +83,8 @@ public sealed class WriteboostEngine : ISimEngine
     }
 
     private static WriteboostVolume OpenVolume(
-        SimConfig config, IoContext io, Device cache, SimDisks disks, IRamStore ram, bool readOnly) =>
-        WriteboostVolume.Open(io, cache, Specs(config, disks), ram, new WriteboostOptions
+        WriteboostConfig config, IoContext io, SimDevices devices, IRamStore ram, bool readOnly) =>
+        WriteboostVolume.Open(io, devices.Cache!, Specs(config, devices.Disks), ram, new WriteboostOptions
         {
             Layout = Layout.Find(config.Layout),
             RamSegments = config.RamSegments,
@@ -73,6 +104,7 @@ public sealed class WriteboostEngine : ISimEngine
             Rebind = config.Rebind,
             ReadOnly = readOnly,
             NewGuid = config.NewGuid,
+            Fallback = config.Fallback,
         });
 
     public Func<bool?> Detach(IVolume volume, int disk) => Carry(volume, new DeviceOrder { Name = NameOf(disk) });
@@ -105,13 +137,15 @@ public sealed class WriteboostEngine : ISimEngine
     private static string NameOf(int disk) => $"disk{disk}";
 
     // Layout lc1 has no table: whoever opens it knows the numbers.
-    private static List<BackingSpec> Specs(SimConfig config, SimDisks disks)
+    private static List<BackingSpec> Specs(WriteboostConfig config, SimDisks disks)
     {
         List<BackingSpec> specs = [];
         for (int i = 0; i < disks.Count; i++)
             if (!disks.IsAbsent(i)) specs.Add(new(config.Layout == "lc1" ? i + 1 : null, NameOf(i), disks[i]));
         return specs;
     }
+
+    public VolumeState StateOf(IVolume volume) => ((WriteboostVolume)volume).Health.State;
 
     public bool LacksDevice(IVolume volume) =>
         volume is WriteboostVolume { Health.State: VolumeState.ReadOnly } readOnly
@@ -132,4 +166,6 @@ public sealed class WriteboostEngine : ISimEngine
     public void Drain(IVolume volume) => ((WriteboostVolume)volume).Drain();
 
     public bool IsDrained(IVolume volume) => ((WriteboostVolume)volume).IsDrained;
+
+    public bool HasDirty(IVolume volume) => ((WriteboostVolume)volume).DirtyBlocks > 0;
 }

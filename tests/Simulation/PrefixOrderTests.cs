@@ -4,11 +4,13 @@ using Xunit;
 
 namespace Weir.Tests.Simulation;
 
-/// <summary>The oracle on small histories whose verdict is known by hand.</summary>
-public sealed class CrashOracleTests
+/// <summary>The promise of a log on small histories whose verdict is known by hand.</summary>
+public sealed class PrefixOrderTests
 {
-    private readonly History _history = new(64);
+    private readonly PrefixOrder _promise = new(64);
     private readonly ulong[] _image = new ulong[64];
+
+    private History History => _promise.History;
 
     [Fact]
     public void LosingEverythingUnflushedIsAllowed()
@@ -32,7 +34,7 @@ public sealed class CrashOracleTests
     {
         Begin(RequestKind.Write, 0, 8);
         int second = Begin(RequestKind.Write, 8, 8);
-        _history.Acknowledge(second);
+        History.Acknowledge(second);
         Show(second);
         Assert.Null(Verdict(CrashKind.Power));
         Assert.Null(Verdict(CrashKind.Process));
@@ -42,38 +44,18 @@ public sealed class CrashOracleTests
     public void WhatWasFlushedIsThere()
     {
         int write = Write(0, 8);
-        _history.AcknowledgeFlush(_history.Tick());
+        History.AcknowledgeFlush(History.Tick());
         Assert.NotNull(Verdict(CrashKind.Power));
         Show(write);
         Assert.Null(Verdict(CrashKind.Power));
     }
 
     [Fact]
-    public void WhatWentRoundIsForgivenWhenItsFlushFailsAndNothingElse()
-    {
-        var history = new History(64) { Unordered = true };
-        var oracle = new CrashOracle(history);
-        int flushed = history.Submit(RequestKind.Write, false, 0, 1);
-        history.Add(flushed, 0, (ulong)flushed);
-        history.Acknowledge(flushed);
-        history.AcknowledgeFlush(history.Tick());
-        int dropped = history.Submit(RequestKind.Write, false, 1, 1);
-        history.Add(dropped, 1, (ulong)dropped);
-        history.Acknowledge(dropped);
-        _image[0] = (ulong)flushed;
-        Assert.NotNull(oracle.Check(_image, CrashKind.Process));
-        history.ForgiveUnflushed();
-        Assert.Null(oracle.Check(_image, CrashKind.Process));
-        _image[0] = 0;
-        Assert.NotNull(oracle.Check(_image, CrashKind.Process));
-    }
-
-    [Fact]
     public void AFlushDoesNotCoverWhatCameLater()
     {
-        long flush = _history.Tick();
+        long flush = History.Tick();
         Write(0, 8);
-        _history.AcknowledgeFlush(flush);
+        History.AcknowledgeFlush(flush);
         Assert.Null(Verdict(CrashKind.Power));
     }
 
@@ -110,7 +92,7 @@ public sealed class CrashOracleTests
     public void AZeroedRangeIsOrderedLikeAWrite()
     {
         Show(Write(0, 8));
-        _history.AcknowledgeFlush(_history.Tick());
+        History.AcknowledgeFlush(History.Tick());
         Complete(Begin(RequestKind.Discard, 0, 8));
         Show(Write(8, 8));
         Assert.NotNull(Verdict(CrashKind.Power));
@@ -122,7 +104,7 @@ public sealed class CrashOracleTests
     public void ZeroesThatOnlyALateDiscardExplainsDragTheRestAlong()
     {
         Show(Write(0, 8));
-        _history.AcknowledgeFlush(_history.Tick());
+        History.AcknowledgeFlush(History.Tick());
         int between = Write(8, 8);
         Complete(Begin(RequestKind.Discard, 0, 8));
         for (int x = 0; x < 8; x++) _image[x] = 0;
@@ -146,9 +128,9 @@ public sealed class CrashOracleTests
     public void WhatARestartProvedDeadStaysDead()
     {
         int write = Begin(RequestKind.Write, 0, 8);
-        _history.Close();
+        History.Close();
         Assert.Null(Verdict(CrashKind.Process));
-        new CrashOracle(_history).Rebase(_image, durable: false);
+        _promise.Rebase(_image, durable: false);
         Show(write);
         Assert.NotNull(Verdict(CrashKind.Power));
     }
@@ -157,14 +139,14 @@ public sealed class CrashOracleTests
     public void WhatARestartShowedMayStillBeLostUntilItIsFlushed()
     {
         int write = Begin(RequestKind.Write, 0, 8);
-        _history.Close();
+        History.Close();
         Show(write);
         Assert.Null(Verdict(CrashKind.Process));
-        new CrashOracle(_history).Rebase(_image, durable: false);
+        _promise.Rebase(_image, durable: false);
         Array.Clear(_image);
         Assert.Null(Verdict(CrashKind.Power));
         Assert.NotNull(Verdict(CrashKind.Process));
-        _history.AcknowledgeFlush(_history.Tick());
+        History.AcknowledgeFlush(History.Tick());
         Assert.NotNull(Verdict(CrashKind.Power));
     }
 
@@ -174,30 +156,30 @@ public sealed class CrashOracleTests
         int old = Write(0, 8);
         int acknowledged = Write(0, 8);
         int open = Begin(RequestKind.Write, 0, 8);
-        long submitted = _history.Tick();
+        long submitted = History.Tick();
         Assert.True(Allowed(acknowledged, submitted));
         Assert.False(Allowed(old, submitted));
-        Assert.False(_history.ReadAllowed(0, 0, submitted, _history.Tick()));
+        Assert.False(History.ReadAllowed(0, 0, submitted, History.Tick()));
         Assert.True(Allowed(open, submitted));
-        Assert.False(Allowed(acknowledged, _history.Tick()));
+        Assert.False(Allowed(acknowledged, History.Tick()));
     }
 
     private bool Allowed(int write, long submitted) =>
-        _history.ReadAllowed(0, (ulong)write, submitted, _history.Tick());
+        History.ReadAllowed(0, (ulong)write, submitted, History.Tick());
 
-    private string? Verdict(CrashKind kind) => new CrashOracle(_history).Check(_image, kind);
+    private string? Verdict(CrashKind kind) => _promise.Check(_image, kind);
 
     private int Begin(RequestKind kind, long first, long count, bool fua = false)
     {
-        int write = _history.Submit(kind, fua, first, count);
+        int write = History.Submit(kind, fua, first, count);
         ulong value = kind == RequestKind.Write ? (ulong)write : 0;
-        for (long x = first; x < first + count; x++) _history.Add(write, x, value);
+        for (long x = first; x < first + count; x++) History.Add(write, x, value);
         return write;
     }
 
     private int Complete(int write)
     {
-        _history.Acknowledge(write);
+        History.Acknowledge(write);
         return write;
     }
 
@@ -206,7 +188,7 @@ public sealed class CrashOracleTests
 
     private void Show(int write)
     {
-        WriteRecord w = _history.Writes[write];
+        WriteRecord w = History.Writes[write];
         for (long x = w.FirstSector; x < w.FirstSector + w.SectorCount; x++) _image[x] = (ulong)write;
     }
 }

@@ -3,8 +3,9 @@ using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 
-namespace Weir.Tests.Simulation;
+namespace Weir.Tests.Simulation.Engines;
 
 /// <summary>How a reference engine is broken. Each breaks one promise, and the oracle must see it.</summary>
 public enum ReferenceFlaw
@@ -49,46 +50,32 @@ public sealed class ReferenceEngine(ReferenceFlaw flaw) : ISimEngine
 
     public int UnitBytes => 4096;
 
-    public bool WithstandsFaults => false;
+    public bool WithstandsErrors => false;
 
-    public ReadOnlySpan<long> SuperblockOffsets => [];
+    public SimConfig NewConfig(ulong seed) => new ReferenceConfig(seed);
 
-    public void Configure(SimConfig config, ref Prng random)
+    public Promise NewPromise(SimConfig config) => new PrefixOrder(config.BackingBytes / SectorTag.Bytes);
+
+    public IVolume Open(SimConfig config, IoContext io, SimDevices devices, IRamStore ram, bool readOnly) =>
+        new ReferenceVolume(io, devices.Disks[0], readOnly, flaw);
+
+    public VolumeState StateOf(IVolume volume) => VolumeState.Healthy;
+}
+
+/// <summary>Small, on one device, with some threads.</summary>
+public sealed class ReferenceConfig(ulong seed) : SimConfig(seed)
+{
+    private Prng _tuning = new(seed + 2);
+
+    public override bool AlignsWrites => false;
+
+    public override void Retune() => Queues = _tuning.Below(10) switch { < 7 => 1, < 9 => 2, _ => 3 };
+
+    protected override void DrawRest()
     {
-        config.Disks = 1;
-        config.BackingBytes = Math.Min(config.BackingBytes, 1 << 20) + config.BackingBytes % 4096;
+        CacheBytes = 0;
+        BackingBytes = Math.Min(BackingBytes, 1 << 20) + BackingBytes % 4096;
     }
-
-    public void Format(SimConfig config, IoContext io, Device cache)
-    {
-    }
-
-    public IVolume Open(SimConfig config, IoContext io, Device cache, SimDisks disks, IRamStore ram, bool readOnly) =>
-        new ReferenceVolume(io, disks[0], readOnly, flaw);
-
-    public Func<bool?> Detach(IVolume volume, int disk) => static () => false;
-
-    public Func<bool?> GiveUp(IVolume volume) => static () => true;
-
-    public Func<bool?> Attach(IVolume volume, SimDisks disks, int disk) => static () => false;
-
-    public ushort NumberOf(IVolume volume, int disk) => 0;
-
-    public void Forge(SimConfig config, IoContext io, SimDevice cache, SimDisks disks)
-    {
-    }
-
-    public bool LacksDevice(IVolume volume) => false;
-
-    public void Grow(IVolume volume)
-    {
-    }
-
-    public void Drain(IVolume volume)
-    {
-    }
-
-    public bool IsDrained(IVolume volume) => true;
 }
 
 /// <summary>See <see cref="ReferenceEngine"/>.</summary>
