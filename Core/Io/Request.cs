@@ -71,7 +71,7 @@ public unsafe struct Request
     /// </summary>
     public int RingBuffer;
     /// <summary>Engine: the bytes have gone to <see cref="RingBuffer"/>, not to <see cref="Data"/>.</summary>
-    public bool IsDelivered;
+    public bool IsZeroCopied;
     /// <summary>
     /// Of a write whose bytes are not in memory yet: brings <c>length</c> of them, from <c>offset</c> bytes into the
     /// request on, to <c>target</c>; it never fails. <see cref="Data"/> is memory for all of them. Null: they are
@@ -87,52 +87,45 @@ public unsafe struct Request
     /// <summary>Free for the frontend.</summary>
     public int FrontendInt;
 
-    /// <summary>Engine: device operations under way.</summary>
-    public int Pending;
-    /// <summary>Engine: bytes whose handling has begun.</summary>
-    public long Progress;
-    /// <summary>Engine: log position that must be durable before the acknowledgement.</summary>
-    public long WaitPosition;
-    /// <summary>Engine: writes round its log that must be durable before the acknowledgement.</summary>
-    public long WaitAround;
-    /// <summary>Engine: free use.</summary>
-    public int EngineInt;
-    /// <summary>Engine: when it came, on the context's clock, in microseconds.</summary>
-    public long SubmittedUs;
-    /// <summary>Engine: its place among writers that wait for room; 0 for none.</summary>
-    public long Ticket;
-    /// <summary>Engine: free use, the start of a list.</summary>
-    public int EngineList;
     /// <summary>List link of whoever owns it.</summary>
     public Request* Next;
+
+    /// <summary>
+    /// The engine's, for what it has to know of the request while it has it: it lays a struct of its own over this, and
+    /// clears it first. Aligned to 8 bytes.
+    /// </summary>
+    public fixed ulong Engine[EngineBytes / sizeof(ulong)];
+
+    /// <summary>Bytes of <see cref="Engine"/>.</summary>
+    public const int EngineBytes = 64;
 
     /// <summary>
     /// Lets <paramref name="op"/>, the one read that brings all of its request's bytes to
     /// <see cref="Data"/> as they are, bring them to whoever asked instead, if <paramref name="device"/> can.
     /// </summary>
-    public static void GoRound(IoOp* op, DeviceQueue device)
+    public static void TryZeroCopy(IoOp* op, DeviceQueue device)
     {
         Request* request = op->Request;
         bool isAll = op->Buffer == request->Data && op->LengthBytes == request->LengthBytes;
         if (request->RingBuffer == 0 || !isAll || !device.TakesRingBuffers) return;
         op->RingBuffer = request->RingBuffer;
         op->Buffer = null;
-        request->IsDelivered = true;
+        request->IsZeroCopied = true;
     }
 
-    /// <summary>What failed on the way round goes through memory when it is tried again.</summary>
-    /// <returns>It had gone round.</returns>
-    public static bool ComeBack(IoOp* op)
+    /// <summary>A read that failed without a copy goes through memory when it is tried again.</summary>
+    /// <returns>It was to do without.</returns>
+    public static bool FallBackToMemory(IoOp* op)
     {
         if (op->RingBuffer == 0) return false;
         op->RingBuffer = 0;
         op->Buffer = op->Request->Data;
-        op->Request->IsDelivered = false;
+        op->Request->IsZeroCopied = false;
         return true;
     }
 
     /// <summary>For whoever needs a write's bytes at <see cref="Data"/>: they are there when this returns.</summary>
-    public static void BringIn(Request* request)
+    public static void FetchAll(Request* request)
     {
         if (request->Fetch == null) return;
         request->Fetch(request, 0, request->Data, (int)request->LengthBytes);

@@ -7,7 +7,7 @@ namespace Weir.Core.Passthrough;
 /*
  * Devices with 4 KiB sectors, served to clients that think in 512 bytes. A read fetches whole blocks: the request's
  * memory has room for them. A write, discard or zeroing with an edge inside a block has the gate to itself and goes
- * step by step; the op's step says what is done at the moment, the request's Progress how many bytes are behind it.
+ * step by step; the op's step says what is done at the moment, its own Progress how many bytes are behind it.
  *
  *        head block        whole blocks         tail block
  *   |....======|==========================|=======.......|
@@ -19,6 +19,8 @@ internal sealed unsafe partial class PassthroughQueue
 
     // One block: there is one such request at a time in the whole volume.
     private readonly Slab? _edge;
+
+    private static PassthroughRequest* Own(Request* request) => PassthroughRequest.Of(request);
 
     private bool IsUnaligned(Request* request) =>
         request->Kind != RequestKind.Flush && ((request->OffsetBytes | request->LengthBytes) & _blockMask) != 0;
@@ -47,12 +49,6 @@ internal sealed unsafe partial class PassthroughQueue
         _device.Submit(op);
     }
 
-    private void BeginUnaligned(IoOp* op, Request* request)
-    {
-        request->Progress = 0;
-        Continue(op, request);
-    }
-
     /// <summary>One step is done.</summary>
     private void NextUnaligned(IoOp* op, Request* request)
     {
@@ -65,8 +61,8 @@ internal sealed unsafe partial class PassthroughQueue
         {
             case Step.HeadRead: WriteEdge(op, request, Step.HeadWrite); return;
             case Step.TailRead: WriteEdge(op, request, Step.TailWrite); return;
-            case Step.HeadWrite or Step.TailWrite: request->Progress += EdgeBytes(request); break;
-            default: request->Progress += op->LengthBytes; break;
+            case Step.HeadWrite or Step.TailWrite: Own(request)->Progress += EdgeBytes(request); break;
+            default: Own(request)->Progress += op->LengthBytes; break;
         }
         Continue(op, request);
     }
@@ -74,8 +70,8 @@ internal sealed unsafe partial class PassthroughQueue
     /// <summary>The next part from where Progress stands.</summary>
     private void Continue(IoOp* op, Request* request)
     {
-        long at = request->OffsetBytes + request->Progress;
-        long left = request->LengthBytes - request->Progress;
+        long at = request->OffsetBytes + Own(request)->Progress;
+        long left = request->LengthBytes - Own(request)->Progress;
         if (left == 0 && NeedsFlush(request)) SubmitFlush(op);
         else if (left == 0) End(op, request, 0);
         else if ((at & _blockMask) != 0) ReadEdge(op, at, Step.HeadRead);
@@ -86,8 +82,8 @@ internal sealed unsafe partial class PassthroughQueue
     /// <summary>Bytes of the request in the block where Progress stands.</summary>
     private long EdgeBytes(Request* request)
     {
-        long at = request->OffsetBytes + request->Progress;
-        return Math.Min(request->LengthBytes - request->Progress, _blockMask + 1 - (at & _blockMask));
+        long at = request->OffsetBytes + Own(request)->Progress;
+        return Math.Min(request->LengthBytes - Own(request)->Progress, _blockMask + 1 - (at & _blockMask));
     }
 
     private void ReadEdge(IoOp* op, long at, Step step)
@@ -103,10 +99,10 @@ internal sealed unsafe partial class PassthroughQueue
     /// <summary>Puts the request's bytes, or zeroes, into the block just read, and writes it back.</summary>
     private void WriteEdge(IoOp* op, Request* request, Step step)
     {
-        long at = request->OffsetBytes + request->Progress;
+        long at = request->OffsetBytes + Own(request)->Progress;
         Span<byte> part = new(_edge!.Start + (at & _blockMask), (int)EdgeBytes(request));
         if (request->Kind == RequestKind.Write)
-            new ReadOnlySpan<byte>(request->Data + request->Progress, part.Length).CopyTo(part);
+            new ReadOnlySpan<byte>(request->Data + Own(request)->Progress, part.Length).CopyTo(part);
         else part.Clear();
         op->Step = (byte)step;
         op->Kind = IoKind.Write;

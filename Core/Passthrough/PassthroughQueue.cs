@@ -45,6 +45,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         _device = volume.Backing.OpenQueue(io);
         _blockMask = volume.Backing.LogicalBlockBytes - 1;
         _handler = io.AddHandler(this);
+        Invariant.Check(sizeof(PassthroughRequest) <= Request.EngineBytes);
         _counters = volume.Counters.Of(index);
         _edge = _blockMask < MinimumUnit ? null : new Slab(MinimumUnit * 8);
     }
@@ -57,10 +58,10 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     {
         Invariant.Check(!_stopping);
         request->Result = 0;
-        request->EngineInt = _volume.Resumes;
+        *PassthroughRequest.Of(request) = new PassthroughRequest { Resumes = _volume.Resumes };
         request->Next = null;
         _counters.CountRequest(request->Kind, request->Flags, request->LengthBytes);
-        Request.BringIn(request);
+        Request.FetchAll(request);
         if (_volume.ReadOnly && request->Kind != RequestKind.Read) Finish(request, ReadOnlyResult(request));
         else if (!_parked.IsEmpty || !TryStart(request)) _parked.Add(request);
     }
@@ -80,7 +81,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     {
         Request* request = op->Request;
         if (request == null) FinishStop(op);
-        else if (op->Result < 0 && Request.ComeBack(op)) _device.Submit(op);
+        else if (op->Result < 0 && Request.FallBackToMemory(op)) _device.Submit(op);
         else if (op->Result < 0) End(op, request, op->Result);
         else Next(op, request);
     }
@@ -136,7 +137,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         else if (request->Kind == RequestKind.Flush) SubmitFlush(op);
         else if (!IsUnaligned(request)) SubmitRange(op, request, request->OffsetBytes, request->LengthBytes);
         else if (request->Kind == RequestKind.Read) SubmitWholeBlocks(op, request);
-        else BeginUnaligned(op, request);
+        else Continue(op, request);
     }
 
     private void Next(IoOp* op, Request* request)
@@ -158,7 +159,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         op->OffsetBytes = offset;
         op->LengthBytes = length;
         op->Buffer = request->Data + (offset - request->OffsetBytes);
-        if (request->Kind == RequestKind.Read) Request.GoRound(op, _device);
+        if (request->Kind == RequestKind.Read) Request.TryZeroCopy(op, _device);
         _device.Submit(op);
     }
 
@@ -175,7 +176,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         if ((Step)op->Step == Step.Flush)
         {
             if (result < 0 && !Mutant.Is(PassthroughMutant.R6FailureForgotten)) _volume.FailFlushes(result);
-            result = _volume.ResultOfFlush(request->EngineInt, result);
+            result = _volume.ResultOfFlush(PassthroughRequest.Of(request)->Resumes, result);
         }
         if (_blockMask > MinimumUnit) LeaveGate(request);
         _io.Release(op);

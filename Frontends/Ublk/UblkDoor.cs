@@ -97,7 +97,7 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
     {
         int tag = (int)(request - _requests);
         int result = request->Result;
-        if (request->IsDelivered) Counters.Direct++;
+        if (request->IsZeroCopied) Counters.Direct++;
         else if (result >= 0 && request->Kind == RequestKind.Read) result = Deliver(request, tag);
         if (result >= 0 && request->Kind is RequestKind.Read or RequestKind.Write) result = (int)request->LengthBytes;
         if (result < 0) Counters.Errors++;

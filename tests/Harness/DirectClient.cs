@@ -60,7 +60,7 @@ internal sealed unsafe class DirectClient : IDisposable
     public int RingBuffer { get; set; }
 
     /// <summary>The last request's bytes went there.</summary>
-    public bool IsDelivered { get; private set; }
+    public bool IsZeroCopied { get; private set; }
 
     /// <summary>How often the engine has fetched, in all.</summary>
     public static int Fetches { get; private set; }
@@ -144,7 +144,7 @@ internal sealed unsafe class DirectClient : IDisposable
             request.Fetch = &Fetch;
         }
         int result = _driver.Do(&request);
-        IsDelivered = request.IsDelivered;
+        IsZeroCopied = request.IsZeroCopied;
         return result;
     }
 

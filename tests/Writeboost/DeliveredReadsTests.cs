@@ -116,7 +116,7 @@ public sealed class DeliveredReadsTests : IDisposable
     {
         new Span<byte>(_asker.Pointer, length).Fill(0xAB);
         byte[] seen = client.Read(offset, length);
-        Assert.Equal(isDelivered, client.IsDelivered);
+        Assert.Equal(isDelivered, client.IsZeroCopied);
         ReadOnlySpan<byte> got = isDelivered ? new Span<byte>(_asker.Pointer, length) : seen;
         Assert.True(got.SequenceEqual(_model.AsSpan(offset, length)), $"{length} at {offset} differ");
     }

@@ -14,9 +14,6 @@ public sealed unsafe partial class WriteboostQueue
 {
     private const byte AroundStep = 3;
 
-    // Of a write, in EngineList: logged; to go round; refused on the way round, and to be logged.
-    private const int Logged = 0, ToGoAround = 1, RefusedAround = 2;
-
     /// <summary>Tries of one write, as for the log's.</summary>
     private const int MaxAroundAttempts = 3;
 
@@ -31,11 +28,18 @@ public sealed unsafe partial class WriteboostQueue
         return _volume.Options.WriteAround;
     }
 
+    // One with a ticket has its place among those that wait for room in the log.
+    private static bool IsFreshAround(Request* request)
+    {
+        WriteboostRequest* own = Own(request);
+        return own->Path == WritePath.Around && own->Progress == 0 && own->Ticket == 0;
+    }
+
     // It is to go round, and over a sample of the device: that is dropped first, unless the cache device refuses that,
     // for nobody knows how long: then it is logged.
     private bool AwaitsSamples(Request* request)
     {
-        if (request->EngineList != ToGoAround || request->Progress != 0 || request->Ticket != 0) return false;
+        if (!IsFreshAround(request)) return false;
         if (_volume.Fingerprints.Result < 0) return false;
         ulong first = KeyOf(request, request->OffsetBytes);
         ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
@@ -47,8 +51,7 @@ public sealed unsafe partial class WriteboostQueue
     // False: the request is to be logged.
     private bool TryGoAround(Request* request)
     {
-        // One with a ticket has its place among those that wait for room in the log.
-        if (request->EngineList != ToGoAround || request->Progress != 0 || request->Ticket != 0) return false;
+        if (!IsFreshAround(request)) return false;
         if (_volume.Refusals.IsRefusing(IdOf(request))) return false;
         // A start believes that the backing device has them as they are in the log.
         if (_volume.HasKeptBlocks) return false;
@@ -67,7 +70,7 @@ public sealed unsafe partial class WriteboostQueue
             _volume.Around.Leave(place, 0, 0);
             return false;
         }
-        Request.BringIn(request);
+        Request.FetchAll(request);
         IoOp* op = _io.Acquire(_handler, IoKind.Write);
         Invariant.Check(op != null);
         op->Step = AroundStep;
@@ -119,7 +122,7 @@ public sealed unsafe partial class WriteboostQueue
         }
         _counters.Add(QueueCounters.AroundBytes, request->LengthBytes);
         bool durable = (request->Flags & RequestFlags.Fua) != 0 && !Mutant.Is(WriteboostMutant.R6AroundNotFlushed);
-        request->WaitAround = durable ? _volume.Around.Written : 0;
+        Own(request)->WaitAround = durable ? _volume.Around.Written : 0;
         if (!durable) Complete(request, 0);
         else WaitFor(request, 0);
     }
@@ -129,7 +132,7 @@ public sealed unsafe partial class WriteboostQueue
     private void LogInstead(Request* request, int result)
     {
         _volume.Refusals.Refused(IdOf(request), -result);
-        (request->EngineList, request->EngineInt) = (RefusedAround, result);
+        (Own(request)->Path, Own(request)->RefusedWith) = (WritePath.Refused, result);
         _parkedAside.Add(request);
         _waker.Wake();
     }

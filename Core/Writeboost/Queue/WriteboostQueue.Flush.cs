@@ -15,7 +15,7 @@ public sealed unsafe partial class WriteboostQueue
     private void SubmitFlush(Request* request)
     {
         _foresight.NoteFlush();
-        if (!Base.Mutant.Is(WriteboostMutant.R6AroundNotFlushed)) request->WaitAround = _volume.Around.Written;
+        if (!Base.Mutant.Is(WriteboostMutant.R6AroundNotFlushed)) Own(request)->WaitAround = _volume.Around.Written;
         WaitFor(request, _volume.Log.ReservedEnd);
     }
 
@@ -41,7 +41,7 @@ public sealed unsafe partial class WriteboostQueue
 
     private void WaitFor(Request* request, long position)
     {
-        request->WaitPosition = position;
+        Own(request)->WaitPosition = position;
         if (_volume.Health.CacheHasFailed)
         {
             Complete(request, -Errno.EIO);
@@ -56,8 +56,8 @@ public sealed unsafe partial class WriteboostQueue
     // What is lost does not become durable. It is looked at last: flushes may count again by then.
     private bool TryAnswer(Request* request)
     {
-        bool isDurable = _volume.Log.Durable >= request->WaitPosition && _flusher.Ensure(request->WaitAround);
-        bool isLost = _volume.Around.IsLost(request->WaitAround);
+        bool isDurable = _volume.Log.Durable >= Own(request)->WaitPosition && _flusher.Ensure(Own(request)->WaitAround);
+        bool isLost = _volume.Around.IsLost(Own(request)->WaitAround);
         if (isDurable || isLost) Complete(request, isLost ? -Errno.EIO : 0);
         return isDurable || isLost;
     }

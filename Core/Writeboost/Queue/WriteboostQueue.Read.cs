@@ -25,7 +25,7 @@ public sealed unsafe partial class WriteboostQueue
     /// <summary>A request begun again this often for rot finds new rot every time: the device is beyond help.</summary>
     private const int MaxRereads = 64;
 
-    // Flags in a read's EngineInt, and the count of its repetitions above them.
+    // Flags in a read's ReadState, and the count of its repetitions above them.
     private const int StageFlag = 1, RereadFlag = 2, SinglyFlag = 4, RereadUnit = 8;
 
     private readonly BouncePool _bounces = new();
@@ -35,9 +35,9 @@ public sealed unsafe partial class WriteboostQueue
 
     private void SubmitRead(Request* request)
     {
-        if (IsToBeStaged(request)) request->EngineInt = StageFlag;
+        if (IsToBeStaged(request)) Own(request)->ReadState = StageFlag;
         if (!_parkedReads.IsEmpty || !TryRead(request)) _parkedReads.Add(request);
-        else if (request->Pending == 0) EndRead(request);
+        else if (Own(request)->Pending == 0) EndRead(request);
     }
 
     private void RetryReads()
@@ -46,7 +46,7 @@ public sealed unsafe partial class WriteboostQueue
         {
             if (!TryRead(_parkedReads.First)) return;
             Request* request = _parkedReads.Take();
-            if (request->Pending == 0) EndRead(request);
+            if (Own(request)->Pending == 0) EndRead(request);
         }
     }
 
@@ -54,10 +54,10 @@ public sealed unsafe partial class WriteboostQueue
     private bool TryRead(Request* request)
     {
         _volume.Gate.Enter(_index);
-        while (request->Progress < request->LengthBytes && HasRoom()) ReadBlock(request);
+        while (Own(request)->Progress < request->LengthBytes && HasRoom()) ReadBlock(request);
         SubmitRun(request);
         _volume.Gate.Exit(_index);
-        return request->Progress == request->LengthBytes;
+        return Own(request)->Progress == request->LengthBytes;
     }
 
     private bool HasRoom() =>
@@ -65,12 +65,12 @@ public sealed unsafe partial class WriteboostQueue
 
     private void ReadBlock(Request* request)
     {
-        long offset = request->OffsetBytes + request->Progress;
+        long offset = request->OffsetBytes + Own(request)->Progress;
         int within = (int)(offset & (Geometry.BlockBytes - 1));
-        int length = (int)Math.Min(Geometry.BlockBytes - within, request->LengthBytes - request->Progress);
+        int length = (int)Math.Min(Geometry.BlockBytes - within, request->LengthBytes - Own(request)->Progress);
         BlockVersion* versions = stackalloc BlockVersion[BlockIndex.MaxVersions];
         ulong key = KeyOf(request, offset);
-        bool mayStage = (request->EngineInt & StageFlag) != 0;
+        bool mayStage = (Own(request)->ReadState & StageFlag) != 0;
         // Both samples before both look-ups: a change between them is missed by the one and shows in the other (R10).
         if (!Mutant.Is(WriteboostMutant.R10RangesSampledLate)) _rangeSample = _volume.Changes.SampleRanges();
         _granuleSample = mayStage ? _volume.Changes.SampleGranule(key) : StripedVersions.Busy;
@@ -86,7 +86,7 @@ public sealed unsafe partial class WriteboostQueue
         if (count != 0 || zeroPosition != 0) _granuleSample = StripedVersions.Busy;
         BlockRead read = new()
         {
-            Target = request->Data + request->Progress - within,
+            Target = request->Data + Own(request)->Progress - within,
             Offset = offset - within,
             Key = key,
         };
@@ -94,7 +94,7 @@ public sealed unsafe partial class WriteboostQueue
         if (zeroPosition != 0) read.Zero |= rest; else read.Backing |= rest;
         _counters.CountRead(versions, count, read.Backing != 0);
         Gather(request, read, versions, count);
-        request->Progress += length;
+        Own(request)->Progress += length;
     }
 
     private static FoundIn Found(BlockVersion* versions, int count, long zeroPosition) =>
@@ -142,14 +142,14 @@ public sealed unsafe partial class WriteboostQueue
         {
             ref BlockVersion version = ref versions[i];
             if (version.Ram >= 0)
-                CopyFromRam(below ? _bounces.TakeOverlay(ref request->EngineList, read.Target, version.Sectors)
+                CopyFromRam(below ? _bounces.TakeOverlay(ref Own(request)->Overlays, read.Target, version.Sectors)
                     : read.Target, version);
             else if (alone)
                 ExtendRun(request, read, true, Geometry.OffsetOfPhysical(version.Slot), SegmentOf(version));
             else ReadBounced(request, read, version);
         }
         if (read.Zero != 0)
-            SectorMask.Clear(below ? _bounces.TakeOverlay(ref request->EngineList, read.Target, read.Zero)
+            SectorMask.Clear(below ? _bounces.TakeOverlay(ref Own(request)->Overlays, read.Target, read.Zero)
                 : read.Target, read.Zero);
         if (read.Backing != 0) ExtendRun(request, read, false, read.Offset, -1);
     }
@@ -169,7 +169,7 @@ public sealed unsafe partial class WriteboostQueue
 
     private void ExtendRun(Request* request, in BlockRead read, bool fromCache, long offset, int segment)
     {
-        bool isSingle = fromCache && (request->EngineInt & SinglyFlag) != 0;
+        bool isSingle = fromCache && (Own(request)->ReadState & SinglyFlag) != 0;
         if (isSingle || !_run.TryExtend(fromCache, offset, read.Target, segment))
         {
             SubmitRun(request);
@@ -189,14 +189,14 @@ public sealed unsafe partial class WriteboostQueue
         IoOp* op = Start(request, DirectStep, _run.FromCache, _run.OffsetBytes, _run.Target,
             (long)_run.Blocks << Geometry.BlockShift);
         (op->UserA, op->UserInt, op->UserB) = (_run.Segment, _run.Blocks, _run.Sample);
-        if (MayGoRound(op)) GoRound(op);
+        if (MayZeroCopy(op)) TryZeroCopy(op);
         SubmitOp(op);
         _run = default;
     }
 
     private void ReadBounced(Request* request, in BlockRead read, in BlockVersion version)
     {
-        byte* bounce = _bounces.TakeOverlay(ref request->EngineList, read.Target, version.Sectors);
+        byte* bounce = _bounces.TakeOverlay(ref Own(request)->Overlays, read.Target, version.Sectors);
         long offset = Geometry.OffsetOfPhysical(version.Slot);
         IoOp* op = Start(request, BounceStep, true, offset, bounce, Geometry.BlockBytes);
         (op->UserA, op->UserInt) = (SegmentOf(version), 1);
@@ -212,7 +212,7 @@ public sealed unsafe partial class WriteboostQueue
         op->LengthBytes = fromCache ? length : Math.Min(length, SizeOf(request) - offset);
         op->Buffer = target;
         op->Request = request;
-        request->Pending++;
+        Own(request)->Pending++;
         return op;
     }
 
@@ -221,16 +221,16 @@ public sealed unsafe partial class WriteboostQueue
     private DeviceQueue DeviceOf(IoOp* op) => op->UserA >= 0 ? _cache : _backings[IdOf(op->Request)];
 
     // Nobody looks at its bytes, and nothing is laid over them: not to be staged, not to be compared with a checksum.
-    private bool MayGoRound(IoOp* op)
+    private bool MayZeroCopy(IoOp* op)
     {
         bool isSeen = op->UserA < 0 ? op->UserB != StripedVersions.Busy : _volume.Index.KeepsChecksums;
-        return !isSeen && op->Request->EngineList == 0 && op->Request->Pending == 1;
+        return !isSeen && Own(op->Request)->Overlays == 0 && Own(op->Request)->Pending == 1;
     }
 
-    private void GoRound(IoOp* op)
+    private void TryZeroCopy(IoOp* op)
     {
-        Request.GoRound(op, DeviceOf(op));
-        if (op->UserA >= 0 && op->Request->IsDelivered) _counters.Add(QueueCounters.HandedOn, 1);
+        Request.TryZeroCopy(op, DeviceOf(op));
+        if (op->UserA >= 0 && op->Request->IsZeroCopied) _counters.Add(QueueCounters.HandedOn, 1);
     }
 
     /// <inheritdoc/>
@@ -244,24 +244,24 @@ public sealed unsafe partial class WriteboostQueue
         Request* request = op->Request;
         if (op->Result < 0 && ++op->Attempts < LogPort.MaxAttempts)
         {
-            _ = Request.ComeBack(op);
+            _ = Request.FallBackToMemory(op);
             SubmitOp(op);
             return;
         }
         if (op->Result < 0) EndFailed(op);
-        else if (!IsIntact(op)) request->EngineInt |= RereadFlag;
+        else if (!IsIntact(op)) Own(request)->ReadState |= RereadFlag;
         else if (op->UserA < 0 && op->UserB != StripedVersions.Busy) Stage(op);
         if (op->UserA >= 0) _volume.Log.Table.Unpin((int)op->UserA, op->UserInt);
         _io.Release(op);
-        if (--request->Pending == 0) EndRead(request);
+        if (--Own(request)->Pending == 0) EndRead(request);
     }
 
     // Nothing of it is under way. What is left of a parked one goes on later.
     private void EndRead(Request* request)
     {
-        bool good = request->Result == 0 && (request->EngineInt & RereadFlag) == 0;
-        _bounces.EndOverlays(ref request->EngineList, good);
-        if (request->Progress < request->LengthBytes) return;
+        bool good = request->Result == 0 && (Own(request)->ReadState & RereadFlag) == 0;
+        _bounces.EndOverlays(ref Own(request)->Overlays, good);
+        if (Own(request)->Progress < request->LengthBytes) return;
         if (request->Result != 0 || good) Complete(request, 0);
         else ReadAgain(request);
     }
@@ -270,14 +270,14 @@ public sealed unsafe partial class WriteboostQueue
     private void ReadAgain(Request* request)
     {
         _counters.Add(QueueCounters.Reread, 1);
-        request->EngineInt = (request->EngineInt & ~RereadFlag) + RereadUnit;
-        if (request->EngineInt >= MaxRereads * RereadUnit)
+        Own(request)->ReadState = (Own(request)->ReadState & ~RereadFlag) + RereadUnit;
+        if (Own(request)->ReadState >= MaxRereads * RereadUnit)
         {
             Complete(request, -Errno.EIO);
             return;
         }
-        request->Progress = 0;
-        request->IsDelivered = false;
+        Own(request)->Progress = 0;
+        request->IsZeroCopied = false;
         _parkedReads.Add(request);
     }
 
@@ -285,8 +285,8 @@ public sealed unsafe partial class WriteboostQueue
     private void EndFailed(IoOp* op)
     {
         bool isOne = op->UserA < 0 || op->UserInt == 1 || _volume.Health.CacheHasFailed;
-        if (!isOne) op->Request->EngineInt |= RereadFlag | SinglyFlag;
-        else if (TryPassOver(op)) op->Request->EngineInt |= RereadFlag;
+        if (!isOne) Own(op->Request)->ReadState |= RereadFlag | SinglyFlag;
+        else if (TryPassOver(op)) Own(op->Request)->ReadState |= RereadFlag;
         else op->Request->Result = -Errno.EIO;
     }
 

@@ -18,9 +18,9 @@ public sealed unsafe partial class WriteboostQueue
 
     private bool TryFillWrite(Request* request)
     {
-        while (request->Progress < request->LengthBytes)
+        while (Own(request)->Progress < request->LengthBytes)
         {
-            long first = request->OffsetBytes + request->Progress;
+            long first = request->OffsetBytes + Own(request)->Progress;
             long end = request->OffsetBytes + request->LengthBytes;
             long blocks = ((end - 1) >> Geometry.BlockShift) - (first >> Geometry.BlockShift) + 1;
             if (!TryAppend(request, (int)Math.Min(blocks, SegmentCursor.MaxTake))) return false;
@@ -32,7 +32,7 @@ public sealed unsafe partial class WriteboostQueue
     private bool TryAppend(Request* request, int slots)
     {
         StripedVersions changes = _volume.Changes;
-        ulong key = KeyOf(request, request->OffsetBytes + request->Progress);
+        ulong key = KeyOf(request, request->OffsetBytes + Own(request)->Progress);
         bool around = changes.BeginLogging(key, slots);
         Interleaving.Step();
         bool meets = around && _volume.Around.MustWait(key, key + (ulong)slots);
@@ -45,7 +45,7 @@ public sealed unsafe partial class WriteboostQueue
     private bool TryAppendRange(Request* request)
     {
         _volume.Changes.BeginRange();
-        ulong key = KeyOf(request, request->OffsetBytes + request->Progress);
+        ulong key = KeyOf(request, request->OffsetBytes + Own(request)->Progress);
         bool meets = _volume.Around.MustWait(key, key + (ulong)RangeBlocks(request));
         _meetsAround |= meets;
         bool done = !meets && AppendTo(request, 1);
@@ -58,12 +58,12 @@ public sealed unsafe partial class WriteboostQueue
     private bool AppendTo(Request* request, int slots)
     {
         // Its bucket is on its way into the caches while the block is copied, its versions while it is summed.
-        _volume.Index.Prefetch(KeyOf(request, request->OffsetBytes + request->Progress));
+        _volume.Index.Prefetch(KeyOf(request, request->OffsetBytes + Own(request)->Progress));
         if (!TryAdmit(request, slots) || !_volume.Log.TryReserve(slots, _port, out Reservation taken)) return false;
-        request->Ticket = 0;
+        Own(request)->Ticket = 0;
         // A new segment: time to look how many are left.
         if (taken.First == 1 && _index != 0) _volume.Queues.WakeFirst();
-        if (Mutant.Is(WriteboostMutant.R3SlotAbandoned) && slots > 8 && request->EngineInt++ == 0) return false;
+        if (Mutant.Is(WriteboostMutant.R3SlotAbandoned) && slots > 8 && Own(request)->ReadState++ == 0) return false;
         Interleaving.Step();
         (_fetchedEnd, _takenEnd) = (0, taken.First + taken.Count);
         RequestFiller filler = new() { Request = request };
@@ -98,24 +98,24 @@ public sealed unsafe partial class WriteboostQueue
         if (Mutant.Is(WriteboostMutant.R1PublishedFirst)) _volume.Log.Ram.Publish(ram, slot, segment);
         if (request->Kind == RequestKind.Write) FillData(request, ram, segment, slot);
         else FillZero(request, ram, segment, slot);
-        request->WaitPosition = _volume.Geometry.Position(segment, slot) + 1;
+        Own(request)->WaitPosition = _volume.Geometry.Position(segment, slot) + 1;
     }
 
     private void FillData(Request* request, int ram, long segment, int slot)
     {
-        long offset = request->OffsetBytes + request->Progress;
+        long offset = request->OffsetBytes + Own(request)->Progress;
         int within = (int)(offset & (Geometry.BlockBytes - 1));
-        int length = (int)Math.Min(Geometry.BlockBytes - within, request->LengthBytes - request->Progress);
+        int length = (int)Math.Min(Geometry.BlockBytes - within, request->LengthBytes - Own(request)->Progress);
         byte* data = _volume.Log.Ram.Data(ram, slot);
         ulong key = KeyOf(request, offset);
         byte* source = data;
         if (length < Geometry.BlockBytes) CopyPart(request, data, within, length);
         else if (request->Fetch != null) FetchRun(request, data, slot);
-        else BlockSum.Copy(data, source = request->Data + request->Progress);
+        else BlockSum.Copy(data, source = request->Data + Own(request)->Progress);
         _volume.Index.PrefetchChain(key);
-        if (request->LengthBytes - request->Progress > length) _volume.Index.Prefetch(key + 1);
+        if (request->LengthBytes - Own(request)->Progress > length) _volume.Index.Prefetch(key + 1);
         uint checksum = BlockSum.Compute(source);
-        request->Progress += length;
+        Own(request)->Progress += length;
         Publish(ram, segment, slot, LogEntry.ForData(key, SectorMask.Of(within, length), checksum));
     }
 
@@ -125,17 +125,17 @@ public sealed unsafe partial class WriteboostQueue
         if (slot < _fetchedEnd) return;
         int boundary = _volume.Log.Geometry.BoundarySlots;
         int end = Math.Min(Math.Min(_takenEnd, _volume.Geometry.SlotsPerSegment + 1), (slot | (boundary - 1)) + 1);
-        long blocks = (request->LengthBytes - request->Progress) >> Geometry.BlockShift;
+        long blocks = (request->LengthBytes - Own(request)->Progress) >> Geometry.BlockShift;
         int count = (int)Math.Min(end - slot, blocks);
-        request->Fetch(request, request->Progress, data, count << Geometry.BlockShift);
+        request->Fetch(request, Own(request)->Progress, data, count << Geometry.BlockShift);
         _fetchedEnd = slot + count;
     }
 
     private static void CopyPart(Request* request, byte* data, int within, int length)
     {
         new Span<byte>(data, Geometry.BlockBytes).Clear();
-        if (request->Fetch != null) request->Fetch(request, request->Progress, data + within, length);
-        else Buffer.MemoryCopy(request->Data + request->Progress, data + within, length, length);
+        if (request->Fetch != null) request->Fetch(request, Own(request)->Progress, data + within, length);
+        else Buffer.MemoryCopy(request->Data + Own(request)->Progress, data + within, length, length);
     }
 
     private void Publish(int ram, long segment, int slot, in LogEntry entry)
@@ -167,7 +167,7 @@ public sealed unsafe partial class WriteboostQueue
     private void FinishChange(Request* request)
     {
         bool durable = (request->Flags & RequestFlags.Fua) != 0 || !_volume.RamOutlivesProcess;
-        if (durable && !Mutant.Is(WriteboostMutant.R6FuaIgnored)) WaitFor(request, request->WaitPosition);
+        if (durable && !Mutant.Is(WriteboostMutant.R6FuaIgnored)) WaitFor(request, Own(request)->WaitPosition);
         else Complete(request, 0);
     }
 

@@ -12,16 +12,14 @@ namespace Weir.Core.Writeboost.Queue;
 /// </content>
 public sealed unsafe partial class WriteboostQueue
 {
-    private const int BudgetTaken = 1;
-
     private bool TryFillZero(Request* request)
     {
         if (Mutant.Is(WriteboostMutant.R9DiscardIgnored)) return true;
         if (!_volume.Layout.HasRanges) return request->Kind == RequestKind.Discard || TryFillWrite(request);
-        while (request->Progress < request->LengthBytes)
+        while (Own(request)->Progress < request->LengthBytes)
         {
             if (!TryTakeBudget(request)) return false;
-            bool isRange = request->EngineInt == BudgetTaken;
+            bool isRange = Own(request)->HasBudget;
             if (!(isRange ? TryAppendRange(request) : TryAppend(request, 1))) return false;
         }
         return true;
@@ -31,11 +29,11 @@ public sealed unsafe partial class WriteboostQueue
     private bool TryTakeBudget(Request* request)
     {
         long blocks = RangeBlocks(request);
-        if (blocks == 0 || request->EngineInt == BudgetTaken) return true;
+        if (blocks == 0 || Own(request)->HasBudget) return true;
         bool isTaken = blocks > 1
             ? _volume.Ranges.TryTakeBudget(beyond: _isHurried)
             : MayBeHole(request) && _volume.Ranges.TryTakeSpareBudget();
-        if (isTaken) request->EngineInt = BudgetTaken;
+        if (isTaken) Own(request)->HasBudget = true;
         if (isTaken || blocks == 1) return true;
         _lacksBudget = true;
         _volume.RelieveRanges();
@@ -48,7 +46,7 @@ public sealed unsafe partial class WriteboostQueue
     private long RangeBlocks(Request* request)
     {
         if (!_volume.Layout.HasRanges) return 0;
-        long offset = request->OffsetBytes + request->Progress;
+        long offset = request->OffsetBytes + Own(request)->Progress;
         long end = request->OffsetBytes + request->LengthBytes;
         if ((offset & (Geometry.BlockBytes - 1)) != 0) return 0;
         if (end == SizeOf(request)) end += Geometry.BlockBytes - 1;
@@ -59,20 +57,20 @@ public sealed unsafe partial class WriteboostQueue
     {
         byte* data = _volume.Log.Ram.Data(ram, slot);
         new Span<byte>(data, Geometry.BlockBytes).Clear();
-        long offset = request->OffsetBytes + request->Progress;
-        long left = request->LengthBytes - request->Progress;
-        if (request->EngineInt == BudgetTaken && _volume.Layout.HasRanges)
+        long offset = request->OffsetBytes + Own(request)->Progress;
+        long left = request->LengthBytes - Own(request)->Progress;
+        if (Own(request)->HasBudget && _volume.Layout.HasRanges)
         {
             long blocks = RangeBlocks(request);
             EntryKind kind = MayBeHole(request) ? EntryKind.Discard : EntryKind.Zeroes;
-            request->EngineInt = 0;
-            request->Progress += Math.Min(blocks << Geometry.BlockShift, left);
+            Own(request)->HasBudget = false;
+            Own(request)->Progress += Math.Min(blocks << Geometry.BlockShift, left);
             Publish(ram, segment, slot, LogEntry.ForRange(KeyOf(request, offset), (uint)blocks, kind));
             return;
         }
         int within = (int)(offset & (Geometry.BlockBytes - 1));
         int length = (int)Math.Min(Geometry.BlockBytes - within, left);
-        request->Progress += length;
+        Own(request)->Progress += length;
         uint checksum = BlockSum.Compute(data);
         Publish(ram, segment, slot, LogEntry.ForData(KeyOf(request, offset), SectorMask.Of(within, length), checksum));
     }

@@ -54,6 +54,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _backings = new BackingQueues(volume.Backings, io);
         _seenGeneration = _backings.Generation;
         _handler = io.AddHandler(this);
+        Invariant.Check(sizeof(WriteboostRequest) <= Request.EngineBytes);
         _port = new LogPort(volume.Log, volume.Cache, _cache, io) { Options = volume.Options };
         _counters = volume.Counters.Of(index);
         _flusher = new BackingFlusher(volume, _backings, io);
@@ -75,15 +76,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     public void Submit(Request* request)
     {
         request->Result = 0;
-        request->Pending = 0;
-        request->Progress = 0;
-        request->EngineInt = 0;
-        request->EngineList = 0;
-        request->WaitPosition = 0;
-        request->Ticket = 0;
-        request->SubmittedUs = _io.NowUs;
-        request->WaitAround = 0;
         request->Next = null;
+        *Own(request) = new WriteboostRequest { SubmittedUs = _io.NowUs };
         _counters.CountRequest(request->Kind, request->Flags, request->LengthBytes);
         _volume.NoteActivity(_io.NowUs);
         if (TryFallBack(request)) return;
@@ -187,13 +181,15 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         if (_caretaker == null) _volume.Queues.NoteStopped();
     }
 
+    private static WriteboostRequest* Own(Request* request) => WriteboostRequest.Of(request);
+
     private void Complete(Request* request, int result)
     {
         if (result < 0) request->Result = result;
-        bool wasRefused = request->Kind == RequestKind.Write && request->EngineList == RefusedAround;
-        if (wasRefused) _volume.Refusals.Ended(IdOf(request), request->WaitPosition);
+        bool wasRefused = Own(request)->Path == WritePath.Refused;
+        if (wasRefused) _volume.Refusals.Ended(IdOf(request), Own(request)->WaitPosition);
         long targetUs = _volume.Options.LatencyTargetUs;
-        if (targetUs != 0) _counters.Latency.Count(_io.NowUs - request->SubmittedUs, targetUs);
+        if (targetUs != 0) _counters.Latency.Count(_io.NowUs - Own(request)->SubmittedUs, targetUs);
         Volatile.Write(ref _requests[IdOf(request)], _requests[IdOf(request)] - 1);
         _completed.Add(request);
     }
@@ -202,7 +198,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     // the budget of ranges are overtaken: requests under way at the same time have no order.
     private void SubmitChange(Request* request)
     {
-        request->EngineList = IsToGoAround(request) ? ToGoAround : Logged;
+        Own(request)->Path = IsToGoAround(request) ? WritePath.Around : WritePath.Logged;
         if (!_volume.Health.TakesWrites) Complete(request, -Errno.EIO);
         else if (AwaitsSamples(request)) _parkedAside.Add(request);
         else if (!_parked.IsEmpty) _parked.Add(request);
@@ -231,8 +227,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     // A writer that has to wait for its turn: write-back, on the first queue's thread, shall hear of it.
     private bool TryAdmit(Request* request, int slots)
     {
-        bool isNew = request->Ticket == 0;
-        if (_volume.Throttle.TryAdmit(ref request->Ticket, slots)) return true;
+        bool isNew = Own(request)->Ticket == 0;
+        if (_volume.Throttle.TryAdmit(ref Own(request)->Ticket, slots)) return true;
         if (isNew && _index != 0) _volume.Queues.WakeFirst();
         return false;
     }
@@ -285,16 +281,16 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     {
         error = !_volume.Health.TakesWrites ? -Errno.EIO : -Errno.ESHUTDOWN;
         return error == -Errno.EIO
-            || (_io.NowUs >= _refuseFromUs && _io.NowUs - request->SubmittedUs >= StopPatienceUs);
+            || (_io.NowUs >= _refuseFromUs && _io.NowUs - Own(request)->SubmittedUs >= StopPatienceUs);
     }
 
     // What it took of the budget, and did not use, is given back.
     private void Refuse(Request* request, int error)
     {
         bool isRange = request->Kind != RequestKind.Write && _volume.Layout.HasRanges;
-        if (isRange && request->EngineInt == BudgetTaken) _volume.Ranges.ReturnBudget(1);
+        if (isRange && Own(request)->HasBudget) _volume.Ranges.ReturnBudget(1);
         // The log does not take it either: the device's own word.
-        if (request->Kind == RequestKind.Write && request->EngineList == RefusedAround) error = request->EngineInt;
+        if (Own(request)->Path == WritePath.Refused) error = Own(request)->RefusedWith;
         Complete(request, error);
     }
 

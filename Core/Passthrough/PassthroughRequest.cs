@@ -1,0 +1,15 @@
+using Weir.Core.Io;
+
+namespace Weir.Core.Passthrough;
+
+/// <summary>What the engine knows of a request while it has it, in <see cref="Request.Engine"/>.</summary>
+internal unsafe struct PassthroughRequest
+{
+    /// <summary>Of a change with an edge inside a block: bytes that are done.</summary>
+    public long Progress;
+    /// <summary>How often flushes had been resumed when it came.</summary>
+    public int Resumes;
+
+    /// <summary>That of <paramref name="request"/>.</summary>
+    public static PassthroughRequest* Of(Request* request) => (PassthroughRequest*)request->Engine;
+}
