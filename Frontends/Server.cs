@@ -1,7 +1,5 @@
 using System;
 using System.Diagnostics;
-using System.Globalization;
-using System.Linq;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Weir.Core.Base;
@@ -27,8 +25,6 @@ internal sealed class Server : IDisposable
     private readonly IServing _serving;
     private readonly ServingSpec _spec;
     private readonly VolumeDoor _door = new();
-    // A device's number is another's only when nobody is served under it any more.
-    private readonly Lock _changingDevices = new();
     private const int DoorPatienceMs = 5000;
     private const int LeaveMs = 500;
 
@@ -49,6 +45,7 @@ internal sealed class Server : IDisposable
         try
         {
             _serving = listening.Serve(_volume, serving.Queues, Die);
+            _volume.Serving = _serving;
         }
         catch
         {
@@ -82,7 +79,7 @@ internal sealed class Server : IDisposable
         using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, AskToStop);
         using ControlServer? control = OpenControl();
         if (_serving.Warning is { } warning) Program.Log(warning);
-        foreach (OpenedExport export in _volume.Exports) Program.Ready.Add("weir: ready " + Describe(export));
+        foreach (OpenedExport export in _volume.Exports) Program.Ready.Add("weir: ready " + export.Describe(_serving));
         _stopAsked.Wait();
         _door.Announce();
         _watcher.Start();
@@ -114,12 +111,10 @@ internal sealed class Server : IDisposable
         if (_spec.Control == null) return null;
         try
         {
-            ControlServer control = new(_spec.Control, new ControlCommands(_door, _volume.Tunables, Report, StopAndWait)
+            ControlServer control = new(_spec.Control, new ControlCommands(_door, _volume, Report, StopAndWait)
             {
                 LastWords = () => _lastWords,
                 KernelStatus = _volume.Volume is IKernelStatus kernel ? kernel.KernelStatus : null,
-                Attach = _volume.Devices == null ? null : Attach,
-                Detach = _volume.Devices == null ? null : Detach,
                 IsLeaving = () => _isLeaving,
                 Ordered = _serving.Resize,
             });
@@ -132,61 +127,6 @@ internal sealed class Server : IDisposable
             throw;
         }
     }
-
-    private string Describe(OpenedExport export)
-    {
-        string size = export.Part.SizeBytes.ToString(CultureInfo.InvariantCulture);
-        return $"{export.Part.Name} {size} {_serving.UriOf(export.Part.Name)}";
-    }
-
-    private string Attach(string text, IOrderWaiter client)
-    {
-        EnterDeviceChange("attach", client);
-        try
-        {
-            OpenedExport export = Devices.Attach(text);
-            try
-            {
-                _serving.Add(export);
-            }
-            catch
-            {
-                Devices.Detach(export.Part.Name, static () => false);
-                throw;
-            }
-            return $"attached {Describe(export)}\n";
-        }
-        finally
-        {
-            _changingDevices.Exit();
-        }
-    }
-
-    private string Detach(string name, IOrderWaiter client)
-    {
-        EnterDeviceChange("detach", client);
-        try
-        {
-            _serving.CheckRemovable(name);
-            Devices.Detach(name, () => client.GivesUp != null);
-            _serving.Remove(name);
-            return $"detached {name}\n";
-        }
-        finally
-        {
-            _changingDevices.Exit();
-        }
-    }
-
-    // One after the other; whoever waits for his turn may go.
-    private void EnterDeviceChange(string order, IOrderWaiter client)
-    {
-        while (!_changingDevices.TryEnter(TurnMs))
-            if (client.GivesUp is { } reason) throw new UserErrorException($"{order}: {reason}");
-    }
-
-    // Who has none has no such orders.
-    private IDeviceControl Devices => _volume.Devices!;
 
     private void AskToStop(PosixSignalContext context)
     {
@@ -230,7 +170,7 @@ internal sealed class Server : IDisposable
         status.Text("access", _volume.Volume.ReadOnly ? "read-only" : "read-write");
         _volume.Volume.Report(status);
         _serving.Report(status);
-        if (_volume.Tunables.Any(static tunable => !tunable.IsOrder)) status.Group("options", ReportOptions);
+        if (_volume.Tunables.Count > 0) status.Group("options", ReportOptions);
     }
 
     // As 'weir message KEY' shows them.
@@ -238,7 +178,6 @@ internal sealed class Server : IDisposable
     {
         foreach (Tunable tunable in _volume.Tunables)
         {
-            if (tunable.IsOrder) continue;
             if (tunable.IsDuration || tunable.Words != null) status.Text(tunable.Name, tunable.Show(tunable.Read()));
             else status.Number(tunable.Name, tunable.Read());
         }

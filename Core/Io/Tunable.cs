@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
-using System.Threading;
 using Weir.Core.Base;
 
 namespace Weir.Core.Io;
@@ -19,8 +18,6 @@ namespace Weir.Core.Io;
 public sealed record Tunable(
     string Name, long Minimum, long Maximum, string Meaning, Func<long> Read, Action<long>? Write)
 {
-    private const int PollMs = 20;
-
     /// <summary>Other names for it.</summary>
     public IReadOnlyList<string> Aliases { get; init; } = [];
 
@@ -37,49 +34,6 @@ public sealed record Tunable(
     public Action<long>? WriteAtStart { get; init; } = Write;
 
     /// <summary>
-    /// What to do instead of reading, for keys that are orders such as <c>drain</c>: begins it, or throws why that
-    /// cannot be, and returns what looks how far it is. Else null.
-    /// </summary>
-    public Func<Func<OrderProgress>>? Order { get; init; }
-
-    /// <summary>
-    /// What to do with the value, for orders that take one, such as <c>give_up</c>; waits unless nobody does any more,
-    /// and returns what to say. Else null.
-    /// </summary>
-    public Func<string, IOrderWaiter, string>? OrderWith { get; init; }
-
-    /// <summary>What <see cref="OrderWith"/> takes, for people.</summary>
-    public string ValueName { get; init; } = "VALUE";
-
-    /// <summary>What to answer, in lines, for keys that are questions such as <c>dirty_ranges</c>; else null.</summary>
-    public Func<string>? Answer { get; init; }
-
-    /// <summary>
-    /// Gives the order, if it is one, waits for its end, and returns the answer: where there is none, a line that says
-    /// what has been done.
-    /// </summary>
-    /// <exception cref="UserErrorException">It has failed, or <paramref name="waiter"/> waits no longer.</exception>
-    public string Carry(IOrderWaiter waiter)
-    {
-        if (OrderWith != null) throw new UserErrorException($"{Name}: expected {ValueName}: {Meaning}", 2);
-        Func<OrderProgress>? look = Order?.Invoke();
-        OrderProgress progress = look?.Invoke() ?? OrderProgress.Done;
-        while (!progress.IsOver)
-        {
-            waiter.Report(progress);
-            progress = waiter.GivesUp is { } reason ? progress.Fail(reason) : progress;
-            if (progress.IsOver) break;
-            Thread.Sleep(PollMs);
-            progress = look!();
-        }
-        if (progress.Failure is { } failure) throw new UserErrorException($"{Name}: {failure}");
-        return Answer?.Invoke() ?? $"{Name}: {progress.Said}\n";
-    }
-
-    /// <summary>There is no value to show or set.</summary>
-    public bool IsOrder => Order != null || Answer != null || OrderWith != null;
-
-    /// <summary>
     /// Words for the values from <see cref="Minimum"/> on, where numbers would say nothing; else null.
     /// </summary>
     public IReadOnlyList<string>? Words { get; init; }
@@ -88,19 +42,16 @@ public sealed record Tunable(
     public long Default { get; } = Read();
 
     /// <summary>What values there are, for people.</summary>
-    public string Range => OrderWith != null ? ValueName : IsOrder ? "-"
-        : Words != null ? string.Join('|', Words) : $"{Show(Minimum)}..{Show(Maximum)}";
+    public string Range => Words != null ? string.Join('|', Words) : $"{Show(Minimum)}..{Show(Maximum)}";
 
     /// <summary>A value as users write it.</summary>
-    public string Show(long value) => IsOrder ? "-"
-        : Words != null ? Words[(int)(value - Minimum)]
+    public string Show(long value) => Words != null ? Words[(int)(value - Minimum)]
         : IsDuration ? Duration.Show(value) : value.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// The one called <paramref name="name"/>, in capitals or not, as in the kernel. Throws, naming those there are and
-    /// <paramref name="others"/>.
+    /// The one called <paramref name="name"/>, in capitals or not, as in the kernel. Throws, naming those there are.
     /// </summary>
-    public static Tunable Find(IReadOnlyList<Tunable> all, string name, params ReadOnlySpan<string> others)
+    public static Tunable Find(IReadOnlyList<Tunable> all, string name)
     {
         List<string> names = [];
         foreach (Tunable tunable in all)
@@ -108,17 +59,14 @@ public sealed record Tunable(
             if (tunable.IsCalled(name)) return tunable;
             names.Add(tunable.Name);
         }
-        names.AddRange(others);
-        string known = names.Count == 0 ? "this engine has none" : "known: " + string.Join(", ", names);
-        throw new UserErrorException($"unknown key '{name}'; {known}", 2);
+        throw Unknown(name, names);
     }
 
-    /// <summary>An order takes 1, as writing to the kernel's file of that name did, and nothing else. Throws.</summary>
-    public void CheckOrder(string text)
+    /// <summary>No key is called so, but those that are <paramref name="known"/>.</summary>
+    public static UserErrorException Unknown(string name, IReadOnlyList<string> known)
     {
-        if (Order == null) throw new UserErrorException($"{Name} is a question and takes no value", 2);
-        if (text != "1")
-            throw new UserErrorException($"{Name}: '{text}' is not a value; expected nothing or 1, as an order", 2);
+        string all = known.Count == 0 ? "this engine has none" : "known: " + string.Join(", ", known);
+        return new UserErrorException($"unknown key '{name}'; {all}", 2);
     }
 
     /// <summary>
@@ -127,7 +75,6 @@ public sealed record Tunable(
     /// </summary>
     public string Set(string text, bool atStart)
     {
-        if (IsOrder) throw new UserErrorException($"{Name} is an order: weir message {Name}", 2);
         Action<long> write = (atStart ? WriteAtStart : Write)
             ?? throw new UserErrorException(
                 $"{Name} can be set at the start only: weir serve --option {Name}=VALUE", 2);
@@ -138,7 +85,8 @@ public sealed record Tunable(
         return equals < 0 ? Show(Read()) : $"{text[..equals]}={Show(value)}";
     }
 
-    private bool IsCalled(string name)
+    /// <summary>It is its name, or another one of it.</summary>
+    public bool IsCalled(string name)
     {
         if (name.Equals(Name, StringComparison.OrdinalIgnoreCase)) return true;
         foreach (string alias in Aliases)

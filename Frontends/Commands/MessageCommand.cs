@@ -1,5 +1,6 @@
 using System;
 using System.CommandLine;
+using System.Linq;
 using Weir.Core.Base;
 using Weir.Frontends.Control;
 using Weir.Frontends.Status;
@@ -14,24 +15,26 @@ internal static class MessageCommand
     {
         Option<string> control = SharedOptions.Control();
         Argument<string> key = new("KEY") { Description = "What to read or set; 'help' lists everything." };
-        Argument<string?> value = new("VALUE")
+        Argument<string[]> value = new("VALUE")
         {
-            Description = "The new value; without it the present one is printed, or the order given.",
-            Arity = ArgumentArity.ZeroOrOne,
+            Description = "The new value; without it the present one is printed, or the order given. Some orders take "
+                + "values, as 'help' shows.",
+            Arity = ArgumentArity.ZeroOrMore,
         };
         Command command = new("message", "Read or set what can be tuned on a served volume.") { control, key, value };
-        command.SetAction(result => Run(result.GetValue(control)!, result.GetValue(key)!, result.GetValue(value)));
+        command.SetAction(result =>
+            Run(result.GetValue(control)!, result.GetValue(key)!, result.GetValue(value) ?? []));
         return command;
     }
 
-    private static int Run(string control, string key, string? value)
+    private static int Run(string control, string key, string[] values)
     {
-        if (key.Length == 0 || value?.Length == 0)
+        if (key.Length == 0 || values.Contains(""))
             throw new UserErrorException($"message '{key}': an empty {(key.Length == 0 ? "key" : "value")}; "
                 + "a value that is left out reads", 2);
-        if ((key + value).AsSpan().IndexOfAny(" \t\r\n") >= 0)
+        if (values.Append(key).Any(static word => word.AsSpan().IndexOfAny(" \t\r\n") >= 0))
             throw new UserErrorException($"message '{key}': a key or value has no blanks", 2);
-        Output.Write(Ask(control, $"message {key} {value}".TrimEnd()));
+        Output.Write(Ask(control, string.Join(' ', ["message", key, .. values])));
         return Program.Done;
     }
 

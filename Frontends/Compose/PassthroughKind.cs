@@ -30,7 +30,10 @@ internal sealed class PassthroughKind : IEngineKind
         List<OpenedExport> exports = [];
         foreach (BackingArgument backing in opening.Spec.Devices.Backings) exports.Add(ExportOf(backing, opening));
         List<PassthroughVolume> volumes = exports.ConvertAll(static export => (PassthroughVolume)export.Volume);
-        return new OpenedVolume(exports[0].Volume, exports, PassthroughOrders.To(volumes), opening.Below);
+        return new OpenedVolume(exports[0].Volume, exports, [], opening.Below)
+        {
+            Commands = PassthroughCommands.Of(volumes),
+        };
     }
 
     /// <summary>A device without cache, whatever the others have.</summary>

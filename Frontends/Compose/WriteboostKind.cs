@@ -58,10 +58,11 @@ internal sealed partial class WriteboostKind : IEngineKind
         Prepare(io, cache, cached, spec, options);
         WriteboostVolume volume =
             WriteboostVolume.Open(io, cache, cached, Opening.OpenMemory(spec.Memory, opening.Log), options);
-        tunables.AddRange(WriteboostTunables.OrdersTo(volume));
         List<OpenedExport> exports = ExportsOf(volume, spec, uncached);
-        return new OpenedVolume(
-            volume, exports, tunables, opening.Below, new CacheDevices(volume, spec, opening.Log));
+        OpenedVolume opened = new(volume, exports, tunables, opening.Below);
+        DeviceCommands devices = new(new CacheDevices(volume, spec, opening.Log), () => opened.Serving!);
+        opened.Commands = [.. WriteboostCommands.Of(volume), .. devices.All];
+        return opened;
     }
 
     private static WriteboostOptions OptionsFor(Opening opening) => new()

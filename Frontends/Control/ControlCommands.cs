@@ -11,12 +11,12 @@ namespace Weir.Frontends.Control;
 
 /// <summary>What can be asked of a served volume over its control socket.</summary>
 /// <param name="door">Held open while something is done with the volume.</param>
-/// <param name="tunables">What <c>message</c> can set.</param>
+/// <param name="volume">What <c>message</c> can set, and ask of it.</param>
 /// <param name="report">Adds the figures of the program and the volume.</param>
 /// <param name="stop">Begins the orderly stop, forced or not, and returns when it is over: 0, or a negative
 /// errno.</param>
 internal sealed class ControlCommands(
-    VolumeDoor door, IReadOnlyList<Tunable> tunables, Action<IStatusWriter> report, Func<bool, int> stop)
+    VolumeDoor door, OpenedVolume volume, Action<IStatusWriter> report, Func<bool, int> stop)
 {
     /// <summary>The lines that the kernel's own program would have printed, where there was one.</summary>
     public Func<string>? KernelStatus { get; init; }
@@ -31,12 +31,6 @@ internal sealed class ControlCommands(
 
     /// <summary>Something was done with the volume: sizes may be others.</summary>
     public Action Ordered { get; init; } = static () => { };
-
-    /// <summary>Attaches a device, written as for <c>--backing</c>; what to say about it.</summary>
-    public Func<string, IOrderWaiter, string>? Attach { get; init; }
-
-    /// <summary>Detaches the device of this name, unless called off; what to say about it.</summary>
-    public Func<string, IOrderWaiter, string>? Detach { get; init; }
 
     /// <summary>Whoever asks this waits for the program's end.</summary>
     public static bool IsStop(string line) => line.Trim() == "stop" || IsForcedStop(line);
@@ -65,22 +59,12 @@ internal sealed class ControlCommands(
             ["message", var key] when IsKey(key, "help") => Help(),
             ["message", var key, ..] when IsKey(key, "help") => throw new UserErrorException("help takes no value", 2),
             ["message", ..] when door.IsClosing => throw new UserErrorException("stopping"),
-            ["message", var key, ..] when IsKey(key, "attach") && Attach != null => words.Length == 3
-                ? Attach(words[2], client)
-                : throw new UserErrorException("attach: expected 'weir message attach [ID:]NAME=PATH'", 2),
-            ["message", var key, ..] when IsKey(key, "detach") && Detach != null => words.Length == 3
-                ? Detach(words[2], client)
-                : throw new UserErrorException("detach: expected 'weir message detach NAME'", 2),
-            ["message", var key] => Show(Find(key), client),
-            ["message", var key, var value] => Set(Find(key), value, client),
+            ["message", var key, .. var values] => Message(key, values, client),
             _ => throw new UserErrorException($"unknown request '{line}'; known: status, message, stop", 2),
         };
     }
 
     private static bool IsKey(string word, string key) => word.Equals(key, StringComparison.OrdinalIgnoreCase);
-
-    private Tunable Find(string key) => Attach == null ? Tunable.Find(tunables, key, "help")
-        : Tunable.Find(tunables, key, "attach", "detach", "help");
 
     private string Json()
     {
@@ -91,7 +75,7 @@ internal sealed class ControlCommands(
 
     private string Explain()
     {
-        ExplainStatus status = new(tunables);
+        ExplainStatus status = new(volume.Tunables);
         report(status);
         return status.Finish();
     }
@@ -103,22 +87,26 @@ internal sealed class ControlCommands(
         return status.Finish();
     }
 
-    private string Show(Tunable tunable, OrderClient client) =>
-        tunable.IsOrder ? Carry(tunable, client) : $"{tunable.Name} {tunable.Show(tunable.Read())}\n";
-
-    private string Set(Tunable tunable, string value, OrderClient client)
+    private string Message(string key, string[] values, OrderClient client)
     {
-        if (!tunable.IsOrder) return $"{tunable.Name} {tunable.Set(value, atStart: false)}\n";
-        if (tunable.OrderWith is { } order) return order(value, client);
-        tunable.CheckOrder(value);
-        return Carry(tunable, client);
+        if (VolumeCommand.FindOrNull(volume.Commands, key) is { } command) return Run(command, values, client);
+        if (!volume.Tunables.Any(tunable => tunable.IsCalled(key)))
+            throw Tunable.Unknown(key, [.. volume.Tunables.Select(static tunable => tunable.Name),
+                .. volume.Commands.Select(static known => known.Name), "help"]);
+        Tunable found = Tunable.Find(volume.Tunables, key);
+        return values switch
+        {
+            [] => $"{found.Name} {found.Show(found.Read())}\n",
+            [var value] => $"{found.Name} {found.Set(value, atStart: false)}\n",
+            _ => throw new UserErrorException($"{found.Name}: expected one value, {found.Range}", 2),
+        };
     }
 
-    private string Carry(Tunable order, OrderClient client)
+    private string Run(VolumeCommand command, string[] arguments, OrderClient client)
     {
         try
         {
-            return order.Carry(client);
+            return command.Run(client, arguments);
         }
         finally
         {
@@ -129,16 +117,13 @@ internal sealed class ControlCommands(
     private string Help()
     {
         List<string[]> rows = [["key", "now", "values", "default", "also called", "meaning"]];
-        foreach (Tunable t in tunables)
+        foreach (Tunable t in volume.Tunables)
         {
-            string meaning = t.Meaning + (t.Write == null && !t.IsOrder ? " (at the start only)" : "");
+            string meaning = t.Meaning + (t.Write == null ? " (at the start only)" : "");
             rows.Add([t.Name, t.Show(t.Read()), t.Range, t.Show(t.Default), string.Join(' ', t.Aliases), meaning]);
         }
-        if (Attach != null)
-        {
-            rows.Add(["attach", "-", "[ID:]NAME=PATH", "-", "", "serve a new device, or an absent one"]);
-            rows.Add(["detach", "-", "NAME", "-", "", "write back what is cached of it, let it go"]);
-        }
+        foreach (VolumeCommand command in volume.Commands)
+            rows.Add([command.Name, "-", command.Form.Length > 0 ? command.Form : "-", "-", "", command.Meaning]);
         return Align(rows);
     }
 

@@ -104,7 +104,7 @@ public sealed unsafe class PassthroughTests
         client.Start(0, RequestKind.Write, 0, 4096, new Random(1), null);
         client.Drain();
         client.Start(0, RequestKind.Flush, 0, 0, new Random(1), null);
-        OrderProgress resumed = PassthroughOrders.To([client.Volume])[0].Order!()();
+        OrderProgress resumed = PassthroughCommands.Of([client.Volume])[0].Begin!()();
         Assert.Contains("may be lost", resumed.Said, StringComparison.Ordinal);
         client.Drain();
         client.Start(0, RequestKind.Flush, 0, 0, new Random(1), null);

@@ -135,12 +135,13 @@ internal sealed unsafe class StressVolume
 
     private void Control(WriteboostVolume volume, WriteboostOptions options, Contention contention)
     {
-        List<Tunable> tunables = [.. WriteboostTunables.Of(options), .. WriteboostTunables.OrdersTo(volume)];
+        List<Tunable> tunables = WriteboostTunables.Of(options);
+        List<VolumeCommand> commands = WriteboostCommands.Of(volume);
         try
         {
             while (!contention.IsOver)
             {
-                if (_random.Chance(90)) Tune(tunables, s_settings[_random.Below(s_settings.Length)]);
+                if (_random.Chance(90)) Tune(tunables, commands, s_settings[_random.Below(s_settings.Length)]);
                 else if (_guest < 0) Attach(volume);
                 else Detach(volume, contention);
                 Thread.Sleep(_random.Below(4));
@@ -152,12 +153,13 @@ internal sealed unsafe class StressVolume
         }
     }
 
-    private void Tune(List<Tunable> tunables, string[] setting)
+    private void Tune(List<Tunable> tunables, List<VolumeCommand> commands, string[] setting)
     {
-        Tunable tunable = Tunable.Find(tunables, setting[0]);
-        if (tunable.Name == "grow") _devices.GiveRoom();
-        if (tunable.IsOrder) _ = (tunable.Order?.Invoke(), tunable.Answer?.Invoke());
-        else tunable.Set(setting[_random.Between(1, setting.Length - 1)], atStart: false);
+        if (setting[0] == "grow") _devices.GiveRoom();
+        if (VolumeCommand.FindOrNull(commands, setting[0]) is { } command)
+            _ = (command.Begin?.Invoke(), command.Answer?.Invoke());
+        else
+            Tunable.Find(tunables, setting[0]).Set(setting[_random.Between(1, setting.Length - 1)], atStart: false);
     }
 
     private void Attach(WriteboostVolume volume)

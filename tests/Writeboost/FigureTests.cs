@@ -71,7 +71,7 @@ public sealed class FigureTests : IDisposable
         Assert.DoesNotContain("dirty", note.Lines.Single(), StringComparison.Ordinal);
         OrderProgress drain = client.Volume.BeginDrain()();
         Assert.Equal((true, null), (drain.IsOver, drain.Failure));
-        Assert.Equal("", Tunable.Find(WriteboostTunables.OrdersTo(client.Volume), "dirty_ranges").Answer!());
+        Assert.Equal("", VolumeCommand.Find(WriteboostCommands.Of(client.Volume), "dirty_ranges").Answer!());
     }
 
     /// <summary>Orders say what is true then: what there is to be flushed are the backing devices.</summary>
@@ -112,7 +112,7 @@ public sealed class FigureTests : IDisposable
     }
 
     private static string Carry(DirectClient client, string name) => client.Await(
-        () => Tunable.Find(WriteboostTunables.OrdersTo(client.Volume), name).Carry(new Patient()));
+        () => VolumeCommand.Find(WriteboostCommands.Of(client.Volume), name).Run(new Patient()));
 
     /// <summary>As of the engine passthrough: beside a cache, and once there is none.</summary>
     [Fact]

@@ -60,13 +60,13 @@ public sealed unsafe class GrowthTests
         using FileDevice backing = FileDevice.Open(path);
         using (RingContext io = new()) WriteboostFormat.Format(io, cache, Layout.Native, SegmentBytes, Guid.NewGuid);
         using DirectClient client = new(cache, backing, Options());
-        Tunable grow = Tunable.Find(WriteboostTunables.OrdersTo(client.Volume), "grow");
-        grow.Order!();
+        VolumeCommand grow = VolumeCommand.Find(WriteboostCommands.Of(client.Volume), "grow");
+        grow.Begin!();
         Assert.StartsWith($"disk {(1 << 20) + 512} unchanged\n", grow.Answer!(), StringComparison.Ordinal);
         client.Write(1 << 20, new byte[512]);
         using (FileStream file = new(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
             file.SetLength(3 << 20);
-        grow.Order();
+        grow.Begin();
         Assert.StartsWith($"disk {3 << 20} grown\n", grow.Answer(), StringComparison.Ordinal);
         Assert.Equal(3 << 20, client.Volume.SizeBytes);
         client.Write((3 << 20) - 4096, Filled(7));

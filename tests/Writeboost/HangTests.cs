@@ -48,15 +48,15 @@ public sealed class HangTests : IDisposable
     {
         _client.Write(0, new byte[Block]);
         _first.Hold = IoKind.Write;
-        string error = Refused(() => Tunable.Find(WriteboostTunables.OrdersTo(Volume), name).Carry(new Patient()));
+        string error = Refused(() => VolumeCommand.Find(WriteboostCommands.Of(Volume), name).Run(new Patient()));
         Assert.Equal($"{name}: 1 block (4 KiB) is still dirty: backing device 'a' {_first.Name} has not answered for "
             + "10 s", error);
         Assert.Contains("has not answered", new StatusFigures(Volume).TextOf("not_answering"));
         // What does not need it is served.
         _client.Device = 1;
         _client.Write(0, new byte[Block]);
-        Tunable flush = Tunable.Find(WriteboostTunables.OrdersTo(Volume), "flush_current_buffer");
-        string said = _client.Await(() => flush.Carry(new Patient()));
+        VolumeCommand flush = VolumeCommand.Find(WriteboostCommands.Of(Volume), "flush_current_buffer");
+        string said = _client.Await(() => flush.Run(new Patient()));
         Assert.StartsWith("flush_current_buffer: done", said, StringComparison.Ordinal);
         _first.Release();
         _client.Until(() => !Volume.IsDraining && Volume.DirtyBlocksOf(1) == 0);
@@ -195,8 +195,8 @@ public sealed class HangTests : IDisposable
         _client.Begin(RequestKind.Read, 0, Block, default);
         _client.Until(() => _second.HeldCount > 0);
         Assert.NotNull(Volume.Hang);
-        Tunable drain = Tunable.Find(WriteboostTunables.OrdersTo(Volume), "drain");
-        _client.Await(() => drain.Carry(new Patient()));
+        VolumeCommand drain = VolumeCommand.Find(WriteboostCommands.Of(Volume), "drain");
+        _client.Await(() => drain.Run(new Patient()));
         // The order is asked about several times before the device that it is for, which is slow, has ended.
         (_first.Hold, _first.HeldMs) = (IoKind.Flush, 0);
         int asked = 0;

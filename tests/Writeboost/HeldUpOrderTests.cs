@@ -119,7 +119,7 @@ public sealed class HeldUpOrderTests : IDisposable
     private string Carry(string name)
     {
         if (name != "detach")
-            return Tunable.Find(WriteboostTunables.OrdersTo(Volume), name).Carry(new Patient());
+            return VolumeCommand.Find(WriteboostCommands.Of(Volume), name).Run(new Patient());
         Volume.Detach("a", static () => false);
         return name;
     }

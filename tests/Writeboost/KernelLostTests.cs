@@ -570,7 +570,7 @@ public sealed unsafe class KernelLostTests : IDisposable
     private string GiveUp(string text) => _client.Await(() => Volume.GiveUp(text, new Patient()));
 
     private string Carry(string name) => _client.Await(
-        () => Tunable.Find(WriteboostTunables.OrdersTo(Volume), name).Carry(new Patient()));
+        () => VolumeCommand.Find(WriteboostCommands.Of(Volume), name).Run(new Patient()));
 
     private string Refused(string name) => Assert.Throws<UserErrorException>(() => Carry(name)).Message;
 

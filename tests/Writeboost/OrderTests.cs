@@ -91,14 +91,14 @@ public sealed class OrderTests : IDisposable
     [InlineData("drop_caches")]
     public void ADrainEndsWhenAllIsWrittenBackOrCannotBe(string name)
     {
-        Tunable order = Tunable.Find(WriteboostTunables.OrdersTo(Volume), name);
+        VolumeCommand order = VolumeCommand.Find(WriteboostCommands.Of(Volume), name);
         _client.Write(0, new byte[4 * Block]);
         _client.Run(RequestKind.WriteZeroes, 1 << 20, 1 << 20);
-        Assert.Null(End(order.Order!()));
+        Assert.Null(End(order.Begin!()));
         Assert.Equal((0, 0), (Volume.DirtyBlocks, Volume.DirtyRanges));
         _client.Write(0, new byte[5 * Block]);
         _backing.WritesToFail = int.MaxValue;
-        string? failure = End(order.Order!());
+        string? failure = End(order.Begin!());
         Assert.StartsWith("5 blocks (20 KiB) are still dirty: ", failure, StringComparison.Ordinal);
         Assert.Equal(5, Volume.DirtyBlocks);
     }
@@ -127,8 +127,8 @@ public sealed class OrderTests : IDisposable
             new(_cache, _backing, new WriteboostOptions { ReadOnly = true }, new PrivateMemoryStore());
         foreach (string name in new[] { "drain", "drop_caches", "commit_super_block" })
         {
-            Tunable order = Tunable.Find(WriteboostTunables.OrdersTo(client.Volume), name);
-            Assert.Contains("read-only", Assert.Throws<UserErrorException>(() => order.Order!()).Message,
+            VolumeCommand order = VolumeCommand.Find(WriteboostCommands.Of(client.Volume), name);
+            Assert.Contains("read-only", Assert.Throws<UserErrorException>(() => order.Begin!()).Message,
                 StringComparison.Ordinal);
         }
         Assert.True(client.Volume.BeginFlush()().IsOver);
@@ -139,21 +139,21 @@ public sealed class OrderTests : IDisposable
     public void AnOrderThatNobodyWaitsForGoesOn()
     {
         _client.Write(0, new byte[Block]);
-        Tunable drain = Tunable.Find(WriteboostTunables.OrdersTo(Volume), "drain");
-        string message = Assert.Throws<UserErrorException>(() => drain.Carry(new Gone())).Message;
+        VolumeCommand drain = VolumeCommand.Find(WriteboostCommands.Of(Volume), "drain");
+        string message = Assert.Throws<UserErrorException>(() => drain.Run(new Gone())).Message;
         Assert.Equal("drain: 1 block (4 KiB) is still dirty: the volume stops", message);
         _client.Until(() => Volume.IsDrained);
-        Assert.Equal("drain: done, nothing was dirty\n", drain.Carry(new Gone()));
+        Assert.Equal("drain: done, nothing was dirty\n", drain.Run(new Gone()));
     }
 
     /// <summary>One line says what an order has done, or why it has failed.</summary>
     [Fact]
     public void EveryOrderSaysWhatItHasDone()
     {
-        foreach (Tunable order in WriteboostTunables.OrdersTo(Volume))
+        foreach (VolumeCommand order in WriteboostCommands.Of(Volume))
         {
-            if (order.Order == null || order.Answer != null) continue;
-            string said = _client.Await(() => order.Carry(new Patient()));
+            if (order.Begin == null || order.Answer != null) continue;
+            string said = _client.Await(() => order.Run(new Patient()));
             Assert.StartsWith($"{order.Name}: done, ", said, StringComparison.Ordinal);
             Assert.Single(said.TrimEnd('\n').Split('\n'));
         }
@@ -215,8 +215,8 @@ public sealed class OrderTests : IDisposable
 
     private string Carry(string name)
     {
-        Tunable order = Tunable.Find(WriteboostTunables.OrdersTo(Volume), name);
-        return _client.Await(() => order.Carry(new Patient()));
+        VolumeCommand order = VolumeCommand.Find(WriteboostCommands.Of(Volume), name);
+        return _client.Await(() => order.Run(new Patient()));
     }
 
     private string? End(Func<OrderProgress> look)

@@ -250,8 +250,8 @@ public sealed unsafe class PoisonTests : IDisposable
 
     private string Ask(string key)
     {
-        List<Tunable> orders = WriteboostTunables.OrdersTo(_volume!);
-        return Tunable.Find(orders, key).Carry(new Patient(Turn));
+        List<VolumeCommand> orders = WriteboostCommands.Of(_volume!);
+        return VolumeCommand.Find(orders, key).Run(new Patient(Turn));
     }
 
     private void GiveUp(string text)

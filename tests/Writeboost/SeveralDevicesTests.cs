@@ -291,10 +291,10 @@ public sealed unsafe class SeveralDevicesTests : IDisposable
 
     private static string Resume(DirectClient client)
     {
-        Tunable resume = Tunable.Find(WriteboostTunables.OrdersTo(client.Volume), "resume");
+        VolumeCommand resume = VolumeCommand.Find(WriteboostCommands.Of(client.Volume), "resume");
         try
         {
-            return client.Await(() => resume.Carry(new Patient()));
+            return client.Await(() => resume.Run(new Patient()));
         }
         catch (UserErrorException error)
         {

@@ -275,7 +275,7 @@ public sealed unsafe class UnreadableTests : IDisposable
     }
 
     private string Carry(string name) => _client.Await(
-        () => Tunable.Find(WriteboostTunables.OrdersTo(Volume), name).Carry(new Patient()));
+        () => VolumeCommand.Find(WriteboostCommands.Of(Volume), name).Run(new Patient()));
 
     private void CheckOthers()
     {

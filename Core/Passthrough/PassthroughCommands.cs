@@ -5,16 +5,16 @@ using Weir.Core.Io;
 namespace Weir.Core.Passthrough;
 
 /// <summary>What can be asked of volumes without a cache.</summary>
-public static class PassthroughOrders
+public static class PassthroughCommands
 {
-    /// <summary>Orders to <paramref name="volumes"/>, all of them at once.</summary>
-    public static List<Tunable> To(IReadOnlyList<PassthroughVolume> volumes) =>
+    /// <summary>All of them, to all of <paramref name="volumes"/> at once.</summary>
+    public static List<VolumeCommand> Of(IReadOnlyList<PassthroughVolume> volumes) =>
     [
-        new("resume", 0, 0, "let flushes count again after one has failed; says what may be lost", static () => 0, null)
-        { Order = () => Begin(volumes) },
+        new("resume", "let flushes count again after one has failed; says what may be lost")
+        { Begin = () => BeginResume(volumes) },
     ];
 
-    private static Func<OrderProgress> Begin(IReadOnlyList<PassthroughVolume> volumes)
+    private static Func<OrderProgress> BeginResume(IReadOnlyList<PassthroughVolume> volumes)
     {
         string lost = "";
         foreach (PassthroughVolume volume in volumes)
