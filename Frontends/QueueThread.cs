@@ -141,8 +141,8 @@ internal sealed unsafe class QueueThread : IDisposable
             turns += thread.Turns;
             allocatedBytes += thread.AllocatedBytes;
         }
-        status.Number("queue_turns", turns);
-        status.Number("queue_allocated_bytes", allocatedBytes);
+        status.Counter("queue_turns", turns);
+        status.Counter("queue_allocated_bytes", allocatedBytes);
     }
 
     /// <inheritdoc/>

@@ -163,9 +163,9 @@ internal sealed class Server : IDisposable
         status.Text("uri", string.Join(' ', _serving.Uris));
         status.Text("version", typeof(Server).Assembly.GetName().Version?.ToString(3) ?? "");
         status.Number("pid", Environment.ProcessId);
-        status.Number("log_lines_dropped", Program.Errors.Dropped);
-        status.Number("uptime_s", (long)Stopwatch.GetElapsedTime(_startedAt).TotalSeconds);
-        status.Number("queues", _spec.Queues);
+        status.Counter("log_lines_dropped", Program.Errors.Dropped);
+        status.Gauge("uptime_s", (long)Stopwatch.GetElapsedTime(_startedAt).TotalSeconds);
+        status.Gauge("queues", _spec.Queues);
         status.Text("engine", _volume.Volume.Engine);
         status.Text("access", _volume.Volume.ReadOnly ? "read-only" : "read-write");
         _volume.Volume.Report(status);

@@ -41,32 +41,6 @@ public interface IVolume : IDisposable
     void Report(IStatusWriter status);
 }
 
-/// <summary>
-/// Receives status figures by name: JSON, text or Prometheus behind it. Names are snake_case, units last.
-/// </summary>
-public interface IStatusWriter
-{
-    /// <summary>A number.</summary>
-    void Number(string name, long value);
-    /// <summary>A word.</summary>
-    void Text(string name, string value);
-
-    /// <summary>
-    /// Figures under a common name, which <paramref name="report"/> adds. Writers without room for groups leave it out.
-    /// </summary>
-    void Group(string name, Action<IStatusWriter> report)
-    {
-    }
-
-    /// <summary>
-    /// A list of <paramref name="count"/> things, each with figures of its own, which <paramref name="report"/> adds
-    /// for the one of that number. Writers without room for lists leave it out.
-    /// </summary>
-    void List(string name, int count, Action<IStatusWriter, int> report)
-    {
-    }
-}
-
 /// <summary>One extent of <see cref="IVolumeQueue.BlockStatus"/>.</summary>
 public struct Extent
 {

@@ -85,15 +85,15 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
         if (FlushLoss is { } loss) status.Text("state_reason", $"{loss}, and flushes fail until 'weir message resume'");
         if (Hang is { } hang) status.Text("not_answering", hang);
         status.Text("backing", Backing.Name);
-        status.Number("size_bytes", SizeBytes);
-        status.Number("reads", Counters[RequestCounters.RequestsOf(RequestKind.Read)]);
-        status.Number("read_bytes", Counters[RequestCounters.BytesOf(RequestKind.Read)]);
-        status.Number("writes", Counters[RequestCounters.RequestsOf(RequestKind.Write)]);
-        status.Number("write_bytes", Counters[RequestCounters.BytesOf(RequestKind.Write)]);
-        status.Number("flushes", Counters[RequestCounters.RequestsOf(RequestKind.Flush)]);
-        status.Number("discards", Counters[RequestCounters.RequestsOf(RequestKind.Discard)]);
-        status.Number("write_zeroes", Counters[RequestCounters.RequestsOf(RequestKind.WriteZeroes)]);
-        status.Number("errors", Counters[PassthroughCounters.Errors]);
+        status.Gauge("size_bytes", SizeBytes);
+        status.Counter("reads", Counters[RequestCounters.RequestsOf(RequestKind.Read)]);
+        status.Counter("read_bytes", Counters[RequestCounters.BytesOf(RequestKind.Read)]);
+        status.Counter("writes", Counters[RequestCounters.RequestsOf(RequestKind.Write)]);
+        status.Counter("write_bytes", Counters[RequestCounters.BytesOf(RequestKind.Write)]);
+        status.Counter("flushes", Counters[RequestCounters.RequestsOf(RequestKind.Flush)]);
+        status.Counter("discards", Counters[RequestCounters.RequestsOf(RequestKind.Discard)]);
+        status.Counter("write_zeroes", Counters[RequestCounters.RequestsOf(RequestKind.WriteZeroes)]);
+        status.Counter("errors", Counters[PassthroughCounters.Errors]);
     }
 
     /// <summary>The backing device stays open: the opener closes it.</summary>

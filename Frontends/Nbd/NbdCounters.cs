@@ -30,15 +30,15 @@ internal sealed class NbdCounters
     {
         NbdCounters sum = new();
         foreach (NbdCounters queue in queues) sum.Add(queue);
-        status.Number("nbd_accepted_connections", sum.AcceptedConnections);
-        status.Number("nbd_connections", sum.Connections);
-        status.Number("nbd_refused_connections", sum.RefusedConnections);
-        status.Number("nbd_broken_connections", sum.BrokenConnections);
-        status.Number("nbd_expired_connections", sum.ExpiredConnections);
-        status.Number("nbd_requests", sum.Requests);
-        status.Number("nbd_refused_requests", sum.RefusedRequests);
-        status.Number("nbd_merged_changes", sum.MergedChanges);
-        status.Number("nbd_sends", sum.Sends);
+        status.Counter("nbd_accepted_connections", sum.AcceptedConnections);
+        status.Counter("nbd_connections", sum.Connections);
+        status.Counter("nbd_refused_connections", sum.RefusedConnections);
+        status.Counter("nbd_broken_connections", sum.BrokenConnections);
+        status.Counter("nbd_expired_connections", sum.ExpiredConnections);
+        status.Counter("nbd_requests", sum.Requests);
+        status.Counter("nbd_refused_requests", sum.RefusedRequests);
+        status.Counter("nbd_merged_changes", sum.MergedChanges);
+        status.Counter("nbd_sends", sum.Sends);
     }
 
     private void Add(NbdCounters other)

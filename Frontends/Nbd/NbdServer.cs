@@ -217,8 +217,8 @@ internal sealed class NbdServer : IServing
     /// <summary>The frontend's figures; any thread.</summary>
     public void Report(IStatusWriter status)
     {
-        status.Number("nbd_open_connections", Volatile.Read(ref _openCount));
-        status.Number("nbd_borrowed_bytes", BorrowedBytes);
+        status.Gauge("nbd_open_connections", Volatile.Read(ref _openCount));
+        status.Gauge("nbd_borrowed_bytes", BorrowedBytes);
         NbdCounters.Report(_counters, status);
         QueueThread.Report(_threads, status);
     }

@@ -44,13 +44,13 @@ internal sealed unsafe class UblkCounters
             sum._errors += one.Errors;
             sum._direct += one.Direct;
         }
-        status.Number("ublk_reads", sum._requests[(int)RequestKind.Read]);
-        status.Number("ublk_direct_reads", sum._direct);
-        status.Number("ublk_writes", sum._requests[(int)RequestKind.Write]);
-        status.Number("ublk_flushes", sum._requests[(int)RequestKind.Flush]);
-        status.Number("ublk_fua_writes", sum._fua);
-        status.Number("ublk_discards", sum._requests[(int)RequestKind.Discard]);
-        status.Number("ublk_write_zeroes", sum._requests[(int)RequestKind.WriteZeroes]);
-        status.Number("ublk_errors", sum._errors);
+        status.Counter("ublk_reads", sum._requests[(int)RequestKind.Read]);
+        status.Counter("ublk_direct_reads", sum._direct);
+        status.Counter("ublk_writes", sum._requests[(int)RequestKind.Write]);
+        status.Counter("ublk_flushes", sum._requests[(int)RequestKind.Flush]);
+        status.Counter("ublk_fua_writes", sum._fua);
+        status.Counter("ublk_discards", sum._requests[(int)RequestKind.Discard]);
+        status.Counter("ublk_write_zeroes", sum._requests[(int)RequestKind.WriteZeroes]);
+        status.Counter("ublk_errors", sum._errors);
     }
 }

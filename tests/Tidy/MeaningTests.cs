@@ -42,7 +42,7 @@ public sealed partial class MeaningTests
         const string Source = """
             (RequestKind.Read, "read"), (RequestKind.WriteZeroes, "write_zeroes"),
             status.Number("a", 1); status.Text("b", "c");
-            status.Number($"requests_{name}", 1); if (kind != RequestKind.Flush) status.Number($"{name}_bytes", 1);
+            status.Counter($"requests_{name}", 1); if (kind != RequestKind.Flush) status.Gauge($"{name}_bytes", 1);
             status.List("d", 1, (item, i) =>
             {
                 item.Number("e", 1);
@@ -81,7 +81,8 @@ public sealed partial class MeaningTests
         }
     }
 
-    [GeneratedRegex("""\b(?<to>status|item)\.(?<what>Number|Text|List|Group)\(\s*\$?"(?<name>[a-z0-9_{}]+)""" + "\"")]
+    [GeneratedRegex("""\b(?<to>status|item)\.(?<what>Number|Counter|Gauge|Histogram|Text|List|Group)\("""
+        + """\s*\$?"(?<name>[a-z0-9_{}]+)""" + "\"")]
     private static partial Regex Figure();
 
     [GeneratedRegex("""\(RequestKind\.\w+, "(\w+)"\)""")]
