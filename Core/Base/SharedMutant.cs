@@ -9,6 +9,10 @@ public enum SharedMutant
     None,
     /// <summary>R6: a queue that sleeps is not woken when something is durable.</summary>
     R6WakeLost,
+    /// <summary>R6: a copy that a failed flush should have covered is not written again.</summary>
+    R6SuperblockNotRewritten,
+    /// <summary>R12: after an update has failed at its second copy, the next one begins with the whole one.</summary>
+    R12DoubtfulCopyLast,
     /// <summary>R10: a read is staged although the block may have changed since it began.</summary>
     R10StaleStaged,
     /// <summary>R10: a staged block is entered over a version that was written.</summary>

@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Metadata;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
@@ -22,11 +23,11 @@ public sealed unsafe class SuperblockWriter : IDisposable
         _writer = new TwoCopyWriter(Superblock.Bytes, cache, io);
     }
 
-    /// <summary>A writer beside <paramref name="log"/>, on the thread of <paramref name="port"/>.</summary>
-    public SuperblockWriter(SegmentLog log, DeviceQueue cache, LogPort port)
+    /// <summary>A writer beside the log, on the thread of <paramref name="port"/>.</summary>
+    public SuperblockWriter(Layout layout, DeviceQueue cache, LogPort port)
     {
-        _layout = log.Layout;
-        _writer = new TwoCopyWriter(Superblock.Bytes, cache, port.Io, log, port);
+        _layout = layout;
+        _writer = new TwoCopyWriter(Superblock.Bytes, cache, port.Io, port);
     }
 
     /// <summary>An update is under way.</summary>
@@ -46,7 +47,7 @@ public sealed unsafe class SuperblockWriter : IDisposable
         _writer.Begin(last ? b : a, last ? a : b, copies);
     }
 
-    /// <summary>Once per turn: goes on when the log's flush is over.</summary>
+    /// <inheritdoc cref="TwoCopyWriter.Poll"/>
     public void Poll() => _writer.Poll();
 
     /// <inheritdoc/>

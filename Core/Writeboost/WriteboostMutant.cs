@@ -52,8 +52,6 @@ public enum WriteboostMutant
     R6FlushErrorIgnored,
     /// <summary>R6: after a failed flush it is only asked again.</summary>
     R6NotRewritten,
-    /// <summary>R6: a superblock that a failed flush should have covered is not written again.</summary>
-    R6SuperblockNotRewritten,
     /// <summary>R6: a record that is durable by itself speaks for those before it.</summary>
     R6NotAlone,
     /// <summary>R6: a start trusts records that no successful flush is known to cover.</summary>
@@ -120,8 +118,6 @@ public enum WriteboostMutant
     R10RefusedForgotten,
     /// <summary>R8: after a pause, what the backing device has refused counts as written.</summary>
     R8RefusedForgotten,
-    /// <summary>R12: after an update has failed at its second copy, the next one begins with the whole one.</summary>
-    R12DoubtfulCopyLast,
     /// <summary>R11: the volume goes on without its cache although no note of that is durable.</summary>
     R11NoNote,
     /// <summary>R11: the volume goes on without its cache although that alone holds dirty data.</summary>

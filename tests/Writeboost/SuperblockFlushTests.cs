@@ -17,9 +17,9 @@ public sealed class SuperblockFlushTests : IDisposable
     public void Dispose() => Mutant.Active = null;
 
     [Theory]
-    [InlineData(WriteboostMutant.None, 0)]
-    [InlineData(WriteboostMutant.R6SuperblockNotRewritten, Superblock.CopyBOffset)]
-    public void ACopyThatAFailedFlushMayHaveLostIsWrittenAgainBeforeTheOther(WriteboostMutant mutant, long secondWrite)
+    [InlineData(SharedMutant.None, 0)]
+    [InlineData(SharedMutant.R6SuperblockNotRewritten, Superblock.CopyBOffset)]
+    public void ACopyThatAFailedFlushMayHaveLostIsWrittenAgainBeforeTheOther(SharedMutant mutant, long secondWrite)
     {
         using RamDevice backing = new(16 << 20), flash = new(8 << 20);
         using (RingContext io = new()) WriteboostFormat.Format(io, flash, Layout.Native, 128 << 10, Guid.NewGuid);

@@ -77,8 +77,8 @@ public sealed unsafe class Fingerprints : IDisposable
     /// Serving begins; on the thread of <paramref name="port"/>. In a layout without epochs every table says what
     /// <paramref name="life"/> does.
     /// </summary>
-    public void Serve(SegmentLog log, DeviceQueue cache, LogPort port, SegmentLife? life) =>
-        (_io, _writer, _life) = (port.Io, new TableWriter(log, cache, port), life);
+    public void Serve(DeviceQueue cache, LogPort port, SegmentLife? life) =>
+        (_io, _writer, _life) = (port.Io, new TableWriter(cache, port), life);
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs => !_isWriting && Result < 0 && Volatile.Read(ref _askedEnd) != 0 ? _retryUs : long.MaxValue;

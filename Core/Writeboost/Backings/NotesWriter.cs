@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Io;
+using Weir.Core.Metadata;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
@@ -12,7 +13,7 @@ namespace Weir.Core.Writeboost.Backings;
 /// </summary>
 public sealed unsafe class NotesWriter(WriteboostVolume volume, DeviceQueue cache, LogPort port) : IDisposable
 {
-    private readonly TwoCopyWriter _writer = new(Geometry.BlockBytes, cache, port.Io, volume.Log, port);
+    private readonly TwoCopyWriter _writer = new(Geometry.BlockBytes, cache, port.Io, port);
 
     /// <summary>An update is under way.</summary>
     public bool IsBusy => _writer.IsBusy;
@@ -28,7 +29,7 @@ public sealed unsafe class NotesWriter(WriteboostVolume volume, DeviceQueue cach
         _writer.Begin(SegmentLayout.NotesOffset, SegmentLayout.NotesOffset, copies: 1);
     }
 
-    /// <summary>Once per turn: goes on when the log's flush is over.</summary>
+    /// <inheritdoc cref="TwoCopyWriter.Poll"/>
     public void Poll() => _writer.Poll();
 
     /// <inheritdoc/>

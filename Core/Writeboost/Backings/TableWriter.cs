@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Io;
+using Weir.Core.Metadata;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
@@ -17,9 +18,9 @@ public sealed unsafe class TableWriter : IDisposable
     public TableWriter(DeviceQueue cache, IoContext io) =>
         _writer = new TwoCopyWriter(TwoCopyTable.TableBytes, cache, io);
 
-    /// <summary>A writer beside <paramref name="log"/>, on the thread of <paramref name="port"/>.</summary>
-    public TableWriter(SegmentLog log, DeviceQueue cache, LogPort port) =>
-        _writer = new TwoCopyWriter(TwoCopyTable.TableBytes, cache, port.Io, log, port);
+    /// <summary>A writer beside the log, on the thread of <paramref name="port"/>.</summary>
+    public TableWriter(DeviceQueue cache, LogPort port) =>
+        _writer = new TwoCopyWriter(TwoCopyTable.TableBytes, cache, port.Io, port);
 
     /// <summary>An update is under way.</summary>
     public bool IsBusy => _writer.IsBusy;
@@ -39,7 +40,7 @@ public sealed unsafe class TableWriter : IDisposable
         _writer.Begin(copyBFirst ? b : a, copyBFirst ? a : b);
     }
 
-    /// <summary>Once per turn: goes on when the log's flush is over.</summary>
+    /// <inheritdoc cref="TwoCopyWriter.Poll"/>
     public void Poll() => _writer.Poll();
 
     /// <inheritdoc/>

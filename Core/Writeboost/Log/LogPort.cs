@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Io;
+using Weir.Core.Metadata;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Errors;
 using Errno = Weir.Native.Errno;
@@ -10,7 +11,7 @@ namespace Weir.Core.Writeboost.Log;
 /// One queue thread's way to the cache device for the log: record writes and flushes, and their completions. What the
 /// device refuses three times in a row is tried again with growing pauses, for a while: RAM still has it all.
 /// </summary>
-public sealed unsafe class LogPort : IIoHandler
+public sealed unsafe class LogPort : IIoHandler, IFlushSource
 {
     private const byte WriteStep = 1, FlushStep = 2, HeaderStep = 3;
 
@@ -108,6 +109,18 @@ public sealed unsafe class LogPort : IIoHandler
     {
         Write(offsetBytes, header, Geometry.BlockBytes, 0, HeaderStep);
     }
+
+    /// <inheritdoc/>
+    public long Failures => _log.FlushFailures;
+
+    /// <inheritdoc/>
+    public bool HasFailed => _log.Health.CacheHasFailed;
+
+    /// <inheritdoc/>
+    public long RequestFlush() => _log.RequestFlush(this);
+
+    /// <inheritdoc/>
+    public bool IsFlushed(long ticket) => _log.IsFlushed(ticket);
 
     /// <summary>Starts a device flush. <see cref="HasRoom"/> was asked.</summary>
     public void Flush()

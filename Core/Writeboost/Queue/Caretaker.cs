@@ -45,8 +45,8 @@ public sealed unsafe class Caretaker : IDisposable
         _flusher = flusher;
         _volume = volume;
         _port = port;
-        _superblocks = new SuperblockWriter(volume.Log, cache, port);
-        volume.Fingerprints.Serve(volume.Log, cache, port, volume.Layout.HasEpochs ? null : new SegmentLife(volume));
+        _superblocks = new SuperblockWriter(volume.Layout, cache, port);
+        volume.Fingerprints.Serve(cache, port, volume.Layout.HasEpochs ? null : new SegmentLife(volume));
         _writeback = new WritebackEngine(volume, port, cache, backings, _superblocks);
         _reclaimer = new Reclaimer(volume);
         _rescue = new Rescue(volume, port, backings);

@@ -68,7 +68,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         _backings = backings;
         _io = port.Io;
         _handler = _io.AddHandler(this);
-        if (volume.Layout.HasDeviceTable) _table = new TableWriter(volume.Log, cache, port);
+        if (volume.Layout.HasDeviceTable) _table = new TableWriter(cache, port);
     }
 
     private enum Step

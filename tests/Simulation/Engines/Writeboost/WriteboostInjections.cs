@@ -24,7 +24,7 @@ public sealed partial class WriteboostEngine
             Injections = Injection.Everything, LeastOnCache = 100, LeastOnBacking = 50,
             Mutants =
             [
-                WriteboostMutant.R8RefusedForgotten, WriteboostMutant.R12DoubtfulCopyLast,
+                WriteboostMutant.R8RefusedForgotten, SharedMutant.R12DoubtfulCopyLast,
                 WriteboostMutant.R6WriteErrorIgnored, WriteboostMutant.R6FlushErrorIgnored,
                 WriteboostMutant.R6NotRewritten, WriteboostMutant.R11NoNote, WriteboostMutant.R11DirtyForgotten,
             ],

@@ -14,7 +14,6 @@ internal static class WriteboostMutants
         WriteboostMutant.R1LossUnnoticed,
         // R11 has no seeds: ErrorInjectionTests catches its mutants.
         WriteboostMutant.R11NoNote, WriteboostMutant.R11DirtyForgotten, WriteboostMutant.R8RefusedForgotten,
-        WriteboostMutant.R12DoubtfulCopyLast,
         WriteboostMutant.R6AroundFailureForgotten, WriteboostMutant.R10RefusedForgotten,
         // One window of a few instructions: ReadStepsTests tries all of them.
         WriteboostMutant.R10RangesSampledLate,
@@ -30,7 +29,7 @@ internal static class WriteboostMutants
         WriteboostMutant.R12GrownUnplanned,
         // BackingFlushTests and SuperblockFlushTests: the one failing flush that matters is rare.
         WriteboostMutant.R6OthersFailureIgnored, WriteboostMutant.R8OthersFailureIgnored,
-        WriteboostMutant.R6SuperblockNotRewritten, WriteboostMutant.R8MarkInDoubt,
+        WriteboostMutant.R8MarkInDoubt,
         // UnreadableTests: no simulated device has bad places.
         WriteboostMutant.R11UnreadLost,
         // KernelLostTests: nothing rots in the layouts of the kernel here.

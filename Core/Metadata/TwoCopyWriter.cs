@@ -1,26 +1,27 @@
 using Weir.Core.Base;
 using Weir.Core.Io;
-using Weir.Core.Writeboost.Log;
 using Errno = Weir.Native.Errno;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Metadata;
 
 /// <summary>
-/// Writes what lies on the cache device in two copies so that one whole copy is there at any moment: one copy, flush,
-/// the other, flush. The first is the one that may be lost: after a crash, the copy that is torn or older. One update
-/// at a time; the owner calls <see cref="Poll"/> and looks at <see cref="IsBusy"/> once per turn. While a log is served
-/// its flushes are the log's (R6); a copy that a failed flush may have lost is written again. Bounded tries. The copy
-/// at which an update has failed may be torn: the next update begins with it.
+/// Writes what lies on a device in two copies so that one whole copy is there at any moment: one copy, flush, the
+/// other, flush. The first is the one that may be lost: after a crash, the copy that is torn or older. One update at a
+/// time; the owner calls <see cref="Poll"/> and looks at <see cref="IsBusy"/> once per turn. Where others flush the
+/// device too, flushes come from their <see cref="IFlushSource"/> (R6); a copy that a failed flush may have lost is
+/// written again. Bounded tries. The copy at which an update has failed may be torn: the next update begins with it.
 /// </summary>
 public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
 {
+    /// <summary>Tries of one copy, its flush included.</summary>
+    private const int MaxAttempts = 3;
+
     private readonly int _bytes;
-    private readonly DeviceQueue _cache;
+    private readonly DeviceQueue _device;
     private readonly IoContext _io;
     private readonly byte _handler;
     private readonly AlignedMemory _buffer;
-    private readonly SegmentLog? _log;
-    private readonly LogPort? _port;
+    private readonly IFlushSource? _flushes;
     private long _firstOffset;
     private long _secondOffset;
     private int _copies;
@@ -31,16 +32,16 @@ public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
     private long _tornOffset = -1;
 
     /// <summary>
-    /// A writer of <paramref name="bytes"/> bytes a copy on the thread that owns <paramref name="io"/>. On a device
-    /// that a log is served from, beside <paramref name="log"/> and on the thread of <paramref name="port"/>.
+    /// A writer of <paramref name="bytes"/> bytes a copy on the thread that owns <paramref name="io"/>, with the
+    /// flushes of <paramref name="flushes"/>; null: nobody else uses the device, and the writer flushes it.
     /// </summary>
-    public TwoCopyWriter(int bytes, DeviceQueue cache, IoContext io, SegmentLog? log = null, LogPort? port = null)
+    public TwoCopyWriter(int bytes, DeviceQueue device, IoContext io, IFlushSource? flushes = null)
     {
+        Invariant.Check(bytes > 0);
         _bytes = bytes;
-        _cache = cache;
+        _device = device;
         _io = io;
-        _log = log;
-        _port = port;
+        _flushes = flushes;
         _handler = io.AddHandler(this);
         _buffer = new AlignedMemory(bytes);
     }
@@ -61,20 +62,20 @@ public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
     public void Begin(long firstOffset, long secondOffset, int copies = 2)
     {
         Invariant.Check(!IsBusy);
-        bool swaps = copies == 2 && secondOffset == _tornOffset && !Mutant.Is(WriteboostMutant.R12DoubtfulCopyLast);
+        bool swaps = copies == 2 && secondOffset == _tornOffset && !Mutant.Is(SharedMutant.R12DoubtfulCopyLast);
         (_firstOffset, _secondOffset) = swaps ? (secondOffset, firstOffset) : (firstOffset, secondOffset);
         _copies = copies;
         Result = 0;
         Start(1);
     }
 
-    /// <summary>Once per turn: goes on when the log's flush is over.</summary>
+    /// <summary>Once per turn: goes on when the flush of others is over.</summary>
     public void Poll()
     {
         if (_ticket == 0) return;
-        if (_log!.IsFlushed(_ticket)) EndFlush();
-        else if (_log.Health.CacheHasFailed) Finish(-Errno.EIO);
-        else if (_log.FlushFailures != _failuresBefore) EndFlush();
+        if (_flushes!.IsFlushed(_ticket)) EndFlush();
+        else if (_flushes.HasFailed) Finish(-Errno.EIO);
+        else if (_flushes.Failures != _failuresBefore) EndFlush();
     }
 
     /// <inheritdoc/>
@@ -92,7 +93,7 @@ public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
     private void EndFlush()
     {
         _ticket = 0;
-        bool failed = _log!.FlushFailures != _failuresBefore && !Mutant.Is(WriteboostMutant.R6SuperblockNotRewritten);
+        bool failed = _flushes!.Failures != _failuresBefore && !Mutant.Is(SharedMutant.R6SuperblockNotRewritten);
         if (failed) TryAgain(-Errno.EIO);
         else Start(_step + 1);
     }
@@ -100,7 +101,7 @@ public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
     // A copy is written and flushed, or neither: after a failed flush nobody knows what became of it.
     private void TryAgain(int error)
     {
-        if (++_attempts < LogPort.MaxAttempts) Run((_step - 1) | 1);
+        if (++_attempts < MaxAttempts) Run((_step - 1) | 1);
         else Finish(error);
     }
 
@@ -125,10 +126,11 @@ public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
     {
         _step = step;
         bool isWrite = (step & 1) == 1;
-        if (isWrite && _log != null) _failuresBefore = _log.FlushFailures;
-        if (!isWrite && _log != null)
+        if (isWrite && _flushes != null) _failuresBefore = _flushes.Failures;
+        if (!isWrite && _flushes != null)
         {
-            _ticket = _log.RequestFlush(_port!);
+            _ticket = _flushes.RequestFlush();
+            Invariant.Check(_ticket > 0);
             return;
         }
         IoOp* op = _io.Acquire(_handler, isWrite ? IoKind.Write : IoKind.Flush, urgent: true);
@@ -136,6 +138,6 @@ public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
         op->OffsetBytes = step == 1 ? _firstOffset : _secondOffset;
         op->LengthBytes = isWrite ? _bytes : 0;
         op->Buffer = _buffer.Pointer;
-        _cache.Submit(op);
+        _device.Submit(op);
     }
 }
