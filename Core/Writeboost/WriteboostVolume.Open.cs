@@ -40,6 +40,7 @@ public sealed unsafe partial class WriteboostVolume
         SegmentTable table = new(Geometry);
         Index = new BlockIndex(Geometry, table, options.VerifyReads);
         Ranges = new RangeMap(options.RangeBudget);
+        Versions = new VersionMap(Geometry, table, Index, Ranges);
         Changes = new StripedVersions(Geometry.SlotCount);
         Around = new WritesAround(Queues.WakeAll);
         Refusals = new RefusingDevices(this);

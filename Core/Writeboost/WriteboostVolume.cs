@@ -77,6 +77,8 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 
     internal RangeMap Ranges { get; }
 
+    internal VersionMap Versions { get; }
+
     internal StripedVersions Changes { get; }
 
     internal WritesAround Around { get; }

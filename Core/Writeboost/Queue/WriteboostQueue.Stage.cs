@@ -32,7 +32,7 @@ public sealed unsafe partial class WriteboostQueue
     // The read has ended, the request has not been answered: its bytes are what the backing device held.
     private void Stage(IoOp* op)
     {
-        StagedRead read = new()
+        StagedRead read = new(this)
         {
             Key = KeyOf(op->Request, op->OffsetBytes),
             Sampled = op->UserInt,
@@ -42,10 +42,10 @@ public sealed unsafe partial class WriteboostQueue
         int blocks = (int)(op->LengthBytes >> Geometry.BlockShift);
         while (read.Done < blocks && !_volume.Throttle.IsPacing
             && _volume.Changes.IsUnchanged(read.Key, read.Sampled, read.Sample)
-            && _volume.Log.TryReserveSpare(Math.Min(blocks - read.Done, SegmentCursor.MaxTake), _port, out var taken))
+            && _appender.TryReserveSpare(Math.Min(blocks - read.Done, SegmentCursor.MaxTake), out Reservation taken))
         {
             Interleaving.Step();
-            FillSlots(taken, ref read);
+            _appender.Fill(taken, ref read);
         }
         _counters.Add(QueueCounters.Staged, read.Entered);
         _counters.Add(QueueCounters.NotStaged, blocks - read.Entered);
@@ -53,7 +53,7 @@ public sealed unsafe partial class WriteboostQueue
     }
 
     // Fills slots with the blocks of one read.
-    private struct StagedRead : ISlotFiller
+    private struct StagedRead(WriteboostQueue queue) : ISlotFiller
     {
         public ulong Key;
         public int Sampled;
@@ -63,16 +63,16 @@ public sealed unsafe partial class WriteboostQueue
         public int Entered;
 
         // No stamp: this memory only serves a start after a crash, and that has no use for clean blocks.
-        public void Fill(WriteboostQueue queue, int ram, long segment, int slot)
+        public void Fill(in LogSlot slot)
         {
             WriteboostVolume volume = queue._volume;
             byte* source = Source + ((long)Done << Geometry.BlockShift);
-            uint checksum = BlockSum.CopyAndCompute(volume.Log.Ram.Data(ram, slot), source);
-            uint physical = volume.Geometry.PhysicalSlot(volume.Geometry.Position(segment, slot));
+            uint checksum = BlockSum.CopyAndCompute(queue._appender.Data(slot), source);
+            uint physical = volume.Geometry.PhysicalSlot(slot.Position);
             ulong key = Key + (ulong)Done++;
             Interleaving.Step();
             bool enters = volume.Index.TryInsertClean(key, physical, checksum, volume.Changes, Key, Sampled, Sample);
-            *volume.Log.Ram.Entry(ram, slot) = enters ? LogEntry.ForClean(key, checksum) : default;
+            queue._appender.Describe(slot, enters ? LogEntry.ForClean(key, checksum) : default);
             if (enters) Entered++;
         }
     }

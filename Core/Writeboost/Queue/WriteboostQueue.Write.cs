@@ -59,64 +59,42 @@ public sealed unsafe partial class WriteboostQueue
     {
         // Its bucket is on its way into the caches while the block is copied, its versions while it is summed.
         _volume.Index.Prefetch(KeyOf(request, request->OffsetBytes + Own(request)->Progress));
-        if (!TryAdmit(request, slots) || !_volume.Log.TryReserve(slots, _port, out Reservation taken)) return false;
+        if (!TryAdmit(request, slots) || !_appender.TryReserve(slots, out Reservation taken)) return false;
         Own(request)->Ticket = 0;
         // A new segment: time to look how many are left.
         if (taken.First == 1 && _index != 0) _volume.Queues.WakeFirst();
         if (Mutant.Is(WriteboostMutant.R3SlotAbandoned) && slots > 8 && Own(request)->ReadState++ == 0) return false;
         Interleaving.Step();
         (_fetchedEnd, _takenEnd) = (0, taken.First + taken.Count);
-        RequestFiller filler = new() { Request = request };
-        FillSlots(taken, ref filler);
+        RequestFiller filler = new(this, request);
+        _appender.Fill(taken, ref filler);
         return true;
     }
 
-    private void FillSlots<TFiller>(in Reservation taken, ref TFiller filler) where TFiller : struct, ISlotFiller
+    private void FillSlot(Request* request, in LogSlot slot)
     {
-        SegmentLog log = _volume.Log;
-        int ram = log.RamOf(taken.Segment);
-        int end = Math.Min(taken.First + taken.Count, log.Geometry.SlotsPerSegment + 1);
-        int run = 0;
-        for (int slot = taken.First; slot < end; slot++)
-        {
-            if ((slot & (log.Geometry.BoundarySlots - 1)) != 0)
-            {
-                filler.Fill(this, ram, taken.Segment, slot);
-                run++;
-                continue;
-            }
-            int record = log.RecordOf(taken, slot - 1);
-            if (run > 0) log.CountFilled(_port, ram, record, run);
-            log.CloseRecord(_port, ram, record, slot);
-            run = 0;
-        }
-        if (run > 0) log.CountFilled(_port, ram, log.RecordOf(taken, end - 1), run);
+        if (Mutant.Is(WriteboostMutant.R1PublishedFirst)) _appender.Stamp(slot);
+        if (request->Kind == RequestKind.Write) FillData(request, slot);
+        else FillZero(request, slot);
+        Own(request)->WaitPosition = slot.Position + 1;
     }
 
-    private void FillSlot(Request* request, int ram, long segment, int slot)
-    {
-        if (Mutant.Is(WriteboostMutant.R1PublishedFirst)) _volume.Log.Ram.Publish(ram, slot, segment);
-        if (request->Kind == RequestKind.Write) FillData(request, ram, segment, slot);
-        else FillZero(request, ram, segment, slot);
-        Own(request)->WaitPosition = _volume.Geometry.Position(segment, slot) + 1;
-    }
-
-    private void FillData(Request* request, int ram, long segment, int slot)
+    private void FillData(Request* request, in LogSlot slot)
     {
         long offset = request->OffsetBytes + Own(request)->Progress;
         int within = (int)(offset & (Geometry.BlockBytes - 1));
         int length = (int)Math.Min(Geometry.BlockBytes - within, request->LengthBytes - Own(request)->Progress);
-        byte* data = _volume.Log.Ram.Data(ram, slot);
+        byte* data = _appender.Data(slot);
         ulong key = KeyOf(request, offset);
         byte* source = data;
         if (length < Geometry.BlockBytes) CopyPart(request, data, within, length);
-        else if (request->Fetch != null) FetchRun(request, data, slot);
+        else if (request->Fetch != null) FetchRun(request, data, slot.Index);
         else BlockSum.Copy(data, source = request->Data + Own(request)->Progress);
         _volume.Index.PrefetchChain(key);
         if (request->LengthBytes - Own(request)->Progress > length) _volume.Index.Prefetch(key + 1);
         uint checksum = BlockSum.Compute(source);
         Own(request)->Progress += length;
-        Publish(ram, segment, slot, LogEntry.ForData(key, SectorMask.Of(within, length), checksum));
+        Publish(slot, LogEntry.ForData(key, SectorMask.Of(within, length), checksum));
     }
 
     // Slots of one reservation lie side by side in memory, up to the next that is kept for a header: one call for all.
@@ -138,30 +116,11 @@ public sealed unsafe partial class WriteboostQueue
         else Buffer.MemoryCopy(request->Data + Own(request)->Progress, data + within, length, length);
     }
 
-    private void Publish(int ram, long segment, int slot, in LogEntry entry)
+    private void Publish(in LogSlot slot, in LogEntry entry)
     {
-        RamSegments segments = _volume.Log.Ram;
-        Mutant.Point();
-        *segments.Entry(ram, slot) = entry;
-        Mutant.Point();
-        if (!Mutant.Is(WriteboostMutant.R1NotPublished)) segments.Publish(ram, slot, segment);
-        Mutant.Point();
-        long position = _volume.Geometry.Position(segment, slot);
-        if (entry.Kind != EntryKind.Data)
-        {
-            PublishRange(entry, segment, position);
-            return;
-        }
-        uint physical = _volume.Geometry.PhysicalSlot(position);
-        FoundIn former = _volume.Index.Insert(entry.Key, physical, entry.Sectors, entry.Value);
-        _counters.CountPiece(true, former, entry.Sectors == SectorMask.Full);
-    }
-
-    private void PublishRange(in LogEntry entry, long segment, long position)
-    {
-        _volume.Log.Table.CountRange(_volume.Geometry.Physical(segment));
-        if (Mutant.Is(WriteboostMutant.R9RangeNotKept)) return;
-        _volume.Ranges.Insert(entry.Key, entry.Value, position, entry.Kind == EntryKind.Zeroes);
+        _appender.Publish(slot, entry);
+        FoundIn former = _volume.Versions.Enter(entry, slot.Position);
+        if (entry.Kind == EntryKind.Data) _counters.CountPiece(true, former, entry.Sectors == SectorMask.Full);
     }
 
     private void FinishChange(Request* request)
@@ -171,12 +130,9 @@ public sealed unsafe partial class WriteboostQueue
         else Complete(request, 0);
     }
 
-    private struct RequestFiller : ISlotFiller
+    private readonly struct RequestFiller(WriteboostQueue queue, Request* request) : ISlotFiller
     {
-        public Request* Request;
-
-        public readonly void Fill(WriteboostQueue queue, int ram, long segment, int slot) =>
-            queue.FillSlot(Request, ram, segment, slot);
+        public void Fill(in LogSlot slot) => queue.FillSlot(request, slot);
     }
 
     // The log's numbers start at 1.

@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -53,9 +54,9 @@ public sealed unsafe partial class WriteboostQueue
         return Math.Min((end - offset) >> Geometry.BlockShift, LogEntry.MaxRangeBlocks);
     }
 
-    private void FillZero(Request* request, int ram, long segment, int slot)
+    private void FillZero(Request* request, in LogSlot slot)
     {
-        byte* data = _volume.Log.Ram.Data(ram, slot);
+        byte* data = _appender.Data(slot);
         new Span<byte>(data, Geometry.BlockBytes).Clear();
         long offset = request->OffsetBytes + Own(request)->Progress;
         long left = request->LengthBytes - Own(request)->Progress;
@@ -65,13 +66,13 @@ public sealed unsafe partial class WriteboostQueue
             EntryKind kind = MayBeHole(request) ? EntryKind.Discard : EntryKind.Zeroes;
             Own(request)->HasBudget = false;
             Own(request)->Progress += Math.Min(blocks << Geometry.BlockShift, left);
-            Publish(ram, segment, slot, LogEntry.ForRange(KeyOf(request, offset), (uint)blocks, kind));
+            Publish(slot, LogEntry.ForRange(KeyOf(request, offset), (uint)blocks, kind));
             return;
         }
         int within = (int)(offset & (Geometry.BlockBytes - 1));
         int length = (int)Math.Min(Geometry.BlockBytes - within, left);
         Own(request)->Progress += length;
         uint checksum = BlockSum.Compute(data);
-        Publish(ram, segment, slot, LogEntry.ForData(KeyOf(request, offset), SectorMask.Of(within, length), checksum));
+        Publish(slot, LogEntry.ForData(KeyOf(request, offset), SectorMask.Of(within, length), checksum));
     }
 }

@@ -23,6 +23,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     private readonly int _index;
     private readonly IoContext _io;
     private readonly LogPort _port;
+    private readonly LogAppender _appender;
     private readonly DeviceQueue _cache;
     private readonly BackingQueues _backings;
     private readonly byte _handler;
@@ -56,6 +57,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _handler = io.AddHandler(this);
         Invariant.Check(sizeof(WriteboostRequest) <= Request.EngineBytes);
         _port = new LogPort(volume.Log, volume.Cache, _cache, io) { Options = volume.Options };
+        _appender = new LogAppender(volume.Log, _port);
         _counters = volume.Counters.Of(index);
         _flusher = new BackingFlusher(volume, _backings, io);
         if (index == 0) _caretaker = new Caretaker(volume, _port, _cache, _backings, _flusher);

@@ -11,6 +11,7 @@ namespace Weir.Core.Writeboost.Recovery;
 public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex index, RangeMap ranges)
 {
     private const int Ahead = 16;
+    private readonly VersionMap _versions = new(geometry, table, index, ranges);
     private readonly long[] _endBlocks = new long[256];
 
     /// <summary>
@@ -122,8 +123,7 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     private void ApplyRange(in LogEntry entry, long position)
     {
         ranges.TakeRecovered();
-        table.CountRange(geometry.Physical(geometry.SegmentOf(position)));
-        ranges.Insert(entry.Key, entry.Value, position, entry.Kind == EntryKind.Zeroes);
+        _ = _versions.Enter(entry, position);
     }
 
     private void Apply(in LogEntry entry, long position)
@@ -146,17 +146,9 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
         _endBlocks[entry.Device] = Math.Max(_endBlocks[entry.Device], entry.Block + 1);
         EntryCount++;
         if (IsKept(entry, position)) return;
-        if (entry.Kind == EntryKind.Data)
-        {
-            index.Insert(entry.Key, geometry.PhysicalSlot(position), entry.Sectors, entry.Value);
-            return;
-        }
-        if (entry.Kind == EntryKind.Poison)
-        {
-            ApplyPoison(entry, position, position - entry.Value);
-            return;
-        }
-        ApplyRange(entry, position);
+        if (entry.Kind == EntryKind.Data) _ = _versions.Enter(entry, position);
+        else if (entry.Kind == EntryKind.Poison) ApplyPoison(entry, position);
+        else ApplyRange(entry, position);
     }
 
     // A range is zeroed again before the rest of its batch is written: what lies over one is written again too.
@@ -178,13 +170,11 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
         FirstPositions != null && position < FirstPositions[entry.Device]
         && !Mutant.Is(WriteboostMutant.R13NumberInherits);
 
-    private void ApplyPoison(in LogEntry entry, long position, long lost)
+    private void ApplyPoison(in LogEntry entry, long position)
     {
         HasPoison = true;
-        if (entry.IsGivenUp)
-            index.GiveUp(entry.Key, geometry.PhysicalSlot(lost), lost, entry.Sectors);
-        else if (ranges.PositionOver(entry.Key) <= lost)
-            index.InsertPoison(entry.Key, geometry.PhysicalSlot(position), entry.Sectors, lost);
+        bool isOver = !entry.IsGivenUp && ranges.PositionOver(entry.Key) > position - entry.Value;
+        if (!isOver) _ = _versions.Enter(entry, position);
     }
 
     // Never over anything that was written, wherever it lies (R10).

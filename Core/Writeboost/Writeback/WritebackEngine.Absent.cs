@@ -27,7 +27,6 @@ public sealed unsafe partial class WritebackEngine
     private long _holdSegment = long.MaxValue;
     private bool _hasMoved;
     private bool _moveWaits;
-    private int _moveRecord;
     private int _fruitless;
 
     // Moving costs log space and gains none: not for idle time's sake, nor when nothing else is there to be written.
@@ -188,30 +187,30 @@ public sealed unsafe partial class WritebackEngine
     {
         if (!_volume.Ranges.TryTakeBudget(beyond: true))
             return GetStuck("devices that are not given hold more discarded and zeroed ranges than the log can move");
-        if (!TryAppend(out int ram, out long segment, out int slot))
+        if (!TryAppend(out LogSlot slot))
         {
             _volume.Ranges.ReturnBudget(1);
             return false;
         }
-        new Span<byte>(_log.Ram.Data(ram, slot), Geometry.BlockBytes).Clear();
-        Publish(ram, segment, slot, LogEntry.ForRange(key, blocks, keepsSpace ? EntryKind.Zeroes : EntryKind.Discard));
+        new Span<byte>(_appender.Data(slot), Geometry.BlockBytes).Clear();
+        Publish(slot, LogEntry.ForRange(key, blocks, keepsSpace ? EntryKind.Zeroes : EntryKind.Discard));
         return true;
     }
 
     private bool TryMove(ulong key, byte sectors, byte* data)
     {
-        if (!TryAppend(out int ram, out long segment, out int slot)) return false;
-        byte* target = _log.Ram.Data(ram, slot);
+        if (!TryAppend(out LogSlot slot)) return false;
+        byte* target = _appender.Data(slot);
         if (data == null) new Span<byte>(target, Geometry.BlockBytes).Clear();
         else Buffer.MemoryCopy(data, target, Geometry.BlockBytes, Geometry.BlockBytes);
-        Publish(ram, segment, slot, LogEntry.ForData(key, sectors, BlockSum.Compute(target)));
+        Publish(slot, LogEntry.ForData(key, sectors, BlockSum.Compute(target)));
         return true;
     }
 
     // One slot, which the caller publishes at once.
-    private bool TryAppend(out int ram, out long segment, out int slot)
+    private bool TryAppend(out LogSlot slot)
     {
-        if (TryTakeSlot(out ram, out segment, out slot)) return true;
+        if (_appender.TryTakeUrgent(out slot)) return true;
         _moveWaits = true;
         return IsFull && GetStuck("no room is left to move what the log holds for devices that are not given");
     }
@@ -219,54 +218,11 @@ public sealed unsafe partial class WritebackEngine
     // Only of a cache that was full when its layout's own program let it go, or of a layout without a reserve.
     private bool IsFull => _log.FreeSegments == 0 && _log.TailSegment >= _log.DirtySegment;
 
-    private bool TryTakeSlot(out int ram, out long segment, out int slot)
+    private void Publish(in LogSlot slot, in LogEntry entry)
     {
-        while (_log.TryReserve(1, _port, out Reservation taken, urgent: true))
-        {
-            ram = _log.RamOf(taken.Segment);
-            (segment, slot) = (taken.Segment, -1);
-            int end = Math.Min(taken.First + taken.Count, _log.Geometry.SlotsPerSegment + 1);
-            for (int at = taken.First; at < end; at++)
-            {
-                if ((at & (_log.Geometry.BoundarySlots - 1)) == 0)
-                    _log.CloseRecord(_port, ram, _log.RecordOf(taken, at - 1), at);
-                else (slot, _moveRecord) = (at, _log.RecordOf(taken, at));
-            }
-            if (slot >= 0) return true;
-        }
-        (ram, segment, slot) = (0, 0, 0);
-        return false;
-    }
-
-    private void Publish(int ram, long segment, int slot, in LogEntry entry)
-    {
-        *_log.Ram.Entry(ram, slot) = entry;
-        _log.Ram.Publish(ram, slot, segment);
-        long position = _log.Geometry.Position(segment, slot);
-        if (entry.Kind == EntryKind.Data)
-        {
-            _volume.Index.Insert(entry.Key, _log.Geometry.PhysicalSlot(position), entry.Sectors, entry.Value);
-        }
-        else if (entry.IsGivenUp)
-        {
-            long lost = position - entry.Value;
-            _volume.Index.GiveUp(entry.Key, _log.Geometry.PhysicalSlot(lost), lost, entry.Sectors);
-        }
-        else if (entry.Kind == EntryKind.Void)
-        {
-            // Nothing was left to be said when its turn came.
-        }
-        else if (entry.Kind == EntryKind.Poison)
-        {
-            uint physical = _log.Geometry.PhysicalSlot(position);
-            _volume.Index.InsertPoison(entry.Key, physical, entry.Sectors, position - entry.Value);
-        }
-        else
-        {
-            _log.Table.CountRange(_log.Geometry.Physical(segment));
-            _volume.Ranges.Insert(entry.Key, entry.Value, position, entry.Kind == EntryKind.Zeroes);
-        }
-        _log.CountFilled(_port, ram, _moveRecord, 1);
+        _appender.Publish(slot, entry);
+        _ = _volume.Versions.Enter(entry, slot.Position);
+        _appender.Count(slot);
         _hasMoved = true;
     }
 }

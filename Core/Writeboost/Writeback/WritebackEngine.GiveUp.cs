@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Writeback;
 
@@ -58,10 +59,10 @@ public sealed unsafe partial class WritebackEngine
             _volume.Index.GiveUp(key, slot, lost.Position, sectors);
             return true;
         }
-        if (!TryAppend(out int ram, out long segment, out int at)) return false;
-        new Span<byte>(_log.Ram.Data(ram, at), Geometry.BlockBytes).Clear();
-        long distance = _log.Geometry.Position(segment, at) - lost.Position;
-        Publish(ram, segment, at, LogEntry.ForGivenUp(key, sectors, (uint)distance));
+        if (!TryAppend(out LogSlot at)) return false;
+        new Span<byte>(_appender.Data(at), Geometry.BlockBytes).Clear();
+        long distance = at.Position - lost.Position;
+        Publish(at, LogEntry.ForGivenUp(key, sectors, (uint)distance));
         _givenUpEnd = _log.ReservedEnd;
         order.GivenUp++;
         _volume.NoteGivenUp(lost);

@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Writeback;
 
@@ -45,10 +46,10 @@ public sealed unsafe partial class WritebackEngine
             // What has taken its place since the plan must be durable before the mark moves (R7).
             if (sectors == 0) _hasMoved = true;
             if (sectors == 0) continue;
-            if (!TryAppend(out int ram, out long segment, out int slot)) return false;
-            new Span<byte>(_log.Ram.Data(ram, slot), Geometry.BlockBytes).Clear();
-            long distance = _log.Geometry.Position(segment, slot) - poison.Position;
-            Publish(ram, segment, slot, LogEntry.ForPoison(poison.Key, sectors, (uint)distance));
+            if (!TryAppend(out LogSlot slot)) return false;
+            new Span<byte>(_appender.Data(slot), Geometry.BlockBytes).Clear();
+            long distance = slot.Position - poison.Position;
+            Publish(slot, LogEntry.ForPoison(poison.Key, sectors, (uint)distance));
         }
         return true;
     }

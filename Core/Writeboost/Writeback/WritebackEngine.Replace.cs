@@ -41,12 +41,9 @@ public sealed unsafe partial class WritebackEngine
         bool isRead = _hasBelow && _belowOrder == order && _belowNext == order.Next;
         if (!isRead) return ReadBelow(order, lost.Key);
         if (_belowResult < 0) return Refuse(order, lost.Key, Errno.Text(_belowResult));
-        if (!TryTakeSlot(out int ram, out long segment, out int slot)) return IsFull && TryForget(order);
+        if (!_appender.TryTakeUrgent(out LogSlot slot)) return IsFull && TryForget(order);
         _hasBelow = false;
-        _given = new Given
-        {
-            Lost = lost, Order = order, Ram = ram, Segment = segment, Slot = slot, Record = _moveRecord,
-        };
+        _given = new Given { Lost = lost, Order = order, Slot = slot };
         PublishGiven();
         return !_given.IsTaken;
     }
@@ -97,11 +94,10 @@ public sealed unsafe partial class WritebackEngine
             && _log.Table.PositionOf(physical) == lost.Position;
         left &= (byte)(lost.Sectors & ~_volume.Index.SectorsFrom(lost.Key, lost.Position + 1));
         bool counts = isLost && left != 0;
-        byte* target = _log.Ram.Data(_given.Ram, _given.Slot);
+        byte* target = _appender.Data(_given.Slot);
         Buffer.MemoryCopy(_below.Pointer, target, Geometry.BlockBytes, Geometry.BlockBytes);
         LogEntry entry = counts ? LogEntry.ForData(lost.Key, left, BlockSum.Compute(target)) : default;
-        _moveRecord = _given.Record;
-        Publish(_given.Ram, _given.Segment, _given.Slot, entry);
+        Publish(_given.Slot, entry);
         _givenUpEnd = _log.ReservedEnd;
         if (counts) _given.Order.GivenUp++;
         if (counts) _volume.NoteGivenUp(lost);
@@ -161,12 +157,9 @@ public sealed unsafe partial class WritebackEngine
     {
         public LostVersion Lost;
         public GiveUpOrder Order;
-        public int Ram;
-        public long Segment;
-        public int Slot;
-        public int Record;
+        public LogSlot Slot;
 
         // Slot 0 is a header's.
-        public readonly bool IsTaken => Slot != 0;
+        public readonly bool IsTaken => Slot.Index != 0;
     }
 }

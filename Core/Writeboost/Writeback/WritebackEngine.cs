@@ -29,6 +29,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
     private readonly WriteboostVolume _volume;
     private readonly SegmentLog _log;
     private readonly LogPort _port;
+    private readonly LogAppender _appender;
     private readonly IoContext _io;
     private readonly DeviceQueue _cache;
     private readonly BackingQueues _backings;
@@ -53,6 +54,7 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _volume = volume;
         _log = volume.Log;
         _port = port;
+        _appender = new LogAppender(volume.Log, port);
         _io = port.Io;
         _cache = cache;
         _backings = backings;

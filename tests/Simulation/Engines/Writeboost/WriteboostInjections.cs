@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Weir.Core.Base;
 using Weir.Core.Passthrough;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost;
