@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Cleaning;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost;
@@ -137,6 +138,9 @@ public sealed class WriteboostOptions : CleaningSettings
         throw new UserErrorException(
             $"{key}: in layout {Layout.Name} every write is logged; expected 0, or layout {Layout.Native.Name}", 2);
     }
+
+    /// <summary>Told of each step of recovery before it runs.</summary>
+    internal Action<string, StepKind>? StepBegins { get; set; }
 
     /// <summary>Told how far recovery has come: of what, how many are done, of how many.</summary>
     public Action<string, long, long>? Progress { get; set; }

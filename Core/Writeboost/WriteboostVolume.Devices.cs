@@ -235,7 +235,7 @@ public sealed unsafe partial class WriteboostVolume
     }
 
     // R12: what the scan believed must be durable before anybody is told.
-    private void FlushDevices(BlockingIo io, DeviceQueue queue, IoContext context)
+    private void FlushDevices(BlockingIo io, DeviceQueue queue)
     {
         if (Mutant.Is(WriteboostMutant.R12NoFlush)) return;
         io.StartFlush(queue);
@@ -283,11 +283,11 @@ public sealed unsafe partial class WriteboostVolume
     }
 
     // Before the epoch: a cache that has been served has a table.
-    private void WriteDeviceTable(BlockingIo io, DeviceQueue queue, IoContext context, bool copyBFirst)
+    private void WriteDeviceTable(BlockingIo io, DeviceQueue queue, bool copyBFirst)
     {
         foreach (BackingDevice backing in Backings.ToList()) Describe(backing);
         if (!_tableIsDue) return;
-        using TableWriter writer = new(queue, context);
+        using TableWriter writer = new(queue, io.Context);
         writer.Begin(_deviceTable!, copyBFirst);
         while (writer.IsBusy) io.Turn();
         if (writer.Result < 0)

@@ -146,10 +146,10 @@ public sealed unsafe partial class WriteboostVolume
         return !isKnown || found < DeviceSamples.FoundCount / 2;
     }
 
-    private void WriteSamples(BlockingIo io, DeviceQueue queue, IoContext context, long epoch, bool copyBFirst)
+    private void WriteSamples(BlockingIo io, DeviceQueue queue, long epoch, bool copyBFirst)
     {
         DescribeLife(Fingerprints.Table, epoch);
-        using TableWriter writer = new(queue, context);
+        using TableWriter writer = new(queue, io.Context);
         writer.Begin(Fingerprints.Table, copyBFirst);
         while (writer.IsBusy) io.Turn();
         if (writer.Result < 0)

@@ -55,34 +55,6 @@ public sealed unsafe partial class WriteboostVolume
 
     internal bool HasForgottenRam { get; private set; }
 
-    // Only memory of the log's own last life counts (R1): an epoch tells, or the header that the log ends with.
-    private RamSegments? OpenRam(IRamStore store, ILogScan scan)
-    {
-        RamSegments? ram = RamSegments.Find(store, RamName, Superblock, Options.Log);
-        if (ram == null) WarnOfMissingRam(store);
-        if (ram != null) CheckMemoryOf(ram, scan);
-        bool foreign = ram != null && scan is SegmentScan segments
-            && !ram.HasSealed(segments.EndSegment, segments.EndHeaderChecksum);
-        if (!foreign) return ram;
-        Options.Log($"{Cache.Name}: somebody else has written to this cache since its last run: what memory still held "
-            + "is not used");
-        ram!.Dispose();
-        return null;
-    }
-
-    private static void CheckMemoryOf(RamSegments ram, ILogScan scan)
-    {
-        try
-        {
-            (scan as SegmentScan)?.CheckEnd(ram);
-        }
-        catch
-        {
-            ram.Dispose();
-            throw;
-        }
-    }
-
     private void WarnOfMissingRam(IRamStore store)
     {
         if (!RamSegments.IsMissed(store, RamName, Superblock)) return;
@@ -115,5 +87,11 @@ public sealed unsafe partial class WriteboostVolume
         }
         Superblock.RamBoot = _ramIsShared ? Superblock.RamBootOf(_ram.BootId) : 0;
         Superblock.RamFolderText = _ramIsShared ? _made.Region.Folder : "";
+    }
+    // What was made of it stays for the next start to find: the superblock may name its epoch already.
+    private void DropRam()
+    {
+        _made?.Dispose();
+        _made = null;
     }
 }

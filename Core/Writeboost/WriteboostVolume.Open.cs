@@ -16,7 +16,7 @@ using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost;
 
-/// <content>Recovery, as a list of steps: everything is read and decided before anything is written (R12).</content>
+/// <content>Opening, and what the steps of recovery are made of.</content>
 public sealed unsafe partial class WriteboostVolume
 {
     private WriteboostVolume(
@@ -91,7 +91,9 @@ public sealed unsafe partial class WriteboostVolume
         {
             CacheNote.Check(volume);
             volume._tableIsDue = !equal;
-            volume.Recover(blocking, queue, ram, io, evidence, (copyBFirst, tableBFirst, samplesBFirst));
+            using RecoverySteps recovery =
+                new(volume, blocking, queue, evidence, (copyBFirst, tableBFirst, samplesBFirst));
+            recovery.Run();
             volume.WarnOfAbsent();
             foreach (BackingDevice backing in volume.Backings.ToList()) volume.WarnOfDifference(backing);
             return volume;
@@ -102,76 +104,6 @@ public sealed unsafe partial class WriteboostVolume
             volume.DisposeStructures();
             throw;
         }
-    }
-
-    // The copies that may be lost come first: B if bFirst says so, of superblock, device table and samples.
-    private void Recover(BlockingIo io, DeviceQueue queue, IRamStore ram, IoContext context,
-        ContentEvidence evidence, (bool Superblock, bool Devices, bool Samples) bFirst)
-    {
-        Replay replay = NewReplay();
-        ReadNotes(io, queue);
-        using ILogScan scan = LogScans.New(
-            Layout, Superblock, Geometry, io, queue, Cache, replay, Options.VerifyReads, Options.Progress, _known);
-        scan.Run();
-        CheckNothingLost(scan);
-        long unproven = 0;
-        uint header = (scan as SegmentScan)?.EndHeaderChecksum ?? 0;
-        (long position, long sequence, uint checksum) = (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum);
-        using (RamSegments? old = OpenRam(ram, scan))
-        {
-            CheckDevices(replay, io, evidence);
-            if (old != null) unproven = old.DurablePosition;
-            if (old != null && RamFinish.HasWork(old, Geometry, position))
-            {
-                if (ReadOnly)
-                    throw new UserErrorException(
-                        $"{Cache.Name}: its last run died and left data in memory: start once without --read-only");
-                RamFinish finish = new(Layout, Superblock, Geometry, old, io, queue, Cache, replay);
-                finish.Run(scan);
-                (position, sequence, checksum) = (finish.EndPosition, finish.NextSequence, finish.PreviousChecksum);
-                header = finish.HeaderChecksum;
-            }
-        }
-        // Once more, for what memory held.
-        CheckDevices(replay, io, evidence);
-        KeepKnown(position);
-        string before = !Layout.HasEpochs ? "" : Superblock.IsClean ? " after an orderly stop, epoch "
-            : Superblock.Epoch == 0 ? " after format, epoch " : " after a crash, epoch ";
-        long oldest = Warm(io, queue, replay, scan.TailSegment, out long warm);
-        MoveTail(scan.TailSegment);
-        SettleFirstPositions(position);
-        Superblock.Settle(position, sequence, checksum);
-        // What this life logs is behind it, also where a repair has cut the log; another device has nothing yet.
-        _keptEnd = Options.Rebind ? 0 : Math.Min(Superblock.KeptPosition, position);
-        // Forgotten with the epoch, before a range is zeroed again, or absent devices make the next batch a small one.
-        bool stays = !replay.KeptLiesOverRange && Backings.Absent.Length == 0;
-        Superblock.KeptPosition = stays ? _keptEnd : 0;
-        // What was kept is in no index: whoever writes round it leaves nothing to tell by.
-        if (_keptEnd > Superblock.MarkPosition) _cleanOutdated = _keptEnd;
-        _wasAbsent = Backings.Absent.Length > 0;
-        if (!ReadOnly || Mutant.Is(WriteboostMutant.R16ReadOnlyWrites))
-        {
-            scan.RewriteUnproven(unproven);
-            scan.EraseFuture(position);
-            if (_notes != null) WriteNotes(_notes, io, queue);
-            FlushDevices(io, queue, context);
-            // What the last life's memory held is durable now.
-            MakeRam();
-            TakeSamples(evidence);
-            // A cache that has been served has a table: that comes first. But not where it makes the reason go by
-            // which clean blocks count no more (R10): then the superblock says so first.
-            bool outdatesClean = Superblock.IsClean && CleanPositionAtStart() == long.MaxValue;
-            if (outdatesClean) BeginEpoch(io, queue, context, bFirst.Superblock);
-            WriteSamples(io, queue, context, Superblock.Epoch + (outdatesClean ? 0 : 1), bFirst.Samples);
-            if (_deviceTable != null) WriteDeviceTable(io, queue, context, bFirst.Devices);
-            if (!outdatesClean) BeginEpoch(io, queue, context, bFirst.Superblock);
-        }
-        LogEnd end = EndAt(position, sequence, checksum);
-        (end.HeaderChecksum, end.OldestSegment) = (header, oldest);
-        Log = StartLog(end);
-        Options.Log($"recovered {replay.EntryCount} entries of {end.LastSegment - end.TailSegment + 1} segments"
-            + (warm > 0 ? $", {warm} written-back blocks of {end.TailSegment - oldest} more" : "")
-            + (Layout.HasEpochs ? $"{before}{Superblock.Epoch}" : ""));
     }
 
     private Replay NewReplay() => new(Geometry, Table, Index, Ranges)
@@ -211,16 +143,6 @@ public sealed unsafe partial class WriteboostVolume
         return oldest;
     }
 
-    private void CheckNothingLost(ILogScan scan)
-    {
-        if (scan is not SegmentScan segments) return;
-        segments.ProveDurable(Fingerprints.Table);
-        segments.CheckEnd();
-        if (segments.HeadersBehindEnd is not (> 0 and int behind)) return;
-        Options.Log($"{Cache.Name}: segment {segments.EndSegment + 1} is torn or rotten and ends the log; {behind} "
-            + "segments with later ids are given up");
-    }
-
     // The module's mark may lie behind its log.
     private void MoveTail(long tail)
     {
@@ -230,13 +152,13 @@ public sealed unsafe partial class WriteboostVolume
     }
 
     // R4: the new epoch, before the first append.
-    private void BeginEpoch(BlockingIo io, DeviceQueue queue, IoContext context, bool copyBFirst)
+    private void BeginEpoch(BlockingIo io, DeviceQueue queue, bool copyBFirst)
     {
         if (!Layout.HasEpochs) return;
         Superblock.RaiseEpoch();
         if (CleanPositionAtStart() == long.MaxValue) Superblock.CleanPosition = Superblock.SettledPosition;
         Superblock.Flags &= ~Superblock.CleanFlag;
-        using SuperblockWriter writer = new(Layout, queue, context);
+        using SuperblockWriter writer = new(Layout, queue, io.Context);
         writer.Begin(ref Superblock, copyBFirst);
         while (writer.IsBusy) io.Turn();
         if (writer.Result < 0)
@@ -248,19 +170,6 @@ public sealed unsafe partial class WriteboostVolume
     {
         io.Start(queue, IoKind.Write, SegmentLayout.NotesOffset, notes.Pointer, Geometry.BlockBytes);
         io.WaitOrFail("writing the notes about its backing devices", Cache);
-    }
-
-    private LogEnd EndAt(long position, long sequence, uint checksum)
-    {
-        long tail = Geometry.SegmentOf(Superblock.MarkPosition);
-        return new LogEnd
-        {
-            Position = position,
-            TailSegment = tail,
-            LastSegment = position > Superblock.MarkPosition ? Geometry.SegmentOf(position - 1) : tail - 1,
-            NextSequence = sequence,
-            PreviousChecksum = checksum,
-        };
     }
 
     private SegmentLog StartLog(in LogEnd end)

@@ -2,8 +2,10 @@ using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Recovery;
@@ -69,6 +71,19 @@ public sealed unsafe class LogScan : ILogScan
     public long TailSegment => _geometry.SegmentOf(_superblock.MarkPosition);
 
     /// <inheritdoc/>
+    public long EndSegment => EndPosition > _superblock.MarkPosition
+        ? _geometry.SegmentOf(EndPosition - 1) : TailSegment - 1;
+
+    /// <inheritdoc/>
+    public uint EndHeaderChecksum => 0;
+
+    /// <inheritdoc/>
+    public int HeadersBehindEnd => 0;
+
+    /// <inheritdoc/>
+    public KnownBlocks? Known { get; set; }
+
+    /// <inheritdoc/>
     public void Run()
     {
         long first = _geometry.SegmentOf(_superblock.MarkPosition);
@@ -91,6 +106,26 @@ public sealed unsafe class LogScan : ILogScan
         CheckRot();
         ReplayPending();
     }
+
+    // The headers say what was durable: Run has looked (CheckRot).
+    /// <inheritdoc/>
+    public void ProveDurable(SampleTable samples)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void CheckEnd()
+    {
+    }
+
+    /// <inheritdoc/>
+    public void CheckEnd(RamSegments memory)
+    {
+    }
+
+    // It was found by its epoch.
+    /// <inheritdoc/>
+    public bool IsLastLifes(RamSegments memory) => true;
 
     /// <inheritdoc/>
     public void Dispose() => _segment.Dispose();

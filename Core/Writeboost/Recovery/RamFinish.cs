@@ -16,12 +16,14 @@ namespace Weir.Core.Writeboost.Recovery;
 /// </summary>
 public sealed unsafe class RamFinish(
     Layout layout, Superblock superblock, Geometry geometry, RamSegments ram, BlockingIo io, DeviceQueue queue,
-    Device cache, Replay replay)
+    Device cache, Replay replay) : IDisposable
 {
+    // What is to be written: in place, a record as it lies in memory; or a segment made of what was filled.
+    private readonly List<(long Position, nint Header, int Slots)> _records = [];
+    private readonly List<(RecordInfo Info, AlignedMemory Record, uint Sum)> _wholes = [];
     private long _sequence;
     private uint _checksum;
     private long _durable;
-    private int _started;
 
     /// <summary>Position after the last record.</summary>
     public long EndPosition { get; private set; }
@@ -47,8 +49,11 @@ public sealed unsafe class RamFinish(
         return false;
     }
 
-    /// <summary>Goes on where <paramref name="scan"/> found the log's end; returns when all is written.</summary>
-    public void Run(ILogScan scan)
+    /// <summary>
+    /// Goes on where <paramref name="scan"/> found the log's end, replays what it has not, and leaves the properties
+    /// set. Writes nothing to any device (R12): the headers are made in memory, where a cut start makes them again.
+    /// </summary>
+    public void Read(ILogScan scan)
     {
         (EndPosition, _sequence, _checksum, _durable) =
             (scan.EndPosition, scan.NextSequence, scan.PreviousChecksum, scan.DurablePosition);
@@ -57,7 +62,30 @@ public sealed unsafe class RamFinish(
             if (ram.SequenceOf(i) >= geometry.SegmentOf(EndPosition)) segments.Add(ram.SequenceOf(i), i);
         if (layout.HasManyRecords) FinishRecords(segments);
         else FinishWholes(segments);
+    }
+
+    /// <summary>Returns when all of that is written. May be repeated, by another start too.</summary>
+    public void Write()
+    {
+        int started = 0;
+        foreach ((long position, nint header, int slots) in _records)
+        {
+            long length = (long)slots << Geometry.BlockShift;
+            io.Start(queue, IoKind.Write, geometry.OffsetOf(position), (byte*)header, length);
+            if (++started % HeaderStream.Depth == 0) io.WaitOrFail("writing the log", cache);
+        }
+        foreach ((RecordInfo info, AlignedMemory record, uint sum) in _wholes)
+        {
+            ram.NoteSealed(geometry.SegmentOf(info.Position), sum);
+            WriteWhole(record.Pointer, info);
+        }
         io.WaitOrFail("writing the log", cache);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach ((_, AlignedMemory record, _) in _wholes) record.Dispose();
     }
 
     private void FinishRecords(SortedList<long, int> segments)
@@ -114,9 +142,7 @@ public sealed unsafe class RamFinish(
             PreviousChecksum = _checksum,
         };
         fixed (LogEntry* list = entries) _checksum = layout.WriteHeader(header, superblock, geometry, info, list);
-        io.Start(
-            queue, IoKind.Write, geometry.OffsetOf(info.Position), header, (long)(end - start) << Geometry.BlockShift);
-        if (++_started % HeaderStream.Depth == 0) io.WaitOrFail("writing the log", cache);
+        _records.Add((info.Position, (nint)header, end - start));
         replay.Apply(info.Position, _sequence, entries);
         _sequence++;
         EndPosition = info.EndPosition;
@@ -126,7 +152,7 @@ public sealed unsafe class RamFinish(
     // its own, so that the memory stays what it was until the whole log is written.
     private void FinishWhole(long segment, int index)
     {
-        using AlignedMemory record = new(geometry.SegmentBytes);
+        AlignedMemory record = new(geometry.SegmentBytes);
         LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
         RecordInfo info = new() { Position = geometry.Position(segment, 0), Sequence = segment };
         for (int slot = 1; slot < geometry.SlotsPerSegment; slot++)
@@ -138,8 +164,7 @@ public sealed unsafe class RamFinish(
         }
         layout.WriteHeader(record.Pointer, superblock, geometry, info, entries);
         HeaderChecksum = layout.HeaderSum(record.Pointer);
-        ram.NoteSealed(segment, HeaderChecksum);
-        WriteWhole(record.Pointer, info);
+        _wholes.Add((info, record, HeaderChecksum));
         replay.Apply(info.Position, segment, new ReadOnlySpan<LogEntry>(entries, info.EntryCount));
         _sequence = segment + 1;
         EndPosition = geometry.Position(segment + 1, 0);

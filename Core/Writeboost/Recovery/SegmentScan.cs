@@ -57,8 +57,8 @@ public sealed unsafe class SegmentScan : ILogScan
         EndSegment = TailSegment - 1;
     }
 
-    /// <summary>Told which blocks the backing devices hold, as far as the log knows.</summary>
-    public KnownBlocks? Known { get; init; }
+    /// <inheritdoc/>
+    public KnownBlocks? Known { get; set; }
 
     /// <summary>All segments up to this one were durable, as something that outlived them says.</summary>
     public long DurableSegment { get; private set; }
@@ -81,10 +81,10 @@ public sealed unsafe class SegmentScan : ILogScan
     /// <inheritdoc/>
     public long TailSegment { get; private set; }
 
-    /// <summary>Last segment of the log; the one before the tail when there is none.</summary>
+    /// <inheritdoc/>
     public long EndSegment { get; private set; }
 
-    /// <summary>Checksum of the header of <see cref="EndSegment"/> as it lies on the device; 0 without one.</summary>
+    /// <inheritdoc/>
     public uint EndHeaderChecksum { get; private set; }
 
     /// <inheritdoc/>
@@ -101,10 +101,8 @@ public sealed unsafe class SegmentScan : ILogScan
         EndHeaderChecksum = HeaderChecksumOf(EndSegment);
     }
 
-    /// <summary>
-    /// Headers behind the log's end that carry a later id: what a power cut left, or all that lies behind a segment
-    /// that has rotted. No layout of these can tell which; the more there are, the likelier the second.
-    /// </summary>
+    // What a power cut left, or all that lies behind a segment that has rotted: the more, the likelier the second.
+    /// <inheritdoc/>
     public int HeadersBehindEnd
     {
         get
@@ -139,17 +137,13 @@ public sealed unsafe class SegmentScan : ILogScan
     /// </summary>
     public void ProveDurable(long segment) => DurableSegment = Math.Max(DurableSegment, segment);
 
-    /// <summary>As far as <paramref name="samples"/> say, if they are of this log; after <see cref="Run"/>.</summary>
+    /// <inheritdoc/>
     public void ProveDurable(SampleTable samples)
     {
         if (samples.IsOfLog(_superblock.MarkSequence - 1, NewestSegment)) ProveDurable(samples.DurableSegment);
     }
 
-    /// <summary>
-    /// A log with headers behind its end, of which <paramref name="memory"/> says that it was durable, was not cut by
-    /// whoever had it since; after <see cref="Run"/>.
-    /// </summary>
-    /// <exception cref="UserErrorException">As <see cref="CheckEnd()"/>.</exception>
+    /// <inheritdoc/>
     public void CheckEnd(RamSegments memory)
     {
         if (memory.DurablePosition == 0 || HeadersBehindEnd == 0) return;
@@ -157,8 +151,7 @@ public sealed unsafe class SegmentScan : ILogScan
         CheckEnd();
     }
 
-    /// <summary>After <see cref="Run"/>: throws when the log has lost what was durable (R5).</summary>
-    /// <exception cref="UserErrorException">It has.</exception>
+    /// <inheritdoc/>
     public void CheckEnd()
     {
         if (EndSegment >= DurableSegment || Mutant.Is(WriteboostMutant.R5RotIsTorn)) return;
@@ -166,6 +159,9 @@ public sealed unsafe class SegmentScan : ILogScan
             + $"segment {DurableSegment} had been flushed, and would be lost with it; not serving: "
             + $"'weir repair --layout {_layout.Name}' says what can be kept");
     }
+
+    /// <inheritdoc/>
+    public bool IsLastLifes(RamSegments memory) => memory.HasSealed(EndSegment, EndHeaderChecksum);
 
     /// <inheritdoc/>
     public void RewriteUnproven(long durablePosition)

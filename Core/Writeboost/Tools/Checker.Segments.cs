@@ -19,14 +19,14 @@ public sealed partial class Checker
     // Only where something is wrong: it reads the whole log once more.
     private void LookAtSegments(ILogScan scan)
     {
-        if (scan is not SegmentScan segments || (_problems == 0 && _rottenSegments.Count == 0)) return;
+        if (_cache.Layout is not SegmentLayout || (_problems == 0 && _rottenSegments.Count == 0)) return;
         SegmentSurvey survey = new(_cache);
         List<DamagedSegment> damaged = survey.Run();
         foreach (DamagedSegment segment in damaged) _rottenSegments.Remove(segment.Id);
         foreach (long id in _rottenSegments) damaged.Add(new DamagedSegment(id, HasHeader: true));
         damaged.Sort(static (a, b) => a.Id.CompareTo(b.Id));
         if (damaged.Count == 0) return;
-        ReplayBehind(survey, segments.EndSegment + 1);
+        ReplayBehind(survey, scan.EndSegment + 1);
         foreach (DamagedSegment segment in damaged) NameLost(survey, segment);
     }
 
@@ -96,16 +96,15 @@ public sealed partial class Checker
     // As a start does it. False: the memory is not of what the log has become.
     private bool ProveByMemory(RamSegments ram, ILogScan scan)
     {
-        if (scan is not SegmentScan segments) return true;
         try
         {
-            segments.CheckEnd(ram);
+            scan.CheckEnd(ram);
         }
         catch (UserErrorException rot)
         {
             Problem(rot.Message);
             return true;
         }
-        return ram.HasSealed(segments.EndSegment, segments.EndHeaderChecksum);
+        return scan.IsLastLifes(ram);
     }
 }

@@ -112,12 +112,12 @@ public sealed partial class Checker : IDisposable
     // A log that ends before what was durable has lost something.
     private void CheckEnd(ILogScan scan)
     {
-        if (scan is not SegmentScan segments) return;
+        if (_cache.Layout.HasDeviceTable) return;
         Superblock superblock = _cache.Superblock;
         using SampleTable samples =
             TableReader.ReadSegmentSamples(_cache.Io, _cache.Queue, _cache.Device, ref superblock, out _);
-        segments.ProveDurable(samples);
-        segments.CheckEnd();
+        scan.ProveDurable(samples);
+        scan.CheckEnd();
     }
 
     private long FirstSequence(ILogScan scan) =>
@@ -190,8 +190,8 @@ public sealed partial class Checker : IDisposable
     // Records behind the end: torn by a crash before anybody was told that they are durable, or of an earlier life.
     private void LookBehind(ILogScan scan)
     {
-        if (scan is SegmentScan { HeadersBehindEnd: > 0 and int behind } segments)
-            Problem($"segment {segments.EndSegment + 1} is torn or rotten and ends the log: {behind} segments with "
+        if (scan.HeadersBehindEnd is > 0 and int behind)
+            Problem($"segment {scan.EndSegment + 1} is torn or rotten and ends the log: {behind} segments with "
                 + "later ids do not count");
         Geometry geometry = _cache.Geometry;
         if (_cache.Layout is SegmentLayout) return;
