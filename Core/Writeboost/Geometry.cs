@@ -35,6 +35,9 @@ public readonly struct Geometry
     /// <summary>Fewest segments a cache may have: one open, one in flight, two to write back.</summary>
     public const int MinSegments = 4;
 
+    /// <summary>Least and most bytes of a segment, in any layout.</summary>
+    public const int MinSegmentBytes = 128 << 10, MaxSegmentBytes = 4 << 20;
+
     /// <summary>Index slots are 31 bits: 8 TiB.</summary>
     public const long MaxCacheBytes = 8L << 40;
 

@@ -11,9 +11,6 @@ namespace Weir.Core.Writeboost;
 /// <summary>What can be set on a <c>writeboost</c> volume; defaults are the product's.</summary>
 public sealed class WriteboostOptions : CleaningSettings
 {
-    /// <summary>Smallest and largest segment.</summary>
-    public const int MinSegmentBytes = 128 << 10, MaxSegmentBytes = 4 << 20;
-
     /// <summary>The form of what lies on the cache device.</summary>
     public Layout Layout { get; set; } = Layout.Native;
 

@@ -29,7 +29,7 @@ internal sealed partial class WriteboostKind : IEngineTools
 
     // The first record begins at 1 MiB, and one begins in any two of the largest segments.
     private static readonly ContentMark s_records = new(
-        "WEIRLOG1"u8.ToArray(), HeadOffsetBytes: 1 << 20, ApartBytes: 2 * WriteboostOptions.MaxSegmentBytes,
+        "WEIRLOG1"u8.ToArray(), HeadOffsetBytes: 1 << 20, ApartBytes: 2 * Geometry.MaxSegmentBytes,
         DamagedCache);
 
     /// <inheritdoc/>

@@ -9,7 +9,7 @@ using Xunit;
 namespace Weir.Tests.Writeboost;
 
 /// <summary>Layout <c>native</c>, byte for byte: what is on people's disks may not move.</summary>
-public sealed unsafe class FormatTests
+public sealed unsafe partial class FormatTests
 {
     [Fact]
     public void SizesAndOffsetsAreThoseOfThePictures()
@@ -105,7 +105,7 @@ public sealed unsafe class FormatTests
         RecordHeader* header = (RecordHeader*)memory.Pointer;
         LogEntry* entries = stackalloc LogEntry[2];
         entries[0] = LogEntry.ForData(0x03_12_3456_789aUL, 0x3c, 0xdeadbeef);
-        entries[1] = LogEntry.ForRange(0x00_00_0000_0100UL, 7, EntryKind.Discard);
+        entries[1] = LogEntry.ForRange(0x01_00_0000_0100UL, 7, EntryKind.Discard);
         RecordInfo info = Record(entryCount: 2, previousChecksum: 0xa4a3a2a1);
         Assert.Equal(0x1023, info.EndPosition);
         Layout.Native.WriteHeader(memory.Pointer, superblock, Place(superblock), info, entries);
@@ -117,7 +117,7 @@ public sealed unsafe class FormatTests
             + "ff00000000001000" + "05000000" + "0010000000000000" + "00112233445566778899aabbccddeeff",
             Convert.ToHexStringLower(new ReadOnlySpan<byte>(memory.Pointer + 48, 72)));
         Assert.Equal(
-            "efbeadde9a78563412033c01000000" + "07000000000100000000ff03000000",
+            "efbeadde9a78563412033c01000000" + "07000000000100000001ff03000000",
             Convert.ToHexStringLower(new ReadOnlySpan<byte>(memory.Pointer + 256, 30)));
         Assert.True(RecordHeader.IsValid(header, superblock, 0x1020));
         Assert.False(RecordHeader.IsValid(header, superblock, 0x1021));
@@ -143,7 +143,7 @@ public sealed unsafe class FormatTests
         Superblock superblock = Sample();
         using AlignedMemory memory = new(RecordHeader.Bytes);
         RecordHeader* header = (RecordHeader*)memory.Pointer;
-        LogEntry entry = LogEntry.ForData(5, 0xff, 1);
+        LogEntry entry = LogEntry.ForData(0x01_00_0000_0005UL, 0xff, 1);
         RecordInfo info = Record(entryCount: 1, previousChecksum: 0);
         Layout.Native.WriteHeader(memory.Pointer, superblock, Place(superblock), info, &entry);
         for (int i = 0; i < RecordHeader.Bytes; i++)

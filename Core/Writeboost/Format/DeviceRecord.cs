@@ -29,11 +29,16 @@ public unsafe struct DeviceRecord
     /// <summary>The number in log entries; 0: free.</summary>
     [FieldOffset(0)] public byte Id;
     [FieldOffset(1)] private byte _flags;
+    [FieldOffset(2)] private fixed byte _zero2[6];
     /// <summary>Bytes when it was last served.</summary>
     [FieldOffset(8)] public long SizeBytes;
     [FieldOffset(16)] private long _firstPosition;
+    [FieldOffset(24)] private fixed byte _zero24[40];
     [FieldOffset(64)] private fixed byte _name[MaxNameBytes];
     [FieldOffset(128)] private fixed byte _identity[MaxIdentityBytes];
+
+    /// <summary>It can be the record at place <paramref name="id"/>: free, or of that number.</summary>
+    public readonly bool IsConsistent(int id) => Id == 0 || (Id == id && SizeBytes >= 0 && _firstPosition >= 0);
 
     /// <summary>
     /// Entries below belong to a device that had the number before; 0: none do. A table that an older weir wrote has

@@ -34,6 +34,17 @@ public sealed unsafe class DeviceTable(Guid cacheId) : TwoCopyTable(MagicValue, 
         }
     }
 
+    /// <inheritdoc/>
+    public override bool IsConsistent
+    {
+        get
+        {
+            for (int id = 1; id <= MaxDevices; id++)
+                if (!this[id].IsConsistent(id)) return false;
+            return true;
+        }
+    }
+
     /// <summary>
     /// It names every device of which the log holds something. An empty one does not, before the first start or because
     /// the table was lost, nor one that an older weir has written after such a loss.

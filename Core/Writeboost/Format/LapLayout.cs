@@ -57,6 +57,13 @@ public abstract unsafe class LapLayout<TEntry> : SegmentLayout
     {
         int length = header[LengthOffset];
         info = new RecordInfo { Position = position, Sequence = geometry.SegmentOf(position), EntryCount = length };
+        return IsConsistent(header, geometry, position);
+    }
+
+    // Asked of what was read, asserted of what is to be written.
+    private static bool IsConsistent(byte* header, in Geometry geometry, long position)
+    {
+        int length = header[LengthOffset];
         return Fits(header, geometry, position, length, MaxEntries) && LapsAgree(header, length);
     }
 
@@ -77,6 +84,7 @@ public abstract unsafe class LapLayout<TEntry> : SegmentLayout
         header[LengthOffset] = (byte)info.EntryCount;
         Unsafe.WriteUnaligned(header + LapOffset, lap);
         for (int i = 0; i < info.EntryCount; i++) Entries(header)[i].Set(entries[i], lap);
+        Invariant.Check(IsConsistent(header, geometry, info.Position));
         Seal(header, geometry, info, SegmentSeal.DataSumOf(header, info.EntryCount));
         return 0;
     }

@@ -75,6 +75,21 @@ public struct LogEntry
     /// </summary>
     public readonly bool IsGivenUp => Kind == EntryKind.Poison && (_flags & GivenUpFlag) != 0;
 
+    /// <summary>
+    /// It can be the entry of a slot: asserted before it is written, asked after it was read. Void, it says nothing.
+    /// </summary>
+    public readonly bool IsConsistent => Kind switch
+    {
+        EntryKind.Void => true,
+        EntryKind.Data => HasDevice && Sectors != 0,
+        EntryKind.Zeroes or EntryKind.Discard => HasDevice && Value != 0,
+        EntryKind.Clean => HasDevice && Sectors == SectorMask.Full,
+        EntryKind.Poison => HasDevice && Sectors != 0 && Value != 0,
+        _ => false,
+    };
+
+    private readonly bool HasDevice => Device is > 0 and <= DeviceTable.MaxDevices;
+
     /// <summary>An entry for a block, or for the sectors of it in <paramref name="sectors"/>.</summary>
     public static LogEntry ForData(ulong key, byte sectors, uint checksum) =>
         new() { Value = checksum, _blockLow = (uint)key, _blockHigh = (byte)(key >> 32), Device = (byte)(key >> 40),

@@ -37,10 +37,10 @@ public sealed unsafe class NativeLayout : Layout
     public override int SegmentShift(in Superblock superblock) => superblock.SegmentShift;
 
     /// <inheritdoc/>
-    public override int MinSegmentBytes => 128 << 10;
+    public override int MinSegmentBytes => Geometry.MinSegmentBytes;
 
     /// <inheritdoc/>
-    public override int MaxSegmentBytes => 4 << 20;
+    public override int MaxSegmentBytes => Geometry.MaxSegmentBytes;
 
     /// <inheritdoc/>
     public override int DefaultSegmentBytes => 1 << 20;
@@ -57,6 +57,7 @@ public sealed unsafe class NativeLayout : Layout
     /// <inheritdoc/>
     public override void WriteSuperblock(in Superblock superblock, byte* block)
     {
+        Invariant.Check(superblock.IsConsistent);
         *(Superblock*)block = superblock;
         Superblock.Seal((Superblock*)block);
     }
@@ -122,8 +123,10 @@ public sealed unsafe class NativeLayout : Layout
         record->SegmentBytes = superblock.SegmentBytes;
         record->MarkPosition = info.MarkPosition;
         record->Secret = superblock.Secret;
-        new Span<LogEntry>(entries, info.EntryCount)
-            .CopyTo(new Span<LogEntry>(RecordHeader.Entries(record), info.EntryCount));
+        ReadOnlySpan<LogEntry> list = new(entries, info.EntryCount);
+        foreach (ref readonly LogEntry entry in list) Invariant.Check(entry.IsConsistent);
+        list.CopyTo(new Span<LogEntry>(RecordHeader.Entries(record), info.EntryCount));
+        Invariant.Check(record->IsConsistent);
         record->Checksum = RecordHeader.ComputeChecksum(record);
         return record->Checksum;
     }

@@ -1,4 +1,5 @@
 using System;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Text;
 using Weir.Core.Base;
@@ -41,6 +42,11 @@ public unsafe struct RamHead
     /// <summary>Headers that are remembered: more than there are RAM segments in a layout without epochs.</summary>
     public const int SealedCount = 128;
 
+    private const int SealedOffset = 1024, SealedEnd = SealedOffset + (SealedCount * SealedHeader.Bytes);
+
+    /// <summary>Most RAM segments.</summary>
+    public const int CountMax = 4096;
+
     // All but the last character of the magic: memory of Weir's, of whatever kind.
     private const ulong FamilyMask = 0x00FFFFFFFFFFFFFF;
 
@@ -64,11 +70,22 @@ public unsafe struct RamHead
     [FieldOffset(92)] public int CachePathBytes;
     /// <summary>Where the cache was when this life began.</summary>
     [FieldOffset(96)] public fixed byte CachePath[CachePathMax];
+    [FieldOffset(608)] private fixed byte _zero608[SealedOffset - 608];
     /// <summary>See the picture; <see cref="SealedHeader"/>s.</summary>
-    [FieldOffset(1024)] public fixed byte Sealed[SealedCount * SealedHeader.Bytes];
+    [FieldOffset(SealedOffset)] public fixed byte Sealed[SealedCount * SealedHeader.Bytes];
+    [FieldOffset(SealedEnd)] private fixed byte _zero3072[Bytes - SealedEnd];
 
     /// <summary>The magic is that of Weir's memory, though perhaps not one that this weir knows.</summary>
     public readonly bool IsWeirs => (Magic & FamilyMask) == (MagicValue & FamilyMask);
+
+    /// <summary>
+    /// Its fields can be true of memory: asserted before the magic is stored, asked of memory that was found.
+    /// </summary>
+    public readonly bool IsConsistent => Count is > 0 and <= CountMax
+        && SegmentBytes is >= Geometry.MinSegmentBytes and <= Geometry.MaxSegmentBytes
+        && BitOperations.IsPow2(SegmentBytes)
+        && Epoch >= 0 && DurablePosition >= 0
+        && (uint)CachePathBytes <= CachePathMax;
 
     /// <summary>This weir can read it.</summary>
     public readonly bool IsKnown => Magic == MagicValue && Version <= VersionValue;
@@ -120,4 +137,5 @@ public struct SealedHeader
     [FieldOffset(0)] public long Segment;
     /// <summary>See <see cref="RamHead"/>.</summary>
     [FieldOffset(8)] public uint Checksum;
+    [FieldOffset(12)] private uint _zero12;
 }

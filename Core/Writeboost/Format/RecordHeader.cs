@@ -39,7 +39,7 @@ public unsafe struct RecordHeader
     public const uint VersionValue = 2;
     /// <summary>Most entries.</summary>
     public const int MaxEntries = 255;
-    private const int EntriesOffset = 256;
+    private const int EntriesOffset = 256, EntriesEnd = EntriesOffset + (MaxEntries * LogEntry.Bytes);
     private const int ChecksumOffset = 4092;
 
     /// <summary>See the picture.</summary>
@@ -48,6 +48,7 @@ public unsafe struct RecordHeader
     [FieldOffset(8)] public uint Version;
     /// <summary>Entries that count.</summary>
     [FieldOffset(12)] public ushort EntryCount;
+    [FieldOffset(14)] private ushort _zero14;
     /// <summary>Which cache.</summary>
     [FieldOffset(16)] public Guid CacheId;
     /// <summary>The epoch's secret: client data cannot imitate a header without it.</summary>
@@ -72,12 +73,22 @@ public unsafe struct RecordHeader
     [FieldOffset(96)] public long MarkPosition;
     /// <summary>As in the superblock; no client ever reads a header.</summary>
     [FieldOffset(104)] public Guid Secret;
-    [FieldOffset(EntriesOffset)] private byte _entries;
+    [FieldOffset(120)] private fixed byte _zero120[EntriesOffset - 120];
+    [FieldOffset(EntriesOffset)] private fixed byte _entries[MaxEntries * LogEntry.Bytes];
+    [FieldOffset(EntriesEnd)] private fixed byte _zero4081[ChecksumOffset - EntriesEnd];
     /// <summary>CRC32C of everything before it.</summary>
     [FieldOffset(ChecksumOffset)] public uint Checksum;
 
     /// <summary>Position after the record.</summary>
     public readonly long EndPosition => Position + 1 + EntryCount;
+
+    /// <summary>
+    /// Its fields can be true of a record: asked of what was read, asserted of what is to be written. Of its entries
+    /// each is asked by itself, <see cref="LogEntry.IsConsistent"/>.
+    /// </summary>
+    public readonly bool IsConsistent => EntryCount is > 0 and <= MaxEntries
+        && Sequence > 0 && Position > 0 && Epoch >= 0
+        && DurablePosition <= Position && MarkPosition <= Position;
 
     /// <summary>The entries of the header at <paramref name="header"/>.</summary>
     public static LogEntry* Entries(RecordHeader* header) => (LogEntry*)((byte*)header + EntriesOffset);
@@ -97,7 +108,7 @@ public unsafe struct RecordHeader
         && header->Version == VersionValue
         && header->Position == position
         && header->CacheId == superblock.CacheId
-        && header->EntryCount <= MaxEntries
+        && header->IsConsistent
         && header->Epoch <= superblock.Epoch
         && header->Checksum == ComputeChecksum(header)
         && (Mutant.Is(WriteboostMutant.R4IgnoreNonce) || header->Nonce == superblock.NonceOf(header->Epoch));

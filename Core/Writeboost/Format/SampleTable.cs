@@ -36,6 +36,7 @@ public struct BlockSample
     [FieldOffset(8)] private byte _blockHigh;
     /// <summary>What it holds.</summary>
     [FieldOffset(9)] public SampleKind Kind;
+    [FieldOffset(10)] private ushort _zero10;
 
     /// <summary>Block number on the backing device (4 KiB units, 40 bits).</summary>
     public long Block
@@ -73,6 +74,18 @@ public unsafe struct DeviceSamples
     /// <summary>See the picture; as <see cref="Io.Device.ChangeStamp"/>.</summary>
     [FieldOffset(8)] public ulong ChangeStamp;
     [FieldOffset(SamplesOffset)] private fixed byte _samples[Count * BlockSample.Bytes];
+    [FieldOffset(208)] private fixed byte _zero208[Bytes - 208];
+
+    /// <summary>They can be those of a device.</summary>
+    public bool IsConsistent
+    {
+        get
+        {
+            bool isConsistent = FirstPosition >= 0;
+            for (int i = 0; i < Count; i++) isConsistent &= this[i].Kind <= SampleKind.Zeroes;
+            return isConsistent;
+        }
+    }
 
     /// <summary>Those with content, if they are of the device that has <paramref name="firstPosition"/>.</summary>
     public int CountOf(long firstPosition)
@@ -119,6 +132,17 @@ public sealed unsafe class SampleTable(Guid cacheId) : TwoCopyTable(MagicValue, 
 
     /// <inheritdoc/>
     public override long OffsetA => Superblock.Bytes + DeviceTable.Bytes;
+
+    /// <inheritdoc/>
+    public override bool IsConsistent
+    {
+        get
+        {
+            for (int id = 1; id <= DeviceTable.MaxDevices; id++)
+                if (!this[id].IsConsistent) return false;
+            return true;
+        }
+    }
 
     /// <summary>There was one, and neither copy is whole.</summary>
     public bool IsLost { get; set; }

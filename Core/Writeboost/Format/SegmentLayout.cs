@@ -1,5 +1,6 @@
 using System;
 using System.Buffers.Binary;
+using Weir.Core.Base;
 
 namespace Weir.Core.Writeboost.Format;
 
@@ -160,7 +161,13 @@ public abstract unsafe class SegmentLayout : Layout
         (entry.Kind == EntryKind.Void ? MaxBlock : (ulong)entry.Block) * SectorsPerBlock;
 
     /// <summary>The bits of the sectors that must be written back: none of a clean block or an empty slot.</summary>
-    internal static byte DirtyBitsOf(in LogEntry entry) => entry.Kind == EntryKind.Data ? entry.Sectors : (byte)0;
+    internal static byte DirtyBitsOf(in LogEntry entry)
+    {
+        // These layouts have no word for anything else.
+        Invariant.Check(entry.Kind is EntryKind.Void or EntryKind.Data or EntryKind.Clean);
+        Invariant.Check(entry.IsConsistent);
+        return entry.Kind == EntryKind.Data ? entry.Sectors : (byte)0;
+    }
 
     /// <summary>
     /// The entry for the block at <paramref name="sector"/>; of kind <paramref name="ofNone"/> when no sector of it is

@@ -104,13 +104,20 @@ public sealed unsafe class SegmentNotes : IDisposable
         long check = first == 0 && identity == 0 ? 0 : CheckOf(id, first, identity);
         *(long*)Place(id) = first | (check << CheckShift);
         *(ulong*)(Place(id) + sizeof(long)) = identity;
+        Invariant.Check(IsConsistent(id));
     }
 
     private void DropForeign(int id)
     {
+        if (!IsConsistent(id)) Set(id, 0, 0);
+    }
+
+    // Its check is right: this cache's notes say so of this number; or nothing is known.
+    private bool IsConsistent(int id)
+    {
         (long first, ulong identity) = (FirstOf(id), IdentityAt(id));
-        bool isOurs = *(long*)Place(id) >>> CheckShift == CheckOf(id, first, identity);
-        if (!isOurs) Set(id, 0, 0);
+        long check = *(long*)Place(id) >>> CheckShift;
+        return check == CheckOf(id, first, identity) || (first == 0 && identity == 0 && check == 0);
     }
 
     private long CheckOf(int id, long first, ulong identity)

@@ -29,7 +29,7 @@ public enum RecordProof
 /// where the layout has a checksum of its own; durable segment: all up to this id were durable when the header was
 /// made; id: the segment's own, 0 in seals of older programs and beyond 32 bits; sum: CRC32C of the 28 bytes before it.
 /// </summary>
-[StructLayout(LayoutKind.Explicit, Size = Bytes)]
+[StructLayout(LayoutKind.Explicit, Pack = 1, Size = Bytes)]
 public unsafe struct SegmentSeal
 {
     /// <summary>Size on disk.</summary>
@@ -51,9 +51,13 @@ public unsafe struct SegmentSeal
     [FieldOffset(24)] public uint Id;
     [FieldOffset(SumOffset)] private uint _sum;
 
+    /// <summary>It speaks of segments before its own only.</summary>
+    public readonly bool IsConsistent => DurableSegment >= 0 && (Id == 0 || DurableSegment < Id);
+
     /// <summary>Writes it to <paramref name="place"/>.</summary>
     public readonly void Put(byte* place)
     {
+        Invariant.Check(IsConsistent);
         SegmentSeal seal = this;
         seal._magic = MagicValue;
         seal._sum = Crc32C.Compute((byte*)&seal, SumOffset);
@@ -64,7 +68,7 @@ public unsafe struct SegmentSeal
     public static bool TryRead(byte* place, out SegmentSeal seal)
     {
         seal = Unsafe.ReadUnaligned<SegmentSeal>(place);
-        return seal._magic == MagicValue && seal._sum == Crc32C.Compute(place, SumOffset);
+        return seal._magic == MagicValue && seal._sum == Crc32C.Compute(place, SumOffset) && seal.IsConsistent;
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Text;
 using Weir.Core.Base;
@@ -93,6 +94,7 @@ public unsafe struct Superblock
     [FieldOffset(112)] public long CleanPosition;
     /// <summary>As <see cref="Geometry.SegmentShift"/>.</summary>
     [FieldOffset(120)] public int SegmentShift;
+    [FieldOffset(124)] private uint _zero124;
     /// <summary>The last epoch of a program that knew the fields behind this one.</summary>
     [FieldOffset(128)] public long KnownEpoch;
     /// <summary>See the picture; 0: nothing is kept.</summary>
@@ -109,6 +111,7 @@ public unsafe struct Superblock
     [FieldOffset(288)] public long AroundPosition;
     /// <summary>The life that wrote <see cref="WarmPosition"/> at its end.</summary>
     [FieldOffset(296)] public long WarmEpoch;
+    [FieldOffset(304)] private fixed byte _zero304[ChecksumOffset - 304];
     /// <summary>CRC32C of everything before it.</summary>
     [FieldOffset(ChecksumOffset)] public uint Checksum;
 
@@ -123,6 +126,24 @@ public unsafe struct Superblock
     /// </summary>
     public readonly bool IsWarm => WarmPosition != 0 && WarmPosition < MarkPosition
         && (Mutant.Is(WriteboostMutant.R10WarmAfterCrash) || (IsClean && WarmEpoch == Epoch));
+
+    /// <summary>
+    /// Its fields can be true of a cache, each by itself and together: asked of what was read, asserted of what is to
+    /// be written. What is read may be from a program that knows more, so bytes without a field are not looked at.
+    /// </summary>
+    public readonly bool IsConsistent => HasPlaces
+        && Epoch >= 0 && KnownEpoch <= Epoch && WarmEpoch <= Epoch
+        && MarkPosition > 0 && MarkPosition % SlotsPerSegment == 0 && MarkSequence > 0
+        && SettledPosition > 0 && SettledSequence > 0
+        && (!IsClean || (SettledPosition >= MarkPosition && SettledSequence >= MarkSequence));
+
+    /// <summary>Size, number and shift of the segments can be those of a cache.</summary>
+    public readonly bool HasPlaces => SegmentBytes is >= Geometry.MinSegmentBytes and <= Geometry.MaxSegmentBytes
+        && BitOperations.IsPow2(SegmentBytes)
+        && SegmentCount >= Geometry.MinSegments
+        && (uint)SegmentShift < (uint)SegmentCount;
+
+    private readonly int SlotsPerSegment => SegmentBytes >> Geometry.BlockShift;
 
     /// <summary>Begins the next epoch. A program that knows less leaves fields behind that count no more.</summary>
     public void RaiseEpoch()

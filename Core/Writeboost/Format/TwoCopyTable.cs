@@ -57,9 +57,16 @@ public abstract unsafe class TwoCopyTable : IDisposable
         set => *(long*)(Pointer + GenerationOffset) = value;
     }
 
+    /// <summary>
+    /// What it says of its devices can be: asserted before it is written, asked of a whole table that was read.
+    /// </summary>
+    public abstract bool IsConsistent { get; }
+
     /// <summary>Raises the generation and fills the checksum.</summary>
     public void Seal()
     {
+        Invariant.Check(IsConsistent);
+        Invariant.Check(Generation >= 0);
         Generation++;
         *(uint*)(Pointer + ChecksumOffset) = Crc32C.Compute(Pointer, ChecksumOffset);
     }

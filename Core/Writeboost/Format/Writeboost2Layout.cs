@@ -15,13 +15,14 @@ namespace Weir.Core.Writeboost.Format;
 /// dirty bits: bit i = sector i; 0 = a clean block with all eight.
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Pack = 1, Size = Bytes)]
-public struct Writeboost2Entry
+public unsafe struct Writeboost2Entry
 {
     /// <summary>Size on disk.</summary>
     public const int Bytes = 16;
 
     [FieldOffset(0)] private ulong _sector;
     [FieldOffset(8)] private byte _dirtyBits;
+    [FieldOffset(9)] private fixed byte _zero9[7];
 
     /// <summary>As an entry of the log.</summary>
     public readonly LogEntry ToEntry() =>
@@ -73,8 +74,12 @@ public sealed unsafe class Writeboost2Layout : SegmentLayout
     {
         int length = header[LengthOffset];
         info = new RecordInfo { Position = position, Sequence = geometry.SegmentOf(position), EntryCount = length };
-        return Fits(header, geometry, position, length, MaxEntries);
+        return IsConsistent(header, geometry, position);
     }
+
+    // Asked of what was read, asserted of what is to be written.
+    private static bool IsConsistent(byte* header, in Geometry geometry, long position) =>
+        Fits(header, geometry, position, header[LengthOffset], MaxEntries);
 
     /// <inheritdoc/>
     public override void ReadEntries(byte* header, in RecordInfo info, LogEntry* entries)
@@ -92,6 +97,7 @@ public sealed unsafe class Writeboost2Layout : SegmentLayout
         header[LengthOffset] = (byte)info.EntryCount;
         for (int i = 0; i < info.EntryCount; i++) Entries(header)[i].Set(entries[i]);
         Unsafe.WriteUnaligned(header + ChecksumOffset, ChecksumOf(header, info));
+        Invariant.Check(IsConsistent(header, geometry, info.Position));
         Seal(header, geometry, info, dataSum: 0);
         return 0;
     }

@@ -20,7 +20,7 @@ namespace Weir.Core.Writeboost.Log;
 /// </summary>
 public sealed unsafe class RamSegments : IDisposable
 {
-    private const int StampsOffset = 64, CountMax = 4096;
+    private const int StampsOffset = 64;
 
     private readonly IRamRegion _region;
     private readonly int _slots;
@@ -64,6 +64,7 @@ public sealed unsafe class RamSegments : IDisposable
         head->CachePathText = cachePath;
         RamSegments made = new(region, superblock.SegmentBytes, count);
         for (int i = 0; i < RamHead.SealedCount; i++) made.SealedAt(i)->Segment = -1;
+        Invariant.Check(head->IsConsistent);
         Volatile.Write(ref head->Magic, RamHead.MagicValue);
         return made;
     }
@@ -124,7 +125,7 @@ public sealed unsafe class RamSegments : IDisposable
         if (!head->IsKnown)
             throw new UserErrorException($"{region.Place}: memory of version {head->VersionText}, this weir knows "
                 + $"{RamHead.VersionValue}; it may hold what was acknowledged: start once with the weir that made it");
-        bool isWhole = head->SegmentBytes == superblock.SegmentBytes && head->Count is > 0 and <= CountMax
+        bool isWhole = head->IsConsistent && head->SegmentBytes == superblock.SegmentBytes
             && region.SizeBytes >= RegionBytes(head->SegmentBytes, head->Count);
         if (!isWhole)
             log($"{region.Place}: is not whole ({region.SizeBytes} bytes, {head->Count} RAM segments of "

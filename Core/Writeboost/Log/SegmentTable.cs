@@ -115,5 +115,6 @@ public sealed unsafe class SegmentTable : IDisposable
         public int Ram;
         public int Pins;
         public int Ranges;
+        private int _zero28;
     }
 }

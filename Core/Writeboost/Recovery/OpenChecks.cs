@@ -12,11 +12,7 @@ public static class OpenChecks
     /// expected.</exception>
     public static void Check(Device cache, in Superblock superblock)
     {
-        bool possible =
-            superblock.SegmentBytes is >= WriteboostOptions.MinSegmentBytes and <= WriteboostOptions.MaxSegmentBytes
-            && superblock.SegmentCount >= Geometry.MinSegments
-            && (uint)superblock.SegmentShift < (uint)superblock.SegmentCount;
-        if (!possible)
+        if (!superblock.HasPlaces)
             throw new UserErrorException($"{cache.Name}: superblock names {superblock.SegmentCount} segments of "
                 + $"{superblock.SegmentBytes} bytes, which cannot be");
         if (Geometry.SegmentsIn(cache.SizeBytes, superblock.SegmentBytes) < superblock.SegmentCount)

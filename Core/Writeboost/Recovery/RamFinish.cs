@@ -20,7 +20,7 @@ public sealed unsafe class RamFinish(
 {
     // What is to be written: in place, a record as it lies in memory; or a segment made of what was filled.
     private readonly List<(long Position, nint Header, int Slots)> _records = [];
-    private readonly List<(RecordInfo Info, AlignedMemory Record, uint Sum)> _wholes = [];
+    private readonly List<(RecordInfo Info, AlignedMemory Record)> _wholes = [];
     private long _sequence;
     private uint _checksum;
     private long _durable;
@@ -74,9 +74,9 @@ public sealed unsafe class RamFinish(
             io.Start(queue, IoKind.Write, geometry.OffsetOf(position), (byte*)header, length);
             if (++started % HeaderStream.Depth == 0) io.WaitOrFail("writing the log", cache);
         }
-        foreach ((RecordInfo info, AlignedMemory record, uint sum) in _wholes)
+        foreach ((RecordInfo info, AlignedMemory record) in _wholes)
         {
-            ram.NoteSealed(geometry.SegmentOf(info.Position), sum);
+            ram.NoteSealed(geometry.SegmentOf(info.Position), layout.HeaderSum(record.Pointer));
             WriteWhole(record.Pointer, info);
         }
         io.WaitOrFail("writing the log", cache);
@@ -85,7 +85,7 @@ public sealed unsafe class RamFinish(
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach ((_, AlignedMemory record, _) in _wholes) record.Dispose();
+        foreach ((_, AlignedMemory record) in _wholes) record.Dispose();
     }
 
     private void FinishRecords(SortedList<long, int> segments)
@@ -141,9 +141,10 @@ public sealed unsafe class RamFinish(
             MarkPosition = superblock.MarkPosition,
             PreviousChecksum = _checksum,
         };
+        // First: it refuses what cannot be.
+        replay.Apply(info.Position, _sequence, entries);
         fixed (LogEntry* list = entries) _checksum = layout.WriteHeader(header, superblock, geometry, info, list);
         _records.Add((info.Position, (nint)header, end - start));
-        replay.Apply(info.Position, _sequence, entries);
         _sequence++;
         EndPosition = info.EndPosition;
     }
@@ -162,10 +163,10 @@ public sealed unsafe class RamFinish(
             byte* to = record.Pointer + ((long)info.EntryCount << Geometry.BlockShift);
             Buffer.MemoryCopy(ram.Data(index, slot), to, Geometry.BlockBytes, Geometry.BlockBytes);
         }
+        _wholes.Add((info, record));
+        replay.Apply(info.Position, segment, new ReadOnlySpan<LogEntry>(entries, info.EntryCount));
         layout.WriteHeader(record.Pointer, superblock, geometry, info, entries);
         HeaderChecksum = layout.HeaderSum(record.Pointer);
-        _wholes.Add((info, record, HeaderChecksum));
-        replay.Apply(info.Position, segment, new ReadOnlySpan<LogEntry>(entries, info.EntryCount));
         _sequence = segment + 1;
         EndPosition = geometry.Position(segment + 1, 0);
     }

@@ -133,6 +133,10 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
             throw new UserErrorException($"segment {geometry.SegmentOf(position)}, slot {geometry.SlotOf(position)} of "
                 + $"the log: names backing device number {entry.Device}; expected {BackingTable.MinId} to "
                 + $"{BackingTable.MaxId}; not serving");
+        if (!entry.IsConsistent)
+            throw new UserErrorException($"segment {geometry.SegmentOf(position)}, slot {geometry.SlotOf(position)} of "
+                + $"the log: an entry of kind {(int)entry.Kind} with sectors {entry.Sectors:x2} and value "
+                + $"{entry.Value} cannot be; not serving");
         if (IsForeign(entry, position))
         {
             ForeignCount++;

@@ -32,13 +32,25 @@ public static unsafe class SuperblockReader
         bool aIsWhole = Superblock.IsValid(a), bIsWhole = Superblock.IsValid(b);
         damaged = aIsWhole ? bIsWhole ? null : "B" : "A";
         copyBFirst = aIsWhole && (!bIsWhole || b->Generation < a->Generation);
-        if (aIsWhole && bIsWhole) return a->Generation >= b->Generation ? *a : *b;
-        if (aIsWhole) return *a;
-        if (bIsWhole) return *b;
+        if (aIsWhole && bIsWhole) return Checked(a->Generation >= b->Generation ? a : b, cache);
+        if (aIsWhole) return Checked(a, cache);
+        if (bIsWhole) return Checked(b, cache);
         bool ours = a->Magic == Superblock.MagicValue || b->Magic == Superblock.MagicValue;
         throw new UserErrorException(ours
             ? $"{cache.Name}: both superblock copies are damaged"
             : $"{cache.Name}: not a weir cache: no superblock found");
+    }
+
+    // Whole and wrong: whoever wrote it made a mistake, and the other copy has it too. Where segments lie is for
+    // OpenChecks, which says more.
+    private static Superblock Checked(Superblock* superblock, Device cache)
+    {
+        if (superblock->HasPlaces && !superblock->IsConsistent)
+            throw new UserErrorException($"{cache.Name}: the superblock says what cannot be: mark "
+                + $"{superblock->MarkPosition} before record {superblock->MarkSequence}, settled up to "
+                + $"{superblock->SettledPosition} before record {superblock->SettledSequence}, epoch "
+                + $"{superblock->Epoch}; expected positions and records from 1, the mark at the start of a segment");
+        return *superblock;
     }
 
     private static Superblock ReadSegments(

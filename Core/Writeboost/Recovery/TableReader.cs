@@ -47,7 +47,7 @@ public static unsafe class TableReader
             table.Dispose();
             throw new UserErrorException($"{cache.Name}: both copies of the device table are damaged");
         }
-        CheckNumbers(table, cache);
+        CheckConsistent(table, cache);
         return table;
     }
 
@@ -59,9 +59,9 @@ public static unsafe class TableReader
         BlockingIo io, DeviceQueue queue, Device cache, in Superblock superblock, out bool copyBFirst)
     {
         SampleTable table = new(superblock.CacheId);
-        bool found = TryRead(io, queue, cache, table, out copyBFirst, out _);
+        bool found = TryRead(io, queue, cache, table, out copyBFirst, out _) && table.IsConsistent;
         table.IsLost = !found && superblock.Epoch > 0 && IsAnyThere(io, queue, cache, table);
-        if (!found || table.IsOfLife(superblock.Epoch)) return table;
+        if (table.IsConsistent && (!found || table.IsOfLife(superblock.Epoch))) return table;
         for (int id = 1; id <= DeviceTable.MaxDevices; id++) table[id] = default;
         return table;
     }
@@ -74,6 +74,8 @@ public static unsafe class TableReader
     {
         SampleTable table = new(superblock.CacheId);
         TryRead(io, queue, cache, table, out copyBFirst, out _);
+        if (!table.IsConsistent)
+            for (int id = 1; id <= DeviceTable.MaxDevices; id++) table[id] = default;
         table.GetMemory(ref superblock);
         return table;
     }
@@ -88,15 +90,17 @@ public static unsafe class TableReader
         return table.IsHead(memory.Pointer) || table.IsHead(memory.Pointer + Geometry.BlockBytes);
     }
 
-    private static void CheckNumbers(DeviceTable table, Device cache)
+    private static void CheckConsistent(DeviceTable table, Device cache)
     {
+        if (table.IsConsistent) return;
         for (int id = 1; id <= DeviceTable.MaxDevices; id++)
         {
             int found = table[id].Id;
-            if (found == 0 || found == id) continue;
+            if (table[id].IsConsistent(id)) continue;
+            (long size, long first) = (table[id].SizeBytes, table[id].FirstPosition);
             table.Dispose();
-            throw new UserErrorException(
-                $"{cache.Name}: device table: place {id} holds device number {found}; expected {id}, or 0 for none");
+            throw new UserErrorException($"{cache.Name}: device table: place {id} holds device number {found} of "
+                + $"{size} bytes, from position {first} on; expected {id}, or 0 for none, and no number below 0");
         }
     }
 }

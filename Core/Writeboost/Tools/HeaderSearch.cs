@@ -68,7 +68,7 @@ public sealed unsafe class HeaderSearch(BlockingIo io, DeviceQueue queue, Device
     }
 
     private bool IsPossible(RecordHeader* header) =>
-        header->SegmentBytes is >= WriteboostOptions.MinSegmentBytes and <= WriteboostOptions.MaxSegmentBytes
+        header->SegmentBytes is >= Geometry.MinSegmentBytes and <= Geometry.MaxSegmentBytes
         && int.IsPow2(header->SegmentBytes)
         && header->SegmentCount >= Geometry.MinSegments
         && (uint)header->SegmentShift < (uint)header->SegmentCount

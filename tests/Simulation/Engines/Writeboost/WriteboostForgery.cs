@@ -36,7 +36,7 @@ internal static unsafe class WriteboostForgery
             Position = position,
             Sequence = sequence,
             EntryCount = 1,
-            DurablePosition = position + 2,
+            DurablePosition = position,
             PreviousChecksum = checksum,
         };
         volume.Layout.WriteHeader(header, forged, volume.Geometry, info, &entry);
