@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Weir.Tests.Tidy;
 
@@ -26,9 +27,13 @@ internal static partial class Directions
                select $"{file.Path}: must not know {name}";
     }
 
-    /// <summary>Product namespaces in the file, but for its own declaration.</summary>
+    /// <summary>Product namespaces that the file names: in usings, aliases and full names.</summary>
     public static IEnumerable<string> References(SourceFile file) =>
-        from Match match in Reference().Matches(file.Code) select match.Value;
+        from node in file.Root.DescendantNodes()
+        where node is QualifiedNameSyntax { Parent: not QualifiedNameSyntax } or MemberAccessExpressionSyntax
+        let match = Reference().Match(node.ToString())
+        where match.Success
+        select match.Value;
 
     /// <summary>What <c>ProjectReference</c> says must agree.</summary>
     public static IEnumerable<string> CheckProject(SourceFile file)
@@ -82,7 +87,7 @@ internal static partial class Directions
     private static bool KnowsFrontend(string[] folders, string[] names, string module) =>
         names[1] != "Frontends" || module is not ("Nbd" or "Ublk") || folders[1] == module;
 
-    [GeneratedRegex(@"\bWeir\.(?:Native|Core|Frontends)(?:\.[A-Z]\w*)?")]
+    [GeneratedRegex(@"^Weir\.(?:Native|Core|Frontends)(?:\.[A-Z]\w*)?")]
     private static partial Regex Reference();
 
     [GeneratedRegex("ProjectReference Include=\"[^\"]*?(\\w+)\\.csproj\"")]

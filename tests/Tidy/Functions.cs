@@ -1,53 +1,44 @@
 using System.Collections.Generic;
 using System.Linq;
-using System.Text.RegularExpressions;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Weir.Tests.Tidy;
 
-/// <summary>A function or property with a body in braces, and the lines from its header to the closing one.</summary>
-internal readonly record struct Function(string Header, int FirstLine, int LineCount);
+/// <summary>A function or accessor with a body, and the lines from its header to its end.</summary>
+internal readonly record struct Function(string Name, int FirstLine, int LineCount);
 
-/// <summary>
-/// Finds functions by counting braces: good enough for code that compiles, far simpler than parsing. A brace opens a
-/// type, a function (inside a type or namespace), or something inside a function, by the text before it.
-/// </summary>
-internal static partial class Functions
+/// <summary>Finds functions: methods, constructors, operators, accessors. What lies inside one belongs to it.</summary>
+internal static class Functions
 {
-    private enum Scope
+    public static IReadOnlyList<Function> In(SyntaxNode root) =>
+    [
+        .. root.DescendantNodes(static node => node is not BaseMethodDeclarationSyntax).Where(HasBody).Select(Measure),
+    ];
+
+    private static bool HasBody(SyntaxNode node) => node switch
     {
-        Type,
-        Function,
-        Inner,
+        BaseMethodDeclarationSyntax method => method.Body != null || method.ExpressionBody != null,
+        // Of a property: its accessors, or all of it where there is nothing but an expression.
+        AccessorDeclarationSyntax accessor => accessor.Body != null || accessor.ExpressionBody != null,
+        PropertyDeclarationSyntax property => property.ExpressionBody != null,
+        IndexerDeclarationSyntax indexer => indexer.ExpressionBody != null,
+        _ => false,
+    };
+
+    private static Function Measure(SyntaxNode node)
+    {
+        FileLinePositionSpan span = node.SyntaxTree.GetLineSpan(node.Span);
+        int first = span.StartLinePosition.Line + 1;
+        return new Function(NameOf(node), first, span.EndLinePosition.Line + 2 - first);
     }
 
-    public static IReadOnlyList<Function> In(string code)
+    private static string NameOf(SyntaxNode node) => node switch
     {
-        code = CodeText.StripDirectives(code);
-        List<Function> found = [];
-        Stack<(Scope Scope, string Header, int Line)> open = new();
-        int line = 1, headerStart = 0, headerLine = 1;
-        for (int i = 0; i < code.Length; i++)
-        {
-            char c = code[i];
-            if (c == '\n') line++;
-            if (char.IsWhiteSpace(c) && headerStart == i) (headerStart, headerLine) = (i + 1, line);
-            if (c is not ('{' or '}' or ';')) continue;
-            string header = code[headerStart..i].Trim();
-            if (c == '{') open.Push((Classify(open, header), header, headerLine));
-            else if (c == '}' && open.TryPop(out var top) && top.Scope == Scope.Function)
-                found.Add(new Function(top.Header, top.Line, line - top.Line + 1));
-            (headerStart, headerLine) = (i + 1, line);
-        }
-        return found;
-    }
-
-    private static Scope Classify(Stack<(Scope Scope, string Header, int Line)> open, string header)
-    {
-        bool outside = open.All(scope => scope.Scope == Scope.Type);
-        if (!outside) return Scope.Inner;
-        return TypeHeader().IsMatch(header) ? Scope.Type : Scope.Function;
-    }
-
-    [GeneratedRegex(@"(^|\s)(namespace|class|struct|interface|enum|record)\s")]
-    private static partial Regex TypeHeader();
+        MethodDeclarationSyntax method => method.Identifier.Text,
+        PropertyDeclarationSyntax property => property.Identifier.Text,
+        AccessorDeclarationSyntax { Parent.Parent: PropertyDeclarationSyntax property } => property.Identifier.Text,
+        _ => node.Kind().ToString(),
+    };
 }

@@ -6,8 +6,9 @@ namespace Weir.Tests.Tidy;
 /// <summary>The measurer is measured.</summary>
 public sealed class FunctionsTests
 {
-    private static int[] LengthsOf(string text) =>
-        Functions.In(CodeText.Strip(text)).Select(function => function.LineCount).ToArray();
+    private static int[] LengthsOf(string text) => [.. FunctionsIn(text).Select(function => function.LineCount)];
+
+    private static Function[] FunctionsIn(string text) => [.. Functions.In(new SourceFile("A.cs", text).Root)];
 
     [Fact]
     public void CountsFromHeaderToClosingBrace() => Assert.Equal([4], LengthsOf(
@@ -37,7 +38,7 @@ public sealed class FunctionsTests
         """));
 
     [Fact]
-    public void InnerBlocksAndLambdasBelongToTheirFunction() => Assert.Equal([6, 1], LengthsOf(
+    public void InnerBlocksLambdasAndLocalFunctionsBelongToTheirFunction() => Assert.Equal([9], LengthsOf(
         """
         class A
         {
@@ -46,8 +47,29 @@ public sealed class FunctionsTests
                 Action a = () =>
                 {
                 };
+                void G()
+                {
+                }
             }
             int P { get; set; }
+        }
+        """));
+
+    [Fact]
+    public void ExpressionsAndAccessorsAreFunctions() => Assert.Equal([2, 1, 3, 1], LengthsOf(
+        """
+        class A
+        {
+            int F() =>
+                1;
+            int P => 2;
+            int Q
+            {
+                get
+                {
+                    return 1; }
+                set => x = value;
+            }
         }
         """));
 
@@ -74,11 +96,9 @@ public sealed class FunctionsTests
         """"));
 
     [Fact]
-    public void LineNumbersSurviveStripping()
+    public void AFunctionHasItsNameAndItsLine()
     {
-        Function function = Functions.In(
-            CodeText.Strip("/*\n\n*/ class A\n{\n\n    void F()\n    {\n    }\n}\n")).Single();
-        Assert.Equal(6, function.FirstLine);
-        Assert.Equal("void F()", function.Header);
+        Function function = FunctionsIn("/*\n\n*/ class A\n{\n\n    void F()\n    {\n    }\n}\n").Single();
+        Assert.Equal(("F", 6), (function.Name, function.FirstLine));
     }
 }

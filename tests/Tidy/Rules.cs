@@ -2,6 +2,9 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Text.RegularExpressions;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Weir.Tests.Tidy;
 
@@ -17,9 +20,9 @@ internal static partial class Rules
     }
 
     public static IEnumerable<string> FunctionSize(SourceFile file) => !file.IsCSharp ? [] :
-        from function in Functions.In(file.Code)
+        from function in Functions.In(file.Root)
         where function.LineCount > FunctionLinesMax
-        select $"{file.Path}:{function.FirstLine}: a function of {function.LineCount} lines; at most "
+        select $"{file.Path}:{function.FirstLine}: {function.Name} has {function.LineCount} lines; at most "
             + $"{FunctionLinesMax}";
 
     public static IEnumerable<string> LineLength(SourceFile file) =>
@@ -35,27 +38,52 @@ internal static partial class Rules
     public static IEnumerable<string> Unfinished(SourceFile file) =>
         Matches(file, file.Text, UnfinishedMark(), "unfinished work");
 
-    public static IEnumerable<string> NotImplemented(SourceFile file) =>
-        file.IsCSharp ? Matches(file, file.Code, NotImplementedMark(), "not implemented") : [];
+    public static IEnumerable<string> NotImplemented(SourceFile file) => Named(file, "NotImplemented" + "Exception");
 
+    /// <summary>Attributes that leave a test out, and calls that do.</summary>
     public static IEnumerable<string> SkippedTests(SourceFile file) =>
-        file.IsCSharp ? Matches(file, file.Code, SkipMark(), "a skipped test") : [];
+        from node in Nodes(file)
+        where node is AttributeArgumentSyntax { NameEquals.Name.Identifier.Text: { } name } && IsSkip(name)
+            || node is MemberAccessExpressionSyntax { Expression: IdentifierNameSyntax { Identifier.Text: "Assert" } }
+                call && IsSkip(call.Name.Identifier.Text)
+        select $"{At(file, node)}: a skipped test: {node}";
+
+    private static bool IsSkip(string name) =>
+        name == "Explicit" || name.StartsWith("Sk" + "ip", StringComparison.Ordinal);
 
     /// <summary>Error numbers are the kernel's, and have one place.</summary>
     public static IEnumerable<string> ErrorNumbers(SourceFile file) =>
-        file.IsProduct && !file.Path.StartsWith("Native/", StringComparison.Ordinal)
-            ? Matches(file, file.Code, ErrorNumber(), "an error number of its own; Errno has them") : [];
+        !file.IsProduct || file.IsIn("Native") ? [] :
+        from node in Nodes(file)
+        where node is VariableDeclaratorSyntax { Initializer.Value: var value } variable
+            && ErrorName().IsMatch(variable.Identifier.Text) && IsNumber(value) && IsConstant(node)
+        select $"{At(file, node)}: an error number of its own; Errno has them: {node}";
+
+    private static bool IsNumber(ExpressionSyntax value) =>
+        (value is PrefixUnaryExpressionSyntax { Operand: var operand } ? operand : value)
+        .IsKind(SyntaxKind.NumericLiteralExpression);
+
+    private static bool IsConstant(SyntaxNode variable) =>
+        variable.Parent?.Parent is FieldDeclarationSyntax field && field.Modifiers.Any(SyntaxKind.ConstKeyword)
+        || variable.Parent?.Parent is LocalDeclarationStatementSyntax { IsConst: true };
 
     /// <summary>File-scoped namespace as the folder says.</summary>
-    public static IEnumerable<string> Namespaces(SourceFile file)
-    {
-        Match declared = NamespaceLine().Match(file.Code);
-        if (!file.IsProduct || !declared.Success) yield break;
-        string folder = file.Path[..file.Path.LastIndexOf('/')].Replace('/', '.');
-        string expected = "Weir." + folder;
-        if (declared.Groups[1].Value != expected)
-            yield return $"{file.Path}: namespace {declared.Groups[1].Value}; expected {expected}";
-    }
+    public static IEnumerable<string> Namespaces(SourceFile file) =>
+        !file.IsProduct ? [] :
+        from node in Nodes(file).OfType<BaseNamespaceDeclarationSyntax>()
+        let expected = "Weir." + file.Path[..file.Path.LastIndexOf('/')].Replace('/', '.')
+        where node.Name.ToString() != expected
+        select $"{At(file, node)}: namespace {node.Name}; expected {expected}";
+
+    private static IEnumerable<string> Named(SourceFile file, string name) =>
+        from node in Nodes(file)
+        where node is IdentifierNameSyntax identifier && identifier.Identifier.Text == name
+        select $"{At(file, node)}: {name}";
+
+    private static IEnumerable<SyntaxNode> Nodes(SourceFile file) => file.IsCSharp ? file.Root.DescendantNodes() : [];
+
+    private static string At(SourceFile file, SyntaxNode node) =>
+        $"{file.Path}:{node.GetLocation().GetLineSpan().StartLinePosition.Line + 1}";
 
     private static IEnumerable<string> Matches(SourceFile file, string text, Regex what, string name) =>
         from Match match in what.Matches(text)
@@ -71,15 +99,6 @@ internal static partial class Rules
     [GeneratedRegex(@"\b(TO" + "DO|FIX" + "ME|XX" + "X|HA" + @"CK)\b")]
     private static partial Regex UnfinishedMark();
 
-    [GeneratedRegex(@"\bNotImplemented" + @"Exception\b")]
-    private static partial Regex NotImplementedMark();
-
-    [GeneratedRegex(@"\bSkip(Unless|When|Type)?\s*=|\bAssert\.Skip|\bExplicit\s*=\s*true")]
-    private static partial Regex SkipMark();
-
-    [GeneratedRegex(@"\bconst\s+int\b[^;]*\bE[a-z]{2,}\s*=\s*-?\d")]
-    private static partial Regex ErrorNumber();
-
-    [GeneratedRegex(@"^namespace\s+([\w.]+)", RegexOptions.Multiline)]
-    private static partial Regex NamespaceLine();
+    [GeneratedRegex("^E[a-z]{2,}$")]
+    private static partial Regex ErrorName();
 }

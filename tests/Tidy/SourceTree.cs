@@ -2,6 +2,8 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
 
 namespace Weir.Tests.Tidy;
 
@@ -14,12 +16,15 @@ internal sealed record SourceFile(string Path, string Text)
 
     public bool IsProduct => IsCSharp && (IsIn("Native") || IsIn("Core") || IsIn("Frontends"));
 
-    /// <summary>C# without comments, and with empty strings: line numbers stay.</summary>
-    public string Code => _code ??= CodeText.Strip(Text);
+    /// <summary>Of C#: its syntax, with everything behind a directive that the tests are built with.</summary>
+    public SyntaxNode Root => _root ??= CSharpSyntaxTree.ParseText(Text, s_options).GetRoot();
+
+    private static readonly CSharpParseOptions s_options = new(
+        LanguageVersion.Preview, DocumentationMode.None, preprocessorSymbols: ["WEIR_MUTANTS"]);
 
     public bool IsIn(string folder) => Path.StartsWith(folder + "/", StringComparison.Ordinal);
 
-    private string? _code;
+    private SyntaxNode? _root;
 }
 
 /// <summary>The working tree the tests were built from.</summary>
