@@ -126,6 +126,9 @@ test_all() {
   need gcc libc6-dev zlib1g-dev fio nbdkit libnbd-bin qemu-utils e2fsprogs python3
   prepare_vm
   publish
+  # Whitespace here; the compiler has looked at all other rules of .editorconfig.
+  dotnet format whitespace --folder . --exclude out --verify-no-changes >&2 \
+    || die "not formatted: run dotnet format whitespace --folder . --exclude out"
   dotnet build tests -c Test -v quiet >&2 || die "the tests do not build"
   export WEIR_BINARY="$PWD/out/weir"
   run_tests "${filter[@]}"

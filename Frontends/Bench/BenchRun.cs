@@ -102,8 +102,12 @@ internal sealed class BenchRun : IDisposable
         const int block = 256 << 10;
         _queues[0].Begin(_spec.Job with
         {
-            Pattern = BenchPattern.Sequential, ReadPercent = 0, BlockBytes = block, FlushesEach = false,
-            Depth = Math.Min(_spec.Job.Depth, 8), RequestsMax = _spec.Job.SpanBytes / block,
+            Pattern = BenchPattern.Sequential,
+            ReadPercent = 0,
+            BlockBytes = block,
+            FlushesEach = false,
+            Depth = Math.Min(_spec.Job.Depth, 8),
+            RequestsMax = _spec.Job.SpanBytes / block,
         });
         _queues[0].Wait();
         Flush();
@@ -114,7 +118,11 @@ internal sealed class BenchRun : IDisposable
     {
         _queues[0].Begin(_spec.Job with
         {
-            Pattern = BenchPattern.Sequential, ReadPercent = 0, FlushesEach = true, Depth = 1, RequestsMax = 1,
+            Pattern = BenchPattern.Sequential,
+            ReadPercent = 0,
+            FlushesEach = true,
+            Depth = 1,
+            RequestsMax = 1,
         });
         _queues[0].Wait();
     }

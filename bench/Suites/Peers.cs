@@ -117,7 +117,8 @@ internal sealed class Peers(Setting setting, long memoryBytes = 0)
         "serve", "passthrough", "--backing", $"{Export}={model}", "--listen", "unix:" + DiskSocket]);
 
     private Peer Writeboost(Func<string> backing, Func<string> cache, params string[] more) => new(Weir, () => Serve(
-        ["writeboost", "--cache", cache(), "--backing", $"{Export}={backing()}", .. more])) { IsJudged = true };
+        ["writeboost", "--cache", cache(), "--backing", $"{Export}={backing()}", .. more]))
+    { IsJudged = true };
 
     private Peer Held(long bytes, long cacheBytes) => Writeboost(() => setting.Scratch.NewFile("backing", bytes),
         () => setting.Scratch.NewWritten("cache", cacheBytes), "--option", "allow_writeback=0");

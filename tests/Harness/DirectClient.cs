@@ -86,8 +86,11 @@ internal sealed unsafe class DirectClient : IDisposable
         Request* request = &((Request*)(_driver.Data + (1 << 19)))[_begun];
         byte* bytes = _driver.Data + (1 << 19) + ((_begun++ + 1) * (1 << 16));
         data.CopyTo(new Span<byte>(bytes, data.Length));
-        *request = new Request { Kind = kind, OffsetBytes = offsetBytes, LengthBytes = lengthBytes, Data = bytes,
-            Device = Device };
+        *request = new Request
+        {
+            Kind = kind, OffsetBytes = offsetBytes, LengthBytes = lengthBytes, Data = bytes,
+            Device = Device
+        };
         _driver.Queue.Submit(request);
     }
 

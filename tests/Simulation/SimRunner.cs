@@ -124,7 +124,8 @@ public static class SimRunner
                 string self = File.ResolveLinkTarget("/proc/thread-self", returnFinalTarget: false)!.FullName;
                 Volatile.Write(ref _folder, self);
                 run();
-            }) { IsBackground = true };
+            })
+            { IsBackground = true };
             _thread.Start();
         }
 

@@ -180,7 +180,8 @@ internal sealed class SimThreads : IInterleaver, IDisposable
                     Interleaving.Current = owner;
                     owner.Leave(Serve(owner, open, turn));
                 },
-                256 << 10) { IsBackground = true };
+                256 << 10)
+            { IsBackground = true };
             _thread.Start();
         }
 

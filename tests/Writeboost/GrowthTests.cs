@@ -84,26 +84,26 @@ public sealed unsafe class GrowthTests
     {
         int grown = 0;
         for (int count = 4; count < 9; count++)
-        for (int shift = 0; shift < count; shift++)
-        for (long tail = 1; tail < 3 * count; tail++)
-        for (long head = tail - 1; head < tail + count; head++)
-        for (int larger = count + 1; larger < 14; larger++)
-        {
-            Geometry before = new(SegmentBytes, count, shift);
-            if (!before.IsUnwrapped(tail, head)) continue;
-            Geometry after = before.Grown(larger, head);
-            HashSet<int> places = [];
-            for (long s = tail; s < tail + larger; s++)
-            {
-                if (s <= head) Assert.Equal(before.Physical(s), after.Physical(s));
-                Assert.True(places.Add(after.Physical(s)));
-                Assert.InRange(after.Physical(s), 0, larger - 1);
-            }
-            Geometry copy = before;
-            before.Adopt(after);
-            Assert.Equal((larger, after.SegmentShift), (copy.SegmentCount, copy.SegmentShift));
-            grown++;
-        }
+            for (int shift = 0; shift < count; shift++)
+                for (long tail = 1; tail < 3 * count; tail++)
+                    for (long head = tail - 1; head < tail + count; head++)
+                        for (int larger = count + 1; larger < 14; larger++)
+                        {
+                            Geometry before = new(SegmentBytes, count, shift);
+                            if (!before.IsUnwrapped(tail, head)) continue;
+                            Geometry after = before.Grown(larger, head);
+                            HashSet<int> places = [];
+                            for (long s = tail; s < tail + larger; s++)
+                            {
+                                if (s <= head) Assert.Equal(before.Physical(s), after.Physical(s));
+                                Assert.True(places.Add(after.Physical(s)));
+                                Assert.InRange(after.Physical(s), 0, larger - 1);
+                            }
+                            Geometry copy = before;
+                            before.Adopt(after);
+                            Assert.Equal((larger, after.SegmentShift), (copy.SegmentCount, copy.SegmentShift));
+                            grown++;
+                        }
         Assert.True(grown > 10_000);
     }
 

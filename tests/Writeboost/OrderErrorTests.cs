@@ -70,13 +70,13 @@ public sealed unsafe class OrderErrorTests
     {
         List<string> wrong = [];
         foreach (bool dies in new[] { false, true })
-        foreach (int length in s_lengths)
-        {
-            Trial trial = new(order, name, length, dies);
-            int index = 0;
-            while (index < OperationsMost && TryOne(trial, index, wrong)) index++;
-            Assert.InRange(index, 4, OperationsMost - 1);
-        }
+            foreach (int length in s_lengths)
+            {
+                Trial trial = new(order, name, length, dies);
+                int index = 0;
+                while (index < OperationsMost && TryOne(trial, index, wrong)) index++;
+                Assert.InRange(index, 4, OperationsMost - 1);
+            }
         // One whose places of tables and superblocks are worn out; it takes seconds to say so.
         for (int index = 0; index < 2; index++) TryOne(new Trial(order, name, Always, false), index, wrong);
         Assert.True(wrong.Count == 0, string.Join('\n', wrong));

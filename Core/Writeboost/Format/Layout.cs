@@ -13,7 +13,7 @@ namespace Weir.Core.Writeboost.Format;
 public abstract unsafe class Layout
 {
     /// <summary>All of them, the default one first.</summary>
-    public static IReadOnlyList<Layout> All { get; } = 
+    public static IReadOnlyList<Layout> All { get; } =
     [
         new NativeLayout(), new Writeboost2Layout(), new Writeboost1Layout(), new Lc1Layout(),
     ];

@@ -92,8 +92,11 @@ public struct LogEntry
 
     /// <summary>An entry for a block, or for the sectors of it in <paramref name="sectors"/>.</summary>
     public static LogEntry ForData(ulong key, byte sectors, uint checksum) =>
-        new() { Value = checksum, _blockLow = (uint)key, _blockHigh = (byte)(key >> 32), Device = (byte)(key >> 40),
-            Sectors = sectors, Kind = EntryKind.Data };
+        new()
+        {
+            Value = checksum, _blockLow = (uint)key, _blockHigh = (byte)(key >> 32), Device = (byte)(key >> 40),
+            Sectors = sectors, Kind = EntryKind.Data
+        };
 
     /// <summary>An entry for a whole block as it was read from the backing device.</summary>
     public static LogEntry ForClean(ulong key, uint checksum)
@@ -117,6 +120,9 @@ public struct LogEntry
 
     /// <summary>An entry for <paramref name="blocks"/> blocks of zeroes from <paramref name="key"/> on.</summary>
     public static LogEntry ForRange(ulong key, uint blocks, EntryKind kind) =>
-        new() { Value = blocks, _blockLow = (uint)key, _blockHigh = (byte)(key >> 32), Device = (byte)(key >> 40),
-            Sectors = 0xFF, Kind = kind };
+        new()
+        {
+            Value = blocks, _blockLow = (uint)key, _blockHigh = (byte)(key >> 32), Device = (byte)(key >> 40),
+            Sectors = 0xFF, Kind = kind
+        };
 }

@@ -182,7 +182,8 @@ public sealed unsafe class SegmentRepairer(
         using BlockIndex index = new(geometry, table, keepChecksums: false);
         using RangeMap ranges = new(new WriteboostOptions().RangeBudget);
         using SegmentScan scan = new(layout, superblock, geometry, _io, _queue, device,
-            new Replay(geometry, table, index, ranges), readsData: false) { Progress = options.Progress };
+            new Replay(geometry, table, index, ranges), readsData: false)
+        { Progress = options.Progress };
         try
         {
             scan.Run();
