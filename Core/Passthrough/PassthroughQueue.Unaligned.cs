@@ -1,13 +1,15 @@
 using System;
+using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Io;
-using Slab = Weir.Native.Slab;
 
 namespace Weir.Core.Passthrough;
 
 /*
  * Devices with 4 KiB sectors, served to clients that think in 512 bytes. A read fetches whole blocks: the request's
- * memory has room for them. A write, discard or zeroing with an edge inside a block has the gate to itself and goes
- * step by step; the op's step says what is done at the moment, its own Progress how many bytes are behind it.
+ * memory has room for them. A write, discard or zeroing of whole blocks shares them with others of its kind. One with
+ * an edge inside a block has its blocks alone and goes step by step; the op's step says what is done at the moment, the
+ * request's own Progress how many bytes are behind it.
  *
  *        head block        whole blocks         tail block
  *   |....======|==========================|=======.......|
@@ -15,27 +17,48 @@ namespace Weir.Core.Passthrough;
  */
 internal sealed unsafe partial class PassthroughQueue
 {
-    private const long MinimumUnit = 512;
+    private const int BlockShift = 12;
 
-    // One block: there is one such request at a time in the whole volume.
-    private readonly Slab? _edge;
+    // Unaligned changes under way on this thread; more wait.
+    private const int EdgeBuffers = 32;
+
+    // Null where no change can be unaligned.
+    private readonly BlockLocks? _locks;
+    private readonly GrantQueue _grants;
+    private readonly BufferPool? _edges;
+    // One for each operation of the context, by its number.
+    private readonly BlockLock* _lockOf;
 
     private static PassthroughRequest* Own(Request* request) => PassthroughRequest.Of(request);
 
     private bool IsUnaligned(Request* request) =>
         request->Kind != RequestKind.Flush && ((request->OffsetBytes | request->LengthBytes) & _blockMask) != 0;
 
-    private bool TryEnterGate(Request* request)
+    private bool IsMerged(Request* request) => request->Kind != RequestKind.Read && IsUnaligned(request);
+
+    private bool IsLocked(Request* request) =>
+        _locks != null && request->Kind is not (RequestKind.Read or RequestKind.Flush);
+
+    /// <summary>Begins now, or when those in its way are done.</summary>
+    private void BeginLocked(IoOp* op, Request* request)
     {
-        if (request->Kind is RequestKind.Read or RequestKind.Flush) return true;
-        return IsUnaligned(request) ? _volume.Gate.TryEnterAlone() : _volume.Gate.TryEnter();
+        BlockLock* it = &_lockOf[op->Index];
+        it->FirstBlock = request->OffsetBytes >> BlockShift;
+        it->BlockCount = ((request->OffsetBytes + request->LengthBytes - 1) >> BlockShift) - it->FirstBlock + 1;
+        it->Mode = IsMerged(request) ? BlockLockMode.Exclusive : BlockLockMode.Write;
+        it->Owner = op;
+        if (_locks!.Take(it, _grants)) Begin(op, request);
     }
 
-    private void LeaveGate(Request* request)
+    private void BeginGranted()
     {
-        if (request->Kind is RequestKind.Read or RequestKind.Flush) return;
-        if (IsUnaligned(request)) _volume.Gate.ExitAlone();
-        else _volume.Gate.Exit();
+        for (BlockLock* it; (it = _grants.Take()) != null;) Begin((IoOp*)it->Owner, ((IoOp*)it->Owner)->Request);
+    }
+
+    private void Unlock(IoOp* op, Request* request)
+    {
+        if (IsMerged(request)) _edges!.Return(op->UserInt);
+        _locks!.Release(&_lockOf[op->Index]);
     }
 
     private void SubmitWholeBlocks(IoOp* op, Request* request)
@@ -92,7 +115,7 @@ internal sealed unsafe partial class PassthroughQueue
         op->Kind = IoKind.Read;
         op->OffsetBytes = at & ~_blockMask;
         op->LengthBytes = _blockMask + 1;
-        op->Buffer = _edge!.Start;
+        op->Buffer = _edges!.At(op->UserInt);
         _device.Submit(op);
     }
 
@@ -100,7 +123,7 @@ internal sealed unsafe partial class PassthroughQueue
     private void WriteEdge(IoOp* op, Request* request, Step step)
     {
         long at = request->OffsetBytes + Own(request)->Progress;
-        Span<byte> part = new(_edge!.Start + (at & _blockMask), (int)EdgeBytes(request));
+        Span<byte> part = new(_edges!.At(op->UserInt) + (at & _blockMask), (int)EdgeBytes(request));
         if (request->Kind == RequestKind.Write)
             new ReadOnlySpan<byte>(request->Data + Own(request)->Progress, part.Length).CopyTo(part);
         else part.Clear();

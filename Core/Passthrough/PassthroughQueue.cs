@@ -1,14 +1,15 @@
 using System;
+using System.Runtime.InteropServices;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Io;
 using Errno = Weir.Native.Errno;
-using Slab = Weir.Native.Slab;
 
 namespace Weir.Core.Passthrough;
 
 /// <summary>
 /// One thread's door to a <see cref="PassthroughVolume"/>. A request holds one operation from its start to its end
-/// and submits it once per <see cref="Step"/>; requests that find the pool empty wait in order.
+/// and submits it once per <see cref="Step"/>; requests that find a pool empty wait in order.
 /// </summary>
 internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
 {
@@ -23,9 +24,6 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         HeadRead, HeadWrite, TailRead, TailWrite,
     }
 
-    // How soon a write comes again that waits at the gate for a write of another thread.
-    private const long GateRetryUs = 100;
-
     private readonly PassthroughVolume _volume;
     private readonly IoContext _io;
     private readonly DeviceQueue _device;
@@ -35,7 +33,6 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     private RequestList _parked;
     private RequestList _completed;
     private int _inFlight;
-    private bool _atGate;
     private bool _stopping;
 
     public PassthroughQueue(PassthroughVolume volume, int index, IoContext io)
@@ -47,12 +44,16 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         _handler = io.AddHandler(this);
         Invariant.Check(sizeof(PassthroughRequest) <= Request.EngineBytes);
         _counters = volume.Counters.Of(index);
-        _edge = _blockMask < MinimumUnit ? null : new Slab(MinimumUnit * 8);
+        _grants = new GrantQueue(index, io);
+        _locks = volume.Locks;
+        _edges = _locks == null ? null : new BufferPool(EdgeBuffers, 1 << BlockShift);
+        nuint lockCount = _locks == null ? 0u : IoContext.PoolSize;
+        _lockOf = (BlockLock*)NativeMemory.AllocZeroed(lockCount, (nuint)sizeof(BlockLock));
     }
 
     public int StopResult { get; private set; }
 
-    public long DeadlineUs => _atGate ? _io.NowUs + GateRetryUs : long.MaxValue;
+    public long DeadlineUs => long.MaxValue;
 
     public void Submit(Request* request)
     {
@@ -73,6 +74,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
 
     public void Poll(long nowUs)
     {
+        BeginGranted();
         while (!_parked.IsEmpty && TryStart(_parked.First)) _ = _parked.Take();
         TryFinishStop();
     }
@@ -113,21 +115,18 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     /// <summary>Nothing to flush where nothing is written; all else changes something.</summary>
     private static int ReadOnlyResult(Request* request) => request->Kind == RequestKind.Flush ? 0 : -Errno.EPERM;
 
-    /// <summary>False: no operation free, or another write is in the way; nothing has happened.</summary>
+    /// <summary>False: no operation free, or no memory for its edges; nothing has happened.</summary>
     private bool TryStart(Request* request)
     {
-        _atGate = false;
+        bool isMerged = IsMerged(request);
+        if (isMerged && _edges!.FreeCount == 0) return false;
         IoOp* op = _io.Acquire(_handler, KindOf(request));
         if (op == null) return false;
         op->Request = request;
-        if (_blockMask > MinimumUnit && !TryEnterGate(request))
-        {
-            _io.Release(op);
-            _atGate = true;
-            return false;
-        }
+        if (isMerged) op->UserInt = _edges!.Take();
         _inFlight++;
-        Begin(op, request);
+        if (IsLocked(request)) BeginLocked(op, request);
+        else Begin(op, request);
         return true;
     }
 
@@ -178,7 +177,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
             if (result < 0 && !Mutant.Is(PassthroughMutant.R6FailureForgotten)) _volume.FailFlushes(result);
             result = _volume.ResultOfFlush(PassthroughRequest.Of(request)->Resumes, result);
         }
-        if (_blockMask > MinimumUnit) LeaveGate(request);
+        if (IsLocked(request)) Unlock(op, request);
         _io.Release(op);
         _inFlight--;
         Finish(request, result);
@@ -218,7 +217,8 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     private void Stopped(int result)
     {
         StopResult = result;
-        _edge?.Dispose();
+        _edges?.Dispose();
+        NativeMemory.Free(_lockOf);
     }
 
     private static IoKind KindOf(Request* request) => request->Kind switch

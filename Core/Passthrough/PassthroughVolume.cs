@@ -2,6 +2,7 @@ using System;
 using System.Globalization;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Errno = Weir.Native.Errno;
@@ -24,6 +25,10 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     // As the state of that name has in the engine with a cache.
     private const int DegradedNumber = 5;
 
+    private const int SectorBytes = 512;
+
+    // Of 64 KiB each, so that a request takes few of them: requests within 256 MiB meet only where they are.
+    private const int LockCells = 4096, BlocksPerCell = 16;
     private int _flushError;
     private int _resumes;
     private DateTimeOffset _since;
@@ -36,6 +41,7 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
         Backing = backing;
         Name = name;
         ReadOnly = readOnly;
+        if (backing.LogicalBlockBytes > SectorBytes) Locks = new BlockLocks(LockCells, BlocksPerCell);
     }
 
     /// <summary>What is served.</summary>
@@ -68,8 +74,10 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     /// <summary>What all queues have done.</summary>
     internal CounterTotals<PassthroughCounters> Counters { get; } = new(QueuesMax);
 
-    /// <summary>Keeps unaligned writes on devices with 4 KiB sectors from undoing others.</summary>
-    internal ExclusiveGate Gate { get; } = new();
+    /// <summary>
+    /// Keeps unaligned writes on devices with 4 KiB sectors from undoing others; null where there are none.
+    /// </summary>
+    internal BlockLocks? Locks { get; }
 
     /// <inheritdoc/>
     public string? Hang => Silence.Of("backing device", Backing);

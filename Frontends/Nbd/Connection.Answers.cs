@@ -13,7 +13,7 @@ internal sealed unsafe partial class Connection
         Command* command = part->Command;
         Invariant.Check(_inEngine > 0);
         if (part->Merges && TryContinueMerge(part)) return;
-        LeaveGate(part);
+        Unlock(part);
         _inEngine--;
         command->Outstanding--;
         part->Completed = true;

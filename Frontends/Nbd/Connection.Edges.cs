@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Caching;
 using Weir.Core.Io;
 
 namespace Weir.Frontends.Nbd;
@@ -9,26 +10,18 @@ namespace Weir.Frontends.Nbd;
  *   ^ read head        as sent       ^ read tail: at most two sectors, then one engine write of all of them
  */
 
-// Requests of any length at any byte, on engines that know sectors. Changes go through the export's gate, which keeps
-// what is read, merged and written in one piece.
+// Requests of any length at any byte, on engines that know sectors. A change has its blocks locked, which keeps what is
+// read, merged and written in one piece.
 internal sealed unsafe partial class Connection
 {
     private const int SectorMask = Protocol.SectorBytes - 1;
+    private const int BlockShift = 12;
 
-    private bool _isEdgeUser;
-    private bool _isSettled;
-
-    /// <summary>Lets a change that waited at the gate go on; false: it waits still.</summary>
-    public bool TryPass(Part* part)
+    /// <summary>Lets a change go on that has its lock now.</summary>
+    public void Pass(Part* part)
     {
-        Request* request = &part->Request;
-        EdgeGate gate = _export!.Edges;
-        if (part->Merges) return TryBeginMerge(part, gate);
-        int queue = _queue.Index;
-        if (!gate.TryEnter(queue, request->OffsetBytes, request->LengthBytes, out bool isNoted)) return false;
-        part->Gate = isNoted ? GateEntry.Noted : GateEntry.Counted;
-        _volume!.Submit(request);
-        return true;
+        if (part->Merges) BeginMerge(part);
+        else _volume!.Submit(&part->Request);
     }
 
     private static (long Start, long LengthBytes) SectorsAround(long offset, long length)
@@ -39,49 +32,34 @@ internal sealed unsafe partial class Connection
 
     private void SubmitChange(Part* part)
     {
-        if (part->Merges) BecomeEdgeUser();
-        if (!TryPass(part)) _queue.Wait(part);
+        if (part->Merges) _queue.Counters.MergedChanges++;
+        part->IsLocked = !part->Merges || _export!.IsGuarding;
+        if (!part->IsLocked || TryLock(part)) Pass(part);
     }
 
-    private void BecomeEdgeUser()
+    /// <summary>False: it comes to <see cref="Pass"/> when those in its way are done.</summary>
+    private bool TryLock(Part* part)
     {
-        _queue.Counters.MergedChanges++;
-        if (_isEdgeUser) return;
-        _isEdgeUser = true;
-        _export!.Edges.AddUser();
+        long end = part->Request.OffsetBytes + part->Request.LengthBytes;
+        part->Lock.FirstBlock = part->Request.OffsetBytes >> BlockShift;
+        part->Lock.BlockCount = ((end - 1) >> BlockShift) - part->Lock.FirstBlock + 1;
+        part->Lock.Mode = part->Merges ? BlockLockMode.Exclusive : BlockLockMode.Write;
+        part->Lock.Owner = part;
+        return _export!.Locks.Take(&part->Lock, _queue.Grants);
     }
 
-    private void LeaveEdges()
+    private void Unlock(Part* part)
     {
-        if (_isEdgeUser) _export!.Edges.RemoveUser();
-        _isEdgeUser = _isSettled = false;
+        if (part->IsLocked) _export!.Locks.Release(&part->Lock);
+        part->IsLocked = false;
     }
 
-    private void LeaveGate(Part* part)
+    private void BeginMerge(Part* part)
     {
-        Request* request = &part->Request;
-        EdgeGate gate = _export!.Edges;
-        (long start, long length) = (request->OffsetBytes, request->LengthBytes);
-        if (part->Gate == GateEntry.Outside) return;
-        if (part->Gate == GateEntry.Merging) (start, length) = SectorsAround(part->OffsetBytes, part->LengthBytes);
-        if (part->Gate == GateEntry.Merging) gate.ExitMerging(start, length);
-        else gate.Exit(_queue.Index, start, length, part->Gate == GateEntry.Noted);
-        part->Gate = GateEntry.Outside;
-        _queue.GateLeft();
-    }
-
-    private bool TryBeginMerge(Part* part, EdgeGate gate)
-    {
-        _isSettled = _isSettled || gate.IsSettled();
         (long start, long length) = SectorsAround(part->OffsetBytes, part->LengthBytes);
-        bool isGuarded = gate.IsGuarding;
-        if (isGuarded && !_isSettled) return false;
-        if (isGuarded && !gate.TryEnterMerging(start, length, ref part->IsWished)) return false;
-        part->Gate = isGuarded ? GateEntry.Merging : GateEntry.Outside;
         bool head = part->OffsetBytes != start || length == Protocol.SectorBytes;
         if (head) ReadEdge(part, MergeStep.ReadHead, start);
         else ReadEdge(part, MergeStep.ReadTail, start + length - Protocol.SectorBytes);
-        return true;
     }
 
     /// <summary>False: the change is over, written or failed.</summary>

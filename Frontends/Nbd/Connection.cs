@@ -231,7 +231,6 @@ internal sealed unsafe partial class Connection : IDisposable
         _fd = -1;
         _phase = Phase.Free;
         _volume = null;
-        LeaveEdges();
         if (_handshake.IsAdmitted) _queue.Dismiss();
         _handshake.IsAdmitted = false;
         _export?.Leave();

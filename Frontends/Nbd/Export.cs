@@ -1,6 +1,8 @@
 using System;
 using System.Text;
 using System.Threading;
+using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Io;
 
 namespace Weir.Frontends.Nbd;
@@ -8,6 +10,9 @@ namespace Weir.Frontends.Nbd;
 /// <summary>A volume, or one device of it, under the name clients ask for.</summary>
 internal sealed class Export
 {
+    // Of 64 KiB each, so that a request takes few of them: requests within 64 MiB meet only where they are.
+    private const int LockCells = 1024, BlocksPerCell = 16;
+
     private readonly IVolumeExport? _part;
     private volatile bool _isGone;
     private int _clients;
@@ -36,8 +41,15 @@ internal sealed class Export
     /// <summary>What is served.</summary>
     public IVolume Volume { get; }
 
-    /// <summary>Where changes of parts of sectors meet all others.</summary>
-    public EdgeGate Edges { get; } = new();
+    /// <summary>
+    /// Changes of whole sectors share their blocks (of 4 KiB); one that merges has its own alone, from the read to the
+    /// write.
+    /// </summary>
+    public BlockLocks Locks { get; } = new(LockCells, BlocksPerCell);
+
+    /// <summary>False in a test only: changes of parts of sectors then wait for nobody.</summary>
+    // Mutants belong to a thread: that of whoever makes the export, not those that serve it.
+    public bool IsGuarding { get; } = !Mutant.Is(NbdMutant.EdgesUnguarded);
 
     /// <summary>Bytes clients see.</summary>
     public long SizeBytes => _part?.SizeBytes ?? Volume.SizeBytes;

@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Native;
@@ -53,10 +54,10 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler, IPla
     public IVolumeQueue Volume(Export export) => _thread!.Volume(export.Volume);
 
     /// <inheritdoc/>
-    public bool HasWork => _touchedCount > 0 || (_waiting != null && _gateLeft);
+    public bool HasWork => _touchedCount > 0;
 
     /// <inheritdoc/>
-    public long DeadlineUs => _waiting == null ? _timerUs : Math.Min(_timerUs, Io.NowUs + GateRetryUs);
+    public long DeadlineUs => _timerUs;
 
     /// <inheritdoc/>
     public bool MayRefuseAtStop => true;
@@ -69,6 +70,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler, IPla
     {
         _thread = thread;
         _io = (RingContext)thread.Io;
+        _grants = new GrantQueue(thread.Index, _io);
         _handler = _io.AddHandler(this);
         AcquireOperations();
         for (int i = 0; i < _connections.Length; i++) _connections[i] = NewConnection(i);
@@ -115,7 +117,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler, IPla
     public void Step(long nowUs)
     {
         if (nowUs >= _timerUs) RunTimers(nowUs);
-        RetryWaiting();
+        PassGranted();
         int count = _touchedCount;
         for (int i = 0; i < count; i++) _touched[i].Step(nowUs);
     }

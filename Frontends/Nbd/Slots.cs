@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Io;
 using Slab = Weir.Native.Slab;
 
@@ -45,15 +46,6 @@ internal enum MergeStep : byte
     Write,
 }
 
-/// <summary>How a change stands in its export's <see cref="EdgeGate"/>.</summary>
-internal enum GateEntry : byte
-{
-    Outside,
-    Counted,
-    Noted,
-    Merging,
-}
-
 /// <summary>
 /// One engine request and the reply it leads to. A request of the client has one part, or several where it is longer
 /// than a chunk.
@@ -91,10 +83,10 @@ internal unsafe struct Part
     public bool Merges;
     /// <summary>Of one that merges: what the engine does for it.</summary>
     public MergeStep MergeStep;
-    /// <summary>How it has entered the export's gate.</summary>
-    public GateEntry Gate;
-    /// <summary>Of one that merges: its wish is noted at the gate.</summary>
-    public bool IsWished;
+    /// <summary>Of a change: it has, or waits for, <see cref="Lock"/>.</summary>
+    public bool IsLocked;
+    /// <summary>Its blocks.</summary>
+    public BlockLock Lock;
     /// <summary>The reply's header.</summary>
     public fixed byte Header[HeaderCapacity];
 }
@@ -167,9 +159,8 @@ internal sealed unsafe class Slots : IDisposable
         part->Next = part->NextInCommand = null;
         part->Payload = null;
         part->PayloadBytes = part->PageCount = part->HeaderBytes = 0;
-        part->Completed = part->Merges = part->IsWished = false;
+        part->Completed = part->Merges = part->IsLocked = false;
         part->MergeStep = MergeStep.None;
-        part->Gate = GateEntry.Outside;
         part->OffsetBytes = part->LengthBytes = 0;
         PartsInUse++;
         return part;

@@ -77,32 +77,33 @@ public sealed class ByteTests
         client.Write(512, new byte[512]);
     }
 
-    /// <summary>The counterpart of the lock: whole sectors pay a look for it and no more.</summary>
+    /// <summary>The counterpart of the lock: nobody waits who need not.</summary>
     [Fact]
-    public void WholeSectorsAreNotNotedUntilAClientNeedsIt()
+    public void WholeSectorsWaitForNobodyElsewhere()
     {
         using TestVolume volume = new(Size);
         Export export = new("disk", "", volume);
         using NbdHost host = new([export], queues: 2);
-        using NbdClient client = host.Serve();
-        for (int i = 0; i < 100; i++) client.Write(i * 512, new byte[512]);
-        Assert.Equal(0, client.Ask(NbdCommand.WriteZeroes, 0, 1 << 20));
-        _ = client.Read(1, 3);
-        Assert.Equal(0, export.Edges.Noted);
-        using (NbdClient odd = host.Serve())
-        {
-            odd.Write(1, new byte[3]);
-            client.Write(0, new byte[512]);
-            Assert.Equal(1, export.Edges.Noted);
-        }
-        client.Dispose();
-        host.UntilNobodyIsThere();
-        using NbdClient again = host.Serve();
-        again.Write(0, new byte[512]);
-        Assert.Equal(1, export.Edges.Noted);
+        using NbdClient client = host.Serve(), other = host.Serve(), odd = host.Serve();
+        volume.Hold = true;
+        client.Request(NbdCommand.Write, 1, 0, 512, 0, new byte[512]);
+        other.Request(NbdCommand.Write, 2, 0, 512, 0, new byte[512]);
+        NbdHost.Until(() => volume.Submitted == 2, "two writes of one sector");
+        odd.Request(NbdCommand.Write, 3, 1, 3, 0, new byte[3]);
+        NbdHost.Until(() => export.Locks.ParkedCount == 1, "the merge in line");
+        other.Request(NbdCommand.Write, 4, 2 << 20, 512, 0, new byte[512]);
+        odd.Request(NbdCommand.Write, 5, (4 << 20) + 1, 3, 0, new byte[3]);
+        NbdHost.Until(() => volume.Submitted == 4, "a write and the read of an edge elsewhere");
+        Assert.Equal(1, export.Locks.ParkedCount);
+        volume.Hold = false;
+        Assert.Equal((1UL, 0), client.TakeSimple());
+        Assert.Equal((2UL, 0), other.TakeSimple());
+        Assert.Equal((4UL, 0), other.TakeSimple());
+        _ = odd.TakeSimple();
+        _ = odd.TakeSimple();
+        Assert.True(export.Locks.IsIdle);
     }
 
-    /// <summary>A write under way when the first client of this kind comes counts too.</summary>
     [Fact]
     public void AMergeWaitsForWhatWasBegunBeforeIt()
     {

@@ -1,7 +1,6 @@
 using System;
 using System.Threading;
 using Weir.Core.Base;
-using Weir.Core.Passthrough;
 using Weir.Core.Volumes;
 using Xunit;
 
@@ -77,37 +76,6 @@ public sealed class LatchTests
                 turn.GiveBack();
             }
         }, threads: 2);
-    }
-
-    [Fact]
-    public void ManyWritesOrOneAlone()
-    {
-        ExclusiveGate gate = new();
-        int many = 0, alone = 0;
-        long wereMany = 0, wereAlone = 0;
-        Holds(() => Volatile.Read(ref wereMany) > 100 && Volatile.Read(ref wereAlone) > 100, contention =>
-        {
-            Prng random = new((ulong)Environment.CurrentManagedThreadId);
-            while (!contention.IsOver)
-            {
-                if (random.Chance(80) && gate.TryEnter())
-                {
-                    Interlocked.Increment(ref many);
-                    Assert.Equal(0, Volatile.Read(ref alone));
-                    Interlocked.Decrement(ref many);
-                    gate.Exit();
-                    Interlocked.Increment(ref wereMany);
-                }
-                else if (gate.TryEnterAlone())
-                {
-                    Assert.Equal(1, Interlocked.Increment(ref alone));
-                    Assert.Equal(0, Volatile.Read(ref many));
-                    Interlocked.Decrement(ref alone);
-                    gate.ExitAlone();
-                    Interlocked.Increment(ref wereAlone);
-                }
-            }
-        });
     }
 
     private static void Holds(Func<bool> enough, Action<Contention> work, int threads = Threads)

@@ -79,9 +79,16 @@ internal static partial class Directions
         return module == folder || below.Contains(module);
     }
 
-    /// <summary>A frontend speaks to the ring itself: its sockets and the devices share it.</summary>
-    private static bool IsFrontendsRing(string path, string name) =>
-        name == "Weir.Core.Devices" && path.Split('/').Length > 2 && path.Split('/')[1] is "Nbd" or "Ublk" or "Bench";
+    /// <summary>
+    /// A frontend speaks to the ring itself: its sockets and the devices share it. One whose clients think in bytes
+    /// locks blocks as engines do.
+    /// </summary>
+    private static bool IsFrontendsRing(string path, string name) => name switch
+    {
+        "Weir.Core.Devices" => path.Split('/').Length > 2 && path.Split('/')[1] is "Nbd" or "Ublk" or "Bench",
+        "Weir.Core.Caching" => path.StartsWith("Frontends/Nbd/", StringComparison.Ordinal),
+        _ => false,
+    };
 
     /// <summary>One frontend's classes are named by itself and by Compose only.</summary>
     private static bool KnowsFrontend(string[] folders, string[] names, string module) =>
