@@ -29,6 +29,7 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
 
     // Of 64 KiB each, so that a request takes few of them: requests within 256 MiB meet only where they are.
     private const int LockCells = 4096, BlocksPerCell = 16;
+
     private int _flushError;
     private int _resumes;
     private DateTimeOffset _since;

@@ -37,8 +37,7 @@ internal sealed class QueueSet(int most)
         Interlocked.Increment(ref _open);
         QueueWaker waker = new(io);
         Volatile.Write(ref _wakers[index], waker);
-        int count = Count;
-        while (count <= index) count = Interlocked.CompareExchange(ref _count, index + 1, count);
+        AtomicMax.Raise(ref _count, index + 1);
         return waker;
     }
 

@@ -57,20 +57,9 @@ public sealed unsafe partial class WriteboostVolume
     public long Drain()
     {
         long end = Log.ReservedEnd;
-        Raise(ref _drainEnd, end);
+        AtomicMax.Raise(ref _drainEnd, end);
         Queues.WakeAll();
         return end;
-    }
-
-    private static void Raise(ref long target, long value)
-    {
-        long old = Volatile.Read(ref target);
-        while (old < value)
-        {
-            long seen = Interlocked.CompareExchange(ref target, value, old);
-            if (seen == old) break;
-            old = seen;
-        }
     }
 
     /// <summary>Everything below <paramref name="position"/> is on its backing device, and the mark says so.</summary>
@@ -85,7 +74,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         CheckWritesBack();
         long end = Drain();
-        Raise(ref _dropEnd, end);
+        AtomicMax.Raise(ref _dropEnd, end);
         Queues.WakeAll();
         return end;
     }
@@ -94,8 +83,8 @@ public sealed unsafe partial class WriteboostVolume
     internal void OrderFreeBefore(long segment)
     {
         long end = Geometry.Position(segment, 0);
-        if (!IsWrittenBack(end)) Raise(ref _drainEnd, end);
-        Raise(ref _dropEnd, end);
+        if (!IsWrittenBack(end)) AtomicMax.Raise(ref _drainEnd, end);
+        AtomicMax.Raise(ref _dropEnd, end);
     }
 
     /// <summary>Not all of what <see cref="DropCaches"/> is about has been forgotten.</summary>

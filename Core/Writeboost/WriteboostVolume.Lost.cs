@@ -96,7 +96,7 @@ public sealed unsafe partial class WriteboostVolume
         if (Layout.HasRanges) return;
         long last = 0;
         foreach (LostVersion version in lost) last = Math.Max(last, Geometry.SegmentOf(version.Position));
-        Raise(ref _drainEnd, Geometry.Position(last + 1, 0));
+        AtomicMax.Raise(ref _drainEnd, Geometry.Position(last + 1, 0));
         Queues.WakeAll();
     }
 

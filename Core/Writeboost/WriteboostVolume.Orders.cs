@@ -62,8 +62,8 @@ public sealed unsafe partial class WriteboostVolume
     public Func<OrderProgress> BeginFlush()
     {
         (long end, long around) = (Log.ReservedEnd, Around.Written);
-        Raise(ref _flushAround, around);
-        Raise(ref _flushEnd, end);
+        AtomicMax.Raise(ref _flushAround, around);
+        AtomicMax.Raise(ref _flushEnd, end);
         Health.AskRetry();
         Queues.WakeFirst();
         Func<OrderProgress>? alone = null;

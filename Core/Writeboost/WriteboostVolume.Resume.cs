@@ -107,7 +107,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         long around = Around.Written;
         if (Around.HasFailed || Around.Flushed >= around) return;
-        Raise(ref _flushAround, around);
+        AtomicMax.Raise(ref _flushAround, around);
         Queues.WakeFirst();
     }
 

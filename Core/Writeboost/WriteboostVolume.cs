@@ -237,17 +237,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         Backings.Find(id) is { IsAbsent: false } device ? $"'{device.Name}' ({device.Device.Name})" : "";
 
     // Clean blocks logged so far may be out of date for the next start: a write goes round them.
-    internal void OutdateClean()
-    {
-        long position = Log.ReservedEnd;
-        long old = Volatile.Read(ref _cleanOutdated);
-        while (old < position)
-        {
-            long seen = Interlocked.CompareExchange(ref _cleanOutdated, position, old);
-            if (seen == old) return;
-            old = seen;
-        }
-    }
+    internal void OutdateClean() => AtomicMax.Raise(ref _cleanOutdated, Log.ReservedEnd);
 
     // The next start cannot see whether somebody else has written to the devices: nothing may depend on that.
     internal void OutdateUnnoted(int error)
