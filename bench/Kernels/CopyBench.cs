@@ -56,6 +56,10 @@ public unsafe class CopyBench
     [Benchmark]
     public uint KernelSum() => BlockSum.Compute(_from.Next());
 
+    /// <summary>The sum alone, as where folding is not wide.</summary>
+    [Benchmark]
+    public uint ScalarSumLanes() => BlockSum.ComputeLanes(_from.Next());
+
     /// <summary>In two passes.</summary>
     [Benchmark]
     public uint LibraryCopyThenSum()

@@ -22,6 +22,7 @@ public sealed unsafe class BlockSumTests
             if (seed > 0) new Random(seed).NextBytes(block);
             uint expected = ByTheBook(block);
             Assert.Equal(expected, BlockSum.Compute(memory.Pointer));
+            Assert.Equal(expected, BlockSum.ComputeLanes(memory.Pointer));
             Assert.Equal(expected, BlockSum.CopyAndCompute(copy, memory.Pointer));
             Assert.True(block.SequenceEqual(new ReadOnlySpan<byte>(copy, Geometry.BlockBytes)));
         }

@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Weir.Core.Base;
 
 namespace Weir.Core.Writeboost.Format;
 
@@ -14,13 +15,16 @@ namespace Weir.Core.Writeboost.Format;
 /// headers do, and whatever a client stores that does (a cache inside a cache). A torn record could then show such a
 /// block of an earlier record in the place of a new one, and pass. Lanes also need no merging and read in order.
 /// </remarks>
-public static unsafe class BlockSum
+public static unsafe partial class BlockSum
 {
     private const int Lanes = 4;
     private const int StrideBytes = Lanes * sizeof(ulong), CopyStrideBytes = 256;
 
     /// <summary>The sum of the 4 KiB at <paramref name="block"/>.</summary>
-    public static uint Compute(byte* block)
+    public static uint Compute(byte* block) => CrcFold.IsSupported ? ComputeWide(block) : ComputeLanes(block);
+
+    /// <summary>By the instruction alone, where folding is not wide; the twin of the other form.</summary>
+    internal static uint ComputeLanes(byte* block)
     {
         uint a = ~0u, b = ~0u, c = ~0u, d = ~0u;
         for (int i = 0; i < Geometry.BlockBytes; i += StrideBytes)
