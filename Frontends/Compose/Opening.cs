@@ -37,13 +37,18 @@ internal sealed class Opening(
     /// <summary>Opens a volume and everything below it; nothing stays open when that fails.</summary>
     public static OpenedVolume Run(
         VolumeSpec spec, Action<string> log, Action<string, long, long>? progress = null,
+        Func<bool>? stopAsked = null) => Run(EngineTable.Find(spec.Engine), spec, log, progress, stopAsked);
+
+    /// <summary>The same of an engine that need not be in the table.</summary>
+    public static OpenedVolume Run(
+        IEngineKind kind, VolumeSpec spec, Action<string> log, Action<string, long, long>? progress = null,
         Func<bool>? stopAsked = null)
     {
         CheckDistinct(spec.Devices);
         Opening opening = new(spec, log, progress, stopAsked);
         try
         {
-            return EngineTable.Find(spec.Engine).Open(opening);
+            return kind.Open(opening);
         }
         catch
         {

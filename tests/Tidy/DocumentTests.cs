@@ -57,6 +57,16 @@ public sealed partial class DocumentTests
             }
     }
 
+    /// <summary>Files and folders that a document names are there.</summary>
+    [Fact]
+    public void PathsInTextExist()
+    {
+        string[] wrong = Documents.SelectMany(file => WrongPaths(file.Text)).ToArray();
+        Assert.True(wrong.Length == 0, string.Join('\n', wrong));
+        Assert.NotEmpty(WrongPaths("`Core/Io/Nothing.cs`"));
+        Assert.Empty(WrongPaths("`Core/Io/IVolume.cs`, `tests/Tidy`"));
+    }
+
     /// <summary>Every test that a document names is there; all sixteen weak spots have one.</summary>
     [Fact]
     public void TestsInTextExist()
@@ -85,6 +95,12 @@ public sealed partial class DocumentTests
         string readme = SourceTree.Files.Single(file => file.Path == "README.md").Text;
         Assert.Contains("`./build.sh test`", readme, StringComparison.Ordinal);
     }
+
+    private static IEnumerable<string> WrongPaths(string text) =>
+        from Match path in TreePath().Matches(text)
+        let full = Path.Combine(SourceTree.Root, path.Groups[1].Value)
+        where !File.Exists(full) && !Directory.Exists(full)
+        select path.Value;
 
     private static IEnumerable<string> WrongCommands(string text)
     {
@@ -119,6 +135,9 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"^```sh\n(.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex ShellBlock();
+
+    [GeneratedRegex(@"`((?:Native|Core|Frontends|bench|tests|docs)/[\w./-]+)`")]
+    private static partial Regex TreePath();
 
     [GeneratedRegex(@"\./build\.sh ([a-z]+)")]
     private static partial Regex BuildCommand();
