@@ -1,0 +1,32 @@
+using Weir.Core.Io;
+
+namespace Weir.Tests.Example;
+
+/// <summary>An engine as small as one can be: a pass-through with a read cache in RAM.</summary>
+internal sealed class ExampleVolume(Device backing, string name, int blocks) : IVolume, IVolumeExport
+{
+    public Device Backing => backing;
+
+    public BlockCache Cache { get; } = new(blocks);
+
+    /// <summary>0, or the error of a flush: no flush is believed after one that failed (R6).</summary>
+    public volatile int FlushError;
+
+    public string Engine => "example";
+    public string Name => name;
+    ushort IVolumeExport.Device => 0;
+    public long SizeBytes => backing.ClientBytes;
+    public bool ReadOnly => false;
+    public bool CanDiscard => true;
+    public bool CanFastZero => false;
+
+    public IVolumeQueue OpenQueue(int index, IoContext io) => new ExampleQueue(this, io);
+
+    public void Report(IStatusWriter status)
+    {
+        status.Gauge("size_bytes", SizeBytes);
+        status.Counter("hits", Cache.Hits);
+    }
+
+    public void Dispose() => Cache.Dispose();
+}
