@@ -1,0 +1,44 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Io;
+using Weir.Core.Passthrough;
+using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
+using Xunit;
+
+namespace Weir.Tests.Contract;
+
+/// <summary>What a volume is opened on: devices as a volume before has left them, or both blank.</summary>
+internal readonly record struct ContractStart(
+    IoContext Io, Device Cache, Device Backing, IRamStore Ram, bool IsBlank, bool ReadOnly);
+
+/// <summary>The engines, and their forms, that keep the contract of volumes: one line each.</summary>
+internal static class ContractEngines
+{
+    private static readonly Dictionary<string, Func<ContractStart, IVolume>> s_all = new()
+    {
+        ["passthrough"] = static start => new PassthroughVolume(start.Backing, readOnly: start.ReadOnly),
+        ["writeboost native"] = static start => Writeboost(start, "native"),
+        ["writeboost writeboost2"] = static start => Writeboost(start, "writeboost2"),
+        ["writeboost writeboost1"] = static start => Writeboost(start, "writeboost1"),
+        ["writeboost lc1"] = static start => Writeboost(start, "lc1"),
+    };
+
+    /// <summary>Their names, for theories.</summary>
+    public static TheoryData<string> Names() => [.. s_all.Keys];
+
+    /// <summary>The one of this name.</summary>
+    public static Func<ContractStart, IVolume> Find(string name) => s_all[name];
+
+    private static WriteboostVolume Writeboost(in ContractStart start, string name)
+    {
+        Layout layout = Layout.Find(name);
+        if (start.IsBlank)
+            WriteboostFormat.Format(start.Io, start.Cache, layout, layout.MinSegmentBytes, Guid.NewGuid);
+        int? id = name == "lc1" ? 1 : null;
+        return WriteboostVolume.Open(
+            start.Io, start.Cache, [new BackingSpec(id, "disk", start.Backing)], start.Ram,
+            new WriteboostOptions { Layout = layout, RamSegments = 4, ReadOnly = start.ReadOnly });
+    }
+}
