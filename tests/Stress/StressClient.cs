@@ -2,7 +2,6 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
-using Weir.Core.Writeboost;
 using Weir.Tests.Simulation;
 using Xunit;
 
@@ -35,7 +34,7 @@ internal sealed unsafe class StressClient
     public long Refusals { get; private set; }
 
     /// <summary>Serves its queue until it is over, takes every answer, and stops it in order.</summary>
-    public void Run(WriteboostVolume volume, Contention contention, Func<bool> isOver)
+    public void Run(IVolume volume, Contention contention, Func<bool> isOver)
     {
         using RingContext io = new();
         using AlignedMemory data = new(Depth * SlotBytes), requests = new(4096);

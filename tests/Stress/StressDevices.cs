@@ -2,10 +2,6 @@ using System;
 using System.IO;
 using Weir.Core.Devices;
 using Weir.Core.Io;
-using Weir.Core.Writeboost;
-using Weir.Core.Writeboost.Format;
-using Weir.Tests.EndToEnd;
-using Weir.Tests.Writeboost;
 using Xunit;
 
 namespace Weir.Tests.Stress;
@@ -21,7 +17,7 @@ internal sealed unsafe class StressDevices : IDisposable
     private readonly GrowingDevice? _cache;
     private long _cacheBytes = CacheBytes;
 
-    public StressDevices(bool onFiles)
+    public StressDevices(IStressEngine engine, bool onFiles)
     {
         if (onFiles) _folder = new TestFolder();
         else _memory = new RamDevice[Count + 1];
@@ -31,9 +27,10 @@ internal sealed unsafe class StressDevices : IDisposable
             else _memory[i] = new RamDevice(SizeOf(i));
         }
         if (!onFiles) _cache = new GrowingDevice(_memory[Count], CacheBytes);
+        if (!engine.HasCache) return;
         using RingContext io = new();
         using Device cache = OpenCache();
-        WriteboostFormat.Format(io, cache, Layout.Native, 128 << 10, Guid.NewGuid);
+        engine.Format(io, cache);
     }
 
     public Device OpenCache() => _cache != null ? new KeptDevice(_cache) : Open(Count);

@@ -1,0 +1,23 @@
+using System;
+using Weir.Core.Devices;
+
+namespace Weir.Tests.Harness;
+
+/// <summary>A device that may become larger, up to the memory behind it.</summary>
+internal sealed class GrowingDevice(RamDevice inner, long sizeBytes) : WrappedDevice(inner)
+{
+    private long _sizeBytes = sizeBytes;
+
+    /// <summary>What it has when it is asked next.</summary>
+    public long Room { get; set; } = sizeBytes;
+
+    public override long SizeBytes => _sizeBytes;
+
+    public override bool TryGrow(long mostBytes, out long foundBytes)
+    {
+        foundBytes = Math.Max(_sizeBytes, Room);
+        bool grows = foundBytes > _sizeBytes && foundBytes <= mostBytes;
+        if (grows) _sizeBytes = foundBytes;
+        return grows;
+    }
+}
