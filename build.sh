@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The one entry point:
-#   ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | vm [--rounds N]
+#   ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | test --plan | vm [--rounds N]
 #     | bench [PART] [--rounds N] [--seconds N] [--scratch FOLDER]
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -19,7 +19,7 @@ test_limit_s=${WEIR_TEST_LIMIT_S:-4800}
 say() { printf 'build: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 usage() {
-  say "usage: ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | vm [--rounds N]" \
+  say "usage: ./build.sh [build] | demo | test [--seeds N] [--filter CLASS] | test --plan | vm [--rounds N]" \
     "| bench [PART] [--rounds N] [--seconds N] [--scratch FOLDER]"
   exit 2
 }
@@ -113,6 +113,20 @@ run_tests() {
   [ "$failed" = 0 ]
 }
 
+# How the tests divide their time: tests/plan.txt, with sums.
+print_plan() {
+  awk '
+    /^#/ || NF == 0 { next }
+    $1 == "limit_seconds" { limit = $2; next }
+    { printf "%-17s %-12s %5d s %6d %s\n", $1, $2, $3, $4, $5; all += $3; engine[$2] += $3 }
+    END {
+      for (e in engine) if (e != "-") printf "%-17s %-12s %5d s\n", "engine", e, engine[e] | "sort"
+      close("sort")
+      printf "%-17s %-12s %5d s of %d s\n", "all", "", all, limit
+      exit all > limit
+    }' tests/plan.txt
+}
+
 test_all() {
   local filter=()
   while [ $# -gt 0 ]; do
@@ -120,6 +134,7 @@ test_all() {
       --seeds) [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || usage; export WEIR_SEEDS=$2; shift 2 ;;
       --rounds) [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || usage; export WEIR_VM_ROUNDS=$2; shift 2 ;;
       --filter) [ -n "${2:-}" ] || usage; filter+=(-class "$2"); shift 2 ;;
+      --plan) [ $# -eq 1 ] || usage; print_plan; return ;;
       *) usage ;;
     esac
   done

@@ -10,9 +10,8 @@ namespace Weir.Tests.Simulation;
 /// </summary>
 public sealed class MutantTests(ITestOutputHelper output)
 {
-    private const int Seeds = 200;
     // A seed that fails by getting stuck takes seconds.
-    private const int Enough = 10;
+    private const int Enough = 5;
     private const int SeedsAtMost = 20_000;
 
     public static TheoryData<string, string> Mutants()
@@ -31,7 +30,8 @@ public sealed class MutantTests(ITestOutputHelper output)
     {
         ISimEngine engine = SimEngines.Find(name);
         Enum broken = SimMutants.Named(engine.Mutants.ToCatch(), mutant);
-        SimRunner.Summary summary = SimRunner.Run(engine, 1, Seeds, Enough, broken);
+        int seeds = TestPlan.AmountOf("mutants", name);
+        SimRunner.Summary summary = SimRunner.Run(engine, 1, seeds, Enough, broken);
         int before = 0;
         if (summary.Failures.Count == 0 && engine.Mutants.Rare.TryGetValue(broken, out ulong known))
         {
@@ -41,7 +41,7 @@ public sealed class MutantTests(ITestOutputHelper output)
         if (summary.Failures.Count == 0)
         {
             before += summary.Ran;
-            summary = SimRunner.Run(engine, Seeds + 1, SeedsAtMost, 1, broken);
+            summary = SimRunner.Run(engine, (ulong)seeds + 1, SeedsAtMost, 1, broken);
         }
         string line = $"mutant {mutant} of {name}: caught in {summary.Failures.Count} of {before + summary.Ran} seeds";
         foreach (KeyValuePair<ulong, string> failure in summary.Failures)

@@ -11,10 +11,11 @@ public sealed class OracleTests(ITestOutputHelper output)
     public void ACorrectEngineIsNeverAccused()
     {
         var engine = new ReferenceEngine(ReferenceFlaw.None);
-        SimRunner.Summary summary = SimRunner.Run(engine, 1, 400, 1);
+        int seeds = TestPlan.AmountOf("oracle");
+        SimRunner.Summary summary = SimRunner.Run(engine, 1, seeds, 1);
         output.WriteLine(summary.ToString());
         Assert.True(summary.Failures.Count == 0, SimRunner.Explain(engine, summary));
-        Assert.True(summary.Crashes > 400);
+        Assert.True(summary.Crashes > seeds);
     }
 
     public static TheoryData<ReferenceFlaw> Flaws()

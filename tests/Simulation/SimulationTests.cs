@@ -11,8 +11,6 @@ namespace Weir.Tests.Simulation;
 /// </summary>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
-    private const int Budget = 10_000;
-
     public static TheoryData<string> Engines() => SimEngines.Names();
 
     [Theory]
@@ -25,7 +23,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
             Replay(engine, seed);
             return;
         }
-        int count = (int)(Number("WEIR_SEEDS") ?? Budget);
+        int count = (int)(Number("WEIR_SEEDS") ?? (ulong)TestPlan.AmountOf("simulation", name));
         SimRunner.Summary summary = SimRunner.Run(engine, Number("WEIR_FIRST_SEED") ?? 1, count, enough: 20);
         Say($"simulation of {name}: {summary}");
         Assert.True(summary.Failures.Count == 0, SimRunner.Explain(engine, summary));

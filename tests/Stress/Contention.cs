@@ -9,12 +9,11 @@ namespace Weir.Tests.Stress;
 
 /// <summary>
 /// Real threads that meet in one structure until time is up or one of them finds something wrong. Time only says how
-/// much is tried, never what is right. WEIR_STRESS_SECONDS is the time that all stress tests take together, about; 10
-/// unless it is given.
+/// much is tried, never what is right. WEIR_STRESS_SECONDS is the time that all stress tests of one engine take
+/// together, about; the plan's unless it is given.
 /// </summary>
 internal sealed class Contention
 {
-    private const double DefaultSeconds = 10;
     private const int HangMs = 120_000;
 
     private const int TurnMs = 20;
@@ -42,7 +41,7 @@ internal sealed class Contention
     private static double Seconds =>
         Environment.GetEnvironmentVariable("WEIR_STRESS_SECONDS") is { Length: > 0 } text
             ? double.Parse(text, CultureInfo.InvariantCulture)
-            : DefaultSeconds;
+            : TestPlan.AmountOf("stress");
 
     /// <summary>Threads end their loops.</summary>
     public bool IsOver => Volatile.Read(ref _over) != 0;

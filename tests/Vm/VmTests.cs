@@ -16,14 +16,14 @@ namespace Weir.Tests.Vm;
 /// </summary>
 public sealed class VmTests : IDisposable
 {
-    private const int RoundsByDefault = 10;
-
     private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 
     private static int Rounds =>
-        int.TryParse(Environment.GetEnvironmentVariable("WEIR_VM_ROUNDS"), out int rounds) ? rounds : RoundsByDefault;
+        int.TryParse(Environment.GetEnvironmentVariable("WEIR_VM_ROUNDS"), out int rounds)
+            ? rounds
+            : TestPlan.AmountOf("vm");
 
     [Theory]
     [InlineData("k6", "user", 2)]

@@ -52,11 +52,20 @@ internal static class WriteboostMutants
 
     private static readonly Dictionary<Enum, ulong> s_rare = new()
     {
-        [WriteboostMutant.R4EpochNotRaised] = 1435,
+        [WriteboostMutant.R1PublishedFirst] = 155,
+        [WriteboostMutant.R4ChainIgnored] = 81,
+        [WriteboostMutant.R4EpochNotRaised] = 1695,
         [WriteboostMutant.R4FutureKept] = 310,
+        [WriteboostMutant.R5RotIsTorn] = 173,
+        [WriteboostMutant.R5RottenServed] = 45,
         [WriteboostMutant.R5HeaderFirst] = 661,
+        [WriteboostMutant.R5TornReplayed] = 90,
+        [WriteboostMutant.R6AroundNotFlushed] = 128,
         [WriteboostMutant.R6WriteErrorIgnored] = 763,
-        [WriteboostMutant.R6FlushErrorIgnored] = 1050,
+        [WriteboostMutant.R6FlushErrorIgnored] = 133,
+        [WriteboostMutant.R6NotRewritten] = 201,
+        [WriteboostMutant.R6NotAlone] = 201,
+        [WriteboostMutant.R6SealNotRechecked] = 59,
         [WriteboostMutant.R8KeptOverRange] = 419,
         [WriteboostMutant.R10WarmAfterCrash] = 219,
     };
