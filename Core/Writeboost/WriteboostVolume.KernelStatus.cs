@@ -1,7 +1,6 @@
 using System;
 using System.Text;
 using Weir.Core.Io;
-using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Queue;
 
