@@ -66,8 +66,13 @@ internal static class WriteboostMutants
         [WriteboostMutant.R6NotRewritten] = 201,
         [WriteboostMutant.R6NotAlone] = 201,
         [WriteboostMutant.R6SealNotRechecked] = 59,
-        [WriteboostMutant.R8KeptOverRange] = 419,
+        [WriteboostMutant.R8ReadersIgnored] = 78,
+        [WriteboostMutant.R8KeptOverRange] = 101,
+        [WriteboostMutant.R10CleanAfterCrash] = 189,
         [WriteboostMutant.R10WarmAfterCrash] = 219,
+        [WriteboostMutant.R11PoisonNotMoved] = 196,
+        [WriteboostMutant.R11GivenUpNotLogged] = 196,
+        [WriteboostMutant.R12NoFlush] = 296,
     };
 
     /// <summary>All of them.</summary>
