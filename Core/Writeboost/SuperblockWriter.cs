@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Metadata;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
@@ -11,7 +12,7 @@ namespace Weir.Core.Writeboost;
 /// Writes the superblock, all copies that its layout has; see <see cref="TwoCopyWriter"/>. One update at a time; the
 /// owner calls <see cref="Poll"/> and looks at <see cref="IsBusy"/> once per turn.
 /// </summary>
-public sealed unsafe class SuperblockWriter : IDisposable
+public sealed unsafe class SuperblockWriter : IBackgroundTask, IDisposable
 {
     private readonly Layout _layout;
     private readonly TwoCopyWriter _writer;
@@ -49,6 +50,10 @@ public sealed unsafe class SuperblockWriter : IDisposable
 
     /// <inheritdoc cref="TwoCopyWriter.Poll"/>
     public void Poll() => _writer.Poll();
+
+    void IBackgroundTask.Poll(long nowUs, BackgroundState state) => Poll();
+
+    bool IBackgroundTask.IsQuiet => !IsBusy;
 
     /// <inheritdoc/>
     public void Dispose() => _writer.Dispose();

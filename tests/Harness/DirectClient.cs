@@ -4,8 +4,10 @@ using System.Threading.Tasks;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Queue;
 using Xunit;
 
 namespace Weir.Tests.Harness;
@@ -42,6 +44,8 @@ internal sealed unsafe class DirectClient : IDisposable
     public WriteboostVolume Volume { get; }
 
     public IoContext Io => _driver.Io;
+
+    public BackgroundTasks Background => ((WriteboostQueue)_driver.Queue).Background!;
 
     /// <summary>How long its thread would sleep.</summary>
     public long DeadlineUs => _driver.Queue.DeadlineUs;

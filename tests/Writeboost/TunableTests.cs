@@ -54,7 +54,7 @@ public sealed class TunableTests
                 Assert.Equal(2, Assert.Throws<UserErrorException>(() => tunable.Set(text, atStart: true)).ExitCode);
             Assert.Equal(tunable.Maximum, tunable.Read());
         }
-        Assert.True(woken > 10, "a sleeping caretaker does not hear of new values");
+        Assert.True(woken > 10, "a sleeping volume does not hear of new values");
     }
 
     [Theory]

@@ -60,7 +60,7 @@ public sealed unsafe class VolumeThreadsTests
         WriteboostFormat.Format(first, cache, Layout.Native, 128 << 10, Guid.NewGuid);
         WriteboostVolume volume = WriteboostVolume.Open(
             first, cache, [new BackingSpec(null, "disk", backing)], new PrivateMemory(), new());
-        IVolumeQueue caretaker = volume.OpenQueue(0, first);
+        IVolumeQueue firstQueue = volume.OpenQueue(0, first);
         using (RingContext second = new())
         {
             IVolumeQueue queue = volume.OpenQueue(1, second);
@@ -68,8 +68,8 @@ public sealed unsafe class VolumeThreadsTests
             queue.BeginStop();
             Assert.Equal(1, Stop(second, queue));
         }
-        caretaker.BeginStop();
-        Assert.Equal(1, Stop(first, caretaker));
+        firstQueue.BeginStop();
+        Assert.Equal(1, Stop(first, firstQueue));
     }
 
     // Acknowledged at once; the record's one write is on its way then.

@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Io;
 using Weir.Core.Metadata;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
@@ -11,7 +12,8 @@ namespace Weir.Core.Writeboost.Backings;
 /// a torn one each device's place is old or new, and either is true. One update at a time; the owner calls
 /// <see cref="Poll"/> and looks at <see cref="IsBusy"/> once per turn.
 /// </summary>
-public sealed unsafe class NotesWriter(WriteboostVolume volume, DeviceQueue cache, LogPort port) : IDisposable
+public sealed unsafe class NotesWriter(WriteboostVolume volume, DeviceQueue cache, LogPort port)
+    : IBackgroundTask, IDisposable
 {
     private readonly TwoCopyWriter _writer = new(Geometry.BlockBytes, cache, port.Io, port);
 
@@ -31,6 +33,10 @@ public sealed unsafe class NotesWriter(WriteboostVolume volume, DeviceQueue cach
 
     /// <inheritdoc cref="TwoCopyWriter.Poll"/>
     public void Poll() => _writer.Poll();
+
+    void IBackgroundTask.Poll(long nowUs, BackgroundState state) => Poll();
+
+    bool IBackgroundTask.IsQuiet => !IsBusy;
 
     /// <inheritdoc/>
     public void Dispose() => _writer.Dispose();

@@ -1,4 +1,6 @@
 using System;
+using Weir.Core.Volumes;
+using Weir.Core.Writeboost.Writeback;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Errors;
@@ -8,16 +10,17 @@ namespace Weir.Core.Writeboost.Errors;
 /// of the kernel do it (no_space_timeout). Once that time is over, writes that need room fail at once, until write-back
 /// goes on. On the first queue's thread.
 /// </summary>
-public sealed class FullWait(WriteboostVolume volume)
+internal sealed class FullWait(WriteboostVolume volume, WritebackEngine writeback) : IBackgroundTask
 {
     private long _sinceUs = long.MaxValue;
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs { get; private set; } = long.MaxValue;
 
-    /// <summary>Once per turn; <paramref name="errno"/>: what write-back is refused with, 0 for nothing.</summary>
-    public void Poll(long nowUs, int errno)
+    /// <inheritdoc/>
+    public void Poll(long nowUs, BackgroundState state)
     {
+        int errno = writeback.HeldUpBy;
         DeadlineUs = long.MaxValue;
         bool isFull = errno != 0 && (volume.Log.IsStarved || volume.RangesPressed);
         if (!isFull)

@@ -16,7 +16,7 @@ namespace Weir.Core.Writeboost.Errors;
 /// now on and must never be replayed (R11). Then the volume is pass-through. One operation at a time, on the first
 /// queue's thread; nothing is hurried, and nobody else changes anything meanwhile.
 /// </summary>
-public sealed unsafe class Rescue : IIoHandler, IDisposable
+internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
 {
     // Each takes one of a context's places for handlers.
     private const int MaxDevices = 32;
@@ -26,6 +26,7 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
     private readonly LogPort _port;
     private readonly BackingQueues _backings;
     private readonly byte _handler;
+    private readonly Func<bool> _isLeft;
     private readonly List<BackingDevice> _touched = [];
     private readonly AlignedMemory _scratch = new(Geometry.BlockBytes);
     private Step _step;
@@ -38,9 +39,10 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
     private bool _waits;
     private long _failuresBefore;
 
-    /// <summary>Of the volume's caretaker.</summary>
-    public Rescue(WriteboostVolume volume, LogPort port, BackingQueues backings)
+    /// <summary>Of the volume; <paramref name="isLeft"/>: nobody uses the cache device any more.</summary>
+    public Rescue(WriteboostVolume volume, LogPort port, BackingQueues backings, Func<bool> isLeft)
     {
+        _isLeft = isLeft;
         _volume = volume;
         _log = volume.Log;
         _port = port;
@@ -61,13 +63,14 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
     /// <summary>Nothing more will happen.</summary>
     public bool IsOver => _step >= Step.Done;
 
-    /// <summary>
-    /// Once per turn while the volume is failed; <paramref name="quiet"/>: write-back has come to rest.
-    /// </summary>
-    public void Poll(bool quiet)
+    /// <inheritdoc/>
+    public bool IsQuiet => !_busy;
+
+    /// <inheritdoc/>
+    public void Poll(long nowUs, BackgroundState state)
     {
         if (_busy || IsOver) return;
-        if (_step == Step.Waiting && !Begin(quiet)) return;
+        if (_step == Step.Waiting && !Begin()) return;
         while (!_busy && !IsOver && !_waits) Advance();
         _waits = false;
     }
@@ -95,7 +98,7 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
     public void Dispose() => _scratch.Dispose();
 
     // The log takes nothing more, and whoever was filling a slot has filled it.
-    private bool Begin(bool quiet)
+    private bool Begin()
     {
         if (_volume.Options.Fallback == null)
         {
@@ -103,7 +106,7 @@ public sealed unsafe class Rescue : IIoHandler, IDisposable
             return false;
         }
         _log.Shut(_port);
-        if (!quiet || !_log.IsAllSealed) return false;
+        if (!_isLeft() || !_log.IsAllSealed) return false;
         if (_volume.Backings.ToList().Count > MaxDevices)
         {
             GiveUp($"that is done for at most {MaxDevices} backing devices");

@@ -7,13 +7,14 @@ using Errno = Weir.Native.Errno;
 namespace Weir.Core.Writeboost.Queue;
 
 /// <summary>
-/// Takes the room that the cache device has gained, while the volume is served; part of the caretaker. The segments in
-/// use must lie in one piece (<see cref="Geometry.Grown"/>): what lies before a wrap is written back and freed first.
-/// Then: plan, so that no segment is opened that lies elsewhere before than after; superblock with the new number and
-/// shift, both copies; the geometry. Whatever the superblock says when power fails, the log is where it says.
-/// A superblock that is refused is tried again with growing pauses, under the same plan.
+/// Takes the room that the cache device has gained, while the volume is served; part of the volume's background work.
+/// The segments in use must lie in one piece (<see cref="Geometry.Grown"/>): what lies before a wrap is written back
+/// and freed first. Then: plan, so that no segment is opened that lies elsewhere before than after; superblock with the
+/// new number and shift, both copies; the geometry. Whatever the superblock says when power fails, the log is where it
+/// says. A superblock that is refused is tried again with growing pauses, under the same plan.
 /// </summary>
-public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superblocks)
+internal sealed class CacheGrower(
+    WriteboostVolume volume, SuperblockWriter superblocks, OrderedSuperblocks ordered) : IBackgroundTask
 {
     private const long TurnUs = 1000;
 
@@ -28,9 +29,11 @@ public sealed class CacheGrower(WriteboostVolume volume, SuperblockWriter superb
     /// <summary>No superblock with a new number is under way.</summary>
     public bool IsQuiet => !_writing;
 
-    /// <summary>Once per turn; <paramref name="mayBegin"/>: nobody else waits for a superblock.</summary>
-    public void Poll(long nowUs, bool mayBegin)
+    /// <inheritdoc/>
+    public void Poll(long nowUs, BackgroundState state)
     {
+        // Nobody else waits for a superblock.
+        bool mayBegin = state == BackgroundState.Serving && !ordered.IsUnderWay;
         DeadlineUs = long.MaxValue;
         if (_writing && !superblocks.IsBusy) EndWrite(superblocks.Result, nowUs);
         if (_planned != 0) WriteAgain(nowUs, mayBegin);

@@ -6,20 +6,21 @@ using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Writeback;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;
 
 /// <summary>
-/// Attaches and detaches backing devices while the volume is served (R13), one at a time, as part of the caretaker.
-/// Attach: no batch under way, samples and device table written, every queue has its door, then the export. Detach:
-/// drain while clients are served, refuse new requests, drain the rest, flush the device, mark beyond every record that
-/// names it, device table written, its blocks out of the index, every queue has let go, and only then is the number
-/// free. An order whose device table is refused has failed: the table is written again as it was, with growing pauses,
-/// before the next order, and before a device that was to leave is served again. So has one that was answered because
-/// a device hangs: what is under way there ends some time, and counts as refused.
+/// Attaches and detaches backing devices while the volume is served (R13), one at a time, as part of the volume's
+/// background work. Attach: no batch under way, samples and device table written, every queue has its door, then the
+/// export. Detach: drain while clients are served, refuse new requests, drain the rest, flush the device, mark beyond
+/// every record that names it, device table written, its blocks out of the index, every queue has let go, and only then
+/// is the number free. An order whose device table is refused has failed: the table is written again as it was, with
+/// growing pauses, before the next order, and before a device that was to leave is served again. So has one that was
+/// answered because a device hangs: what is under way there ends some time, and counts as refused.
 /// </summary>
-public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
+internal sealed unsafe class DeviceChanger : IIoHandler, IBackgroundTask, IDisposable
 {
     private const long TurnUs = 1000;
 
@@ -38,6 +39,7 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private readonly WriteboostVolume _volume;
     private readonly LogPort _port;
     private readonly BackingQueues _backings;
+    private readonly WritebackEngine _writeback;
     private readonly IoContext _io;
     private readonly TableWriter? _table;
     private readonly NotesWriter? _notes;
@@ -59,9 +61,10 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     private bool _hasTurn;
 
     /// <summary>On the first queue's thread.</summary>
-    public DeviceChanger(
-        WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings, NotesWriter? notes)
+    public DeviceChanger(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings,
+        NotesWriter? notes, WritebackEngine writeback)
     {
+        _writeback = writeback;
         _notes = notes;
         _volume = volume;
         _port = port;
@@ -90,17 +93,21 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs { get; private set; } = long.MaxValue;
 
-    /// <summary>
-    /// No batch of write-back may begin: what it does with a device is settled at its start, so none begins before the
-    /// device that comes is in the table and this thread has its door.
-    /// </summary>
-    public bool WantsQuiet => _step is Step.AwaitQuiet or Step.WriteSamples or Step.WriteAttached or Step.AwaitDoors;
+    // No batch of write-back may begin: what it does with a device is settled at its start, so none begins before the
+    // device that comes is in the table and this thread has its door.
+    private bool WantsQuiet => _step is Step.AwaitQuiet or Step.WriteSamples or Step.WriteAttached or Step.AwaitDoors;
 
     /// <summary>Nothing is under way.</summary>
     public bool IsQuiet => _step == Step.None && !_rewriting;
 
-    /// <summary>Once per turn.</summary>
-    public void Poll(long nowUs, bool writebackIsQuiet)
+    /// <inheritdoc/>
+    public void Poll(long nowUs, BackgroundState state)
+    {
+        if (state == BackgroundState.Serving || !TryStop()) GoOn(nowUs, _writeback.IsQuiet);
+        _writeback.MustRest = WantsQuiet;
+    }
+
+    private void GoOn(long nowUs, bool writebackIsQuiet)
     {
         _table?.Poll();
         _volume.NoteDeviceWork(_step == Step.None ? 0 : _device?.Id ?? 0, !writebackIsQuiet);
@@ -117,13 +124,13 @@ public sealed unsafe class DeviceChanger : IIoHandler, IDisposable
         if (_step == Step.None) DeadlineUs = long.MaxValue;
     }
 
-    /// <summary>The volume stops: what can be left is left. True when nothing is under way any more.</summary>
-    public bool TryStop()
+    // The volume stops: what can be left is left. True when nothing is under way any more.
+    private bool TryStop()
     {
         _stopping = true;
         if (MayTurnBack) TurnBack();
         if (_step == Step.None) _volume.RefuseDeviceOrder();
-        // Not asked any more: its deadline would pass, and the thread never sleep again.
+        // It does not look any more: its deadline would pass, and the thread never sleep again.
         if (IsQuiet) DeadlineUs = long.MaxValue;
         return IsQuiet;
     }

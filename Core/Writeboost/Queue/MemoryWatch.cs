@@ -1,5 +1,6 @@
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Queue;
@@ -7,9 +8,9 @@ namespace Weir.Core.Writeboost.Queue;
 /// <summary>
 /// Sees within a quarter of a second when somebody takes away the memory that should outlive the process (R1): removed,
 /// moved, replaced, cut or covered, it would not be found by the next life. Then acknowledgements wait for the log, and
-/// what had been acknowledged before is made durable at once. On the first queue's thread.
+/// what had been acknowledged before is made durable at once. Part of the volume's background work.
 /// </summary>
-internal sealed class MemoryWatch(WriteboostVolume volume, LogPort port)
+internal sealed class MemoryWatch(WriteboostVolume volume, LogPort port) : IBackgroundTask
 {
     private const long TurnUs = 250_000;
 
@@ -21,7 +22,7 @@ internal sealed class MemoryWatch(WriteboostVolume volume, LogPort port)
         volume.RamOutlivesProcess && volume.Log.Ram.Region.CanVanish ? 0 : long.MaxValue;
 
     /// <summary>Once per turn.</summary>
-    public void Poll(long nowUs)
+    public void Poll(long nowUs, BackgroundState state)
     {
         if (volume.HasForgottenRam) DeadlineUs = long.MaxValue;
         if (nowUs >= DeadlineUs && !Mutant.Is(WriteboostMutant.R1LossUnnoticed)) Look(nowUs);

@@ -59,7 +59,7 @@ public sealed unsafe partial class WriteboostQueue
 
     private void PollFallback(long nowUs)
     {
-        if (_caretaker != null && !_stopping && _volume.FallbackFlushesAsked != 0)
+        if (_tasks != null && !_stopping && _volume.FallbackFlushesAsked != 0)
         {
             _orderedFlushes ??= new FallbackFlushes(_volume, _fallback ??= OpenFallback());
             _orderedFlushes.Poll();

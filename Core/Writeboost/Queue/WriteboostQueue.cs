@@ -40,7 +40,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     private long _refuseFromUs = long.MaxValue;
     private bool _isHurried;
     private RequestList _waiting;
-    private readonly Caretaker? _caretaker;
+    private readonly WriteboostTasks? _tasks;
     private readonly QueueWaker _waker;
     private bool _stopping;
 
@@ -60,14 +60,14 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _appender = new LogAppender(volume.Log, _port);
         _counters = volume.Counters.Of(index);
         _flusher = new BackingFlusher(volume, _backings, io);
-        if (index == 0) _caretaker = new Caretaker(volume, _port, _cache, _backings, _flusher);
+        if (index == 0) _tasks = new WriteboostTasks(volume, _port, _cache, _backings, _flusher);
     }
 
     /// <inheritdoc/>
     public long DeadlineUs => _flushIsForeseen || _waker.IsWoken
         ? 0
         : Math.Min(
-            Math.Min(_caretaker?.DeadlineUs ?? long.MaxValue, _port.DeadlineUs),
+            Math.Min(_tasks?.Background.DeadlineUs ?? long.MaxValue, _port.DeadlineUs),
             Math.Min(FallbackDeadlineUs(), RefusalUs));
 
     private long RefusalUs => _refuseFromUs == long.MaxValue || !IsParkedAny
@@ -115,7 +115,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         RetryAside();
         RetryReads();
         CheckWaiting();
-        _caretaker?.Poll(nowUs);
+        _tasks?.Background.Poll(nowUs);
         PollFallback(nowUs);
         if (change) NoteDevices();
         if (_stopping && !_waker.HasLeft) ContinueStop();
@@ -137,9 +137,9 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         Invariant.Check(_waiting.IsEmpty);
         _stopping = true;
         StopFallback();
-        if (_caretaker == null) return;
+        if (_tasks == null) return;
         _volume.Queues.NoteStopped();
-        _caretaker.BeginStop();
+        _tasks.Background.BeginStop();
     }
 
     /// <inheritdoc/>
@@ -148,10 +148,13 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         get
         {
             if (!_stopping) return 0;
-            int result = _caretaker != null ? _caretaker.StopResult : _waker.HasLeft ? 1 : 0;
+            int result = _tasks != null ? _tasks.Background.StopResult : _waker.HasLeft ? 1 : 0;
             return result == 1 ? FallbackStopResult() : result;
         }
     }
+
+    /// <summary>The volume's background work, of the first queue.</summary>
+    internal BackgroundTasks? Background => _tasks?.Background;
 
     /// <summary>Generation of the device table that this queue goes by; any thread.</summary>
     internal int SeenGeneration => _waker.HasLeft ? int.MaxValue : Volatile.Read(ref _seenGeneration);
@@ -170,17 +173,17 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     public void Dispose()
     {
         _bounces.Dispose();
-        _caretaker?.Dispose();
+        _tasks?.Dispose();
         _orderedFlushes?.Dispose();
     }
 
     // A queue's log writes and flushes come back on its own thread: it stays until they have.
     private void ContinueStop()
     {
-        bool done = _caretaker != null ? _caretaker.StopResult != 0 : _port.IsQuiet && _flusher.IsQuiet;
+        bool done = _tasks != null ? _tasks.Background.StopResult != 0 : _port.IsQuiet && _flusher.IsQuiet;
         if (!done) return;
         _waker.Leave();
-        if (_caretaker == null) _volume.Queues.NoteStopped();
+        if (_tasks == null) _volume.Queues.NoteStopped();
     }
 
     private static WriteboostRequest* Own(Request* request) => WriteboostRequest.Of(request);

@@ -12,7 +12,7 @@ namespace Weir.Core.Writeboost.Scrub;
 /// written again. RAM has them too, and readers take them from there, but write-back reads the device: what that holds
 /// is compared with RAM, and what is rotten is written again from there, not given up.
 /// </content>
-public sealed unsafe partial class Scrubber
+internal sealed unsafe partial class Scrubber
 {
     private readonly UnreadPlaces _rotten;
     private bool _isOpen;

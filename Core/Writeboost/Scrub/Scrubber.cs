@@ -1,6 +1,7 @@
 using System;
 using System.Runtime.InteropServices;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
@@ -12,7 +13,7 @@ namespace Weir.Core.Writeboost.Scrub;
 /// are idle if they ever are; compares the blocks that still count with their checksums, and reports rot before anybody
 /// needs them (R5). On the first queue's thread.
 /// </summary>
-public sealed unsafe partial class Scrubber : IIoHandler, IDisposable
+internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDisposable
 {
     /// <summary>A segment waits at most this many of its turns for idle clients.</summary>
     private const int MaxPatience = 4;
@@ -57,8 +58,8 @@ public sealed unsafe partial class Scrubber : IIoHandler, IDisposable
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs { get; private set; } = long.MaxValue;
 
-    /// <summary>Once per turn.</summary>
-    public void Poll(long nowUs)
+    /// <inheritdoc/>
+    public void Poll(long nowUs, BackgroundState state)
     {
         DeadlineUs = long.MaxValue;
         long intervalUs = _volume.Options.ScrubIntervalUs;

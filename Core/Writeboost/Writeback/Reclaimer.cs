@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 
@@ -10,7 +11,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// Makes clean segments free, oldest first, a little ahead of the writers: until then their blocks are read from the
 /// cache. The last steps of R8: out of the index, readers gone, then free. No device I/O. One thread.
 /// </summary>
-public sealed class Reclaimer(WriteboostVolume volume)
+internal sealed class Reclaimer(WriteboostVolume volume) : IBackgroundTask
 {
     private const long ReaderPollUs = 200;
 
@@ -25,8 +26,8 @@ public sealed class Reclaimer(WriteboostVolume volume)
     /// <summary>Oldest segment that is still in the index: the tail, or behind it while readers hold that up.</summary>
     public long FirstKept => Math.Max(_forgottenEnd, _log.TailSegment);
 
-    /// <summary>Once per turn.</summary>
-    public void Poll(long nowUs)
+    /// <inheritdoc/>
+    public void Poll(long nowUs, BackgroundState state)
     {
         if (_forgottenEnd <= _log.TailSegment)
         {

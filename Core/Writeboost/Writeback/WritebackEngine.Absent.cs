@@ -13,7 +13,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// newer, and so is not overtaken. Nobody writes to an absent device meanwhile, and none is attached while a batch is
 /// under way.
 /// </content>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     /// <summary>Entries, and blocks of ranges, looked at in one turn while moving; some tens of microseconds.</summary>
     private const int MovesPerTurn = 64, RangeBlocksPerTurn = 4096;

@@ -7,7 +7,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// The next batch is read while this one is written, so that the backing device does not wait for the cache device. A
 /// durable segment that is dirty does not change: what was read of it stays good until it is its turn.
 /// </content>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     private long _aheadFirst;
     private int _aheadCount;

@@ -11,7 +11,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// the version that is lost: what was logged before or behind that is not touched. Here because this thread alone moves
 /// poison.
 /// </content>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     private long _givenUpEnd;
 

@@ -10,7 +10,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// stays as it is, until the user has overwritten the block or given it up (R11). What lies before it is written back;
 /// writers go on while there is room.
 /// </content>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     /// <summary>Writers of other threads wake nobody when they overwrite what is lost.</summary>
     private const long LostLookUs = 1_000_000;

@@ -8,7 +8,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// Zeroes over a hole. Layouts without an entry for ranges log zeroes block by block; written back as they are, they
 /// would fill a sparse disk with nothing.
 /// </content>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     // Asked last: this device, a hole from here to there. Blocks go in order, so what is behind is a hole still.
     private (Device? Device, long Start, long End) _hole;

@@ -9,7 +9,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// a batch's end (R7, R8), the backing devices are flushed, what was skipped for something newer is durable there, and
 /// the superblock says below which key the blocks of this batch are written.
 /// </content>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     /// <summary>Bytes of one write of a slow disk: at the beginning, and at least.</summary>
     private const long FirstWriteBytes = 256 << 10, FewestWriteBytes = 64 << 10;

@@ -7,7 +7,7 @@ namespace Weir.Core.Writeboost.Writeback;
 
 /// <content>After the backing device has it all: the mark. The segments are clean then and go on serving
 /// reads.</content>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     /// <summary>Slots marked clean in one turn: some tens of microseconds.</summary>
     private const int PlacesPerTurn = 512;

@@ -6,7 +6,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// The open segment's turn: what lies in it reaches the backing device too when nobody comes any more. The rest of the
 /// segment is given up for that, so not in every short pause of a client.
 /// </content>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     /// <summary>Idle times without a request, but a second at least.</summary>
     private const int OpenPatience = 10;

@@ -7,7 +7,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// From the segments as read to sorted lists of what must go to the backing device: a little in every turn, so that the
 /// clients of this thread do not wait for the checksums of a whole batch.
 /// </content>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     /// <summary>Entries looked at in one turn: 256 KiB of checksums, some tens of microseconds.</summary>
     private const int EntriesPerTurn = 64;

@@ -15,7 +15,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// the order: whatever was logged between the two is newer, here (<see cref="Index.BlockIndex.InsertPoison"/>) as in
 /// recovery (<see cref="Recovery.Replay"/>).
 /// </remarks>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     /// <summary>Part of the cache that poison may take: more than that, and the device is not worth it.</summary>
     private const int PoisonShare = 64;

@@ -20,7 +20,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// first; then nobody may be at work on the block, for a moment; then the index has all that is older than ours and
 /// newer than what is lost, and ours takes only what is left (R2).
 /// </remarks>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     private readonly AlignedMemory _below = new(Geometry.BlockBytes);
     private bool _readsBelow;

@@ -9,7 +9,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// What a device refuses is tried again, the whole batch, with growing pauses and without an end: the log still has it
 /// all, and errors pass. Writers go on meanwhile while there is room.
 /// </content>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     private RetryClock _retry;
     private int _errorOf;

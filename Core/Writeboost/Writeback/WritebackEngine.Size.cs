@@ -6,7 +6,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// Layouts that have no place for how far a batch is get batches of about a second: the mark is all that an interrupted
 /// drain goes on from. One segment at first, and at least; twice as many while that is short.
 /// </content>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     private int _mostInTime = 1;
     private long _begunUs;

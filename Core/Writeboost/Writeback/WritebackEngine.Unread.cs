@@ -12,7 +12,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// holds up nobody. Where not one block of a segment can be read, it is the device that does not answer: all of it is
 /// tried again, without an end.
 /// </content>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     /// <summary>Reads of single blocks under way.</summary>
     private const int SinglesAtOnce = 16;

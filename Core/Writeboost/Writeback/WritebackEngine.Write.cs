@@ -9,7 +9,7 @@ using Errno = Weir.Native.Errno;
 namespace Weir.Core.Writeboost.Writeback;
 
 /// <content>Range by range, block by block to the backing device: neighbours in one write.</content>
-public sealed unsafe partial class WritebackEngine
+internal sealed unsafe partial class WritebackEngine
 {
     /// <summary>Bytes of one write: large enough that a disk streams.</summary>
     private const long MaxWriteBytes = 1 << 20;

@@ -15,7 +15,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// Write-back: oldest segments first, a batch at a time, read sequentially, merged, sorted, coalesced, written; then
 /// the backing device is flushed, and the mark made durable, in exactly this order (R7, R8). It never blocks.
 /// </summary>
-public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
+internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTask, IDisposable
 {
     private const byte FillStep = 1, BlocksStep = 2, RangeStep = 3, FlushStep = 4, AheadStep = 5,
         SingleStep = 6, SegmentStep = 7, BelowStep = 8;
@@ -108,9 +108,15 @@ public sealed unsafe partial class WritebackEngine : IIoHandler, IDisposable
         _ => long.MaxValue,
     };
 
+    /// <summary>Whoever changes devices lets no batch begin.</summary>
+    public bool MustRest { get; set; }
+
     /// <summary>Once per turn: goes on as far as it can without waiting.</summary>
-    public void Poll(long nowUs, bool mayStart)
+    public void Poll(long nowUs, BackgroundState state)
     {
+        // While the volume stops, other queues may still have writers that wait for a free segment.
+        bool mayStart = !MustRest && (state == BackgroundState.Serving
+            || (state == BackgroundState.Stopping && !_volume.Queues.HaveAllStopped));
         _mayStart = mayStart;
         if (_volume.Fingerprints.Poll()) _volume.Queues.WakeAll();
         if (_given.IsTaken) PublishGiven();

@@ -1,0 +1,154 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Base;
+using Weir.Core.Io;
+using Weir.Core.Volumes;
+using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Bypass;
+using Weir.Core.Writeboost.Errors;
+using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Scrub;
+using Weir.Core.Writeboost.Writeback;
+using Errno = Weir.Native.Errno;
+
+namespace Weir.Core.Writeboost.Queue;
+
+/// <summary>
+/// The volume's background work and its orderly stop (R15), as the two tables that <see cref="BackgroundTasks"/> goes
+/// by: the log is flushed within the sync interval, orders are carried out, write-back goes on.
+/// </summary>
+internal sealed unsafe class WriteboostTasks : IDisposable
+{
+    private readonly WriteboostVolume _volume;
+    private readonly LogPort _port;
+    private readonly BackingFlusher _flusher;
+    private readonly SuperblockWriter _superblocks;
+    private readonly NotesWriter? _notes;
+    private readonly WritebackEngine _writeback;
+    private readonly Reclaimer _reclaimer;
+    private readonly Rescue _rescue;
+    private readonly Scrubber _scrubber;
+    private readonly DeviceChanger _changer;
+
+    /// <summary>Those of the volume, on the first queue's thread.</summary>
+    public WriteboostTasks(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings,
+        BackingFlusher flusher)
+    {
+        _volume = volume;
+        _port = port;
+        _flusher = flusher;
+        _superblocks = new SuperblockWriter(volume.Layout, cache, port);
+        volume.Fingerprints.Serve(cache, port, volume.Layout.HasEpochs ? null : new SegmentLife(volume));
+        _writeback = new WritebackEngine(volume, port, cache, backings, _superblocks);
+        _reclaimer = new Reclaimer(volume);
+        _rescue = new Rescue(volume, port, backings, IsCacheLeft);
+        _scrubber = new Scrubber(volume, port, cache);
+        _notes = volume.Notes != null ? new NotesWriter(volume, cache, port) : null;
+        _changer = new DeviceChanger(volume, port, cache, backings, _notes, _writeback);
+        Background = new BackgroundTasks(volume.Health, volume.ReadOnly, Tasks(), Stops());
+    }
+
+    /// <summary>What the queue polls.</summary>
+    public BackgroundTasks Background { get; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _superblocks.Dispose();
+        _notes?.Dispose();
+        _writeback.Dispose();
+        _rescue.Dispose();
+        _scrubber.Dispose();
+        _changer.Dispose();
+    }
+
+    // Who is asked when. Once the cache device has failed nothing of the log goes on: write-back comes to rest, then
+    // the rescue tries to do without the cache. While the volume stops, no order begins and nothing is looked for.
+    private BackgroundTask[] Tasks()
+    {
+        OrderedSuperblocks commits = new(_volume, _superblocks);
+        List<BackgroundTask> tasks =
+        [
+            new("superblock", BackgroundState.Writing, _superblocks),
+            new("memory", BackgroundState.Writing, new MemoryWatch(_volume, _port)),
+            new("sync interval", BackgroundState.Working, new SyncInterval(_volume, _port, _flusher)),
+            new("ordered flushes", BackgroundState.Working, new OrderedFlushes(_volume, _port, _flusher)),
+            new("ordered superblocks", BackgroundState.Serving, commits),
+            new("growth", BackgroundState.Writing, new CacheGrower(_volume, _superblocks, commits)),
+            new("reclaim", BackgroundState.Working, _reclaimer),
+            new("write-back", BackgroundState.Writing, _writeback),
+            new("devices", BackgroundState.Writing, _changer),
+            new("writers' pace", BackgroundState.Working, new WriterPace(_volume, _writeback)),
+            new("full cache", BackgroundState.Working, new FullWait(_volume, _writeback)),
+            new("scrub", BackgroundState.Serving, _scrubber),
+            new("rescue", BackgroundState.Failed, _rescue),
+        ];
+        if (_notes != null) tasks.Insert(1, new BackgroundTask("notes", BackgroundState.Writing, _notes));
+        return [.. tasks];
+    }
+
+    // How it stops. Before the clean mark: the log, what went round it, and whatever else was under way.
+    private Dictionary<BackgroundState, StopStep[]> Stops() => new()
+    {
+        [BackgroundState.ReadOnly] = [new("nothing", static () => true, static () => 1)],
+        [BackgroundState.Stopping] =
+        [
+            new("all at rest and durable", IsSettled, BeginSamples),
+            new("samples of the devices", () => _volume.Fingerprints.Settle(), BeginMark),
+            new("clean mark", () => !_superblocks.IsBusy, EndMark),
+        ],
+        [BackgroundState.Failed] = [new("rescue", IsRescued, EndFailed)],
+    };
+
+    private bool IsSettled()
+    {
+        SegmentLog log = _volume.Log;
+        if (!_volume.Queues.HaveAllStopped) return false;
+        bool isDurable = log.ReservedEnd <= log.Durable || Mutant.Is(WriteboostMutant.R15StopWithoutFlush);
+        if (!isDurable) log.RequestDurable(_port, log.ReservedEnd);
+        bool isAroundSettled = IsAroundSettled();
+        return isDurable && isAroundSettled && Background.AreQuiet;
+    }
+
+    // Or never will be.
+    private bool IsAroundSettled() => _flusher.Ensure(_volume.Around.Written) || _volume.Around.HasFailed;
+
+    private int BeginSamples()
+    {
+        if (!_volume.Layout.HasEpochs) _volume.Superblock.RamBoot = 0;
+        _volume.Fingerprints.Stamp(_volume.Backings.ToList());
+        return 0;
+    }
+
+    private int BeginMark()
+    {
+        if (_volume.Fingerprints is { Result: < 0 } unknown) _volume.OutdateUnnoted(unknown.Result);
+        _volume.SettleClean(_reclaimer.FirstKept);
+        _superblocks.Begin(ref _volume.Superblock);
+        return 0;
+    }
+
+    private int EndMark()
+    {
+        if (_superblocks.Result == 0) _volume.ForgetRam();
+        int kept = _volume.Around.HasFailed ? -Errno.EIO : 1;
+        return End(_superblocks.Result == 0 ? kept : _superblocks.Result);
+    }
+
+    private bool IsCacheLeft() => _writeback.IsQuiet && !_superblocks.IsBusy && _notes is not { IsBusy: true };
+
+    private bool IsRescued() =>
+        _rescue.IsOver && _volume.Queues.HaveAllStopped && _scrubber.IsQuiet && IsAroundSettled();
+
+    private int EndFailed()
+    {
+        bool keepsAll = _volume.Health.State == VolumeState.PassThrough && !_volume.Around.HasFailed;
+        return End(keepsAll ? 1 : -Errno.EIO);
+    }
+
+    private int End(int result)
+    {
+        _volume.EndDeviceOrders();
+        return result;
+    }
+}
