@@ -218,7 +218,6 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     // round.
     internal void ReportFailedFlush(int id, int errno)
     {
-        FlushLock.CountFailure();
         if (Mutant.Is(WriteboostMutant.R6OthersFailureIgnored) || !Around.NoteFailedFlush(id)) return;
         HoldAround(id, errno);
         Queues.WakeAll();

@@ -26,6 +26,7 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
     private readonly LogPort _port;
     private readonly BackingQueues _backings;
     private readonly byte _handler;
+    private readonly DeviceFlusher _flusher;
     private readonly Func<bool> _isLeft;
     private readonly List<BackingDevice> _touched = [];
     private readonly AlignedMemory _scratch = new(Geometry.BlockBytes);
@@ -37,6 +38,7 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
     private bool _filled;
     private int _attempts;
     private bool _waits;
+    private int _flushError;
     private long _failuresBefore;
 
     /// <summary>Of the volume; <paramref name="isLeft"/>: nobody uses the cache device any more.</summary>
@@ -48,6 +50,7 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
         _port = port;
         _backings = backings;
         _handler = port.Io.AddHandler(this);
+        _flusher = new DeviceFlusher(volume.FlushLock, port.Io) { Failed = FailFlush, Ended = EndFlush };
     }
 
     private enum Step
@@ -79,11 +82,6 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
     public void Completed(IoOp* op)
     {
         int result = op->Result;
-        if (op->Kind == IoKind.Flush)
-        {
-            EndFlush(op);
-            return;
-        }
         if (result < 0 && ++op->Attempts < LogPort.MaxAttempts)
         {
             _backings[op->UserInt].Submit(op);
@@ -242,31 +240,33 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
             return;
         }
         BackingDevice device = _touched[_cursor];
-        _waits = device.Device.CanFlush && !_volume.FlushLock.TryTake();
+        _waits = device.Device.CanFlush && !_flusher.TryTake();
         if (_waits) return;
         _cursor++;
         if (!device.Device.CanFlush) return;
-        IoOp* op = _port.Io.Acquire(_handler, IoKind.Flush, urgent: true);
-        op->UserInt = device.Id;
-        Submit(op);
+        (_busy, _flushError) = (true, 0);
+        _flusher.Flush(device.Id, _backings[device.Id]);
+    }
+
+    private void FailFlush(int id, int error)
+    {
+        _flushError = error;
+        _volume.ReportFailedFlush(id, -error);
     }
 
     // What a failed flush may have forgotten is still in RAM, and written again, a bounded number of times.
-    private void EndFlush(IoOp* op)
+    private void EndFlush()
     {
-        int result = op->Result;
-        if (result < 0) _volume.ReportFailedFlush(op->UserInt, -result);
         _busy = false;
-        _port.Io.Release(op);
-        _volume.FlushLock.GiveBack();
-        if (result >= 0) return;
-        if (++_attempts == LogPort.MaxAttempts) GiveUp($"a backing device's flush failed: {Errno.Text(result)}");
+        _flusher.GiveBack();
+        if (_flushError == 0) return;
+        if (++_attempts == LogPort.MaxAttempts) GiveUp($"a backing device's flush failed: {Errno.Text(_flushError)}");
         else Restart();
     }
 
     private void Restart()
     {
-        _failuresBefore = _volume.FlushLock.Failures;
+        _failuresBefore = _flusher.FailuresOfAll;
         _position = _log.Geometry.Position(_log.DirtySegment, 0);
         _cursor = 0;
         _step = Step.Ranges;
@@ -275,7 +275,7 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
     // No write reaches a backing device beside the log before its note is durable.
     private void Finish()
     {
-        if (_volume.FlushLock.Failures != _failuresBefore)
+        if (_flusher.FailuresOfAll != _failuresBefore)
         {
             Restart();
             return;

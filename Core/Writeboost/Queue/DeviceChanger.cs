@@ -20,7 +20,7 @@ namespace Weir.Core.Writeboost.Queue;
 /// growing pauses, before the next order, and before a device that was to leave is served again. So has one that was
 /// answered because a device hangs: what is under way there ends some time, and counts as refused.
 /// </summary>
-internal sealed unsafe class DeviceChanger : IIoHandler, IBackgroundTask, IDisposable
+internal sealed class DeviceChanger : IBackgroundTask, IDisposable
 {
     private const long TurnUs = 1000;
 
@@ -43,7 +43,7 @@ internal sealed unsafe class DeviceChanger : IIoHandler, IBackgroundTask, IDispo
     private readonly IoContext _io;
     private readonly TableWriter? _table;
     private readonly NotesWriter? _notes;
-    private readonly byte _handler;
+    private readonly DeviceFlusher _flusher;
     private DeviceOrder? _order;
     private BackingDevice? _device;
     private Step _step;
@@ -58,7 +58,6 @@ internal sealed unsafe class DeviceChanger : IIoHandler, IBackgroundTask, IDispo
     private bool _rewriting;
     private bool _stopping;
     private bool _isAnswered;
-    private bool _hasTurn;
 
     /// <summary>On the first queue's thread.</summary>
     public DeviceChanger(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings,
@@ -70,7 +69,7 @@ internal sealed unsafe class DeviceChanger : IIoHandler, IBackgroundTask, IDispo
         _port = port;
         _backings = backings;
         _io = port.Io;
-        _handler = _io.AddHandler(this);
+        _flusher = new DeviceFlusher(volume.FlushLock, _io) { Failed = FailFlush, Ended = EndFlush };
         if (volume.Layout.HasDeviceTable) _table = new TableWriter(cache, port);
     }
 
@@ -136,14 +135,6 @@ internal sealed unsafe class DeviceChanger : IIoHandler, IBackgroundTask, IDispo
     }
 
     /// <inheritdoc/>
-    public void Completed(IoOp* op)
-    {
-        _flushResult = op->Result < 0 ? op->Result : 1;
-        if (op->Result < 0) _volume.ReportFailedFlush(_device!.Id, -op->Result);
-        _io.Release(op);
-    }
-
-    /// <inheritdoc/>
     public void Dispose() => _table?.Dispose();
 
     // Until the table is written, a detach leaves everything as it was, and an attach has done nothing.
@@ -184,20 +175,14 @@ internal sealed unsafe class DeviceChanger : IIoHandler, IBackgroundTask, IDispo
         _order!.Device = _device;
         if (!_isAnswered) _order.Finish(error);
         (_order, _isAnswered) = (null, false);
-        GiveBackTurn();
+        _flusher.GiveBack();
         // Write-back had to keep quiet, and writers may wait for it: it goes on with the next turn.
         _volume.Queues.WakeFirst();
     }
 
     // A queue that flushes takes no notice of devices that come and go: none shall begin to, and perhaps never end,
     // when an order cannot be turned back any more.
-    private bool TryTakeTurn() => _hasTurn = _hasTurn || _volume.FlushLock.TryTake();
-
-    private void GiveBackTurn()
-    {
-        if (_hasTurn) _volume.FlushLock.GiveBack();
-        _hasTurn = false;
-    }
+    private bool TryTakeTurn() => _flusher.TryTake();
 
     private void TurnBack()
     {
@@ -371,10 +356,18 @@ internal sealed unsafe class DeviceChanger : IIoHandler, IBackgroundTask, IDispo
         bool needed = !_device!.IsAbsent && _device.Device.CanFlush;
         if (!TryTakeTurn()) return;
         _flushResult = _volume.Around.HasFailed ? -Errno.EIO : needed ? 0 : 1;
-        if (_flushResult != 0) return;
-        IoOp* op = _io.Acquire(_handler, IoKind.Flush, urgent: true);
-        Invariant.Check(op != null);
-        _backings[_device.Id].Submit(op);
+        if (_flushResult == 0) _flusher.Flush(_device.Id, _backings[_device.Id]);
+    }
+
+    private void FailFlush(int id, int error)
+    {
+        _flushResult = error;
+        _volume.ReportFailedFlush(id, -error);
+    }
+
+    private void EndFlush()
+    {
+        if (_flushResult == 0) _flushResult = 1;
     }
 
     // Nobody need wait for a device that does not answer: it stays, and is served again once it does.
@@ -383,7 +376,7 @@ internal sealed unsafe class DeviceChanger : IIoHandler, IBackgroundTask, IDispo
         if (!_isAnswered && _order!.IsCancelled) Answer();
         if (!_isAnswered || _flushResult == 0) return;
         (_isAnswered, _step, _order) = (false, Step.None, null);
-        GiveBackTurn();
+        _flusher.GiveBack();
         SetState(BackingState.Attached);
         _device = null;
         _volume.Queues.WakeFirst();

@@ -21,7 +21,7 @@ internal sealed unsafe partial class WritebackEngine
     // Nothing is under way. What has been written twice does no harm: the mark has not moved.
     private bool Fail(long nowUs)
     {
-        GiveBackTurn();
+        _flusher.GiveBack();
         HeldUpBy = -_error;
         string what = _phase switch
         {

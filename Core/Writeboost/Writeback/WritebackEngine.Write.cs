@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Cleaning;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Errno = Weir.Native.Errno;
@@ -22,7 +23,7 @@ internal sealed unsafe partial class WritebackEngine
     private readonly BufferPool _scratch = new(CleaningGovernor.MostWrites, WriteCoalescer.BufferBytes);
     private readonly bool[] _flushed = new bool[BackingTable.MaxId + 1];
     private int _cursor;
-    private bool _hasTurn;
+    private readonly DeviceFlusher _flusher;
     private long _failuresBefore;
 
     // A list has been worked through, and nothing of it is under way.
@@ -151,25 +152,26 @@ internal sealed unsafe partial class WritebackEngine
         bool skips = Mutant.Is(WriteboostMutant.R8NoBackingFlush)
             || (_keeping && Mutant.Is(WriteboostMutant.R8KeptUnflushed));
         if (skips) return StartAwaitDurable();
-        if (!_hasTurn)
+        if (!_flusher.HasLock)
         {
-            _hasTurn = _volume.FlushLock.TryTake();
-            if (!_hasTurn) return false;
+            if (!_flusher.TryTake()) return false;
             Array.Clear(_flushed);
             for (int i = 0; i < _batch.BlockCount; i++) FlushDeviceOf(_batch.Blocks[i].Key);
             for (int i = 0; i < _batch.RangeCount; i++) FlushDeviceOf(_batch.Ranges[i].Key);
-            return _outstanding == 0;
+            return !_flusher.IsUnderWay;
         }
-        GiveBackTurn();
-        if (_volume.FlushLock.Failures == _failuresBefore) return StartAwaitDurable();
+        _flusher.GiveBack();
+        bool hasNoneFailed =
+            _flusher.FailuresOfAll == _failuresBefore || Mutant.Is(WriteboostMutant.R8OthersFailureIgnored);
+        if (hasNoneFailed) return StartAwaitDurable();
         _error = -Errno.EIO;
         return true;
     }
 
-    private void GiveBackTurn()
+    private void FailFlush(int id, int error)
     {
-        if (_hasTurn) _volume.FlushLock.GiveBack();
-        _hasTurn = false;
+        (_error, _errorOf) = (error, id);
+        _volume.ReportFailedFlush(id, -error);
     }
 
     private void FlushDeviceOf(ulong key)
@@ -177,9 +179,7 @@ internal sealed unsafe partial class WritebackEngine
         int id = BackingTable.IdOf(key);
         if (_flushed[id] || _volume.Backings.IsAbsent(key) || !_volume.Backings.Of(key).Device.CanFlush) return;
         _flushed[id] = true;
-        IoOp* op = Acquire(IoKind.Flush);
-        (op->Step, op->UserInt) = (FlushStep, id);
-        Submit(op, id);
+        _flusher.Flush(id, _backings[id]);
     }
 
     private bool StartAwaitDurable()

@@ -17,7 +17,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// </summary>
 internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTask, IDisposable
 {
-    private const byte FillStep = 1, BlocksStep = 2, RangeStep = 3, FlushStep = 4, AheadStep = 5,
+    private const byte FillStep = 1, BlocksStep = 2, RangeStep = 3, AheadStep = 5,
         SingleStep = 6, SegmentStep = 7, BelowStep = 8;
     private const long RetryUs = 200;
 
@@ -63,6 +63,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
         _batch = new Batch(volume.Geometry, MaxSegments(volume.Geometry));
         _unread = new UnreadPlaces(_batch.MaxSegments << volume.Geometry.SlotShift);
         _governor = volume.Governor;
+        _flusher = new DeviceFlusher(volume.FlushLock, _io) { Failed = FailFlush };
         volume.WritebackBytes = _batch.Bytes + (CleaningGovernor.MostWrites * (long)WriteCoalescer.BufferBytes);
         _entries = (LogEntry*)NativeMemory.Alloc(RecordHeader.MaxEntries, (nuint)sizeof(LogEntry));
     }
@@ -134,14 +135,16 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
         }
         do
         {
-            while (_outstanding == 0 && Advance(nowUs)) { }
+            while (!IsBusy && Advance(nowUs)) { }
             if (IsListPhase) SubmitMore(nowUs);
         }
         while (_outstanding == 0 && _error == 0 && IsListPhase && _cursor == ListLength());
-        _governor.NoteBusy(nowUs, _outstanding > 0);
+        _governor.NoteBusy(nowUs, IsBusy);
         if (HasNoBatch || _phase == Phase.Pause) _governor.Rest();
         if (HasNoBatch) EndTry();
     }
+
+    private bool IsBusy => _outstanding > 0 || _flusher.IsUnderWay;
 
     private bool IsListPhase => _phase is Phase.Zero or Phase.Fill or Phase.Write;
 
@@ -158,7 +161,6 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
             if (TryReadAgain(op)) return;
         }
         else if (op->Result < 0) (_error, _errorOf) = (op->Result, (int)op->UserB);
-        if (op->Result < 0 && op->Step == FlushStep) _volume.ReportFailedFlush(op->UserInt, -op->Result);
         if (op->Step == FillStep && op->Result >= 0) EndFill(op);
         if (op->Step is FillStep or BlocksStep) _scratch.Return((int)op->UserA);
         if (op->Step is RangeStep or BlocksStep && op->Result >= 0) _workDone += op->UserInt;
@@ -243,9 +245,9 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
     // The stop does not wait for a slow disk: what has been written twice does no harm, the log still has it all.
     private void Abandon()
     {
-        if (_outstanding == 0) GiveBackTurn();
+        if (!IsBusy) _flusher.GiveBack();
         if (_phase == Phase.Drop) return;
-        if ((_outstanding == 0 && _phase < Phase.Mark) || _phase == Phase.Pause) LetGo();
+        if ((!IsBusy && _phase < Phase.Mark) || _phase == Phase.Pause) LetGo();
         else if (IsListPhase && Mutant.Is(WriteboostMutant.R8CalledOffPasses)) _cursor = ListLength();
         else if (IsListPhase) _isCalledOff = true;
     }
@@ -335,7 +337,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
         _begunUs = _io.NowUs;
         _error = 0;
         _cursor = 0;
-        _failuresBefore = _volume.FlushLock.Failures;
+        _failuresBefore = _flusher.FailuresOfAll;
         _workDone = 0;
         _keeping = _mayKeep = false;
         _volume.BlocksAhead = 0;
