@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
-using Weir.Core.Writeboost.Backings;
 
 namespace Weir.Core.Writeboost.Format;
 
@@ -19,7 +18,7 @@ public abstract unsafe class Layout
     ];
 
     /// <summary>The number of the one device in layouts that name none.</summary>
-    public const byte OnlyDevice = BackingTable.MinId;
+    public const byte OnlyDevice = 1;
 
     /// <summary>Weir's own.</summary>
     public static Layout Native => All[0];

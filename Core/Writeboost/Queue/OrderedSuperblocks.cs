@@ -1,5 +1,5 @@
 using Weir.Core.Volumes;
-using Weir.Core.Writeboost.Errors;
+using Weir.Core.Writeboost.Log;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;

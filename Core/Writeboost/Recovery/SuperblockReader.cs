@@ -66,7 +66,7 @@ public static unsafe class SuperblockReader
         long segments = Geometry.SegmentsIn(cache.SizeBytes, layout.SegmentBytes);
         if (segments < Geometry.MinSegments)
             throw new UserErrorException($"{cache.Name}: too small for a cache: {cache.SizeBytes} bytes");
-        int count = SegmentCount.Find(layout, io.Context, queue, cache, (int)Math.Min(segments, int.MaxValue));
+        int count = SegmentCounter.Find(layout, io.Context, queue, cache, (int)Math.Min(segments, int.MaxValue));
         Superblock superblock = layout.ReadSuperblock(mark, count);
         superblock.CacheId = *(Guid*)identity;
         return superblock;

@@ -39,7 +39,7 @@ public sealed unsafe class SegmentRepairer(
         bool hasMagic = new ReadOnlySpan<byte>(memory.Pointer, layout.Magic.Length).SequenceEqual(layout.Magic);
         int segments = (int)Math.Min(int.MaxValue, Geometry.SegmentsIn(device.SizeBytes, layout.SegmentBytes));
         if (segments < Geometry.MinSegments) throw new UserErrorException($"{device.Name}: too small for a cache");
-        segments = SegmentCount.Find(layout, io, _queue, device, segments);
+        segments = SegmentCounter.Find(layout, io, _queue, device, segments);
         Superblock superblock = layout.ReadSuperblock(mark, segments);
         superblock.CacheId = *(Guid*)(memory.Pointer + (2 * Geometry.BlockBytes));
         bool isMarked = options.Mark != null;

@@ -1,6 +1,6 @@
 using Weir.Core.Base;
 using Weir.Core.Volumes;
-using Weir.Core.Writeboost.Errors;
+using Weir.Core.Writeboost.Log;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Writeback;

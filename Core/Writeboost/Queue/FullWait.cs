@@ -3,7 +3,7 @@ using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Writeback;
 using Errno = Weir.Native.Errno;
 
-namespace Weir.Core.Writeboost.Errors;
+namespace Weir.Core.Writeboost.Queue;
 
 /// <summary>
 /// Writers wait for room that write-back cannot make, because a device refuses it: not without end. As the thin pools

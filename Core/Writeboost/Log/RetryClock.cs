@@ -1,7 +1,7 @@
 using System;
 using Weir.Core.Volumes;
 
-namespace Weir.Core.Writeboost.Errors;
+namespace Weir.Core.Writeboost.Log;
 
 /// <summary>
 /// When something that a device has refused is tried again: after a second, then after twice as long each time, a
