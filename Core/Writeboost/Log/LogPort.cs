@@ -2,7 +2,6 @@ using System;
 using Weir.Core.Io;
 using Weir.Core.Metadata;
 using Weir.Core.Volumes;
-using Weir.Core.Writeboost.Errors;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Log;

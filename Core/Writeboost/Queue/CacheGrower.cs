@@ -1,6 +1,5 @@
 using System;
 using Weir.Core.Volumes;
-using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Log;
 using Errno = Weir.Native.Errno;
 
