@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
@@ -106,7 +107,7 @@ public sealed unsafe partial class WriteboostVolume
     /// not healthy.</exception>
     public IVolumeExport Attach(BackingSpec spec, IoContext? io = null)
     {
-        CacheNote.Check(this, spec.Device);
+        StaleMarker.Check(spec.Device);
         lock (_ordering)
         {
             BackingSpec looked = io == null ? spec : LookAt(spec, io);
@@ -305,6 +306,16 @@ public sealed unsafe partial class WriteboostVolume
         record.FirstPosition = backing.FirstPosition;
         if (!backing.IsAbsent) record.Identity = backing.Device.Identities[0];
         _tableIsDue |= !record.IsSame(before);
+    }
+
+    // What is left with the backing devices when they go on without this cache.
+    internal StaleCacheMarker StaleMarker => new(Cache.Name, RamName);
+
+    // Refuses a cache that one of its backing devices was written without.
+    private void CheckNotStale()
+    {
+        foreach (BackingDevice backing in Backings.ToList())
+            if (!backing.IsAbsent) StaleMarker.Check(backing.Device);
     }
 
     // What serves each backing device alone once the cache device has failed, by Request.Device; made by the first

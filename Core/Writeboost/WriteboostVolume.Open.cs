@@ -7,7 +7,6 @@ using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Bypass;
-using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
@@ -89,7 +88,7 @@ public sealed unsafe partial class WriteboostVolume
         WriteboostVolume volume = new(layout, cache, table, fingerprints, bound, ram, options, superblock);
         try
         {
-            CacheNote.Check(volume);
+            volume.CheckNotStale();
             volume._tableIsDue = !equal;
             using RecoverySteps recovery =
                 new(volume, blocking, queue, evidence, (copyBFirst, tableBFirst, samplesBFirst));

@@ -2,8 +2,10 @@ using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Queue;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost;
 
@@ -22,9 +24,6 @@ public sealed unsafe partial class WriteboostVolume
     private volatile string _setback = "";
     private long _commitsRefused;
     private volatile string _commitRefusal = "";
-    private long _fallbackFlushesAsked;
-    private long _fallbackFlushesDone;
-    private volatile string? _fallbackFlushFailure;
     private volatile string? _growthFailure;
 
     /// <summary>Begins to write everything back that is dirty now.</summary>
@@ -81,27 +80,23 @@ public sealed unsafe partial class WriteboostVolume
     // The cache device has failed, and has left nothing that the backing devices do not have.
     private Func<OrderProgress> BeginFallbackFlush()
     {
-        long ticket = Interlocked.Increment(ref _fallbackFlushesAsked);
+        long ticket = FallbackFlushes.Ask();
         Queues.WakeFirst();
         return () =>
         {
             OrderProgress open = OrderProgress.UnderWay("the backing devices, which are served without the cache, are "
                 + "not flushed");
-            if (FallbackFlushesDone < ticket) return open;
-            return _fallbackFlushFailure is { } failure ? open.Fail(failure) : OrderProgress.DoneWith(
+            if (FallbackFlushes.Done < ticket) return open;
+            return FallbackFlushes.Failure is { } failure ? open.Fail(failure) : OrderProgress.DoneWith(
                 "done, the cache device has failed, and all that was acknowledged is durable on the backing devices");
         };
     }
 
-    internal long FallbackFlushesAsked => Volatile.Read(ref _fallbackFlushesAsked);
+    internal FlushTickets FallbackFlushes { get; } = new();
 
-    internal long FallbackFlushesDone => Volatile.Read(ref _fallbackFlushesDone);
-
-    internal void EndFallbackFlush(long ticket, string? failure)
-    {
-        _fallbackFlushFailure = failure;
-        Volatile.Write(ref _fallbackFlushesDone, ticket);
-    }
+    // What to say of a device, by Request.Device, whose flush has failed with a negative errno.
+    internal string DescribeFallbackLoss(int device, int result) => Fallback()[device]?.FlushLoss
+        ?? $"backing device {NameOfBacking(device + BackingTable.MinId)}: flush failed: {Errno.Text(result)}";
 
     /// <summary>Begins to write the superblock, with the mark as it is, and to make it durable.</summary>
     /// <exception cref="UserErrorException">The volume is served read-only.</exception>

@@ -285,7 +285,7 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
             GiveUp("a backing device has lost writes that went round the log");
             return;
         }
-        string? reason = CacheNote.Leave(_volume);
+        string? reason = LeaveMarkers();
         if (reason != null)
         {
             GiveUp(reason);
@@ -295,6 +295,18 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
         _volume.ForgetRam();
         _volume.Health.Worsen(VolumeState.PassThrough, _volume.Health.Reason);
         _volume.Queues.WakeAll();
+    }
+
+    private string? LeaveMarkers()
+    {
+        if (Mutant.Is(WriteboostMutant.R11NoNote)) return null;
+        foreach (BackingDevice backing in _volume.Backings.ToList())
+        {
+            if (backing.IsAbsent) continue;
+            string? reason = _volume.StaleMarker.Leave(backing.Device, _volume.Superblock.Epoch);
+            if (reason != null) return reason;
+        }
+        return null;
     }
 
     private void GiveUp(string reason)

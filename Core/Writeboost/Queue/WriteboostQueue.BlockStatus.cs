@@ -30,9 +30,8 @@ public sealed unsafe partial class WriteboostQueue
     {
         if (_volume.Health.State == VolumeState.PassThrough)
         {
-            _fallback ??= OpenFallback();
-            return _fallback[device]?.BlockStatus(0, offsetBytes, lengthBytes, extents)
-                ?? NothingKnown(lengthBytes, extents);
+            int known = _fallback.BlockStatus(device, offsetBytes, lengthBytes, extents);
+            return known > 0 ? known : NothingKnown(lengthBytes, extents);
         }
         if (!_volume.Backings.IsServed(device + BackingTable.MinId)) return NothingKnown(lengthBytes, extents);
         _volume.Index.Regions.Advance(_volume.Index, MaxStatusSlots, _io.NowUs);

@@ -26,6 +26,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     private readonly LogAppender _appender;
     private readonly DeviceQueue _cache;
     private readonly BackingQueues _backings;
+    private readonly FallbackQueue _fallback;
     private readonly byte _handler;
     private readonly QueueCounters _counters;
     private readonly int[] _requests = new int[BackingTable.MaxId + 1];
@@ -54,6 +55,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         _cache = volume.Cache.OpenQueue(io);
         _backings = new BackingQueues(volume.Backings, io);
         _seenGeneration = _backings.Generation;
+        _fallback = new FallbackQueue(
+            volume.Fallback, index, io, volume.FallbackFlushes, volume.DescribeFallbackLoss);
         _handler = io.AddHandler(this);
         Invariant.Check(sizeof(WriteboostRequest) <= Request.EngineBytes);
         _port = new LogPort(volume.Log, volume.Cache, _cache, io) { Options = volume.Options };
@@ -68,7 +71,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         ? 0
         : Math.Min(
             Math.Min(_tasks?.Background.DeadlineUs ?? long.MaxValue, _port.DeadlineUs),
-            Math.Min(FallbackDeadlineUs(), RefusalUs));
+            Math.Min(_fallback.DeadlineUs, RefusalUs));
 
     private long RefusalUs => _refuseFromUs == long.MaxValue || !IsParkedAny
         ? long.MaxValue
@@ -82,7 +85,12 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         *Own(request) = new WriteboostRequest { SubmittedUs = _io.NowUs };
         _counters.CountRequest(request->Kind, request->Flags, request->LengthBytes);
         _volume.NoteActivity(_io.NowUs);
-        if (TryFallBack(request)) return;
+        // The state is looked at once per request: whoever submits after it has changed no longer meets the log.
+        if (_volume.Health.State == VolumeState.PassThrough)
+        {
+            _fallback.Submit(request);
+            return;
+        }
         int id = IdOf(request);
         _requests[id]++;
         if (!_volume.Backings.IsServed(id) || !_backings.IsOpen(id)) Complete(request, -Errno.ESHUTDOWN);
@@ -99,7 +107,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     public Request* TakeCompleted()
     {
         Request* request = _completed.Take();
-        return request != null ? request : TakeFallback();
+        return request != null ? request : _fallback.TakeCompleted();
     }
 
     /// <inheritdoc/>
@@ -116,7 +124,8 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         RetryReads();
         CheckWaiting();
         _tasks?.Background.Poll(nowUs);
-        PollFallback(nowUs);
+        if (_tasks != null && !_stopping) _fallback.PollOrders();
+        _fallback.Poll(nowUs);
         if (change) NoteDevices();
         if (_stopping && !_waker.HasLeft) ContinueStop();
     }
@@ -136,7 +145,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         Invariant.Check(_parkedAside.IsEmpty);
         Invariant.Check(_waiting.IsEmpty);
         _stopping = true;
-        StopFallback();
+        _fallback.BeginStop();
         if (_tasks == null) return;
         _volume.Queues.NoteStopped();
         _tasks.Background.BeginStop();
@@ -149,7 +158,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
         {
             if (!_stopping) return 0;
             int result = _tasks != null ? _tasks.Background.StopResult : _waker.HasLeft ? 1 : 0;
-            return result == 1 ? FallbackStopResult() : result;
+            return result == 1 ? _fallback.StopResult : result;
         }
     }
 
@@ -174,7 +183,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     {
         _bounces.Dispose();
         _tasks?.Dispose();
-        _orderedFlushes?.Dispose();
+        _fallback.Dispose();
     }
 
     // A queue's log writes and flushes come back on its own thread: it stays until they have.
