@@ -2,7 +2,6 @@ using System.Collections.Generic;
 using System.Linq;
 using Weir.Core.Base;
 using Weir.Core.Io;
-using Weir.Tests.Harness;
 using Xunit;
 
 namespace Weir.Tests.Compose;

@@ -2,7 +2,6 @@ using System;
 using System.IO;
 using Weir.Core.Devices;
 using Weir.Core.Io;
-using Weir.Tests.EndToEnd;
 using Xunit;
 
 namespace Weir.Tests.Devices;

@@ -4,7 +4,6 @@ using System.IO;
 using System.Linq;
 using Weir.Core.Devices;
 using Weir.Core.Io;
-using Weir.Tests.EndToEnd;
 using Xunit;
 
 namespace Weir.Tests.Devices;

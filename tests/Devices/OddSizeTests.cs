@@ -7,7 +7,6 @@ using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Frontends.Nbd;
 using Weir.Tests.Nbd;
-using Weir.Tests.Writeboost;
 using Xunit;
 
 namespace Weir.Tests.Devices;

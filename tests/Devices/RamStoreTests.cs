@@ -5,7 +5,6 @@ using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Native;
-using Weir.Tests.EndToEnd;
 using Xunit;
 
 namespace Weir.Tests.Devices;

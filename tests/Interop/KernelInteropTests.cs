@@ -1,6 +1,5 @@
 using System;
 using System.IO;
-using Weir.Tests.EndToEnd;
 using Weir.Tests.Nbd;
 using Weir.Tests.Tidy;
 using Xunit;

@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Generic;
 using Weir.Frontends.Nbd;
-using Weir.Tests.Writeboost;
 using Xunit;
 
 namespace Weir.Tests.Nbd;

@@ -1,6 +1,5 @@
 using System;
 using System.Threading;
-using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Xunit;

@@ -4,7 +4,6 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
-using Weir.Tests.EndToEnd;
 using Xunit;
 
 namespace Weir.Tests.Tidy;

@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Threading.Tasks;
-using Weir.Tests.EndToEnd;
 using Weir.Tests.Tidy;
 using Xunit;
 

@@ -6,7 +6,6 @@ using System.Linq;
 using System.Runtime.InteropServices;
 using Weir.Native.Ublk;
 using Weir.Tests.Abi;
-using Weir.Tests.EndToEnd;
 using Xunit;
 
 namespace Weir.Tests.Vm;

@@ -1,5 +1,4 @@
 using System;
-using System.Runtime.InteropServices;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Format;
 using Xunit;

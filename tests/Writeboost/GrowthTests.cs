@@ -6,7 +6,6 @@ using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
-using Weir.Tests.EndToEnd;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;

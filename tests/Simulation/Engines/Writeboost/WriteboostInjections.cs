@@ -1,4 +1,3 @@
-using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Passthrough;
