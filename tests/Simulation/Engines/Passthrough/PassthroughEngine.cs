@@ -35,7 +35,7 @@ public sealed class PassthroughEngine : IInjectedEngine
     public SimMutants Mutants { get; } = new(
         typeof(PassthroughMutant),
         new HashSet<Enum> { PassthroughMutant.R6FailureForgotten },
-        new Dictionary<Enum, ulong>());
+        new Dictionary<Enum, ulong> { [PassthroughMutant.R16ReadOnlyFlushes] = 4612 });
 
     /// <summary>All of it, on the only device.</summary>
     public IReadOnlyList<InjectionSeries> Series { get; } =
