@@ -1,5 +1,4 @@
-using System;
-using System.Numerics;
+using Weir.Core.Caching;
 
 namespace Weir.Core.Writeboost;
 
@@ -18,24 +17,15 @@ public static unsafe class SectorMask
     /// </summary>
     public static bool TakeRun(ref byte sectors, out int withinBytes, out int lengthBytes)
     {
-        int first = BitOperations.TrailingZeroCount((uint)sectors);
-        int count = BitOperations.TrailingZeroCount(~((uint)sectors >> first));
-        (withinBytes, lengthBytes) = (first * Geometry.SectorBytes, count * Geometry.SectorBytes);
-        if (sectors == 0) return false;
-        sectors &= (byte)~Of(withinBytes, lengthBytes);
-        return true;
+        ulong left = sectors;
+        bool any = SectorRuns.Take(ref left, out withinBytes, out lengthBytes);
+        sectors = (byte)left;
+        return any;
     }
 
     /// <summary>Copies the sectors in <paramref name="sectors"/> from one block to another.</summary>
-    public static void Copy(byte* target, byte* source, byte sectors)
-    {
-        while (TakeRun(ref sectors, out int within, out int length))
-            Buffer.MemoryCopy(source + within, target + within, length, length);
-    }
+    public static void Copy(byte* target, byte* source, byte sectors) => SectorRuns.Copy(target, source, sectors);
 
     /// <summary>Zeroes the sectors in <paramref name="sectors"/> of a block.</summary>
-    public static void Clear(byte* target, byte sectors)
-    {
-        while (TakeRun(ref sectors, out int within, out int length)) new Span<byte>(target + within, length).Clear();
-    }
+    public static void Clear(byte* target, byte sectors) => SectorRuns.Clear(target, sectors);
 }

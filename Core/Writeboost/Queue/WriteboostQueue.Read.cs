@@ -28,7 +28,10 @@ public sealed unsafe partial class WriteboostQueue
     // Flags in a read's ReadState, and the count of its repetitions above them.
     private const int StageFlag = 1, RereadFlag = 2, SinglyFlag = 4, RereadUnit = 8;
 
-    private readonly BouncePool _bounces = new();
+    // At least one whole merge, enough that a few more can be under way.
+    private const int OverlayBlocks = 128;
+
+    private readonly OverlayPool _overlays = new(OverlayBlocks, Geometry.BlockBytes);
     private ReadRun _run;
     private long _granuleSample;
     private long _rangeSample;
@@ -61,7 +64,7 @@ public sealed unsafe partial class WriteboostQueue
     }
 
     private bool HasRoom() =>
-        _io.FreeCount > IoContext.Reserve + OpsPerBlock && _bounces.FreeCount > BlockIndex.MaxVersions + 1;
+        _io.FreeCount > IoContext.Reserve + OpsPerBlock && _overlays.FreeCount > BlockIndex.MaxVersions + 1;
 
     private void ReadBlock(Request* request)
     {
@@ -136,22 +139,22 @@ public sealed unsafe partial class WriteboostQueue
 
     private void Gather(Request* request, in BlockRead read, BlockVersion* versions, int count)
     {
-        bool below = read.Backing != 0 || (count > 0 && _run.TryGoOver(read.Offset, read.Target));
+        bool below = read.Backing != 0 || (count > 0 && _run.TryGoOver(read.Offset, read.Target, Geometry.BlockBytes));
         bool alone = count == 1 && read.Zero == 0 && !below;
         for (int i = 0; i < count; i++)
         {
             ref BlockVersion version = ref versions[i];
             if (version.Ram >= 0)
-                CopyFromRam(below ? _bounces.TakeOverlay(ref Own(request)->Overlays, read.Target, version.Sectors)
+                CopyFromRam(below ? _overlays.Take(ref Own(request)->Overlays, read.Target, version.Sectors)
                     : read.Target, version);
             else if (alone)
-                ExtendRun(request, read, true, Geometry.OffsetOfPhysical(version.Slot), SegmentOf(version));
+                ExtendRun(request, read, Geometry.OffsetOfPhysical(version.Slot), SegmentOf(version));
             else ReadBounced(request, read, version);
         }
         if (read.Zero != 0)
-            SectorMask.Clear(below ? _bounces.TakeOverlay(ref Own(request)->Overlays, read.Target, read.Zero)
+            SectorMask.Clear(below ? _overlays.Take(ref Own(request)->Overlays, read.Target, read.Zero)
                 : read.Target, read.Zero);
-        if (read.Backing != 0) ExtendRun(request, read, false, read.Offset, -1);
+        if (read.Backing != 0) ExtendRun(request, read, read.Offset, ReadRun.Home);
     }
 
     private void CopyFromRam(byte* target, in BlockVersion version)
@@ -167,15 +170,15 @@ public sealed unsafe partial class WriteboostQueue
         if (version.Ram < 0) _volume.Log.Table.Unpin(SegmentOf(version), count);
     }
 
-    private void ExtendRun(Request* request, in BlockRead read, bool fromCache, long offset, int segment)
+    private void ExtendRun(Request* request, in BlockRead read, long offset, int source)
     {
-        bool isSingle = fromCache && (Own(request)->ReadState & SinglyFlag) != 0;
-        if (isSingle || !_run.TryExtend(fromCache, offset, read.Target, segment))
+        bool isSingle = source != ReadRun.Home && (Own(request)->ReadState & SinglyFlag) != 0;
+        if (isSingle || !_run.TryExtend(source, offset, read.Target, Geometry.BlockBytes))
         {
             SubmitRun(request);
-            _run = new ReadRun(fromCache, offset, read.Target, segment);
+            _run = new ReadRun(source, offset, read.Target, Geometry.BlockBytes);
             if (Mutant.Is(WriteboostMutant.R10RangesSampledLate)) _rangeSample = _volume.Changes.SampleRanges();
-            if (!fromCache) _run.Sample = StripedVersions.Sum(_rangeSample, _granuleSample);
+            if (source == ReadRun.Home) _run.Sample = StripedVersions.Sum(_rangeSample, _granuleSample);
         }
         else if (_granuleSample == StripedVersions.Busy || StripedVersions.IsGranuleStart(read.Key))
         {
@@ -185,10 +188,11 @@ public sealed unsafe partial class WriteboostQueue
 
     private void SubmitRun(Request* request)
     {
-        if (_run.Blocks == 0) return;
-        IoOp* op = Start(request, DirectStep, _run.FromCache, _run.OffsetBytes, _run.Target,
-            (long)_run.Blocks << Geometry.BlockShift);
-        (op->UserA, op->UserInt, op->UserB) = (_run.Segment, _run.Blocks, _run.Sample);
+        if (_run.LengthBytes == 0) return;
+        bool fromCache = _run.Source != ReadRun.Home;
+        IoOp* op = Start(request, DirectStep, fromCache, _run.OffsetBytes, _run.Target, _run.LengthBytes);
+        int blocks = (int)(_run.LengthBytes >> Geometry.BlockShift);
+        (op->UserA, op->UserInt, op->UserB) = (_run.Source, blocks, _run.Sample);
         if (MayZeroCopy(op)) TryZeroCopy(op);
         SubmitOp(op);
         _run = default;
@@ -196,7 +200,7 @@ public sealed unsafe partial class WriteboostQueue
 
     private void ReadBounced(Request* request, in BlockRead read, in BlockVersion version)
     {
-        byte* bounce = _bounces.TakeOverlay(ref Own(request)->Overlays, read.Target, version.Sectors);
+        byte* bounce = _overlays.Take(ref Own(request)->Overlays, read.Target, version.Sectors);
         long offset = Geometry.OffsetOfPhysical(version.Slot);
         IoOp* op = Start(request, BounceStep, true, offset, bounce, Geometry.BlockBytes);
         (op->UserA, op->UserInt) = (SegmentOf(version), 1);
@@ -260,7 +264,7 @@ public sealed unsafe partial class WriteboostQueue
     private void EndRead(Request* request)
     {
         bool good = request->Result == 0 && (Own(request)->ReadState & RereadFlag) == 0;
-        _bounces.EndOverlays(ref Own(request)->Overlays, good);
+        _overlays.End(ref Own(request)->Overlays, good);
         if (Own(request)->Progress < request->LengthBytes) return;
         if (request->Result != 0 || good) Complete(request, 0);
         else ReadAgain(request);

@@ -181,7 +181,7 @@ public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, I
     /// <summary>Gives native memory back; nothing is under way.</summary>
     public void Dispose()
     {
-        _bounces.Dispose();
+        _overlays.Dispose();
         _tasks?.Dispose();
         _fallback.Dispose();
     }
