@@ -6,7 +6,6 @@ using Weir.Frontends;
 using Weir.Frontends.Commands;
 using Weir.Frontends.Compose;
 using Weir.Frontends.Nbd;
-using Weir.Tests.Harness;
 using Weir.Tests.Nbd;
 using Weir.Tests.Tidy;
 using Xunit;

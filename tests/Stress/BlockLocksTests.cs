@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Caching;
-using Weir.Tests.Harness;
 using Xunit;
 
 namespace Weir.Tests.Stress;

@@ -6,7 +6,6 @@ using Weir.Core.Devices;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
-using Weir.Tests.Harness;
 using Xunit;
 
 namespace Weir.Tests.Volumes;
