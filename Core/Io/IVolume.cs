@@ -46,7 +46,9 @@ public struct Extent
 {
     /// <summary>Bytes.</summary>
     public long LengthBytes;
-    /// <summary>Bit 0: not allocated (hole). Bit 1: reads as zeroes. As NBD_STATE_HOLE and NBD_STATE_ZERO.</summary>
+    /// <summary>
+    /// Of allocation, bit 0: not allocated (hole), bit 1: reads as zeroes, as NBD_STATE_HOLE and NBD_STATE_ZERO.
+    /// </summary>
     public uint Flags;
 }
 
@@ -79,11 +81,11 @@ public unsafe interface IVolumeQueue
     long DeadlineUs { get; }
 
     /// <summary>
-    /// Extents of a device (as <see cref="Request.Device"/>) from <paramref name="offsetBytes"/> on, at most
-    /// <paramref name="extents"/>.Length; may stop early but returns at least one. Neighbouring extents differ in
-    /// flags.
+    /// What <paramref name="context"/> asks of a device (as <see cref="Request.Device"/>): its extents from
+    /// <paramref name="offsetBytes"/> on, at most <paramref name="extents"/>.Length; may stop early but returns at
+    /// least one. Neighbouring extents differ in flags.
     /// </summary>
-    int BlockStatus(int device, long offsetBytes, long lengthBytes, Span<Extent> extents);
+    int BlockStatus(int device, StatusContext context, long offsetBytes, long lengthBytes, Span<Extent> extents);
 
     /// <summary>
     /// The stop has been asked for, and the frontend waits for what is under way: nothing shall wait long any more.

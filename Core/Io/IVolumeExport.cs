@@ -11,4 +11,10 @@ public interface IVolumeExport
 
     /// <summary>Bytes clients see; may grow. Requests reach to the next multiple of 512 at most.</summary>
     long SizeBytes { get; }
+
+    /// <summary>Bytes of the requests that it likes best, and multiples of them: a power of two.</summary>
+    int PreferredBlockBytes => 4096;
+
+    /// <summary>Bytes that a discard frees at the least, in whole pieces of the device: a power of two.</summary>
+    int DiscardGranularityBytes => 4096;
 }

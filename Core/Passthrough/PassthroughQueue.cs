@@ -94,7 +94,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         TryFinishStop();
     }
 
-    public int BlockStatus(int device, long offsetBytes, long lengthBytes, Span<Extent> extents)
+    public int BlockStatus(int device, StatusContext context, long offsetBytes, long lengthBytes, Span<Extent> extents)
     {
         const uint hole = 1, zero = 2;
         long end = offsetBytes + lengthBytes;

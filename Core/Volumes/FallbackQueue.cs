@@ -64,10 +64,10 @@ internal sealed unsafe class FallbackQueue(
     }
 
     /// <summary>As <see cref="IVolumeQueue.BlockStatus"/>; 0: the device is not there.</summary>
-    public int BlockStatus(int device, long offsetBytes, long lengthBytes, Span<Extent> extents)
+    public int BlockStatus(int device, StatusContext context, long offsetBytes, long lengthBytes, Span<Extent> extents)
     {
         Open();
-        return _queues[device]?.BlockStatus(0, offsetBytes, lengthBytes, extents) ?? 0;
+        return _queues[device]?.BlockStatus(0, context, offsetBytes, lengthBytes, extents) ?? 0;
     }
 
     /// <summary>As <see cref="IVolumeQueue.TakeCompleted"/>.</summary>

@@ -278,7 +278,8 @@ internal sealed unsafe partial class Connection
             _stalled = true;
             return;
         }
-        int count = _volume!.BlockStatus(_export!.Device, command->OffsetBytes, command->LengthBytes, extents);
+        int count = _volume!.BlockStatus(
+            _export!.Device, StatusContext.Allocation, command->OffsetBytes, command->LengthBytes, extents);
         Invariant.Check(count > 0 && count <= extents.Length);
         Part* part = _slots.AcquirePart(null);
         (part->FirstPage, part->PageCount) = (page, 1);

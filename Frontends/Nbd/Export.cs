@@ -54,6 +54,9 @@ internal sealed class Export
     /// <summary>Bytes clients see.</summary>
     public long SizeBytes => _part?.SizeBytes ?? Volume.SizeBytes;
 
+    /// <summary>Bytes of the requests that it likes best.</summary>
+    public int PreferredBlockBytes => _part?.PreferredBlockBytes ?? Protocol.PreferredBlockBytes;
+
     /// <summary>What requests say for it.</summary>
     public ushort Device => _part?.Device ?? 0;
 

@@ -80,7 +80,7 @@ internal sealed partial class Handshake
         writer.Header(option, NbdOptionReply.Info, 14);
         writer.UInt16((ushort)NbdInfo.BlockSize);
         writer.UInt32(Protocol.MinBlockBytes);
-        writer.UInt32(Protocol.PreferredBlockBytes);
+        writer.UInt32((uint)export.PreferredBlockBytes);
         writer.UInt32(Protocol.MaxPayloadBytes);
         writer.Reply(option, NbdOptionReply.Ack);
     }

@@ -145,7 +145,7 @@ internal sealed partial class UblkDevice
             },
             discard = new ublk_param_discard
             {
-                discard_granularity = 4096,
+                discard_granularity = (uint)Export.Part.DiscardGranularityBytes,
                 max_discard_sectors = Export.Volume.CanDiscard ? all : 0,
                 max_write_zeroes_sectors = all,
                 max_discard_segments = 1,

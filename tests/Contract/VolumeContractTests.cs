@@ -89,7 +89,8 @@ public sealed unsafe class VolumeContractTests
         for (int i = 0; i < 40; i++)
         {
             long first = random.Below(model.Length / Sector), count = 1 + random.Below((model.Length / Sector) - first);
-            int found = served.Driver.Queue.BlockStatus(0, first * Sector, count * Sector, extents);
+            int found = served.Driver.Queue.BlockStatus(
+                0, StatusContext.Allocation, first * Sector, count * Sector, extents);
             CheckStatus(model, first * Sector, count * Sector, extents.AsSpan(0, found));
         }
         served.Driver.Stop();

@@ -139,10 +139,10 @@ public sealed unsafe class PassthroughTests
         using Client client = new(device);
         Assert.Equal(1 << 20, client.Ring.Run(device.OpenQueue(client.Ring.Io), IoKind.Write, 4 << 20, 1 << 20));
         Extent[] extents = new Extent[4];
-        Assert.Equal(3, client.Queue.BlockStatus(0, 0, 8 << 20, extents));
+        Assert.Equal(3, client.Queue.BlockStatus(0, StatusContext.Allocation, 0, 8 << 20, extents));
         Assert.Equal([4L << 20, 1L << 20, 3L << 20], Array.ConvertAll(extents[..3], e => e.LengthBytes));
         Assert.Equal([3u, 0u, 3u], Array.ConvertAll(extents[..3], e => e.Flags));
-        Assert.Equal(1, client.Queue.BlockStatus(0, 1 << 20, 1 << 20, extents));
+        Assert.Equal(1, client.Queue.BlockStatus(0, StatusContext.Allocation, 1 << 20, 1 << 20, extents));
         Assert.Equal(1 << 20, extents[0].LengthBytes);
     }
 

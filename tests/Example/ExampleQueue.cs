@@ -40,7 +40,7 @@ internal sealed unsafe class ExampleQueue : IVolumeQueue, IIoHandler
         if (isQuiet && _io.Acquire(_handler, IoKind.Flush, urgent: true) is var op && op != null) Start(op);
     }
 
-    public int BlockStatus(int device, long offsetBytes, long lengthBytes, Span<Extent> extents)
+    public int BlockStatus(int device, StatusContext context, long offsetBytes, long lengthBytes, Span<Extent> extents)
     {
         extents[0] = new Extent { LengthBytes = lengthBytes };
         return 1;

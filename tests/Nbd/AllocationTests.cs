@@ -93,8 +93,9 @@ public sealed class AllocationTests
                 Volatile.Write(ref volume._allocatedBytes, GC.GetAllocatedBytesForCurrentThread());
             }
 
-            public int BlockStatus(int device, long offsetBytes, long lengthBytes, Span<Extent> extents) =>
-                inner.BlockStatus(device, offsetBytes, lengthBytes, extents);
+            public int BlockStatus(
+                int device, StatusContext context, long offsetBytes, long lengthBytes, Span<Extent> extents) =>
+                inner.BlockStatus(device, context, offsetBytes, lengthBytes, extents);
 
             public void BeginStop() => inner.BeginStop();
         }

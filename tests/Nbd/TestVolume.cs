@@ -109,7 +109,8 @@ internal sealed unsafe class TestVolume(long sizeBytes) : IVolume
             }
         }
 
-        public int BlockStatus(int device, long offsetBytes, long lengthBytes, Span<Extent> extents)
+        public int BlockStatus(
+            int device, StatusContext context, long offsetBytes, long lengthBytes, Span<Extent> extents)
         {
             int count = 0;
             long end = offsetBytes + lengthBytes;

@@ -288,7 +288,8 @@ public sealed unsafe class SimClient : IDisposable
         int count = 0;
         bool called = false;
         _call = () =>
-            (called, count) = (true, _queues[0].BlockStatus(_numbers[disk], within, lengthBytes, extents));
+            (called, count) = (true, _queues[0].BlockStatus(
+                _numbers[disk], StatusContext.Allocation, within, lengthBytes, extents));
         Post(0, Call);
         while (!called) Turn(true, long.MaxValue);
         if (count < 1) throw new SimViolationException("block status returned no extent");

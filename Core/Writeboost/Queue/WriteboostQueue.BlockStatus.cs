@@ -26,11 +26,11 @@ public sealed unsafe partial class WriteboostQueue
     private const int MaxStatusSlots = 1 << 20;
 
     /// <inheritdoc/>
-    public int BlockStatus(int device, long offsetBytes, long lengthBytes, Span<Extent> extents)
+    public int BlockStatus(int device, StatusContext context, long offsetBytes, long lengthBytes, Span<Extent> extents)
     {
         if (_volume.Health.State == VolumeState.PassThrough)
         {
-            int known = _fallback.BlockStatus(device, offsetBytes, lengthBytes, extents);
+            int known = _fallback.BlockStatus(device, context, offsetBytes, lengthBytes, extents);
             return known > 0 ? known : NothingKnown(lengthBytes, extents);
         }
         if (!_volume.Backings.IsServed(device + BackingTable.MinId)) return NothingKnown(lengthBytes, extents);

@@ -150,7 +150,7 @@ public sealed unsafe class ReferenceQueue : IVolumeQueue, IIoHandler
     public Request* TakeCompleted() => _completed.Count > 0 ? (Request*)_completed.Dequeue() : null;
     public void BeginStop() => _stopping = true;
 
-    public int BlockStatus(int device, long offsetBytes, long lengthBytes, Span<Extent> extents)
+    public int BlockStatus(int device, StatusContext context, long offsetBytes, long lengthBytes, Span<Extent> extents)
     {
         extents[0] = new Extent { LengthBytes = lengthBytes };
         return 1;
