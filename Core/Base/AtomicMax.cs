@@ -3,7 +3,7 @@ using System.Threading;
 namespace Weir.Core.Base;
 
 /// <summary>A number that several threads only ever raise.</summary>
-public static class AtomicMax
+internal static class AtomicMax
 {
     /// <summary>
     /// Raises <paramref name="target"/> to <paramref name="value"/> unless it is there or higher. True: the caller has

@@ -7,7 +7,7 @@ namespace Weir.Core.Base;
 /// Buffers of one size for operations under way, on 4 KiB boundaries; all memory is taken at the start. One thread;
 /// empty is back-pressure.
 /// </summary>
-public sealed unsafe class BufferPool : IDisposable
+internal sealed unsafe class BufferPool : IDisposable
 {
     private const int Alignment = 4096;
 

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Weir.Core.Base;
 
 /// <summary>Lengths of time as users write them: 0, 500us, 10ms, 3s.</summary>
-public static class Duration
+internal static class Duration
 {
     private static readonly (string Unit, long Us)[] s_units = [("us", 1), ("ms", 1000), ("s", 1_000_000)];
 

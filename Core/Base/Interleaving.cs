@@ -4,7 +4,7 @@ namespace Weir.Core.Base;
 /// Where threads may meet. The test build lets the simulation run the queues' threads one at a time and change over
 /// at these places, by its seed; in the product both calls are nothing.
 /// </summary>
-public static class Interleaving
+internal static class Interleaving
 {
 #if WEIR_MUTANTS
     [System.ThreadStatic]
@@ -37,7 +37,7 @@ public static class Interleaving
 
 #if WEIR_MUTANTS
 /// <summary>Changes over between threads of which only one runs.</summary>
-public interface IInterleaver
+internal interface IInterleaver
 {
     /// <summary>As <see cref="Interleaving.Step"/>.</summary>
     void Step();

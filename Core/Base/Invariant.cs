@@ -28,5 +28,5 @@ public static class Invariant
 
 #if WEIR_MUTANTS
 /// <summary>What a broken invariant raises in the test build, so that the simulation can name the seed.</summary>
-public sealed class InvariantException(string? expression) : Exception("invariant broken: " + expression);
+internal sealed class InvariantException(string? expression) : Exception("invariant broken: " + expression);
 #endif

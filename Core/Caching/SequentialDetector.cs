@@ -7,7 +7,7 @@ namespace Weir.Core.Caching;
 /// continues a stream when it begins at its end, or a little beyond: clients spread one stream over several queues, and
 /// send neighbours out of order. The stream that was quiet longest gives its place to a new one. One thread.
 /// </summary>
-public sealed class SequentialDetector
+internal sealed class SequentialDetector
 {
     /// <summary>Streams told apart at a time: a few files being copied, a backup, a scrub.</summary>
     public const int Count = 16;

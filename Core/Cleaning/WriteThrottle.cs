@@ -4,7 +4,7 @@ using System.Threading;
 namespace Weir.Core.Cleaning;
 
 /// <summary>What write-back leaves to writers, in slots of the log.</summary>
-public struct SpaceBudget
+internal struct SpaceBudget
 {
     /// <summary>Slots of the whole cache.</summary>
     public long All;
@@ -36,7 +36,7 @@ public struct SpaceBudget
 /// looks at the limit after the add, the other side looks at <c>_taken</c> after it has raised the limit, both with a
 /// full fence: nobody waits unseen.
 /// </remarks>
-public sealed class WriteThrottle
+internal sealed class WriteThrottle
 {
     private const long Open = long.MaxValue;
 

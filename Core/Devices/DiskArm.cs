@@ -8,7 +8,7 @@ namespace Weir.Core.Devices;
 /// the order of their submission. Each costs a seek, unless it begins where the last one ended, and its bytes at the
 /// disk's bandwidth.
 /// </summary>
-public sealed class DiskArm
+internal sealed class DiskArm
 {
     // Settling takes 0.4 of the average seek; the way grows with the square root of the distance. The mean of
     // sqrt(distance / size) over random pairs is 8/15, so 1.125 makes the mean of the whole equal the given seek.

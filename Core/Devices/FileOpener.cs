@@ -11,7 +11,7 @@ namespace Weir.Core.Devices;
 /// Opens files and block devices, with one clear line for everything that can be wrong. A backing file may have any
 /// size; elsewhere one that is not a whole number of logical blocks is refused rather than rounded down.
 /// </summary>
-public static class FileOpener
+internal static class FileOpener
 {
     private const int RetryMs = 20;
 

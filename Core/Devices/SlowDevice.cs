@@ -10,7 +10,7 @@ namespace Weir.Core.Devices;
 /// <param name="inner">Keeps the data; disposed with this device.</param>
 /// <param name="arm">Says how long things take.</param>
 /// <param name="name">As the user wrote it.</param>
-public sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) : Device
+internal sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) : Device
 {
     /// <inheritdoc/>
     public override string Name => name;

@@ -1,7 +1,7 @@
 namespace Weir.Core.Io;
 
 /// <summary>Requests in order, linked through <see cref="Request.Next"/>. A mutable struct: never copy it.</summary>
-public unsafe struct RequestList
+internal unsafe struct RequestList
 {
     private Request* _head;
     private Request* _tail;

@@ -6,7 +6,7 @@ namespace Weir.Core.Io;
 /// A device that hangs: it has operations and ends none. No error tells of it, and nothing that is under way can be
 /// taken back; but whoever waits for it can be told.
 /// </summary>
-public static class Silence
+internal static class Silence
 {
     /// <summary>From then on it counts: longer than any disk thinks that does its work.</summary>
     public const long HangMs = 10_000;

@@ -4,7 +4,7 @@ namespace Weir.Core.Metadata;
 /// Who makes a device durable on which several parts of an engine write: one flush at a time, so that none succeeds
 /// beside one that fails.
 /// </summary>
-public interface IFlushSource
+internal interface IFlushSource
 {
     /// <summary>
     /// Flushes that have failed: what was written before the last of them may be lost, whatever a later one says.

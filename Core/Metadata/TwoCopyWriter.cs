@@ -11,7 +11,7 @@ namespace Weir.Core.Metadata;
 /// device too, flushes come from their <see cref="IFlushSource"/> (R6); a copy that a failed flush may have lost is
 /// written again. Bounded tries. The copy at which an update has failed may be torn: the next update begins with it.
 /// </summary>
-public sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
+internal sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
 {
     /// <summary>Tries of one copy, its flush included.</summary>
     private const int MaxAttempts = 3;

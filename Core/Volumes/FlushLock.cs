@@ -13,7 +13,7 @@ namespace Weir.Core.Volumes;
 /// failure has been counted. Whoever relies on an earlier write notes the count before that write, and looks again when
 /// his own flush has succeeded. Who was refused is woken.
 /// </remarks>
-public sealed class FlushLock(Action wakeQueues)
+internal sealed class FlushLock(Action wakeQueues)
 {
     private int _taken;
     private int _wanted;

@@ -59,6 +59,22 @@ public sealed class TidyTests
     public void FoldersKnowOnlyWhatIsBelowThem() => Holds(Directions.Check);
 
     [Fact]
+    public void TypesAreInternalByDefault()
+    {
+        string[] broken = [.. Visibility.Check(SourceTree.Files)];
+        Assert.True(broken.Length == 0, string.Join('\n', broken));
+    }
+
+    [Fact]
+    public void APublicTypeThatNobodyNeedsIsCaught()
+    {
+        SourceFile core = new("Core/A.cs", "public class A { public B F() { C c; } } public class B; public class C;");
+        Assert.Equal(3, Visibility.Check([core]).Count());
+        string[] broken = [.. Visibility.Check([core, new SourceFile("Frontends/D.cs", "class D { A a; }")])];
+        Assert.Contains(" C ", Assert.Single(broken), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ProjectsReferOnlyToWhatIsBelowThem() =>
         Holds(file => file.Path.EndsWith(".csproj", StringComparison.Ordinal) ? Directions.CheckProject(file) : []);
 

@@ -4,7 +4,7 @@ using Weir.Core.Io;
 namespace Weir.Core.Writeboost.Backings;
 
 /// <summary>One thread's doors to the backing devices, by their numbers.</summary>
-public sealed class BackingQueues
+internal sealed class BackingQueues
 {
     private readonly BackingTable _table;
     private readonly IoContext _io;

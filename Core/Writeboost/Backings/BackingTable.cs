@@ -13,7 +13,7 @@ namespace Weir.Core.Writeboost.Backings;
 /// Protocol: entries are written by the opener, then on the first queue's thread only, which raises the generation
 /// afterwards; every queue looks at the generation once per turn and then opens and forgets what has changed.
 /// </remarks>
-public sealed class BackingTable
+internal sealed class BackingTable
 {
     /// <summary>Smallest and largest number of a device.</summary>
     public const int MinId = 1, MaxId = DeviceTable.MaxDevices;

@@ -7,7 +7,7 @@ namespace Weir.Core.Writeboost.Backings;
 /// <summary>
 /// A device to attach or to detach, on its way from a thread that waits to the first queue's, which carries it out.
 /// </summary>
-public sealed class DeviceOrder : IDisposable
+internal sealed class DeviceOrder : IDisposable
 {
     private readonly ManualResetEventSlim _done = new();
     private UserErrorException? _error;

@@ -20,7 +20,7 @@ namespace Weir.Core.Writeboost.Backings;
 /// until the table that names it has been replaced durably. A table that could not be written may be durable, or one
 /// copy of it: until one is, those that follow name nothing new, so that what may be durable stays known.
 /// </remarks>
-public sealed unsafe class Fingerprints : IDisposable
+internal sealed unsafe class Fingerprints : IDisposable
 {
     /// <summary>Blocks of a batch that become samples of their device.</summary>
     private const int CandidateCount = 2;

@@ -12,7 +12,7 @@ namespace Weir.Core.Writeboost.Backings;
 /// a torn one each device's place is old or new, and either is true. One update at a time; the owner calls
 /// <see cref="Poll"/> and looks at <see cref="IsBusy"/> once per turn.
 /// </summary>
-public sealed unsafe class NotesWriter(WriteboostVolume volume, DeviceQueue cache, LogPort port)
+internal sealed unsafe class NotesWriter(WriteboostVolume volume, DeviceQueue cache, LogPort port)
     : IBackgroundTask, IDisposable
 {
     private readonly TwoCopyWriter _writer = new(Geometry.BlockBytes, cache, port.Io, port);

@@ -6,7 +6,7 @@ namespace Weir.Core.Writeboost.Backings;
 /// What the sample table of a kernel's layout says of the log beside the samples, in place of an epoch. On the first
 /// queue's thread, or before it serves.
 /// </summary>
-public sealed class SegmentLife(WriteboostVolume volume)
+internal sealed class SegmentLife(WriteboostVolume volume)
 {
     /// <summary>Tells <paramref name="table"/>, which is going to be written, how far the log has come.</summary>
     public void Describe(SampleTable table) =>

@@ -9,7 +9,7 @@ namespace Weir.Core.Writeboost.Backings;
 /// Reads single blocks of backing devices, at most <paramref name="most"/> at a time; those that cannot be read say
 /// nothing. Control path; one thread.
 /// </summary>
-public sealed unsafe class SpotReader(BlockingIo io, int most)
+internal sealed unsafe class SpotReader(BlockingIo io, int most)
 {
     private const long SlowUs = 500_000, FastUs = 100_000;
 

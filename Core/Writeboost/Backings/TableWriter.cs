@@ -10,7 +10,7 @@ namespace Weir.Core.Writeboost.Backings;
 /// Writes a table, both copies; see <see cref="TwoCopyWriter"/>. One update at a time; the owner calls
 /// <see cref="Poll"/> and looks at <see cref="IsBusy"/> once per turn.
 /// </summary>
-public sealed unsafe class TableWriter : IDisposable
+internal sealed unsafe class TableWriter : IDisposable
 {
     private readonly TwoCopyWriter _writer;
 

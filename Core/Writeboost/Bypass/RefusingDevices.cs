@@ -11,7 +11,7 @@ namespace Weir.Core.Writeboost.Bypass;
 /// Backing devices that have refused a write. Nothing goes round the log to them until they have taken what they
 /// refused: that lies in the log, and write-back tries it again. Any thread.
 /// </summary>
-public sealed class RefusingDevices(WriteboostVolume volume)
+internal sealed class RefusingDevices(WriteboostVolume volume)
 {
     private readonly int[] _pending = new int[BackingTable.MaxId + 1];
     private readonly long[] _ends = new long[BackingTable.MaxId + 1];

@@ -16,7 +16,7 @@ namespace Weir.Core.Writeboost.Bypass;
 /// announces it first and then looks here: of two that come at the same time at least one sees the other. Counts and
 /// entries are changed under the latch; all may be read without it.
 /// </remarks>
-public sealed class WritesAround
+internal sealed class WritesAround
 {
     /// <summary>Writes under way at a time; more are logged.</summary>
     public const int Count = 256;

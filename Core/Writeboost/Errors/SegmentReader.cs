@@ -7,7 +7,7 @@ namespace Weir.Core.Writeboost.Errors;
 /// Reads a segment, or the rest of one, and waits for it. Where the device does not give all of it, block by block:
 /// what cannot be read then is zero and noted.
 /// </summary>
-public sealed unsafe class SegmentReader(BlockingIo io, DeviceQueue queue, int slotsPerSegment)
+internal sealed unsafe class SegmentReader(BlockingIo io, DeviceQueue queue, int slotsPerSegment)
 {
     /// <summary>Slots of the segment read last that the device does not give.</summary>
     public UnreadPlaces Unread { get; } = new(slotsPerSegment);

@@ -1,7 +1,7 @@
 namespace Weir.Core.Writeboost.Errors;
 
 /// <summary>Places, slots of one segment or of several, that the device does not give: one bit each.</summary>
-public sealed class UnreadPlaces(int places)
+internal sealed class UnreadPlaces(int places)
 {
     private readonly ulong[] _bits = new ulong[(places + 63) / 64];
 

@@ -5,7 +5,7 @@ using Weir.Core.Base;
 namespace Weir.Core.Writeboost.Format;
 
 /// <summary>A block's entry in the header of a layout whose headers carry laps.</summary>
-public interface ILapEntry
+internal interface ILapEntry
 {
     /// <summary>How often the log had gone round the device when this was written, from 1.</summary>
     uint Lap { get; }
@@ -28,7 +28,7 @@ public interface ILapEntry
 /// </code>
 /// id: from 1; length: entries that count; lap: (id - 1) / segments + 1.
 /// </summary>
-public abstract unsafe class LapLayout<TEntry> : SegmentLayout
+internal abstract unsafe class LapLayout<TEntry> : SegmentLayout
     where TEntry : unmanaged, ILapEntry
 {
     private const int LengthOffset = 8, LapOffset = 9, EntriesOffset = 13, MaxEntries = 255;

@@ -13,7 +13,7 @@ namespace Weir.Core.Writeboost.Format;
 /// device: the number its user gave the backing device, from 1.
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Pack = 1, Size = Bytes)]
-public struct Lc1Entry : ILapEntry
+internal struct Lc1Entry : ILapEntry
 {
     /// <summary>Size on disk.</summary>
     public const int Bytes = 14;
@@ -42,7 +42,7 @@ public struct Lc1Entry : ILapEntry
 /// this layout from anything else; the mark is in sector 0. One cache for many devices, whose numbers are given on the
 /// command line.
 /// </summary>
-public sealed class Lc1Layout : LapLayout<Lc1Entry>
+internal sealed class Lc1Layout : LapLayout<Lc1Entry>
 {
     /// <inheritdoc/>
     public override string Name => "lc1";

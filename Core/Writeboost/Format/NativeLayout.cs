@@ -4,7 +4,7 @@ using Weir.Core.Base;
 namespace Weir.Core.Writeboost.Format;
 
 /// <summary>Layout <c>native</c>; its structures are <see cref="RecordHeader"/> and <see cref="LogEntry"/>.</summary>
-public sealed unsafe class NativeLayout : Layout
+internal sealed unsafe class NativeLayout : Layout
 {
     /// <inheritdoc/>
     public override string Name => "native";

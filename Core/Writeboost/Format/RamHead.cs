@@ -129,7 +129,7 @@ public unsafe struct RamHead
 
 /// <summary>A header that was about to be written, in <see cref="RamHead.Sealed"/>.</summary>
 [StructLayout(LayoutKind.Explicit, Pack = 1, Size = Bytes)]
-public struct SealedHeader
+internal struct SealedHeader
 {
     /// <summary>Size in memory.</summary>
     public const int Bytes = 16;

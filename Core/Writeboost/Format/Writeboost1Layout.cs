@@ -13,7 +13,7 @@ namespace Weir.Core.Writeboost.Format;
 /// sector: first of the block on the backing device; dirty bits: bit i = sector i, 0 = nothing to recover.
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Pack = 1, Size = Bytes)]
-public struct Writeboost1Entry : ILapEntry
+internal struct Writeboost1Entry : ILapEntry
 {
     /// <summary>Size on disk.</summary>
     public const int Bytes = 13;
@@ -38,7 +38,7 @@ public struct Writeboost1Entry : ILapEntry
 /// Layout <c>writeboost1</c>: dm-writeboost of September 2013 (seed 003). Magic in sector 0, the mark in the last
 /// sector of the superblock region.
 /// </summary>
-public sealed class Writeboost1Layout : LapLayout<Writeboost1Entry>
+internal sealed class Writeboost1Layout : LapLayout<Writeboost1Entry>
 {
     /// <inheritdoc/>
     public override string Name => "writeboost1";

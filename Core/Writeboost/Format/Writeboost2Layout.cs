@@ -15,7 +15,7 @@ namespace Weir.Core.Writeboost.Format;
 /// dirty bits: bit i = sector i; 0 = a clean block with all eight.
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Pack = 1, Size = Bytes)]
-public unsafe struct Writeboost2Entry
+internal unsafe struct Writeboost2Entry
 {
     /// <summary>Size on disk.</summary>
     public const int Bytes = 16;
@@ -43,7 +43,7 @@ public unsafe struct Writeboost2Entry
 /// </code>
 /// crc: CRC32C, usual form, over byte 512 of the header to the last block that counts.
 /// </summary>
-public sealed unsafe class Writeboost2Layout : SegmentLayout
+internal sealed unsafe class Writeboost2Layout : SegmentLayout
 {
     private const int ChecksumOffset = 8, LengthOffset = 12, HeadBytes = 13, EntriesOffset = 512, MaxEntries = 127;
 

@@ -7,7 +7,7 @@ namespace Weir.Core.Writeboost.Log;
 /// When something that a device has refused is tried again: after a second, then after twice as long each time, a
 /// minute at the most. One thread.
 /// </summary>
-public struct RetryClock
+internal struct RetryClock
 {
     /// <summary>The first pause, and the longest.</summary>
     public const long FirstPauseUs = 1_000_000, LongestPauseUs = 60_000_000;

@@ -10,7 +10,7 @@ namespace Weir.Core.Writeboost.Queue;
 /// Writes that go round the log, whole and in one piece: all of them in the write-around mode, or those of long
 /// sequential streams. Only where the log holds nothing that must be written back (R10); else they are logged.
 /// </content>
-public sealed unsafe partial class WriteboostQueue
+internal sealed unsafe partial class WriteboostQueue
 {
     private const byte AroundStep = 3;
 

@@ -9,7 +9,7 @@ using Weir.Core.Writeboost.Index;
 namespace Weir.Core.Writeboost.Queue;
 
 /// <content>What is allocated: logged data, logged ranges, and for the rest what the backing device says.</content>
-public sealed unsafe partial class WriteboostQueue
+internal sealed unsafe partial class WriteboostQueue
 {
     private const uint HoleAndZero = 3;
 

@@ -6,7 +6,7 @@ using Errno = Weir.Native.Errno;
 namespace Weir.Core.Writeboost.Queue;
 
 /// <content>Flush and FUA: wait until D has passed a position, and what went round the log is durable (R6).</content>
-public sealed unsafe partial class WriteboostQueue
+internal sealed unsafe partial class WriteboostQueue
 {
     private FlushForesight _foresight;
     private bool _flushIsForeseen;

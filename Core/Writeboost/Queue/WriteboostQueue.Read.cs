@@ -13,7 +13,7 @@ namespace Weir.Core.Writeboost.Queue;
 /// from the same place become one device read. Where a block has several sources, or a run from the backing device
 /// goes over it, bounce blocks are laid over the request's bytes when everything below has been read.
 /// </content>
-public sealed unsafe partial class WriteboostQueue
+internal sealed unsafe partial class WriteboostQueue
 {
     private const byte DirectStep = 1, BounceStep = 2;
 

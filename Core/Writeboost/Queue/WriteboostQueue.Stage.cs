@@ -12,7 +12,7 @@ namespace Weir.Core.Writeboost.Queue;
 /// The read cache: what was read from the backing device is logged as clean blocks, when there is room that no writer
 /// needs, if nothing has changed there since the read began (R10). Long reads and sequential streams pass by.
 /// </content>
-public sealed unsafe partial class WriteboostQueue
+internal sealed unsafe partial class WriteboostQueue
 {
     private readonly SequentialDetector _readStreams = new();
 

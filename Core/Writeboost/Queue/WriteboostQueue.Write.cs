@@ -10,7 +10,7 @@ using Weir.Core.Writeboost.Log;
 namespace Weir.Core.Writeboost.Queue;
 
 /// <content>Writes: each piece takes a log slot, is copied, then summed, published and indexed.</content>
-public sealed unsafe partial class WriteboostQueue
+internal sealed unsafe partial class WriteboostQueue
 {
     // Of the reservation being filled: slots before the first are in memory already, the second ends it.
     private int _fetchedEnd;

@@ -11,7 +11,7 @@ namespace Weir.Core.Writeboost.Queue;
 /// like writes. A single block is a plain write of zeroes, which costs the same slot and no budget, unless there is
 /// budget to spare and the client permits a hole. Layouts without ranges log every block of zeroes, discard nothing.
 /// </content>
-public sealed unsafe partial class WriteboostQueue
+internal sealed unsafe partial class WriteboostQueue
 {
     private bool TryFillZero(Request* request)
     {

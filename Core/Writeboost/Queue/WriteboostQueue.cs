@@ -14,7 +14,7 @@ namespace Weir.Core.Writeboost.Queue;
 /// One thread's door to a <see cref="WriteboostVolume"/>: requests come in, are answered from RAM, cache or backing
 /// device, or wait for room (parked) or for durability (waiting), and go out through the completed list.
 /// </summary>
-public sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, IDisposable
+internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, IDisposable
 {
     /// <summary>A request that waits for room when the stop comes is refused when it has waited so long.</summary>
     private const long StopPatienceUs = 2_000_000, RefusalTurnUs = 100_000;

@@ -9,7 +9,7 @@ namespace Weir.Core.Writeboost.Recovery;
 /// to (<see cref="Queue.CacheGrower"/>). Old headers carry positions below the mark and count nowhere. The number
 /// becomes durable with the epoch, in both superblock copies, before the first append.
 /// </summary>
-public static class CacheGrowth
+internal static class CacheGrowth
 {
     /// <summary>Raises the number of segments in <paramref name="superblock"/>, or says what would let it.</summary>
     public static void Apply(ref Superblock superblock, Device cache, WriteboostOptions options)

@@ -13,7 +13,7 @@ namespace Weir.Core.Writeboost.Recovery;
 ///   taken | current | read or under way, in any order | free, at most Depth, then refilled
 /// </code>
 /// </summary>
-public sealed unsafe class HeaderStream : IIoHandler, IDisposable
+internal sealed unsafe class HeaderStream : IIoHandler, IDisposable
 {
     /// <summary>Reads asked for at a time.</summary>
     public const int Depth = 64;

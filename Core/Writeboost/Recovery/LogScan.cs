@@ -16,7 +16,7 @@ namespace Weir.Core.Writeboost.Recovery;
 /// were flushed are replayed at once; the few behind the last known D only after their data has been checked.
 /// <see cref="Run"/> writes nothing to any device (R12).
 /// </summary>
-public sealed unsafe class LogScan : ILogScan
+internal sealed unsafe class LogScan : ILogScan
 {
     private readonly Superblock _superblock;
     private readonly Geometry _geometry;
@@ -304,7 +304,7 @@ public sealed unsafe class LogScan : ILogScan
 }
 
 /// <summary>A record whose header is in the chain and whose data has not been judged yet.</summary>
-public sealed unsafe class PendingRecord
+internal sealed unsafe class PendingRecord
 {
     /// <summary>Takes what counts from <paramref name="header"/>.</summary>
     public PendingRecord(RecordHeader* header, uint previousChecksum)

@@ -10,7 +10,7 @@ namespace Weir.Core.Writeboost.Recovery;
 /// and lose what lies behind the seam. A log that has not gone round lies the same for every number. An id that has
 /// rotted must not look like another number: the seal says what it was.
 /// </summary>
-public static unsafe class SegmentCounter
+internal static unsafe class SegmentCounter
 {
     /// <summary>
     /// The number for a device with room for <paramref name="most"/>: that, unless the headers fit another one only.

@@ -13,7 +13,7 @@ namespace Weir.Core.Writeboost.Recovery;
 /// ends before the first that is missing or not whole. The module's own mark is 0 when it was told to record none:
 /// then everything that is there counts, the newer over the older.
 /// </summary>
-public sealed unsafe class SegmentScan : ILogScan
+internal sealed unsafe class SegmentScan : ILogScan
 {
     private const int SegmentsAtATime = 8;
     private const long MaxId = 1L << 40;

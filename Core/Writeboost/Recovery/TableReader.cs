@@ -5,7 +5,7 @@ using Weir.Core.Writeboost.Format;
 namespace Weir.Core.Writeboost.Recovery;
 
 /// <summary>Reads both copies of a table and decides which one counts. Writes nothing.</summary>
-public static unsafe class TableReader
+internal static unsafe class TableReader
 {
     private const string ReadingSamples = "reading the samples of devices";
 

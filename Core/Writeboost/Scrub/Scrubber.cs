@@ -245,7 +245,7 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
 }
 
 /// <summary>What the scrubber has done in this life. Written by its thread, read by any.</summary>
-public sealed class ScrubFigures
+internal sealed class ScrubFigures
 {
     /// <summary>Times that every segment was looked at.</summary>
     public long Passes;

@@ -11,7 +11,7 @@ namespace Weir.Core.Writeboost.Tools;
 /// where segments lie: every 4 KiB is looked at. A header vouches for itself: its checksum, the nonce that its secret
 /// gives, and a place that its own geometry gives. Writes nothing.
 /// </summary>
-public sealed unsafe class HeaderSearch(BlockingIo io, DeviceQueue queue, Device device)
+internal sealed unsafe class HeaderSearch(BlockingIo io, DeviceQueue queue, Device device)
 {
     private const int ChunkBytes = 1 << 20;
 
@@ -76,7 +76,7 @@ public sealed unsafe class HeaderSearch(BlockingIo io, DeviceQueue queue, Device
 }
 
 /// <summary>A cache of which record headers were found.</summary>
-public sealed class FoundCache
+internal sealed class FoundCache
 {
     /// <summary>What its newest header says of the superblock.</summary>
     public Superblock Superblock { get; set; }

@@ -9,7 +9,7 @@ namespace Weir.Core.Writeboost.Tools;
 /// The records behind a point of the log, found segment by segment without the chain: what is lost when the log ends at
 /// that point, how far anything says that it had been flushed, and how they are erased.
 /// </summary>
-public sealed unsafe class LateRecords(OfflineCache cache)
+internal sealed unsafe class LateRecords(OfflineCache cache)
 {
     /// <summary>Largest D that any whole header names (R5).</summary>
     public long DurablePosition { get; private set; }

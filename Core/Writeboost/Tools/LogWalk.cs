@@ -7,7 +7,7 @@ namespace Weir.Core.Writeboost.Tools;
 /// Walks the chain of records from a position on, in log order, whole segments at a time. The rules are recovery's
 /// (R4): the next sequence, the checksum of the header before, the epoch not falling. It judges no data.
 /// </summary>
-public sealed class LogWalk(OfflineCache cache)
+internal sealed class LogWalk(OfflineCache cache)
 {
     private long _epoch;
     private long _settled;

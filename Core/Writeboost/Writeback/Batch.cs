@@ -7,7 +7,7 @@ using Weir.Core.Writeboost.Format;
 namespace Weir.Core.Writeboost.Writeback;
 
 /// <summary>A block to write: where it belongs, where its merged bytes are, which sectors of them count.</summary>
-public struct DirtyBlock
+internal struct DirtyBlock
 {
     /// <summary>Device and block.</summary>
     public ulong Key;
@@ -18,7 +18,7 @@ public struct DirtyBlock
 }
 
 /// <summary>A range to zero.</summary>
-public struct DirtyRange
+internal struct DirtyRange
 {
     /// <summary>Device and first block.</summary>
     public ulong Key;
@@ -35,7 +35,7 @@ public struct DirtyRange
 /// The segments being written back: their bytes as read from the cache device, and the lists made from them. All memory
 /// is taken at the start. One thread.
 /// </summary>
-public sealed unsafe class Batch : IDisposable
+internal sealed unsafe class Batch : IDisposable
 {
     private readonly Geometry _geometry;
     private byte* _data;
