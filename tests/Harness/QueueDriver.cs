@@ -18,6 +18,7 @@ internal sealed unsafe class QueueDriver : IDisposable
     private const long PatienceUs = 120_000_000, SleepUs = 1000;
 
     private readonly bool _ownsIo;
+    private bool _isStopping;
     private readonly AlignedMemory _memory = new(DataBytes);
 
     /// <summary>
@@ -121,10 +122,11 @@ internal sealed unsafe class QueueDriver : IDisposable
         Assert.True(condition(), what + " never happens");
     }
 
-    /// <summary>The orderly stop, and how it ends: 1 is well.</summary>
+    /// <summary>The orderly stop, begun once, and how it ends: 1 is well.</summary>
     public void Stop(int expected = 1)
     {
-        Queue.BeginStop();
+        if (!_isStopping) Queue.BeginStop();
+        _isStopping = true;
         Until(() => Queue.StopResult != 0, "the end of the stop");
         Assert.Equal(expected, Queue.StopResult);
     }
