@@ -182,6 +182,11 @@ public sealed unsafe partial class WriteboostVolume
             _end.TailSegment = _volume.Geometry.SegmentOf(Superblock.MarkPosition);
             _end.LastSegment = _end.Position > Superblock.MarkPosition
                 ? _volume.Geometry.SegmentOf(_end.Position - 1) : _end.TailSegment - 1;
+            Invariant.Check(_end.Position >= Superblock.MarkPosition);
+            Invariant.Check(_end.NextSequence >= Superblock.MarkSequence);
+            Invariant.Check(_end.OldestSegment <= _end.TailSegment);
+            Invariant.Check(_end.LastSegment >= _end.TailSegment - 1);
+            Invariant.Check(_end.LastSegment - _end.OldestSegment < _volume.Geometry.SegmentCount);
         }
 
         private void TakeSamples()

@@ -59,6 +59,7 @@ internal sealed unsafe class LogAppender(SegmentLog log, LogPort port)
     /// </summary>
     public void Fill<TFiller>(in Reservation taken, ref TFiller filler) where TFiller : struct, ISlotFiller
     {
+        Invariant.Check(taken.Count > 0);
         int ram = log.RamOf(taken.Segment);
         int end = Math.Min(taken.First + taken.Count, _segmentEnd);
         for (int slot = taken.First; slot < end; slot++)
@@ -79,6 +80,7 @@ internal sealed unsafe class LogAppender(SegmentLog log, LogPort port)
         slot = default;
         while (log.TryReserve(1, port, out Reservation taken, urgent: true))
         {
+            Invariant.Check(taken.Count == 1);
             int ram = log.RamOf(taken.Segment);
             bool isHeader = (taken.First & _boundaryMask) == 0;
             if (isHeader) log.CloseRecord(port, ram, log.RecordOf(taken, taken.First - 1), taken.First);
@@ -116,6 +118,7 @@ internal sealed unsafe class LogAppender(SegmentLog log, LogPort port)
         where TFiller : struct, ISlotFiller
     {
         int record = log.RecordOf(taken, first);
+        Invariant.Check(record < first);
         for (int slot = first; slot < end; slot++) filler.Fill(SlotAt(ram, taken.Segment, slot, record));
         log.CountFilled(port, ram, record, end - first);
     }

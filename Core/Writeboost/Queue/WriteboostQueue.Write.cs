@@ -125,6 +125,8 @@ internal sealed unsafe partial class WriteboostQueue
 
     private void FinishChange(Request* request)
     {
+        // Whoever is told that a write is kept had all of it logged (R3).
+        Invariant.Check(request->Kind != RequestKind.Write || Own(request)->Progress == request->LengthBytes);
         bool durable = (request->Flags & RequestFlags.Fua) != 0 || !_volume.RamOutlivesProcess;
         if (durable && !Mutant.Is(WriteboostMutant.R6FuaIgnored)) WaitFor(request, Own(request)->WaitPosition);
         else Complete(request, 0);

@@ -27,6 +27,7 @@ internal static unsafe class AbandonedFuture
             slot = (slot | (geometry.BoundarySlots - 1)) + 1)
         {
             long candidate = geometry.Position(geometry.SegmentOf(position), slot);
+            Invariant.Check(candidate >= position);
             io.Start(queue, IoKind.Read, geometry.OffsetOf(candidate), memory.Pointer, RecordHeader.Bytes);
             // What cannot be read may be anything: overwritten it is nothing, and can often be read again.
             bool isRead = io.Wait() == 0;

@@ -183,6 +183,7 @@ internal sealed unsafe class LogScan : ILogScan
         bool settled = _pending.Count == 0 && header->EndPosition <= _durable;
         if (settled) Replay(position, header->Sequence, RecordHeader.EntriesOf(header));
         else _pending.Enqueue(new PendingRecord(header, PreviousChecksum));
+        Invariant.Check(header->EndPosition > EndPosition);
         _epoch = header->Epoch;
         NextSequence = header->Sequence + 1;
         PreviousChecksum = header->Checksum;
@@ -263,6 +264,8 @@ internal sealed unsafe class LogScan : ILogScan
             PreviousChecksum = record.PreviousChecksum;
             _pending.Clear();
         }
+        // What counts and what was entered are the same.
+        Invariant.Check(_replayedEnd == EndPosition);
     }
 
     /// <summary>
@@ -274,6 +277,7 @@ internal sealed unsafe class LogScan : ILogScan
         if (Mutant.Is(WriteboostMutant.R6UnprovenTrusted)) return;
         foreach (PendingRecord record in _unproven)
         {
+            Invariant.Check(record.EndPosition <= EndPosition);
             long offset = _geometry.OffsetOf(record.Position);
             long length = (record.EndPosition - record.Position) << Geometry.BlockShift;
             _io.Start(_queue, IoKind.Read, offset, _segment.Pointer, length);

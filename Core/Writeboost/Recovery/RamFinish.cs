@@ -62,6 +62,8 @@ internal sealed unsafe class RamFinish(
             if (ram.SequenceOf(i) >= geometry.SegmentOf(EndPosition)) segments.Add(ram.SequenceOf(i), i);
         if (layout.HasManyRecords) FinishRecords(segments);
         else FinishWholes(segments);
+        Invariant.Check(EndPosition >= scan.EndPosition);
+        Invariant.Check(_sequence >= scan.NextSequence);
     }
 
     /// <summary>Returns when all of that is written. May be repeated, by another start too.</summary>
@@ -141,6 +143,7 @@ internal sealed unsafe class RamFinish(
             MarkPosition = superblock.MarkPosition,
             PreviousChecksum = _checksum,
         };
+        Invariant.Check(info.Position >= EndPosition);
         // First: it refuses what cannot be.
         replay.Apply(info.Position, _sequence, entries);
         fixed (LogEntry* list = entries) _checksum = layout.WriteHeader(header, superblock, geometry, info, list);

@@ -182,6 +182,8 @@ internal sealed unsafe class SegmentScan : ILogScan
     public void EraseFuture(long endPosition)
     {
         if (Mutant.Is(WriteboostMutant.R4FutureKept)) return;
+        // Memory may have had more than the log; never less counts than was found.
+        Invariant.Check(endPosition >= EndPosition);
         new Span<byte>(_memory.Pointer, Geometry.BlockBytes).Clear();
         long end = _geometry.SegmentOf(endPosition - 1);
         for (int physical = 0; physical < _ids.Length; physical++)
@@ -358,6 +360,7 @@ internal sealed unsafe class SegmentScan : ILogScan
         ReadOnlySpan<LogEntry> list = new(entries, info.EntryCount);
         Known?.Note(list, _readsData ? record + Geometry.BlockBytes : null, segment);
         _replay.Apply(position, segment, list);
+        Invariant.Check(segment == EndSegment + 1);
         EndSegment = segment;
         return true;
     }

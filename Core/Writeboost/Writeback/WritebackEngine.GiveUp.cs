@@ -62,6 +62,8 @@ internal sealed unsafe partial class WritebackEngine
         if (!TryAppend(out LogSlot at)) return false;
         new Span<byte>(_appender.Data(at), Geometry.BlockBytes).Clear();
         long distance = at.Position - lost.Position;
+        Invariant.Check(distance > 0);
+        Invariant.Check(distance <= uint.MaxValue);
         Publish(at, LogEntry.ForGivenUp(key, sectors, (uint)distance));
         _givenUpEnd = _log.ReservedEnd;
         order.GivenUp++;

@@ -23,6 +23,12 @@ internal sealed unsafe partial class WritebackEngine
         Superblock old = _volume.Superblock;
         (_oldMark, _oldSequence, _oldChecksum) = (old.MarkPosition, old.MarkSequence, old.MarkChecksum);
         if (_keeping) return KeepMark();
+        // The mark only grows, over what is durable in the log, and over nothing that the batch did not hold.
+        Invariant.Check(_batch.Count > 0);
+        Invariant.Check(_batch.First == _log.DirtySegment);
+        Invariant.Check(BatchEnd > _oldMark);
+        Invariant.Check(BatchEnd <= _log.Durable);
+        Invariant.Check(_sequence >= _oldSequence);
         _volume.Superblock.MarkPosition = _log.Geometry.Position(_batch.First + _batch.Count, 0);
         _volume.Superblock.MarkSequence = _sequence;
         _volume.Superblock.MarkChecksum = _checksum;
@@ -47,6 +53,7 @@ internal sealed unsafe partial class WritebackEngine
         }
         if (_keeping) return EndKeep();
         _cursor = 0;
+        Invariant.Check(_volume.Superblock.MarkPosition == BatchEnd);
         bool notes = _volume.Fingerprints.EndBatch(_io.NowUs);
         _phase = notes ? Phase.Sample : Phase.Clean;
         return true;

@@ -49,6 +49,8 @@ internal sealed unsafe partial class WritebackEngine
             if (!TryAppend(out LogSlot slot)) return false;
             new Span<byte>(_appender.Data(slot), Geometry.BlockBytes).Clear();
             long distance = slot.Position - poison.Position;
+            Invariant.Check(distance > 0);
+            Invariant.Check(distance <= uint.MaxValue);
             Publish(slot, LogEntry.ForPoison(poison.Key, sectors, (uint)distance));
         }
         return true;

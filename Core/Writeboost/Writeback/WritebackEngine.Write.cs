@@ -30,6 +30,8 @@ internal sealed unsafe partial class WritebackEngine
     private bool EndList(Phase next)
     {
         if (_cursor < ListLength()) return false;
+        Invariant.Check(_cursor == ListLength());
+        Invariant.Check(_outstanding == 0);
         _cursor = 0;
         _phase = next;
         return true;
@@ -111,6 +113,7 @@ internal sealed unsafe partial class WritebackEngine
         int first = _cursor;
         ulong key = _batch.Blocks[_cursor].Key;
         while (IsOnDeviceOf(key) && TryAppendBlock(ref bytes, ref start, ref end)) _cursor++;
+        Invariant.Check(end > start);
         Invariant.Check(bytes.Length == end - start);
         IoOp* op = Acquire(IoKind.Write);
         op->Step = BlocksStep;

@@ -166,6 +166,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
         if (op->Step is RangeStep or BlocksStep && op->Result >= 0) _workDone += op->UserInt;
         if (op->Step == BlocksStep) NoteWritten(op);
         _io.Release(op);
+        Invariant.Check(_outstanding > 0);
         _outstanding--;
     }
 
@@ -301,6 +302,9 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
         if (count == 0) return NothingReady(nowUs, relieve);
         count = AtLeastKept(CountForRanges(count));
         (_keptUs, _keptAhead) = (nowUs, 0);
+        Invariant.Check(_outstanding == 0);
+        Invariant.Check(count > 0);
+        Invariant.Check(count <= _batch.MaxSegments);
         _batch.Begin(_log.DirtySegment, count);
         return _isMarkInDoubt ? StartSettle() : StartRead(TakeAhead());
     }
