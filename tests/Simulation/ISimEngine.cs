@@ -26,11 +26,6 @@ public interface ISimEngine
     /// <summary>Tells rot on its cache device from good data.</summary>
     bool WithstandsRot => false;
 
-    /// <summary>
-    /// A request may wait for a timer although no device works: for another thread, which wakes nobody.
-    /// </summary>
-    bool RetriesByTimer => false;
-
     /// <summary>Keeps in memory that outlives the process what it has acknowledged; that may be lost.</summary>
     bool KeepsInRam => true;
 

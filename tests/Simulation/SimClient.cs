@@ -119,9 +119,6 @@ public sealed unsafe class SimClient : IDisposable
     /// <summary>Data to write lies as it will on the device, as the frontends have it.</summary>
     public bool AlignsWrites { get; set; }
 
-    /// <summary>As <see cref="ISimEngine.RetriesByTimer"/>.</summary>
-    public bool RetriesByTimer { get; set; }
-
     /// <summary>Where imitations take their bytes from.</summary>
     public SimMedia? ImitationSource { get; set; }
 
@@ -242,7 +239,7 @@ public sealed unsafe class SimClient : IDisposable
     /// <summary>Every queue sleeps, no device works: whoever waits now waits for a timer, or for ever.</summary>
     private void PassTime(long nextUs, long limitUs)
     {
-        if (Outstanding > 0 && !_stopping && !MayFail && !RetriesByTimer) CheckNobodyForgotten();
+        if (Outstanding > 0 && !_stopping && !MayFail) CheckNobodyForgotten();
         long untilUs = Math.Min(nextUs, limitUs);
         if (untilUs == long.MaxValue) throw new SimStuckException($"{Outstanding} requests wait for nothing");
         _world.Advance(Math.Clamp(untilUs - _world.NowUs, 1, 1_000_000));

@@ -218,7 +218,6 @@ public sealed unsafe partial class SimRun : IDisposable
         {
             ImitationSource = _devices.Cache?.Media,
             AlignsWrites = _config.AlignsWrites,
-            RetriesByTimer = _engine.RetriesByTimer,
             LacksDevice = absent < 0 ? null : () => _engine.LacksDevice(_volume),
         };
         return true;

@@ -24,8 +24,6 @@ public sealed class PassthroughEngine : IInjectedEngine
 
     public bool WithstandsErrors => true;
 
-    public bool RetriesByTimer => true;
-
     public bool KeepsInRam => false;
 
     public bool OrdersOverlaps => false;
