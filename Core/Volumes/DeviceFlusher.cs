@@ -16,11 +16,11 @@ internal sealed unsafe class DeviceFlusher : IIoHandler
     private int _left;
 
     /// <summary>
-    /// On the thread that owns <paramref name="io"/>; <paramref name="turns"/>: one flush at a time in the volume.
+    /// On the thread that owns <paramref name="io"/>; <paramref name="flushLock"/>: one flush at a time in the volume.
     /// </summary>
-    public DeviceFlusher(FlushLock turns, IoContext io)
+    public DeviceFlusher(FlushLock flushLock, IoContext io)
     {
-        _lock = turns;
+        _lock = flushLock;
         _io = io;
         _handler = io.AddHandler(this);
     }

@@ -1,5 +1,6 @@
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 
 namespace Weir.Core.Writeboost;
 
@@ -24,7 +25,7 @@ public readonly struct Geometry
     public const int BlockShift = 12;
 
     /// <summary>The unit of partial writes; eight make a block.</summary>
-    public const int SectorBytes = 512;
+    public const int SectorBytes = SectorRuns.SectorBytes;
 
     /// <summary>Room for both superblock copies before the first segment (1 MiB, as the seeds).</summary>
     public const long SuperblockRegionBytes = 1 << 20;

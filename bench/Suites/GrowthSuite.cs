@@ -88,7 +88,7 @@ internal sealed class GrowthSuite(Setting setting, Report report)
             "Sparse caches with segments of 1 MiB, full of blocks at random. Recovery: the scan after a crash, in this "
             + "process. Start: `weir serve writeboost --cache FILE --backing b=FILE --read-only` after a clean stop, "
             + "from the start of the process until clients can connect: it reads all that a start reads, and writes "
-            + "nothing. RAM: what `weir status` says of index, segment table and change table. Resident: the whole "
+            + "nothing. RAM: what `weir status` says of index, segment table and striped versions. Resident: the whole "
             + "process. Look-up: of a block that is there, at random, by one thread.",
             "GiB", "recovery s", "start s", "blocks", "RAM MiB", "RAM bytes a block", "resident MiB", "look-up ns");
         foreach (Cost cost in _costs)
@@ -135,7 +135,7 @@ internal sealed class GrowthSuite(Setting setting, Report report)
         Row("ranges of zeroes and discards", ranges);
         Row("write-back's batch, the connection's and the queue's buffers, the runtime", rest);
         Row("the program and its libraries, from their files", served.Memory("RssFile"));
-        Row("beside it: index, segment table and change table of 512 MiB", growing);
+        Row("beside it: index, segment table and striped versions of 512 MiB", growing);
         Row("the whole process", served.Memory("VmRSS"));
         served.Stop();
 

@@ -8,7 +8,7 @@ using Xunit;
 namespace Weir.Tests.Stress;
 
 /// <summary>
-/// The change table, alone and with the writes that go round the log: what is unchanged by its word has not changed,
+/// The striped versions, alone and with the writes that go round the log: what they call unchanged has not changed,
 /// and nobody logs what somebody else writes to the backing device (R10).
 /// </summary>
 public sealed class StripedVersionsTests

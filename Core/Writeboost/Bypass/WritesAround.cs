@@ -11,7 +11,7 @@ namespace Weir.Core.Writeboost.Bypass;
 /// flush may be acknowledged (R6).
 /// </summary>
 /// <remarks>
-/// Protocol. A writer enters here, then announces itself in the change table, then looks whether the log names its
+/// Protocol. A writer enters here, then announces itself in the striped versions, then looks whether the log names its
 /// blocks; it leaves after the backing device has answered and the write has been counted. Who wants to log a change
 /// announces it first and then looks here: of two that come at the same time at least one sees the other. Counts and
 /// entries are changed under the latch; all may be read without it.

@@ -366,7 +366,7 @@ public sealed unsafe partial class BlockIndex : IDisposable
     }
 
     // Three for four slots; fewer in small segments, where the segment table and the header slots take their share of
-    // the 16 or 20 bytes that each cached block may cost. The change table takes up to an eighth of a byte.
+    // the 16 or 20 bytes that each cached block may cost. Striped versions take up to an eighth of a byte.
     private static uint HeadCount(in Geometry geometry, bool keepChecksums)
     {
         int slots = geometry.SlotsPerSegment;
