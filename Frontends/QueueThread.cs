@@ -248,8 +248,8 @@ internal sealed unsafe class QueueThread : IDisposable
         if (_stopPhase != StopPhase.Volumes) return;
         foreach (IVolumeQueue queue in _queues)
         {
-            if (queue.StopResult == 0) return;
-            if (queue.StopResult < 0) _result = queue.StopResult;
+            if (!queue.StopStatus.IsOver) return;
+            if (queue.StopStatus.Error < 0) _result = queue.StopStatus.Error;
         }
         _stopPhase = StopPhase.Done;
     }

@@ -98,8 +98,6 @@ public unsafe interface IVolumeQueue
     /// <summary>Starts the orderly stop (R15): no request is submitted after this.</summary>
     void BeginStop();
 
-    /// <summary>
-    /// The stop is finished: 0 under way, 1 done, negative errno when something could not be made durable.
-    /// </summary>
-    int StopResult { get; }
+    /// <summary>How far the stop has come; what could not be made durable makes it fail.</summary>
+    StopStatus StopStatus { get; }
 }

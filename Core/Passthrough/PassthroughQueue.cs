@@ -51,7 +51,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         _lockOf = (BlockLock*)NativeMemory.AllocZeroed(lockCount, (nuint)sizeof(BlockLock));
     }
 
-    public int StopResult { get; private set; }
+    public StopStatus StopStatus { get; private set; }
 
     public long DeadlineUs => long.MaxValue;
 
@@ -193,11 +193,11 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     /// <summary>R15: when the last request is done, one more flush.</summary>
     private void TryFinishStop()
     {
-        if (!_stopping || StopResult != 0 || _inFlight > 0 || !_parked.IsEmpty) return;
+        if (!_stopping || StopStatus.IsOver || _inFlight > 0 || !_parked.IsEmpty) return;
         bool flushes = !_volume.ReadOnly || Mutant.Is(PassthroughMutant.R16ReadOnlyFlushes);
         if (!flushes || Mutant.Is(PassthroughMutant.R15StopWithoutFlush))
         {
-            Stopped(1);
+            EndStop(0);
             return;
         }
         IoOp* op = _io.Acquire(_handler, IoKind.Flush, urgent: true);
@@ -211,12 +211,12 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         if (op->Result < 0) _volume.FailFlushes(op->Result);
         _io.Release(op);
         _inFlight--;
-        Stopped(_volume.FlushError < 0 ? _volume.FlushError : 1);
+        EndStop(_volume.FlushError);
     }
 
-    private void Stopped(int result)
+    private void EndStop(int result)
     {
-        StopResult = result;
+        StopStatus = StopStatus.EndedWith(result);
         _edges?.Dispose();
         NativeMemory.Free(_lockOf);
     }

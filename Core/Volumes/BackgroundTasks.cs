@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Weir.Core.Io;
 
 namespace Weir.Core.Volumes;
 
@@ -32,10 +33,10 @@ internal sealed class BackgroundTasks(
     public IReadOnlyList<BackgroundTask> Tasks => tasks;
 
     /// <summary>The step of the stop that has not come yet, for people; null: none is awaited.</summary>
-    public string? Awaited => _stops && StopResult == 0 && _step < _steps.Length ? _steps[_step].Name : null;
+    public string? Awaited => _stops && !StopStatus.IsOver && _step < _steps.Length ? _steps[_step].Name : null;
 
-    /// <summary>As <see cref="Io.IVolumeQueue.StopResult"/>.</summary>
-    public int StopResult { get; private set; }
+    /// <summary>As <see cref="IVolumeQueue.StopStatus"/>.</summary>
+    public StopStatus StopStatus { get; private set; }
 
     /// <summary>Nothing is under way.</summary>
     public bool AreQuiet
@@ -67,7 +68,7 @@ internal sealed class BackgroundTasks(
         BackgroundState state = State;
         foreach (BackgroundTask task in tasks)
             if ((task.In & state) != 0) task.Task.Poll(nowUs, state);
-        if (_stops && StopResult == 0) GoOn(stops[state]);
+        if (_stops && !StopStatus.IsOver) GoOn(stops[state]);
     }
 
     /// <summary>Starts the orderly stop.</summary>
@@ -77,6 +78,6 @@ internal sealed class BackgroundTasks(
     private void GoOn(StopStep[] steps)
     {
         if (steps != _steps) (_steps, _step) = (steps, 0);
-        while (StopResult == 0 && _steps[_step].IsReady()) StopResult = _steps[_step++].Run();
+        while (!StopStatus.IsOver && _steps[_step].IsReady()) StopStatus = _steps[_step++].Run();
     }
 }

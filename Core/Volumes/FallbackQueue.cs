@@ -34,19 +34,15 @@ internal sealed unsafe class FallbackQueue(
         }
     }
 
-    /// <summary>As <see cref="IVolumeQueue.StopResult"/>: 1 when there is nothing to stop.</summary>
-    public int StopResult
+    /// <summary>As <see cref="IVolumeQueue.StopStatus"/>; stopped when there is nothing to stop.</summary>
+    public StopStatus StopStatus
     {
         get
         {
-            int result = 1;
+            StopStatus status = StopStatus.Stopped;
             foreach (IVolumeQueue? queue in _queues)
-            {
-                if (queue == null) continue;
-                if (queue.StopResult == 0) return 0;
-                result = Math.Min(result, queue.StopResult);
-            }
-            return result;
+                if (queue != null) status = StopStatus.Both(status, queue.StopStatus);
+            return status;
         }
     }
 

@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Io;
 
 namespace Weir.Core.Volumes;
 
@@ -49,6 +50,6 @@ internal sealed record BackgroundTask(string Name, BackgroundState In, IBackgrou
 /// <param name="Name">What it is called, for people.</param>
 /// <param name="IsReady">What it waits for has come; what it waits for and nobody else has begun, it begins.</param>
 /// <param name="Run">
-/// What it does then: 0, the next step follows; else the stop is over, as <see cref="Io.IVolumeQueue.StopResult"/>.
+/// What it does then: <see cref="StopStatus.Running"/>, the next step follows; else the stop is over, and this is how.
 /// </param>
-internal sealed record StopStep(string Name, Func<bool> IsReady, Func<int> Run);
+internal sealed record StopStep(string Name, Func<bool> IsReady, Func<StopStatus> Run);

@@ -44,7 +44,7 @@ public sealed unsafe class PassthroughTests
             client.Drain();
             client.CheckReads(model);
         }
-        Assert.Equal(1, client.Stop());
+        Assert.Equal(StopStatus.Stopped, client.Stop());
         Assert.True(new ReadOnlySpan<byte>(client.Ram.Start, (int)Size).SequenceEqual(model));
     }
 
@@ -73,7 +73,7 @@ public sealed unsafe class PassthroughTests
         client.Drain();
         Assert.All(client.Done, result => Assert.Equal(-Errno.EPERM, result));
         Assert.True(DeviceClient.IsZero(client.Ram.Start, Size));
-        Assert.Equal(1, client.Stop());
+        Assert.Equal(StopStatus.Stopped, client.Stop());
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed unsafe class PassthroughTests
         client.Start(0, RequestKind.Flush, 0, 0, new Random(1), null);
         client.Drain();
         Assert.Equal([-Errno.EIO, -Errno.EIO], client.Done);
-        Assert.Equal(-Errno.EIO, client.Stop());
+        Assert.Equal(StopStatus.Failed(-Errno.EIO), client.Stop());
     }
 
     /// <summary>Until somebody who has been told what may be lost says so; who asked before is told too.</summary>
@@ -111,7 +111,7 @@ public sealed unsafe class PassthroughTests
         client.Drain();
         Assert.Equal([-Errno.EIO, 0, -Errno.EIO, 0], client.Done);
         Assert.Null(client.Volume.FlushLoss);
-        Assert.Equal(1, client.Stop());
+        Assert.Equal(StopStatus.Stopped, client.Stop());
     }
 
     [Fact]
@@ -127,7 +127,7 @@ public sealed unsafe class PassthroughTests
         client.Drain();
         Assert.Equal([0, -Errno.ENOSPC], client.Done);
         Assert.Equal(1, device.Flushes);
-        Assert.Equal(1, client.Stop());
+        Assert.Equal(StopStatus.Stopped, client.Stop());
         Assert.Equal(2, device.Flushes);
     }
 
@@ -213,11 +213,11 @@ public sealed unsafe class PassthroughTests
             Assert.All(Done, result => Assert.Equal(0, result));
         }
 
-        public int Stop()
+        public StopStatus Stop()
         {
             Queue.BeginStop();
-            while (Queue.StopResult == 0) Collect();
-            return Queue.StopResult;
+            while (!Queue.StopStatus.IsOver) Collect();
+            return Queue.StopStatus;
         }
 
         public void Dispose()

@@ -20,7 +20,7 @@ internal sealed unsafe class ExampleQueue : IVolumeQueue, IIoHandler
         _handler = io.AddHandler(this);
     }
 
-    public int StopResult { get; private set; }
+    public StopStatus StopStatus { get; private set; }
     public long DeadlineUs => long.MaxValue;
 
     public void Submit(Request* request)
@@ -36,7 +36,7 @@ internal sealed unsafe class ExampleQueue : IVolumeQueue, IIoHandler
     public void Poll(long nowUs)
     {
         while (!_parked.IsEmpty && TryStart(_parked.First)) _ = _parked.Take();
-        bool isQuiet = _stopping && StopResult == 0 && _inFlight == 0 && _parked.IsEmpty;
+        bool isQuiet = _stopping && !StopStatus.IsOver && _inFlight == 0 && _parked.IsEmpty;
         if (isQuiet && _io.Acquire(_handler, IoKind.Flush, urgent: true) is var op && op != null) Start(op);
     }
 
@@ -65,7 +65,7 @@ internal sealed unsafe class ExampleQueue : IVolumeQueue, IIoHandler
         if (op->Kind == IoKind.Read && result == 0 && IsBlock(request))
             _volume.Cache.Keep(BlockOf(request), *(int*)request->Engine, request->Data);
         _io.Release(op);
-        if (request == null) StopResult = result < 0 ? result : 1;
+        if (request == null) StopStatus = StopStatus.EndedWith(result);
         else request->Result = result;
         if (request != null) _completed.Add(request);
     }

@@ -166,7 +166,7 @@ internal sealed unsafe class DirectClient : IDisposable
         _driver.Until(() => Volume.IsDrained, "the end of the drain");
     }
 
-    public void Stop(int expected = 1) => _driver.Stop(expected);
+    public void Stop(int expectedError = 0) => _driver.Stop(expectedError);
 
     public void Dispose()
     {

@@ -122,13 +122,13 @@ internal sealed unsafe class QueueDriver : IDisposable
         Assert.True(condition(), what + " never happens");
     }
 
-    /// <summary>The orderly stop, begun once, and how it ends: 1 is well.</summary>
-    public void Stop(int expected = 1)
+    /// <summary>The orderly stop, begun once, and how it ends: well, or with a negative errno.</summary>
+    public void Stop(int expectedError = 0)
     {
         if (!_isStopping) Queue.BeginStop();
         _isStopping = true;
-        Until(() => Queue.StopResult != 0, "the end of the stop");
-        Assert.Equal(expected, Queue.StopResult);
+        Until(() => Queue.StopStatus.IsOver, "the end of the stop");
+        Assert.Equal(StopStatus.EndedWith(expectedError), Queue.StopStatus);
     }
 
     /// <summary>Its ring first: that waits for operations that use the memory.</summary>

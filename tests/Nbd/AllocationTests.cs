@@ -81,7 +81,7 @@ public sealed class AllocationTests
         {
             public long DeadlineUs => inner.DeadlineUs;
 
-            public int StopResult => inner.StopResult;
+            public StopStatus StopStatus => inner.StopStatus;
 
             public void Submit(Request* request) => inner.Submit(request);
 

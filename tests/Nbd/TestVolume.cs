@@ -75,7 +75,7 @@ internal sealed unsafe class TestVolume(long sizeBytes) : IVolume
 
         public long DeadlineUs => _head == null ? long.MaxValue : io.NowUs + 1000;
 
-        public int StopResult { get; private set; }
+        public StopStatus StopStatus { get; private set; }
 
         public void Submit(Request* request)
         {
@@ -126,7 +126,7 @@ internal sealed unsafe class TestVolume(long sizeBytes) : IVolume
             return count;
         }
 
-        public void BeginStop() => StopResult = 1;
+        public void BeginStop() => StopStatus = StopStatus.Stopped;
     }
 
     private int Run(Request* request)

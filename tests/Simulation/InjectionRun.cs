@@ -153,7 +153,7 @@ public sealed unsafe class InjectionRun : IDisposable
         // What begins in the stop cannot pass before it.
         if (_injection.Error == InjectedError.Window) _armed = false;
         _client.ReadAll(_image);
-        return _client.Stop() == 1;
+        return _client.Stop() == StopStatus.Stopped;
     }
 
     // Without anybody's help, and without a client; but where something may be lost, somebody has to know.

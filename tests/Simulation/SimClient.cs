@@ -212,7 +212,7 @@ public sealed unsafe class SimClient : IDisposable
         queue.Poll(_world.NowUs);
         Reap(queue);
         // Its thread ends here, and the context with it.
-        context.IsClosed = queue.StopResult != 0;
+        context.IsClosed = queue.StopStatus.IsOver;
         _threads?.EndTurn();
     }
 
@@ -255,18 +255,17 @@ public sealed unsafe class SimClient : IDisposable
         }
     }
 
-    /// <summary>Drains, as a frontend does, and stops (R15). The worst result of all queues: 1 is good.</summary>
-    public int Stop()
+    /// <summary>Drains, as a frontend does, and stops (R15). How all queues together have ended.</summary>
+    public StopStatus Stop()
     {
         Drain();
         _stopping = true;
         for (int i = 0; i < _queues.Length; i++) Post(i, BeginStop);
         for (int turns = 0; turns < TurnsUntilStuck; turns++)
         {
-            int worst = 1;
-            foreach (IVolumeQueue q in _queues) worst = Math.Min(worst, q.StopResult);
-            bool waiting = Array.Exists(_queues, q => q.StopResult == 0);
-            if (!waiting && Outstanding == 0) return worst;
+            StopStatus all = StopStatus.Stopped;
+            foreach (IVolumeQueue queue in _queues) all = StopStatus.Both(all, queue.StopStatus);
+            if (all.IsOver && Outstanding == 0) return all;
             Turn(true, long.MaxValue);
         }
         throw new SimStuckException("the stop never ends");

@@ -293,10 +293,10 @@ public sealed unsafe partial class SimRun : IDisposable
 
     private bool Stop()
     {
-        int result = _client!.Stop();
-        _world.Note(SimEvent.Stop, result);
-        if (result == 1) return true;
-        if (!_client.MayFail) throw new SimViolationException($"the stop failed with {result} on healthy devices");
+        StopStatus status = _client!.Stop();
+        _world.Note(SimEvent.Stop, status.Error);
+        if (status == StopStatus.Stopped) return true;
+        if (!_client.MayFail) throw new SimViolationException($"on healthy devices the stop is {status}");
         return false;
     }
 

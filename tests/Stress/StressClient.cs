@@ -51,9 +51,9 @@ internal sealed unsafe class StressClient
         }
         if (contention.HasFailed) return;
         queue.BeginStop();
-        for (long endUs = io.NowUs + StopPatienceUs; queue.StopResult == 0 && io.NowUs < endUs;)
+        for (long endUs = io.NowUs + StopPatienceUs; !queue.StopStatus.IsOver && io.NowUs < endUs;)
             QueueDriver.Turn(io, queue, SleepUs);
-        Assert.Equal(1, queue.StopResult);
+        Assert.Equal(StopStatus.Stopped, queue.StopStatus);
     }
 
     private bool TryBegin(IVolumeQueue queue, Request* request)

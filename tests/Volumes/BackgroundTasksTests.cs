@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Text;
 using Weir.Core.Devices;
+using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
@@ -49,19 +50,20 @@ public sealed class BackgroundTasksTests
     {
         bool isReady = false;
         BackgroundTasks background = New([], BackgroundState.Serving,
-            Step("first", () => true, 0), Step("second", () => isReady, 0), Step("third", () => true, -5));
+            Step("first", () => true, StopStatus.Running), Step("second", () => isReady, StopStatus.Running),
+            Step("third", () => true, StopStatus.Failed(-5)));
         background.Poll(0);
         Assert.Empty(_said);
         background.BeginStop();
         background.Poll(0);
         Assert.Equal(["first"], _said);
         Assert.Equal("second", background.Awaited);
-        Assert.Equal(0, background.StopResult);
+        Assert.Equal(StopStatus.Running, background.StopStatus);
         isReady = true;
         background.Poll(0);
         background.Poll(0);
         Assert.Equal(["first", "second", "third"], _said);
-        Assert.Equal(-5, background.StopResult);
+        Assert.Equal(StopStatus.Failed(-5), background.StopStatus);
         Assert.Null(background.Awaited);
     }
 
@@ -71,14 +73,14 @@ public sealed class BackgroundTasksTests
     {
         bool isReady = false;
         BackgroundTasks background = New([], BackgroundState.Serving,
-            Step("first", () => true, 0), Step("second", () => isReady, 1));
+            Step("first", () => true, StopStatus.Running), Step("second", () => isReady, StopStatus.Stopped));
         background.BeginStop();
         background.Poll(0);
         isReady = true;
         _health.Worsen(VolumeState.Failed, "the device is gone");
         background.Poll(0);
         Assert.Equal(["first", "failed"], _said);
-        Assert.Equal(-3, background.StopResult);
+        Assert.Equal(StopStatus.Failed(-3), background.StopStatus);
     }
 
     /// <summary>The whole table of the engine: a line changes only with a reason.</summary>
@@ -133,16 +135,16 @@ public sealed class BackgroundTasksTests
     {
         BackgroundTasks background = new(_health, state == BackgroundState.ReadOnly, tasks, new()
         {
-            [BackgroundState.Stopping] = [.. steps, Step("never", static () => false, 1)],
-            [BackgroundState.Failed] = [Step("failed", static () => true, -3)],
-            [BackgroundState.ReadOnly] = [Step("read-only", static () => true, 1)],
+            [BackgroundState.Stopping] = [.. steps, Step("never", static () => false, StopStatus.Stopped)],
+            [BackgroundState.Failed] = [Step("failed", static () => true, StopStatus.Failed(-3))],
+            [BackgroundState.ReadOnly] = [Step("read-only", static () => true, StopStatus.Stopped)],
         });
         if (state == BackgroundState.Stopping) background.BeginStop();
         if (state == BackgroundState.Failed) _health.Worsen(VolumeState.Failed, "the device is gone");
         return background;
     }
 
-    private StopStep Step(string name, Func<bool> isReady, int result) => new(name, isReady, () =>
+    private StopStep Step(string name, Func<bool> isReady, StopStatus result) => new(name, isReady, () =>
     {
         _said.Add(name);
         return result;

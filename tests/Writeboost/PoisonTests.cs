@@ -312,8 +312,8 @@ public sealed unsafe class PoisonTests : IDisposable
     private void Reopen()
     {
         _queue!.BeginStop();
-        while (_queue.StopResult == 0) Turn();
-        Assert.Equal(1, _queue.StopResult);
+        while (!_queue.StopStatus.IsOver) Turn();
+        Assert.Equal(StopStatus.Stopped, _queue.StopStatus);
         _volume!.Dispose();
         _io.Dispose();
         _io = new SimContext(_world);

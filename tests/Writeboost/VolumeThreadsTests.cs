@@ -66,10 +66,10 @@ public sealed unsafe class VolumeThreadsTests
             IVolumeQueue queue = volume.OpenQueue(1, second);
             FillARecord(queue);
             queue.BeginStop();
-            Assert.Equal(1, Stop(second, queue));
+            Assert.Equal(StopStatus.Stopped, Stop(second, queue));
         }
         firstQueue.BeginStop();
-        Assert.Equal(1, Stop(first, firstQueue));
+        Assert.Equal(StopStatus.Stopped, Stop(first, firstQueue));
     }
 
     // Acknowledged at once; the record's one write is on its way then.
@@ -81,11 +81,11 @@ public sealed unsafe class VolumeThreadsTests
         Assert.True(queue.TakeCompleted() == &request);
     }
 
-    private static int Stop(RingContext io, IVolumeQueue queue)
+    private static StopStatus Stop(RingContext io, IVolumeQueue queue)
     {
         long endUs = io.NowUs + 20_000_000;
-        while (queue.StopResult == 0 && io.NowUs < endUs) QueueDriver.Turn(io, queue);
-        return queue.StopResult;
+        while (!queue.StopStatus.IsOver && io.NowUs < endUs) QueueDriver.Turn(io, queue);
+        return queue.StopStatus;
     }
 
     private sealed class Worker
@@ -151,8 +151,8 @@ public sealed unsafe class VolumeThreadsTests
                 }
             }
             queue.BeginStop();
-            while (queue.StopResult == 0) QueueDriver.Turn(io, queue);
-            Assert.Equal(1, queue.StopResult);
+            while (!queue.StopStatus.IsOver) QueueDriver.Turn(io, queue);
+            Assert.Equal(StopStatus.Stopped, queue.StopStatus);
         }
 
         private bool TryPrepare(Request* request, int sent)

@@ -152,13 +152,13 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
     }
 
     /// <inheritdoc/>
-    public int StopResult
+    public StopStatus StopStatus
     {
         get
         {
-            if (!_stopping) return 0;
-            int result = _tasks != null ? _tasks.Background.StopResult : _waker.HasLeft ? 1 : 0;
-            return result == 1 ? _fallback.StopResult : result;
+            if (!_stopping) return StopStatus.Running;
+            StopStatus own = _waker.HasLeft ? StopStatus.Stopped : StopStatus.Running;
+            return StopStatus.Both(_tasks?.Background.StopStatus ?? own, _fallback.StopStatus);
         }
     }
 
@@ -189,7 +189,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
     // A queue's log writes and flushes come back on its own thread: it stays until they have.
     private void ContinueStop()
     {
-        bool done = _tasks != null ? _tasks.Background.StopResult != 0 : _port.IsQuiet && _flusher.IsQuiet;
+        bool done = _tasks != null ? _tasks.Background.StopStatus.IsOver : _port.IsQuiet && _flusher.IsQuiet;
         if (!done) return;
         _waker.Leave();
         if (_tasks == null) _volume.Queues.NoteStopped();

@@ -90,7 +90,7 @@ internal sealed unsafe class WriteboostTasks : IDisposable
     // How it stops. Before the clean mark: the log, what went round it, and whatever else was under way.
     private Dictionary<BackgroundState, StopStep[]> Stops() => new()
     {
-        [BackgroundState.ReadOnly] = [new("nothing", static () => true, static () => 1)],
+        [BackgroundState.ReadOnly] = [new("nothing", static () => true, static () => StopStatus.Stopped)],
         [BackgroundState.Stopping] =
         [
             new("all at rest and durable", IsSettled, BeginSamples),
@@ -113,26 +113,26 @@ internal sealed unsafe class WriteboostTasks : IDisposable
     // Or never will be.
     private bool IsAroundSettled() => _flusher.Ensure(_volume.Around.Written) || _volume.Around.HasFailed;
 
-    private int BeginSamples()
+    private StopStatus BeginSamples()
     {
         if (!_volume.Layout.HasEpochs) _volume.Superblock.RamBoot = 0;
         _volume.Fingerprints.Stamp(_volume.Backings.ToList());
-        return 0;
+        return StopStatus.Running;
     }
 
-    private int BeginMark()
+    private StopStatus BeginMark()
     {
         if (_volume.Fingerprints is { Result: < 0 } unknown) _volume.OutdateUnnoted(unknown.Result);
         _volume.SettleClean(_reclaimer.FirstKept);
         _superblocks.Begin(ref _volume.Superblock);
-        return 0;
+        return StopStatus.Running;
     }
 
-    private int EndMark()
+    private StopStatus EndMark()
     {
         if (_superblocks.Result == 0) _volume.ForgetRam();
-        int kept = _volume.Around.HasFailed ? -Errno.EIO : 1;
-        return End(_superblocks.Result == 0 ? kept : _superblocks.Result);
+        int lost = _volume.Around.HasFailed ? -Errno.EIO : 0;
+        return End(_superblocks.Result == 0 ? lost : _superblocks.Result);
     }
 
     private bool IsCacheLeft() => _writeback.IsQuiet && !_superblocks.IsBusy && _notes is not { IsBusy: true };
@@ -140,15 +140,15 @@ internal sealed unsafe class WriteboostTasks : IDisposable
     private bool IsRescued() =>
         _rescue.IsOver && _volume.Queues.HaveAllStopped && _scrubber.IsQuiet && IsAroundSettled();
 
-    private int EndFailed()
+    private StopStatus EndFailed()
     {
         bool keepsAll = _volume.Health.State == VolumeState.PassThrough && !_volume.Around.HasFailed;
-        return End(keepsAll ? 1 : -Errno.EIO);
+        return End(keepsAll ? 0 : -Errno.EIO);
     }
 
-    private int End(int result)
+    private StopStatus End(int result)
     {
         _volume.EndDeviceOrders();
-        return result;
+        return StopStatus.EndedWith(result);
     }
 }

@@ -64,10 +64,10 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
         // Whoever drains a cache may use the device without it.
         volume.OutdateClean();
         queue.BeginStop();
-        while (queue.StopResult == 0) Turn(queue);
+        while (!queue.StopStatus.IsOver) Turn(queue);
         // A batch that was called off counts for nothing: what has been shown is not taken back.
         if (HasReachedEnd) progress(Progress(total));
-        return queue.StopResult < 0 ? queue.StopResult : isDrained ? 0 : 1;
+        return queue.StopStatus.Error < 0 ? queue.StopStatus.Error : isDrained ? 0 : 1;
     }
 
     private void WriteBack(IVolumeQueue queue, long end, Func<bool> stopAsked, Action report)

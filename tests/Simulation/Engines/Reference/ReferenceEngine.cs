@@ -145,7 +145,7 @@ public sealed unsafe class ReferenceQueue : IVolumeQueue, IIoHandler
     }
 
     public long DeadlineUs => _waiting.Count > 0 ? 0 : long.MaxValue;
-    public int StopResult => _stopping && _waiting.Count == 0 ? 1 : 0;
+    public StopStatus StopStatus => _stopping && _waiting.Count == 0 ? StopStatus.Stopped : StopStatus.Running;
     public void Submit(Request* request) => _waiting.Enqueue((nint)request);
     public Request* TakeCompleted() => _completed.Count > 0 ? (Request*)_completed.Dequeue() : null;
     public void BeginStop() => _stopping = true;
