@@ -2,6 +2,7 @@ using System;
 using System.Threading;
 using Weir.Core.Cleaning;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Queue;
 
 namespace Weir.Core.Writeboost;

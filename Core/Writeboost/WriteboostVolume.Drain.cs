@@ -2,6 +2,7 @@ using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Volumes;
+using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost;
 

@@ -3,6 +3,7 @@ using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost;

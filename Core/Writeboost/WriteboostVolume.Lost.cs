@@ -5,6 +5,7 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Errors;
+using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost;
 

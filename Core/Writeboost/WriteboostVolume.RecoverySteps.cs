@@ -6,6 +6,7 @@ using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Recovery;
+using Weir.Core.Writeboost.Settings;
 
 namespace Weir.Core.Writeboost;
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Queue;
 

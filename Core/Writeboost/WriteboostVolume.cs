@@ -12,6 +12,7 @@ using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Queue;
 using Weir.Core.Writeboost.Scrub;
+using Weir.Core.Writeboost.Settings;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost;

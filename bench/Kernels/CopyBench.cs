@@ -1,6 +1,5 @@
 using System;
 using BenchmarkDotNet.Attributes;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Bench.Kernels;

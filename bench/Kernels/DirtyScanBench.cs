@@ -3,7 +3,7 @@ using System.Collections;
 using System.Numerics;
 using BenchmarkDotNet.Attributes;
 using Weir.Core.Base;
-using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 

@@ -2,7 +2,6 @@ using System;
 using System.IO.Hashing;
 using BenchmarkDotNet.Attributes;
 using Weir.Core.Base;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Bench.Kernels;

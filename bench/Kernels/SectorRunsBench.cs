@@ -1,6 +1,6 @@
 using System.Collections;
 using BenchmarkDotNet.Attributes;
-using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Format;
 
 namespace Weir.Bench.Kernels;
 

@@ -3,7 +3,6 @@ using System.Collections.Concurrent;
 using System.Threading;
 using BenchmarkDotNet.Attributes;
 using Weir.Core.Base;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 

@@ -1,6 +1,6 @@
 using System.Threading;
 using BenchmarkDotNet.Attributes;
-using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Bench.Kernels;

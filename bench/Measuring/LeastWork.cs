@@ -1,7 +1,7 @@
 using System;
 using System.Diagnostics;
 using Weir.Core.Base;
-using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Settings;
 
 namespace Weir.Bench.Measuring;
 

@@ -3,9 +3,10 @@ using System.IO;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Recovery;
+using Weir.Core.Writeboost.Tools;
 
 namespace Weir.Bench.Measuring;
 

@@ -1,7 +1,6 @@
 using System.IO;
 using Weir.Bench.Measuring;
 using Weir.Bench.Reporting;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Bench.Suites;

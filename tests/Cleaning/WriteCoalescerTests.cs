@@ -1,6 +1,6 @@
 using Weir.Core.Base;
 using Weir.Core.Cleaning;
-using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Format;
 using Weir.Native;
 using Xunit;
 

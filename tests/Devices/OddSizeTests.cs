@@ -5,6 +5,8 @@ using Weir.Core.Devices;
 using Weir.Core.Passthrough;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Settings;
+using Weir.Core.Writeboost.Tools;
 using Weir.Frontends.Nbd;
 using Weir.Tests.Nbd;
 using Xunit;

@@ -1,7 +1,7 @@
 using System;
 using System.Threading;
 using Weir.Core.Base;
-using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 using Xunit;

@@ -2,6 +2,7 @@ using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 using Xunit;
 

@@ -2,7 +2,6 @@ using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using Weir.Core.Base;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Xunit;
 

@@ -4,12 +4,13 @@ using System.Linq;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Recovery;
+using Weir.Core.Writeboost.Settings;
+using Weir.Core.Writeboost.Tools;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;

@@ -1,7 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
 using Weir.Core.Base;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 using Xunit;

@@ -2,10 +2,10 @@ using System;
 using System.Linq;
 using Weir.Core.Devices;
 using Weir.Core.Io;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Recovery;
+using Weir.Core.Writeboost.Settings;
 using Weir.Core.Writeboost.Tools;
 using Xunit;
 

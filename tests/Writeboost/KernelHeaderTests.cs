@@ -5,6 +5,7 @@ using Weir.Core.Devices;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Settings;
 using Weir.Core.Writeboost.Tools;
 using Xunit;
 

@@ -8,6 +8,7 @@ using Weir.Core.Io;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Settings;
 using Weir.Tests.Simulation;
 using Xunit;
 

@@ -5,8 +5,8 @@ using System.Numerics;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Settings;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;

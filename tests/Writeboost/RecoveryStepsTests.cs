@@ -7,6 +7,8 @@ using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Settings;
+using Weir.Core.Writeboost.Tools;
 using Weir.Tests.Simulation;
 using Xunit;
 

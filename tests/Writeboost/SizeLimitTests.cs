@@ -1,9 +1,10 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Settings;
+using Weir.Core.Writeboost.Tools;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;

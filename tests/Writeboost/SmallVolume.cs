@@ -3,6 +3,8 @@ using Weir.Core.Devices;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Settings;
+using Weir.Core.Writeboost.Tools;
 using Weir.Tests.Simulation;
 
 namespace Weir.Tests.Writeboost;

@@ -5,6 +5,8 @@ using Weir.Core.Io;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Settings;
+using Weir.Core.Writeboost.Tools;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;

@@ -1,6 +1,5 @@
 using System;
 using Weir.Core.Base;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Xunit;
 

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Linq;
 using Weir.Core.Base;
 using Weir.Core.Io;
-using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Settings;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;

@@ -7,6 +7,7 @@ using Weir.Core.Volumes;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Recovery;
+using Weir.Core.Writeboost.Settings;
 using Weir.Core.Writeboost.Tools;
 using Xunit;
 

@@ -2,6 +2,7 @@ using System;
 using System.Linq;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
+using Weir.Core.Writeboost.Settings;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;

@@ -4,6 +4,7 @@ using System.Text;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Settings;
 
 namespace Weir.Core.Writeboost.Backings;
 

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Backings;
 

@@ -2,6 +2,7 @@ using System.Collections.Generic;
 using System.Text;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Errors;
 

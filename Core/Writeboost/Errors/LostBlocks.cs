@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Text;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 

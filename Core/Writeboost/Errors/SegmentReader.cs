@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Errors;
 

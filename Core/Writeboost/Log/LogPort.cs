@@ -2,6 +2,8 @@ using System;
 using Weir.Core.Io;
 using Weir.Core.Metadata;
 using Weir.Core.Volumes;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Settings;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Log;

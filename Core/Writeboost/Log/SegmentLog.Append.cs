@@ -1,5 +1,6 @@
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Log;
 

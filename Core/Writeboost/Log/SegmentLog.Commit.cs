@@ -1,6 +1,7 @@
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Volumes;
+using Weir.Core.Writeboost.Format;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Log;

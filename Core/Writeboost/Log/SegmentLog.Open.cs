@@ -2,6 +2,7 @@ using System;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Log;
 

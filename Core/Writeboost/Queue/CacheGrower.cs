@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Volumes;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 using Errno = Weir.Native.Errno;
 

@@ -1,5 +1,6 @@
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Queue;
 

@@ -3,6 +3,7 @@ using Weir.Core.Base;
 using Weir.Core.Caching;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Bypass;
+using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Queue;
 

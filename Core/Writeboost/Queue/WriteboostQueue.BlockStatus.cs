@@ -4,6 +4,7 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 
 namespace Weir.Core.Writeboost.Queue;

@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Caching;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 using Errno = Weir.Native.Errno;

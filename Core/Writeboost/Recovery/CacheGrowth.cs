@@ -1,5 +1,6 @@
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Settings;
 
 namespace Weir.Core.Writeboost.Recovery;
 

@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Writeboost.Format;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Recovery;

@@ -3,6 +3,7 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Tools;

@@ -6,6 +6,7 @@ using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Recovery;
+using Weir.Core.Writeboost.Settings;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Tools;

@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Writeback;
 

@@ -2,6 +2,7 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Errors;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Writeback;

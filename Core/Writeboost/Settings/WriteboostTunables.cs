@@ -3,7 +3,7 @@ using System.Collections.Generic;
 using Weir.Core.Cleaning;
 using Weir.Core.Io;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Settings;
 
 /// <summary>
 /// The options that users can set, under the names of dm-writeboost 2.2, with those of the seeds (003) as aliases where

@@ -4,9 +4,8 @@ using Weir.Core.Io;
 using Weir.Core.Metadata;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Format;
-using Weir.Core.Writeboost.Log;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Log;
 
 /// <summary>
 /// Writes the superblock, all copies that its layout has; see <see cref="TwoCopyWriter"/>. One update at a time; the

@@ -2,7 +2,7 @@ using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Caching;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Format;
 
 /// <summary>
 /// Where things are. The log is an endless row of 4 KiB slots; a <b>position</b> numbers them: segment sequence times

@@ -3,9 +3,10 @@ using System.Numerics;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
 using Errno = Weir.Native.Errno;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Tools;
 
 /// <summary>Makes a cache device an empty cache.</summary>
 public static unsafe class WriteboostFormat

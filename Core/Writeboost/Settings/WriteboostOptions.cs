@@ -6,7 +6,7 @@ using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Format;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Settings;
 
 /// <summary>What can be set on a <c>writeboost</c> volume; defaults are the product's.</summary>
 public sealed class WriteboostOptions : CleaningSettings

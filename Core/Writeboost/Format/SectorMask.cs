@@ -1,6 +1,6 @@
 using Weir.Core.Caching;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Format;
 
 /// <summary>The eight sectors of a block as bits.</summary>
 public static unsafe class SectorMask
