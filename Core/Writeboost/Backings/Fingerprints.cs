@@ -5,7 +5,6 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
-using Weir.Core.Writeboost.Writeback;
 
 namespace Weir.Core.Writeboost.Backings;
 
@@ -147,7 +146,7 @@ internal sealed unsafe class Fingerprints : IDisposable
     /// <paramref name="batch"/> is going to be written. False: it changes no durable sample. Else an update without
     /// those that it changes has begun: nothing may be written before it has ended well.
     /// </summary>
-    public bool BeginBatch(Batch batch, BackingTable backings)
+    public bool BeginBatch(IWriteSet batch, BackingTable backings)
     {
         bool changes = false;
         for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++)
@@ -322,29 +321,31 @@ internal sealed unsafe class Fingerprints : IDisposable
         _isPending = true;
     }
 
-    private static bool IsChanged(Batch batch, int id, in BlockSample sample) =>
+    private static bool IsChanged(IWriteSet batch, int id, in BlockSample sample) =>
         sample.Kind != SampleKind.None && batch.Changes(BackingTable.KeyOf(id, sample.Block << Geometry.BlockShift));
 
     // Of each device's blocks, which are sorted, one of the middle and the last.
-    private void Choose(Batch batch, BackingTable backings)
+    private void Choose(IWriteSet batch, BackingTable backings)
     {
-        for (int first = 0; first < batch.BlockCount;)
+        ReadOnlySpan<DirtyBlock> blocks = batch.Sorted;
+        for (int first = 0; first < blocks.Length;)
         {
-            int id = BackingTable.IdOf(batch.Blocks[first].Key);
+            int id = BackingTable.IdOf(blocks[first].Key);
             int end = first + 1;
-            while (end < batch.BlockCount && BackingTable.IdOf(batch.Blocks[end].Key) == id) end++;
+            while (end < blocks.Length && BackingTable.IdOf(blocks[end].Key) == id) end++;
             if (backings.Find(id) is { IsAbsent: false })
             {
-                Choose(batch, id, 0, (first + end) / 2);
-                if (end - 1 != (first + end) / 2) Choose(batch, id, 1, end - 1);
+                int middle = (first + end) / 2;
+                Choose(batch, blocks[middle], 0);
+                if (end - 1 != middle) Choose(batch, blocks[end - 1], 1);
             }
             first = end;
         }
     }
 
-    private void Choose(Batch batch, int id, int candidate, int index)
+    private void Choose(IWriteSet batch, in DirtyBlock block, int candidate)
     {
-        ref DirtyBlock block = ref batch.Blocks[index];
+        int id = BackingTable.IdOf(block.Key);
         if (block.Sectors != SectorMask.Full) return;
         BlockSample sample = ContentEvidence.SampleOf(0, batch.Data(block.Place));
         if (sample.Kind != SampleKind.Content) return;

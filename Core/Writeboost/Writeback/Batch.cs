@@ -6,17 +6,6 @@ using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Writeback;
 
-/// <summary>A block to write: where it belongs, where its merged bytes are, which sectors of them count.</summary>
-internal struct DirtyBlock
-{
-    /// <summary>Device and block.</summary>
-    public ulong Key;
-    /// <summary>Slot in the batch: segment times slots per segment, plus slot.</summary>
-    public int Place;
-    /// <summary>Sectors to write.</summary>
-    public byte Sectors;
-}
-
 /// <summary>A range to zero.</summary>
 internal struct DirtyRange
 {
@@ -35,7 +24,7 @@ internal struct DirtyRange
 /// The segments being written back: their bytes as read from the cache device, and the lists made from them. All memory
 /// is taken at the start. One thread.
 /// </summary>
-internal sealed unsafe class Batch : IDisposable
+internal sealed unsafe class Batch : IWriteSet, IDisposable
 {
     private readonly Geometry _geometry;
     private byte* _data;
@@ -80,6 +69,9 @@ internal sealed unsafe class Batch : IDisposable
 
     /// <summary>How many.</summary>
     public int BlockCount { get; private set; }
+
+    /// <inheritdoc/>
+    ReadOnlySpan<DirtyBlock> IWriteSet.Sorted => new(Blocks, BlockCount);
 
     /// <summary>Ranges to zero.</summary>
     public DirtyRange* Ranges { get; }
@@ -136,7 +128,7 @@ internal sealed unsafe class Batch : IDisposable
     public byte* Data(int index, int slot) =>
         _data + ((long)index * _geometry.SegmentBytes) + ((long)slot << Geometry.BlockShift);
 
-    /// <summary>Bytes of a place.</summary>
+    /// <inheritdoc/>
     public byte* Data(int place) => _data + ((long)place << Geometry.BlockShift);
 
     /// <summary>The log position of a place.</summary>
@@ -201,7 +193,7 @@ internal sealed unsafe class Batch : IDisposable
         while (HoleCount < made && Ranges[HoleCount].Kind == EntryKind.Discard) HoleCount++;
     }
 
-    /// <summary>Something of the block <paramref name="key"/> is going to be written or zeroed.</summary>
+    /// <inheritdoc/>
     public bool Changes(ulong key)
     {
         int low = 0, high = BlockCount;
