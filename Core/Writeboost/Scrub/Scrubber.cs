@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using Weir.Core.Cleaning;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Errors;
@@ -9,15 +10,11 @@ using Weir.Core.Writeboost.Log;
 namespace Weir.Core.Writeboost.Scrub;
 
 /// <summary>
-/// Reads the log's segments again, one at a time, so slowly that all of them take the scrub interval, and while clients
-/// are idle if they ever are; compares the blocks that still count with their checksums, and reports rot before anybody
-/// needs them (R5). On the first queue's thread.
+/// Reads the log's segments again, one at a time, as slowly as <see cref="ScrubPacer"/> says; compares the blocks that
+/// still count with their checksums, and reports rot before anybody needs them (R5). On the first queue's thread.
 /// </summary>
 internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDisposable
 {
-    /// <summary>A segment waits at most this many of its turns for idle clients.</summary>
-    private const int MaxPatience = 4;
-
     /// <summary>Of a device that gives nothing any more not every block is asked for: a stop waits for it.</summary>
     private const int MostUnread = 32;
 
@@ -33,8 +30,8 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
     private readonly byte* _data;
     private readonly LogEntry* _entries;
     private readonly UnreadPlaces _unread;
+    private readonly ScrubPacer _pacer = new();
     private long _segment;
-    private long _dueUs = long.MaxValue;
     private bool _reading;
 
     /// <summary>The volume's one scrubber, on the thread of <paramref name="port"/>.</summary>
@@ -56,27 +53,14 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
     public bool IsQuiet => !_reading;
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
-    public long DeadlineUs { get; private set; } = long.MaxValue;
+    public long DeadlineUs => _pacer.DeadlineUs;
 
     /// <inheritdoc/>
     public void Poll(long nowUs, BackgroundState state)
     {
-        DeadlineUs = long.MaxValue;
-        long intervalUs = _volume.Options.ScrubIntervalUs;
-        if (_reading || intervalUs == 0)
-        {
-            if (intervalUs == 0) _dueUs = long.MaxValue;
-            return;
-        }
-        long turnUs = intervalUs / Math.Max(1, _log.HeadSegment - _log.TailSegment + 1);
-        _dueUs = Math.Min(_dueUs, nowUs + turnUs);
+        long segments = _log.HeadSegment - _log.TailSegment + 1;
         long idleUs = _volume.LastActivityUs + _volume.Options.IdleUs;
-        long startUs = Math.Max(_dueUs, Math.Min(idleUs, _dueUs + (MaxPatience * turnUs)));
-        DeadlineUs = startUs;
-        if (nowUs < startUs) return;
-        _dueUs = nowUs + turnUs;
-        DeadlineUs = _dueUs;
-        Begin();
+        if (_pacer.IsDue(nowUs, _volume.Options.ScrubIntervalUs, segments, idleUs, _reading)) Begin();
     }
 
     /// <inheritdoc/>
