@@ -2,11 +2,8 @@ using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
-using Weir.Core.Volumes;
-using Weir.Core.Writeboost.Errors;
-using Weir.Core.Writeboost.Queue;
 
-namespace Weir.Core.Writeboost.Tools;
+namespace Weir.Core.Volumes;
 
 /// <summary>How far a drain has come.</summary>
 /// <param name="DirtyBlocks">Blocks that are not on their backing device yet.</param>
@@ -24,12 +21,12 @@ public readonly record struct DrainProgress(
 /// <c>weir drain</c>: writes everything back, offline, with the engine's own write-back, so that every rule of it
 /// holds: it can be interrupted or killed at any point and started again. Ends with an orderly stop.
 /// </summary>
-public sealed class Drainer(WriteboostVolume volume, IoContext io)
+public sealed class Drainer(IDrainable volume, IoContext io)
 {
     private const long TurnUs = 100_000;
 
     /// <summary>
-    /// What is given up if it is lost: ranges as <see cref="WriteboostVolume.GiveUp"/> takes them.
+    /// What is given up if it is lost: ranges as <see cref="IDrainable.CheckGiveUp"/> takes them.
     /// </summary>
     public IReadOnlyList<string> GivesUp { get; init; } = [];
 
@@ -45,8 +42,7 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
     /// <exception cref="UserErrorException">What shall be given up cannot be: nothing was done.</exception>
     public int Run(Func<bool> stopAsked, Action<DrainProgress> progress)
     {
-        if (GivesUp.Count > 0) volume.CheckGiveUp();
-        foreach (string range in GivesUp) _ = LostBlocks.Select(volume, range);
+        foreach (string range in GivesUp) volume.CheckGiveUp(range);
         long total = volume.DrainBlocksLeft;
         IVolumeQueue queue = volume.OpenQueue(0, io);
         long end = volume.Drain();
@@ -58,10 +54,9 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
             goesOn = false;
             foreach (string range in GivesUp) goesOn |= GiveUp(queue, range, stopAsked);
         }
-        // What is rotten moves on in the log: it is nowhere else to be told.
+        // What is lost stays in the cache: it is nowhere else to be told.
         HasReachedEnd = volume.IsWrittenBack(end);
-        bool isDrained = HasReachedEnd && volume.Index.RottenCount == 0;
-        // Whoever drains a cache may use the device without it.
+        bool isDrained = HasReachedEnd && volume.LostBlockCount == 0;
         volume.OutdateClean();
         queue.BeginStop();
         while (!queue.StopStatus.IsOver) Turn(queue);
@@ -85,36 +80,16 @@ public sealed class Drainer(WriteboostVolume volume, IoContext io)
     // What is lost is known only now. Where write-back has moved a block before an order came to it, it is given again.
     private bool GiveUp(IVolumeQueue queue, string range, Func<bool> stopAsked)
     {
-        List<LostVersion> lost = LostBlocks.Select(volume, range);
         bool any = false;
-        while (lost.Count > 0 && !volume.Health.CacheHasFailed && !stopAsked())
+        while (!volume.Health.CacheHasFailed && !stopAsked())
         {
-            using GiveUpOrder order = new(lost);
-            volume.Post(order);
+            using IGiveUpOrder? order = volume.BeginGiveUp(range);
+            if (order == null) break;
             while (!order.IsDone && !stopAsked()) Turn(queue);
             if (!order.IsDone) return false;
-            order.Wait(static () => true, 0);
-            any |= order.GivenUp > 0;
-            lost = LostBlocks.Select(volume, range);
+            any |= order.End() > 0;
         }
         return any;
-    }
-
-    /// <summary>What a drain cannot write back, for people: that of devices that were not given; null when
-    /// nothing.</summary>
-    public string? LeftBehind => volume.LeftOfAbsent;
-
-    /// <summary>
-    /// What the cache holds that the backing devices do not have, for people: without what was kept of a batch that was
-    /// called off. After <see cref="Run"/>.
-    /// </summary>
-    public string Left
-    {
-        get
-        {
-            (long blocks, int ranges) = (volume.DrainBlocksLeft, volume.DirtyRanges);
-            return $"{Dirty.Count(blocks, ranges)} {(blocks + ranges == 1 ? "is" : "are")}";
-        }
     }
 
     private DrainProgress Progress(long total) => new(

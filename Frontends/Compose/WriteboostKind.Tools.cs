@@ -4,7 +4,6 @@ using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Recovery;
 using Weir.Core.Writeboost.Tools;
@@ -108,17 +107,17 @@ internal sealed partial class WriteboostKind : IEngineTools
         BlockDevices.CheckNoneWaits(run.Spec);
         using OpenedVolume opened = Opening.Run(run.Spec, run.Log, progress, stopAsked);
         using RingContext io = new();
-        WriteboostVolume volume = (WriteboostVolume)opened.Volume;
+        IDrainable volume = (IDrainable)opened.Volume;
         Drainer drainer = new(volume, io) { GivesUp = run.Spec.OwnOrNull<string[]>(GiveUpOption) ?? [] };
         int result = drainer.Run(
             stopAsked, at => progress?.Invoke(at.Unit, at.TotalBlocks - at.DirtyBlocks, at.TotalBlocks));
         return result == 1 ? throw Unfinished(drainer, volume, cache)
-            : result == 0 && drainer.LeftBehind is { } left ? throw new UserErrorException(
+            : result == 0 && volume.LeftOfAbsent is { } left ? throw new UserErrorException(
                 $"{cache}: not drained: {left} stay: give it too, with --backing NAME=PATH")
             : result;
     }
 
-    private static UserErrorException Unfinished(Drainer drainer, WriteboostVolume volume, string? cache)
+    private static UserErrorException Unfinished(Drainer drainer, IDrainable volume, string? cache)
     {
         if (volume.Health.State != VolumeState.Healthy)
             return new UserErrorException($"stopped: the volume became {VolumeHealth.NameOf(volume.Health.State)}: "
@@ -126,7 +125,7 @@ internal sealed partial class WriteboostKind : IEngineTools
                 + (volume.LostSentence is { } also ? $"; {also}; {GiveUpHint}" : ""));
         return drainer.HasReachedEnd && volume.LostSentence is { } lost
             ? new UserErrorException($"{cache}: all else is written back, but {lost}; {GiveUpHint}")
-            : new UserErrorException($"interrupted: {drainer.Left} left in {cache}; start again to go on");
+            : new UserErrorException($"interrupted: {volume.StillDirty} left in {cache}; start again to go on");
     }
 
     private const string GiveUpHint = "--give-up NAME:OFFSET+LENGTH, or --give-up all, gives them up";

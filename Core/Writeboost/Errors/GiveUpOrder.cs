@@ -2,13 +2,14 @@ using System;
 using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Volumes;
 
 namespace Weir.Core.Writeboost.Errors;
 
 /// <summary>
 /// Lost versions that the user gives up, on their way from a thread that waits to the first queue's, which logs it.
 /// </summary>
-internal sealed class GiveUpOrder(IReadOnlyList<LostVersion> versions) : IDisposable
+internal sealed class GiveUpOrder(IReadOnlyList<LostVersion> versions) : IGiveUpOrder
 {
     private readonly ManualResetEventSlim _done = new();
     private UserErrorException? _error;
@@ -25,7 +26,7 @@ internal sealed class GiveUpOrder(IReadOnlyList<LostVersion> versions) : IDispos
     /// <summary>Nobody waits for it any more; what is logged stays.</summary>
     public bool IsCancelled { get; private set; }
 
-    /// <summary>It is over: all is durable, or it could not be done.</summary>
+    /// <inheritdoc/>
     public bool IsDone => _done.IsSet;
 
     /// <summary>Waits for the end, and asks now and then whether that is still wanted.</summary>
@@ -35,6 +36,14 @@ internal sealed class GiveUpOrder(IReadOnlyList<LostVersion> versions) : IDispos
         while (!_done.Wait(turnMs) && !IsCancelled) IsCancelled = isCancelled();
         if (!_done.IsSet) throw new UserErrorException("give_up: interrupted; what was logged before that stays so");
         if (_error != null) throw _error;
+    }
+
+    /// <inheritdoc/>
+    public int End()
+    {
+        Invariant.Check(IsDone);
+        Wait(static () => true, 0);
+        return GivenUp;
     }
 
     /// <summary>It is done, or <paramref name="error"/> says why not; the first word counts.</summary>
