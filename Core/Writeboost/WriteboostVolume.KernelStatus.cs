@@ -110,7 +110,7 @@ public sealed unsafe partial class WriteboostVolume : IKernelStatus
     private BackingDevice? Attached(int id) => Backings.Find(id) is { IsAbsent: false } device ? device : null;
 
     private long MemoryBytes =>
-        Log.Ram.DataBytes + Index.NodeBytes + Index.HeadBytes + Index.ChecksumBytes + Ranges.BytesUsed;
+        Log.Ram.DataBytes + Index.NodeBytes + Index.BucketBytes + Index.ChecksumBytes + Ranges.BytesUsed;
 
     // Their bits are in the other order: write, hit, in RAM, whole are bits 0 to 3.
     private long SeedCounter(int index)

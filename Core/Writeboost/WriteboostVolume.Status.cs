@@ -164,12 +164,12 @@ public sealed unsafe partial class WriteboostVolume
         status.Gauge("ram_segments_bytes", Log.Ram.DataBytes);
         status.Gauge("changes_bytes", Changes.BytesUsed);
         long table = (long)Geometry.SegmentCount * SegmentTable.BytesPerSegment;
-        long index = Index.NodeBytes + Index.HeadBytes + table;
+        long index = Index.NodeBytes + Index.BucketBytes + table;
         long blocks = Geometry.SlotCount - Geometry.SegmentCount;
         long perBlock = index + Index.ChecksumBytes + Changes.BytesUsed;
         status.Gauge("index_bytes", index);
         status.Gauge("index_node_bytes", Index.NodeBytes);
-        status.Gauge("index_head_bytes", Index.HeadBytes);
+        status.Gauge("index_head_bytes", Index.BucketBytes);
         status.Gauge("segment_table_bytes", table);
         status.Gauge("checksum_bytes", Index.ChecksumBytes);
         status.Gauge("ram_bytes_per_block", (perBlock + blocks - 1) / blocks);

@@ -156,7 +156,7 @@ internal static class Meanings
         ["changes_bytes"] = "memory of the table of changes under way, in bytes",
         ["index_bytes"] = "memory of the index, in bytes: the next three",
         ["index_node_bytes"] = "memory of the index's nodes, one for each block of the cache, in bytes",
-        ["index_head_bytes"] = "memory of the index's chain heads, in bytes",
+        ["index_head_bytes"] = "memory of the index's buckets, in bytes",
         ["segment_table_bytes"] = "memory of the table of segments, in bytes",
         ["checksum_bytes"] = "memory of block checksums, in bytes; 0 without verify_reads",
         ["ram_bytes_per_block"] = "memory of all these for each block of the cache, in bytes, rounded up",

@@ -10,7 +10,7 @@ namespace Weir.Bench.Kernels;
 
 /// <summary>
 /// The index of a full cache of 4 GiB and a million blocks at random, of which it has nearly two thirds: a look-up,
-/// and an insertion that takes the place of what its slot held and what the block had. Beside it a twin that guards
+/// and an insertion that takes the place of what its slot held and what the block had. Beside it chains that guard
 /// nothing, and the library's dictionaries, of which only the second may be used by several threads.
 /// </summary>
 public unsafe class IndexBench
@@ -36,7 +36,7 @@ public unsafe class IndexBench
         for (int i = 0; i < Slots; i++) _ = KernelInsert();
     }
 
-    /// <summary>Fills the twin.</summary>
+    /// <summary>Fills the chains.</summary>
     [GlobalSetup(Targets = [nameof(ScalarLookup), nameof(ScalarInsert)])]
     public void FillPlain()
     {
@@ -80,7 +80,7 @@ public unsafe class IndexBench
         return found;
     }
 
-    /// <summary>The twin's.</summary>
+    /// <summary>The chains.</summary>
     [Benchmark(Baseline = true), BenchmarkCategory("Lookup")]
     public int ScalarLookup() => _plain.Find(NextKey());
 
@@ -101,7 +101,7 @@ public unsafe class IndexBench
         return _index.Insert(NextKey(), slot, SectorMask.Full, 0);
     }
 
-    /// <summary>The twin's.</summary>
+    /// <summary>The chains.</summary>
     [Benchmark(Baseline = true), BenchmarkCategory("Insert")]
     public void ScalarInsert() => _plain.Insert(NextKey(), (int)(_slot++ % Slots));
 

@@ -3,8 +3,8 @@ using System;
 namespace Weir.Bench.Kernels;
 
 /// <summary>
-/// The twin of the index: the same hash and chains in plain arrays, one version of each block, and nothing that guards
-/// them: no latch, no pins. Slots and key as there.
+/// What the index would be with chains: heads, links and keys in plain arrays, one version of each block, and nothing
+/// that guards them: no latch, no pins.
 /// </summary>
 internal sealed class PlainIndex
 {
@@ -14,7 +14,7 @@ internal sealed class PlainIndex
     private readonly int[] _next;
     private readonly ulong[] _keys;
 
-    /// <summary>Empty, with as many heads for its slots as the index has.</summary>
+    /// <summary>Empty, with three heads for four slots.</summary>
     public PlainIndex(int slots)
     {
         _heads = new int[slots / 4 * 3];

@@ -30,6 +30,7 @@ internal sealed class MicroSuite(Report report, string folder)
         (typeof(DirtyScanBench), "Kernel: dirty blocks found, for each slot"),
         (typeof(SectorRunsBench), "Kernel: runs of dirty sectors in a block"),
         (typeof(IndexBench), "Kernel: index look-up and insertion"),
+        (typeof(TagMatchBench), "Kernel: tags of a bucket compared"),
         (typeof(BlockLocksBench), "Kernel: blocks locked and released"),
         (typeof(SegmentReserveBench), "Kernel: a slot of the segment reserved"),
         (typeof(SegmentPublishBench), "Kernel: a slot of the segment published"),

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Format;
@@ -92,9 +93,9 @@ public sealed unsafe class BlockIndexTests
             if (meeting.HasWaited) waited.Add(other);
             if ((position & 31) > 20) position = s_geometry.Position(s_geometry.SegmentOf(position) + 1, 1);
         }
-        // The same block, and at most one that has its bucket by chance.
-        Assert.Contains(0, waited);
-        Assert.InRange(waited.Count, 1, 2);
+        // The neighbours that have the same bucket, and at most as many that have it by chance.
+        Assert.Equal([0, 1, 2, 3], waited.Take(BlockIndex.GroupBlocks));
+        Assert.InRange(waited.Count, BlockIndex.GroupBlocks, 2 * BlockIndex.GroupBlocks);
     }
 
     // Runs another writer where this one has its bucket's latch.
@@ -129,7 +130,7 @@ public sealed unsafe class BlockIndexTests
         Geometry geometry = new(1 << 20, 256);
         using SegmentTable table = new(geometry);
         using BlockIndex index = new(geometry, table, keepChecksums: false);
-        long bytes = index.NodeBytes + index.HeadBytes + ((long)geometry.SegmentCount * SegmentTable.BytesPerSegment);
+        long bytes = index.NodeBytes + index.BucketBytes + ((long)geometry.SegmentCount * SegmentTable.BytesPerSegment);
         Assert.True(bytes <= 16 * geometry.SlotCount, $"{(double)bytes / geometry.SlotCount} bytes per block");
     }
 

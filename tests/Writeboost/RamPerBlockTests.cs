@@ -77,7 +77,7 @@ public sealed class RamPerBlockTests
         using BlockIndex index = new(geometry, table, keepChecksums: verify);
         using StripedVersions changes = new(geometry.SlotCount);
         long tableBytes = (long)geometry.SegmentCount * SegmentTable.BytesPerSegment;
-        long bytes = index.NodeBytes + index.HeadBytes + index.ChecksumBytes + tableBytes + changes.BytesUsed;
+        long bytes = index.NodeBytes + index.BucketBytes + index.ChecksumBytes + tableBytes + changes.BytesUsed;
         Assert.InRange(bytes, 12 * blocks, (verify ? 20 : 16) * blocks);
     }
 

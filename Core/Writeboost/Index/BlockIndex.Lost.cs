@@ -24,11 +24,10 @@ public sealed unsafe partial class BlockIndex
     {
         (key, sectors) = (0, 0);
         if ((Volatile.Read(ref _nodes[slot].Flags) & RottenFlag) == 0) return false;
-        uint* head = HeadOf(_nodes[slot].Key);
-        uint first = Enter(head);
+        Held held = Enter(_nodes[slot].Key);
         bool lost = (_nodes[slot].Flags & (LinkedFlag | RottenFlag | CleanFlag)) == (LinkedFlag | RottenFlag);
         if (lost) (key, sectors) = (_nodes[slot].Key, _nodes[slot].Sectors);
-        Exit(head, first);
+        Exit(held);
         return lost;
     }
 
@@ -39,24 +38,24 @@ public sealed unsafe partial class BlockIndex
     /// </summary>
     public byte GiveUp(ulong key, uint slot, long position, byte sectors)
     {
-        uint* head = HeadOf(key);
-        uint first = Enter(head);
+        Held held = Enter(key);
         bool isThere = (_nodes[slot].Flags & (LinkedFlag | CleanFlag)) == LinkedFlag && _nodes[slot].Is(key)
             && _table.PositionOf(slot) == position;
         byte given = isThere ? (byte)(_nodes[slot].Sectors & sectors) : (byte)0;
         // What newer versions have of the rest is not lost.
-        byte left = given == 0 ? (byte)0 : (byte)(_nodes[slot].Sectors & ~given & ~SectorsBehind(first, key, position));
-        if (given != 0 && left == 0) first = Unlink(first, slot);
+        byte left = given == 0 ? (byte)0 : (byte)(_nodes[slot].Sectors & ~given & ~SectorsBehind(held, position));
+        if (given != 0 && left == 0) Forget(ref held, slot);
         else if (given != 0) _nodes[slot].Sectors = left;
-        Exit(head, first);
+        Exit(held);
         return given;
     }
 
-    private byte SectorsBehind(uint first, ulong key, long position)
+    private byte SectorsBehind(in Held held, long position)
     {
+        uint* slots = stackalloc uint[MaxVersions];
         byte sectors = 0;
-        for (uint at = first; at != None; at = _nodes[at].Next)
-            if (_nodes[at].Is(key) && _table.PositionOf(at) > position) sectors |= _nodes[at].Sectors;
+        for (int i = SlotsOf(held, slots) - 1; i >= 0; i--)
+            if (_table.PositionOf(slots[i]) > position) sectors |= _nodes[slots[i]].Sectors;
         return sectors;
     }
 
@@ -68,21 +67,15 @@ public sealed unsafe partial class BlockIndex
     {
         Node* node = &_nodes[slot];
         Invariant.Check((node->Flags & LinkedFlag) == 0);
-        uint* head = HeadOf(key);
-        uint first = Enter(head);
-        sectors &= (byte)~SectorsBehind(first, key, position);
-        if (sectors == 0)
+        Held held = Enter(key);
+        sectors &= (byte)~SectorsBehind(held, position);
+        if (sectors != 0)
         {
-            Exit(head, first);
-            return;
+            node->Set(key, sectors);
+            if (TryAdd(ref held, slot, LinkedFlag | RottenFlag | PoisonFlag, out _)) CountRotten(key, 1);
         }
-        node->Set(key, sectors);
-        node->Next = first;
-        node->Flags = LinkedFlag | RottenFlag | PoisonFlag;
-        CountRotten(key, 1);
-        Interlocked.Increment(ref DirtyCountOf(key));
-        Exit(head, Prune(slot, key, out _));
-        Regions.Note(key);
+        Exit(held);
+        if (sectors != 0) Regions.Note(key);
     }
 
     /// <summary>
@@ -92,14 +85,13 @@ public sealed unsafe partial class BlockIndex
     /// </summary>
     public bool MarkRotten(uint slot, out bool clean, bool onlyClean = false, bool unread = false)
     {
-        uint* head = HeadOf(_nodes[slot].Key);
-        uint first = Enter(head);
+        Held held = Enter(_nodes[slot].Key);
         bool isNew = (_nodes[slot].Flags & (LinkedFlag | RottenFlag)) == LinkedFlag;
         clean = (_nodes[slot].Flags & CleanFlag) != 0;
         isNew &= clean || !onlyClean;
         if (isNew && !clean) CountRotten(_nodes[slot].Key, 1);
         if (isNew) _nodes[slot].Flags |= unread ? (byte)(RottenFlag | UnreadFlag) : RottenFlag;
-        Exit(head, first);
+        Exit(held);
         if (isNew && unread) Volatile.Write(ref _anyUnread, true);
         return isNew;
     }
@@ -113,15 +105,14 @@ public sealed unsafe partial class BlockIndex
     public void MarkRead(uint slot)
     {
         if (!HasUnread || (Volatile.Read(ref _nodes[slot].Flags) & UnreadFlag) == 0) return;
-        uint* head = HeadOf(_nodes[slot].Key);
-        uint first = Enter(head);
+        Held held = Enter(_nodes[slot].Key);
         byte flags = _nodes[slot].Flags;
         if ((flags & (LinkedFlag | UnreadFlag)) == (LinkedFlag | UnreadFlag))
         {
             if ((flags & CleanFlag) == 0) CountRotten(_nodes[slot].Key, -1);
             _nodes[slot].Flags = (byte)(flags & ~(RottenFlag | UnreadFlag));
         }
-        Exit(head, first);
+        Exit(held);
     }
 
     private void CountRotten(ulong key, int change)
@@ -131,20 +122,17 @@ public sealed unsafe partial class BlockIndex
     }
 
     // A write that took its place before the poison did, and comes to the index after it, is newer all the same.
-    private uint YieldPoison(uint first, uint slot)
+    private void YieldPoison(ref Held held, uint slot)
     {
+        uint* slots = stackalloc uint[MaxVersions];
         long position = _table.PositionOf(slot);
-        uint next;
-        for (uint at = first; at != None; at = next)
+        for (int i = SlotsOf(held, slots) - 1; i >= 0; i--)
         {
-            next = _nodes[at].Next;
-            bool yields = (_nodes[at].Flags & PoisonFlag) != 0 && _nodes[at].Is(_nodes[slot].Key)
-                && _table.PositionOf(at) > position;
-            if (!yields) continue;
+            uint at = slots[i];
+            if ((_nodes[at].Flags & PoisonFlag) == 0 || _table.PositionOf(at) <= position) continue;
             byte left = (byte)(_nodes[at].Sectors & ~_nodes[slot].Sectors);
-            if (left == 0) first = Unlink(first, at);
+            if (left == 0) Forget(ref held, at);
             else _nodes[at].Sectors = left;
         }
-        return first;
     }
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using System.Threading;
@@ -7,7 +8,6 @@ using Weir.Core.Caching;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 using GrowingSlab = Weir.Native.GrowingSlab;
-using Slab = Weir.Native.Slab;
 
 namespace Weir.Core.Writeboost.Index;
 
@@ -42,17 +42,17 @@ public enum FoundIn
 }
 
 /// <summary>
-/// Block to log slots, at most 16 bytes per slot: a node of 12 bytes for every slot of the cache and three bucket
-/// heads of 4 bytes for every four slots.
+/// Block to log slots, at most 16 bytes per slot: a node of 8 bytes for every slot of the cache, and buckets of one
+/// cache line for about eleven slots each. A look-up meets one line, and one node for each version.
 /// <code>
-///  node:  | next u32 | key low u32 | key high u16 | sectors u8 | flags u8 |      head: | latch 1 bit | slot 31 bits |
+///  node:  | key low u32 | key high u16 | sectors u8 | flags u8 |
 /// </code>
-/// A block with partial writes has several nodes in its bucket's chain, in no order: a node's age is its log position.
+/// A block with partial writes has several nodes in its bucket, in no order: a node's age is its log position.
 /// A node stays only while it holds a sector that no newer node of its block holds, so a block has at most eight.
-/// Protocol: a bucket is read and changed under its latch, the top bit of its head, for some dozen instructions; a
-/// node belongs to its bucket's latch while linked, and to the writer that reserved the slot before that. A lookup
-/// pins under the latch the segments it will read from the device, so that removal (under the same latch) and reuse
-/// (after the pins are gone) cannot overtake it.
+/// Protocol: a bucket is read and changed under its latch for some dozen instructions; a node belongs to its bucket's
+/// latch while linked, and to the writer that reserved the slot before that. A lookup pins under the latch the segments
+/// it will read from the device, so that removal (under the same latch) and reuse (after the pins are gone) cannot
+/// overtake it.
 /// </summary>
 public sealed unsafe partial class BlockIndex : IDisposable
 {
@@ -63,18 +63,13 @@ public sealed unsafe partial class BlockIndex : IDisposable
     /// <summary>RAM that a cached block may cost, the segment table included, without and with checksums.</summary>
     public const int MaxBytesPerBlock = 16, MaxBytesPerVerifiedBlock = 20;
 
-    private const uint Latch = 0x8000_0000;
-    private const uint None = 0x7FFF_FFFF;
-    private const long MostSlots = None;
+    private const long MostSlots = 0x7FFF_FFFF;
     private const byte LinkedFlag = 1, RottenFlag = 2, CleanFlag = 4, PoisonFlag = 8, UnreadFlag = 16;
     private readonly GrowingSlab _nodeMemory;
-    private readonly Slab _headMemory;
     private readonly GrowingSlab? _checksumMemory;
     private readonly Node* _nodes;
-    private readonly uint* _heads;
     private readonly uint* _checksums;
     private readonly Geometry _geometry;
-    private readonly uint _headCount;
     private readonly SegmentTable _table;
     private readonly int _slotShift;
     private readonly long[] _dirtyCounts = new long[Devices];
@@ -85,12 +80,10 @@ public sealed unsafe partial class BlockIndex : IDisposable
     /// </summary>
     public BlockIndex(in Geometry geometry, SegmentTable table, bool keepChecksums)
     {
-        Invariant.Check(geometry.SlotCount <= None);
+        Invariant.Check(geometry.SlotCount <= MostSlots);
         _table = table;
         _geometry = geometry;
         _slotShift = geometry.SlotShift;
-        _headCount = HeadCount(geometry, keepChecksums);
-        HeadBytes = (long)_headCount * sizeof(uint);
         if (keepChecksums)
         {
             _checksumMemory = new GrowingSlab(geometry.SlotCount * sizeof(uint), MostSlots * sizeof(uint));
@@ -98,9 +91,10 @@ public sealed unsafe partial class BlockIndex : IDisposable
         }
         _nodeMemory = new GrowingSlab(geometry.SlotCount * sizeof(Node), MostSlots * sizeof(Node));
         _nodes = (Node*)_nodeMemory.Start;
-        _headMemory = new Slab(HeadBytes);
-        _heads = (uint*)_headMemory.Start;
-        new Span<uint>(_heads, (int)_headCount).Fill(None);
+        _homeCount = _poolEnd = CountHomes(geometry, keepChecksums, out _overflowShare);
+        _bucketMemory = new GrowingSlab(
+            BucketsFor(geometry.SlotCount) * sizeof(Bucket), BucketsFor(MostSlots) * sizeof(Bucket));
+        _buckets = (Bucket*)_bucketMemory.Start;
     }
 
     /// <summary>
@@ -109,6 +103,7 @@ public sealed unsafe partial class BlockIndex : IDisposable
     /// </summary>
     public bool TryGrow(in Geometry grown) =>
         grown.SlotCount <= MostSlots && _nodeMemory.TryGrow(grown.SlotCount * sizeof(Node))
+        && _bucketMemory.TryGrow(BucketsFor(grown.SlotCount) * sizeof(Bucket))
         && _checksumMemory?.TryGrow(grown.SlotCount * sizeof(uint)) != false;
 
     /// <summary>Slots there are.</summary>
@@ -137,9 +132,6 @@ public sealed unsafe partial class BlockIndex : IDisposable
     /// <summary>Bytes of the nodes.</summary>
     public long NodeBytes => _geometry.SlotCount * sizeof(Node);
 
-    /// <summary>Bytes of the bucket heads.</summary>
-    public long HeadBytes { get; }
-
     /// <summary>Bytes of the checksums, when it keeps them.</summary>
     public long ChecksumBytes => KeepsChecksums ? _geometry.SlotCount * sizeof(uint) : 0;
 
@@ -149,33 +141,24 @@ public sealed unsafe partial class BlockIndex : IDisposable
     /// </summary>
     public int Lookup(ulong key, BlockVersion* versions)
     {
-        uint* head = HeadOf(key);
-        if (Volatile.Read(ref *head) == None) return 0;
-        int count = 0;
-        uint slot = Enter(head);
-        uint first = slot;
-        for (; slot != None; slot = _nodes[slot].Next)
-        {
-            if (!_nodes[slot].Is(key)) continue;
-            Invariant.Check(count < MaxVersions);
-            count = InsertSorted(versions, count, VersionOf(slot));
-        }
+        if (IsAbsent(key)) return 0;
+        Held held = Enter(key);
+        int count = Gather(held, versions);
         Interleaving.Step();
         for (int i = 0; i < count; i++) Pin(ref versions[i]);
-        Exit(head, first);
+        Exit(held);
         return count;
     }
 
     /// <summary>Position of the newest version of block <paramref name="key"/>; 0 when none.</summary>
     public long NewestPosition(ulong key)
     {
-        uint* head = HeadOf(key);
-        if (Volatile.Read(ref *head) == None) return 0;
+        if (IsAbsent(key)) return 0;
+        uint* slots = stackalloc uint[MaxVersions];
         long newest = 0;
-        uint first = Enter(head);
-        for (uint slot = first; slot != None; slot = _nodes[slot].Next)
-            if (_nodes[slot].Is(key)) newest = Math.Max(newest, _table.PositionOf(slot));
-        Exit(head, first);
+        Held held = Enter(key);
+        for (int i = SlotsOf(held, slots) - 1; i >= 0; i--) newest = Math.Max(newest, _table.PositionOf(slots[i]));
+        Exit(held);
         return newest;
     }
 
@@ -184,13 +167,10 @@ public sealed unsafe partial class BlockIndex : IDisposable
     /// </summary>
     public byte SectorsFrom(ulong key, long position)
     {
-        uint* head = HeadOf(key);
-        if (Volatile.Read(ref *head) == None) return 0;
-        byte sectors = 0;
-        uint first = Enter(head);
-        for (uint slot = first; slot != None; slot = _nodes[slot].Next)
-            if (_nodes[slot].Is(key) && _table.PositionOf(slot) >= position) sectors |= _nodes[slot].Sectors;
-        Exit(head, first);
+        if (IsAbsent(key)) return 0;
+        Held held = Enter(key);
+        byte sectors = SectorsBehind(held, position - 1);
+        Exit(held);
         return sectors;
     }
 
@@ -198,13 +178,14 @@ public sealed unsafe partial class BlockIndex : IDisposable
     /// Brings the bucket of <paramref name="key"/> near the processor: for whoever has many blocks to enter, a few
     /// ahead.
     /// </summary>
-    public void Prefetch(ulong key) => Sse.Prefetch0(HeadOf(key));
+    public void Prefetch(ulong key) => Sse.Prefetch0(&_buckets[HomeOf(key, _homeCount, out _)]);
 
-    /// <summary>The same for the first node of its chain, some time after <see cref="Prefetch"/>.</summary>
-    public void PrefetchChain(ulong key)
+    /// <summary>The same for the node of a version it has, some time after <see cref="Prefetch"/>.</summary>
+    public void PrefetchVersion(ulong key)
     {
-        uint first = Volatile.Read(ref *HeadOf(key)) & ~Latch;
-        if (first != None) Sse.Prefetch0(&_nodes[first]);
+        Bucket* home = &_buckets[HomeOf(key, _homeCount, out byte tag)];
+        uint places = Match(home->Tags, tag);
+        if (places != 0) Sse.Prefetch0(&_nodes[home->Slots[BitOperations.TrailingZeroCount(places)]]);
     }
 
     /// <summary>
@@ -219,14 +200,11 @@ public sealed unsafe partial class BlockIndex : IDisposable
         Invariant.Check(sectors != 0);
         node->Set(key, sectors);
         if (_checksums != null) _checksums[slot] = checksum;
-        uint* head = HeadOf(key);
-        uint first = Enter(head);
+        Held held = Enter(key);
         Interleaving.Step();
-        if (RottenCount > 0) first = YieldPoison(first, slot);
-        node->Next = first;
-        node->Flags = LinkedFlag;
-        Interlocked.Increment(ref DirtyCountOf(key));
-        Exit(head, Prune(slot, key, out FoundIn former));
+        if (RottenCount > 0) YieldPoison(ref held, slot);
+        TryAdd(ref held, slot, LinkedFlag, out FoundIn former);
+        Exit(held);
         Regions.Note(key);
         return former;
     }
@@ -244,16 +222,12 @@ public sealed unsafe partial class BlockIndex : IDisposable
         Invariant.Check((node->Flags & LinkedFlag) == 0);
         node->Set(key, SectorMask.Full);
         if (_checksums != null) _checksums[slot] = checksum;
-        uint* head = HeadOf(key);
-        uint first = Enter(head);
-        bool enters = (!HasVersion(first, key) || Mutant.Is(SharedMutant.R10CleanBeatsDirty))
+        uint* slots = stackalloc uint[MaxVersions];
+        Held held = Enter(key);
+        bool enters = (SlotsOf(held, slots) == 0 || Mutant.Is(SharedMutant.R10CleanBeatsDirty))
             && (changes == null || changes.IsUnchanged(sampleKey, sampled, sample));
-        if (enters)
-        {
-            node->Next = first;
-            node->Flags = LinkedFlag | CleanFlag;
-        }
-        Exit(head, enters ? Prune(slot, key, out _) : first);
+        if (enters) TryAdd(ref held, slot, LinkedFlag | CleanFlag, out _);
+        Exit(held);
         if (enters) Regions.Note(key);
         return enters;
     }
@@ -268,10 +242,9 @@ public sealed unsafe partial class BlockIndex : IDisposable
         Invariant.Check((node->Flags & LinkedFlag) == 0);
         node->Set(key, sectors);
         if (_checksums != null) _checksums[slot] = checksum;
-        uint* head = HeadOf(key);
-        node->Next = Enter(head);
-        node->Flags = LinkedFlag | CleanFlag;
-        Exit(head, Prune(slot, key, out _));
+        Held held = Enter(key);
+        TryAdd(ref held, slot, LinkedFlag | CleanFlag, out _);
+        Exit(held);
         Regions.Note(key);
     }
 
@@ -281,21 +254,15 @@ public sealed unsafe partial class BlockIndex : IDisposable
     public bool TryDropClean(ulong key, out bool dropped)
     {
         dropped = false;
-        uint* head = HeadOf(key);
-        if (Volatile.Read(ref *head) == None) return true;
-        uint first = Enter(head);
+        if (IsAbsent(key)) return true;
+        uint* slots = stackalloc uint[MaxVersions];
+        Held held = Enter(key);
+        int count = SlotsOf(held, slots);
         bool clean = true;
-        for (uint slot = first; slot != None && clean; slot = _nodes[slot].Next)
-            clean = !_nodes[slot].Is(key) || (_nodes[slot].Flags & CleanFlag) != 0;
-        uint kept = first;
-        for (uint slot = first; slot != None && clean;)
-        {
-            uint next = _nodes[slot].Next;
-            dropped |= _nodes[slot].Is(key);
-            if (_nodes[slot].Is(key)) kept = Unlink(kept, slot);
-            slot = next;
-        }
-        Exit(head, kept);
+        for (int i = 0; i < count; i++) clean &= (_nodes[slots[i]].Flags & CleanFlag) != 0;
+        dropped = clean && count > 0;
+        for (int i = 0; i < count && clean; i++) Forget(ref held, slots[i]);
+        Exit(held);
         return clean;
     }
 
@@ -304,10 +271,9 @@ public sealed unsafe partial class BlockIndex : IDisposable
     {
         Node* node = &_nodes[slot];
         if (node->KeyIsUnset) return;
-        uint* head = HeadOf(node->Key);
-        uint first = Enter(head);
-        if ((node->Flags & LinkedFlag) != 0) first = Unlink(first, slot);
-        Exit(head, first);
+        Held held = Enter(node->Key);
+        if ((node->Flags & LinkedFlag) != 0) Forget(ref held, slot);
+        Exit(held);
     }
 
     /// <summary>
@@ -316,8 +282,7 @@ public sealed unsafe partial class BlockIndex : IDisposable
     /// </summary>
     public bool MarkClean(uint slot)
     {
-        uint* head = HeadOf(_nodes[slot].Key);
-        uint first = Enter(head);
+        Held held = Enter(_nodes[slot].Key);
         bool isNew = (_nodes[slot].Flags & (LinkedFlag | CleanFlag)) == LinkedFlag;
         if (isNew)
         {
@@ -325,7 +290,7 @@ public sealed unsafe partial class BlockIndex : IDisposable
             _nodes[slot].Flags |= CleanFlag;
             Interlocked.Decrement(ref DirtyCountOf(_nodes[slot].Key));
         }
-        Exit(head, first);
+        Exit(held);
         return isNew;
     }
 
@@ -339,11 +304,10 @@ public sealed unsafe partial class BlockIndex : IDisposable
     {
         (key, sectors) = (0, 0);
         if (!IsLinked(slot)) return false;
-        uint* head = HeadOf(_nodes[slot].Key);
-        uint first = Enter(head);
+        Held held = Enter(_nodes[slot].Key);
         bool dirty = (_nodes[slot].Flags & (LinkedFlag | CleanFlag)) == LinkedFlag;
         if (dirty) (key, sectors) = (_nodes[slot].Key, _nodes[slot].Sectors);
-        Exit(head, first);
+        Exit(held);
         return dirty;
     }
 
@@ -360,51 +324,16 @@ public sealed unsafe partial class BlockIndex : IDisposable
     public void Dispose()
     {
         _nodeMemory.Dispose();
-        _headMemory.Dispose();
+        _bucketMemory.Dispose();
         _checksumMemory?.Dispose();
         Regions.Dispose();
     }
 
-    // Three for four slots; fewer in small segments, where the segment table and the header slots take their share of
-    // the 16 or 20 bytes that each cached block may cost. Striped versions take up to an eighth of a byte.
-    private static uint HeadCount(in Geometry geometry, bool keepChecksums)
-    {
-        int slots = geometry.SlotsPerSegment;
-        int taken = SegmentTable.BytesPerSegment + (sizeof(Node) * slots) + (slots / 8);
-        if (keepChecksums) taken += sizeof(uint) * slots;
-        int room = ((keepChecksums ? MaxBytesPerVerifiedBlock : MaxBytesPerBlock) * (slots - 1)) - taken;
-        int perSegment = Math.Min(slots * 3 / 4, room / sizeof(uint));
-        return (uint)((long)geometry.SegmentCount * perSegment);
-    }
-
     private ref long DirtyCountOf(ulong key) => ref _dirtyCounts[(byte)(key >> 40)];
 
-    // Keys are dense and regular: a multiplicative hash spreads them, its high half times the count picks the head.
-    private uint* HeadOf(ulong key)
-    {
-        ulong hash = (key ^ (key >> 29)) * 0x9E3779B97F4A7C15;
-        hash ^= hash >> 32;
-        return &_heads[Math.BigMul((uint)hash, _headCount) >> 32];
-    }
-
-    private static uint Enter(uint* head)
-    {
-        SpinWait spin = default;
-        while (true)
-        {
-            uint value = Volatile.Read(ref *head);
-            if ((value & Latch) == 0 && Interlocked.CompareExchange(ref *head, value | Latch, value) == value)
-                return value;
-            if (!Interleaving.Yield()) spin.SpinOnce(sleep1Threshold: -1);
-        }
-    }
-
-    private static void Exit(uint* head, uint first) => Volatile.Write(ref *head, first);
-
-    [StructLayout(LayoutKind.Sequential, Pack = 1, Size = 12)]
+    [StructLayout(LayoutKind.Sequential, Size = 8)]
     private struct Node
     {
-        public uint Next;
         private uint _keyLow;
         private ushort _keyHigh;
         public byte Sectors;

@@ -90,7 +90,7 @@ internal sealed unsafe partial class WriteboostQueue
         if (length < Geometry.BlockBytes) CopyPart(request, data, within, length);
         else if (request->Fetch != null) FetchRun(request, data, slot.Index);
         else BlockSum.Copy(data, source = request->Data + Own(request)->Progress);
-        _volume.Index.PrefetchChain(key);
+        _volume.Index.PrefetchVersion(key);
         if (request->LengthBytes - Own(request)->Progress > length) _volume.Index.Prefetch(key + 1);
         uint checksum = BlockSum.Compute(source);
         Own(request)->Progress += length;

@@ -74,10 +74,10 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
         table.SetLastRecord(physical, sequence);
         // The index is far larger than any cache of the processor: its misses overlap.
         foreach (ref readonly LogEntry entry in entries) index.Prefetch(entry.Key);
-        for (int i = 0; i < Math.Min(Ahead, entries.Length); i++) index.PrefetchChain(entries[i].Key);
+        for (int i = 0; i < Math.Min(Ahead, entries.Length); i++) index.PrefetchVersion(entries[i].Key);
         for (int i = 0; i < entries.Length; i++)
         {
-            if (i + Ahead < entries.Length) index.PrefetchChain(entries[i + Ahead].Key);
+            if (i + Ahead < entries.Length) index.PrefetchVersion(entries[i + Ahead].Key);
             Apply(entries[i], recordPosition + 1 + i);
         }
     }
