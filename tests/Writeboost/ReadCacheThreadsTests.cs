@@ -45,31 +45,20 @@ public sealed unsafe class ReadCacheThreadsTests
     private static void Run(WriteboostVolume volume, long[] acknowledged)
     {
         int writing = 1;
-        Exception? failure = null;
-        Thread[] threads = new Thread[Readers + 1];
-        for (int i = 0; i < threads.Length; i++)
+        TestThreads.Run(Readers + 1, number =>
         {
-            int number = i;
-            threads[i] = new Thread(() =>
+            using QueueDriver driver = new(volume, number);
+            try
             {
-                try
-                {
-                    using QueueDriver driver = new(volume, number);
-                    if (number == 0) Write(driver, acknowledged);
-                    else Read(driver, acknowledged, ref writing);
-                    if (number == 0) Volatile.Write(ref writing, 0);
-                    driver.Stop();
-                }
-                catch (Exception e)
-                {
-                    failure = e;
-                    Volatile.Write(ref writing, 0);
-                }
-            });
-            threads[i].Start();
-        }
-        foreach (Thread thread in threads) Assert.True(thread.Join(TimeSpan.FromMinutes(2)), "a queue hangs");
-        if (failure != null) throw new InvalidOperationException("a queue failed", failure);
+                if (number == 0) Write(driver, acknowledged);
+                else Read(driver, acknowledged, ref writing);
+            }
+            finally
+            {
+                Volatile.Write(ref writing, 0);
+            }
+            driver.Stop();
+        });
     }
 
     private static void Write(QueueDriver driver, long[] acknowledged)

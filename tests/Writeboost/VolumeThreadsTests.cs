@@ -1,5 +1,4 @@
 using System;
-using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
@@ -45,10 +44,8 @@ public sealed unsafe class VolumeThreadsTests
             };
             WriteboostVolume volume = WriteboostVolume.Open(
                 io, cache, [new BackingSpec(null, "disk", backing)], new PrivateMemory(), options);
-            Worker[] workers = new Worker[Threads];
-            for (int i = 0; i < Threads; i++)
-                workers[i] = new Worker(volume, i, expected, (ulong)((life * Threads) + i), requests);
-            foreach (Worker worker in workers) worker.Join();
+            int first = life * Threads;
+            TestThreads.Run(Threads, i => new Worker(i, expected, (ulong)(first + i), requests).Run(volume));
             Assert.Equal(VolumeState.Healthy, volume.Health.State);
         }
     }
@@ -92,45 +89,28 @@ public sealed unsafe class VolumeThreadsTests
 
     private sealed class Worker
     {
-        private readonly WriteboostVolume _volume;
+        private const long PatienceUs = 120_000_000;
+
         private readonly int _number;
         private readonly int _requests;
         private readonly ulong[] _expected;
-        private readonly Thread _thread;
         private readonly bool[] _busy = new bool[Blocks];
-        private Exception? _failure;
         private Prng _random;
 
-        public Worker(WriteboostVolume volume, int number, ulong[] expected, ulong seed, int requests)
-        {
-            (_volume, _number, _expected, _random, _requests) = (volume, number, expected, new Prng(seed), requests);
-            _thread = new Thread(Run);
-            _thread.Start();
-        }
+        public Worker(int number, ulong[] expected, ulong seed, int requests) =>
+            (_number, _expected, _random, _requests) = (number, expected, new Prng(seed), requests);
 
-        public void Join()
-        {
-            Assert.True(_thread.Join(TimeSpan.FromMinutes(2)), $"queue {_number} hangs");
-            if (_failure != null) throw new InvalidOperationException($"queue {_number}", _failure);
-        }
-
-        private void Run()
-        {
-            try
-            {
-                using RingContext io = new();
-                Serve(io, _volume.OpenQueue(_number, io));
-            }
-            catch (Exception failure)
-            {
-                _failure = failure;
-            }
-        }
-
-        private void Serve(RingContext io, IVolumeQueue queue)
+        // The ring goes first: it waits for operations that use the memory.
+        public void Run(WriteboostVolume volume)
         {
             using AlignedMemory memory = new(Depth * 4096);
             using AlignedMemory slots = new(Depth * 4096);
+            using RingContext io = new();
+            Serve(io, volume.OpenQueue(_number, io), memory, slots);
+        }
+
+        private void Serve(RingContext io, IVolumeQueue queue, AlignedMemory memory, AlignedMemory slots)
+        {
             Request*[] free = new Request*[Depth];
             for (int i = 0; i < Depth; i++)
             {
@@ -138,8 +118,10 @@ public sealed unsafe class VolumeThreadsTests
                 free[i]->Data = memory.Pointer + (i * 4096);
             }
             int count = Depth, sent = 0;
+            long doneUs = io.NowUs;
             while (sent < _requests || count < Depth)
             {
+                Assert.True(io.NowUs - doneUs < PatienceUs, "a request hangs");
                 while (count > 0 && sent < _requests && TryPrepare(free[count - 1], sent))
                 {
                     queue.Submit(free[--count]);
@@ -150,10 +132,12 @@ public sealed unsafe class VolumeThreadsTests
                 {
                     Check(done);
                     free[count++] = done;
+                    doneUs = io.NowUs;
                 }
             }
             queue.BeginStop();
-            while (!queue.StopStatus.IsOver) QueueDriver.Turn(io, queue);
+            for (doneUs = io.NowUs; !queue.StopStatus.IsOver && io.NowUs - doneUs < PatienceUs;)
+                QueueDriver.Turn(io, queue);
             Assert.Equal(StopStatus.Stopped, queue.StopStatus);
         }
 
