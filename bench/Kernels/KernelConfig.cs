@@ -11,8 +11,8 @@ namespace Weir.Bench.Kernels;
 /// <summary>How the kernels are run: in this process, about a second each.</summary>
 internal static class KernelConfig
 {
-    // BenchmarkDotNet's other tool-chains want an SDK of exactly the target framework. Five short iterations: the
-    // compiler has made the method's last form before the last of the warm-up.
+    // BenchmarkDotNet's other tool-chains want an SDK of exactly the target framework. Five short iterations suffice:
+    // the compiler makes a method's last form at once.
     private static Job Job => Job.Default.WithToolchain(InProcessEmitToolchain.Instance)
         .WithIterationTime(TimeInterval.FromMilliseconds(50)).WithWarmupCount(3).WithIterationCount(5).WithId("short");
 
