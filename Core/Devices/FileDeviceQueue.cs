@@ -11,14 +11,10 @@ namespace Weir.Core.Devices;
 /// One thread's I/O on a <see cref="FileDevice"/>: each operation is one or more ring requests one after the other,
 /// until it is complete or has failed.
 /// </summary>
-/// <remarks>
-/// In the operation: <see cref="IoOp.DeviceA"/> counts retries of an interrupted request, <see cref="IoOp.DeviceB"/>
-/// the bytes done; of a range <see cref="IoOp.VectorCount"/> is the fallocate mode under way, 0 for plain writes.
-/// </remarks>
 internal sealed unsafe class FileDeviceQueue : DeviceQueue
 {
     // A request is interrupted only in odd moments; a thousand in a row is an error to be shown.
-    private const long RetriesMax = 1000;
+    private const int RetriesMax = 1000;
 
     // A block device's fallocate takes a thread of the kernel, and memory that it shares with whoever writes back: when
     // memory is short, and all that writes back waits for us, it would wait for them. File systems zero their tables in
@@ -46,16 +42,14 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
 
     public override void Submit(IoOp* op)
     {
-        op->DeviceQueue = _index;
-        op->DeviceA = 0;
-        op->DeviceB = 0;
+        op->DeviceState<FileOp>() = new FileOp { Queue = _index };
         if (_underWay == 0) Volatile.Write(ref _answeredMs, Environment.TickCount64);
         Volatile.Write(ref _underWay, _underWay + 1);
         if (op->Kind != IoKind.Flush) CheckRange(op);
         Issue(op);
     }
 
-    public override bool TakesRingBuffers => true;
+    public override bool TakesClientBuffers => true;
 
     /// <summary>As <see cref="Device.SilentMs"/>; any thread.</summary>
     public long SilentMs => Volatile.Read(ref _underWay) == 0 ? 0
@@ -71,11 +65,13 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
     /// <summary>One ring request of <paramref name="op"/> is done: go on, or complete.</summary>
     public void Advance(IoOp* op, int result)
     {
-        if (result is -Errno.EAGAIN or -Errno.EINTR && op->DeviceA++ < RetriesMax) Issue(op);
+        if (result is -Errno.EAGAIN or -Errno.EINTR && op->DeviceState<FileOp>().Retries++ < RetriesMax) Issue(op);
         else if (op->Kind is IoKind.Discard or IoKind.WriteZeroes) AdvanceRange(op, result);
         else if (op->Kind == IoKind.Flush) Complete(op, result);
         else AdvanceData(op, result);
     }
+
+    private static ref long DoneOf(IoOp* op) => ref op->DeviceState<FileOp>().DoneBytes;
 
     private void CheckRange(IoOp* op)
     {
@@ -104,11 +100,11 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
     private void IssueData(io_uring_sqe* sqe, IoOp* op, bool isWrite, byte* buffer)
     {
         Invariant.Check(op->LengthBytes <= int.MaxValue);
-        long offset = op->OffsetBytes + op->DeviceB;
-        byte* start = buffer + op->DeviceB;
+        long offset = op->OffsetBytes + DoneOf(op);
+        byte* start = buffer + DoneOf(op);
         FileRef file = FileOf(op, out uint length);
         ulong userData = RingContext.UserData(op);
-        int bufferIndex = op->RingBuffer != 0 ? op->RingBuffer - 1 : _io.FindBuffer(start, length);
+        int bufferIndex = op->ClientBuffer != 0 ? op->ClientBuffer - 1 : _io.FindBuffer(start, length);
         if (bufferIndex >= 0 && isWrite) Sqe.WriteFixed(sqe, file, start, length, offset, bufferIndex, userData);
         else if (bufferIndex >= 0) Sqe.ReadFixed(sqe, file, start, length, offset, bufferIndex, userData);
         else if (isWrite) Sqe.Write(sqe, file, start, length, offset, userData);
@@ -123,7 +119,7 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
     /// <summary>The way of the next piece, and its length: a page of the page cache's own is a piece.</summary>
     private FileRef FileOf(IoOp* op, out uint length)
     {
-        long start = op->OffsetBytes + op->DeviceB, end = op->OffsetBytes + BytesOf(op);
+        long start = op->OffsetBytes + DoneOf(op), end = op->OffsetBytes + BytesOf(op);
         bool isBuffered = false;
         if (_tailIndex >= 0) end = _device.Buffered.Cut(start, end, out isBuffered);
         length = (uint)Math.Min(end - start, int.MaxValue);
@@ -133,12 +129,12 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
     /// <summary>The first of three ways that the device is not known to lack: punch, zero, write zeroes.</summary>
     private void IssueRange(io_uring_sqe* sqe, IoOp* op)
     {
-        long offset = op->OffsetBytes + op->DeviceB;
+        long offset = op->OffsetBytes + DoneOf(op);
         ulong userData = RingContext.UserData(op);
         FileRef file = FileOf(op, out uint length);
-        int mode = op->VectorCount = RangeMode(op);
+        int mode = op->DeviceState<FileOp>().RangeMode = RangeMode(op);
         // The kernel itself keeps fallocate apart from direct I/O and from the page cache: no need to cut it.
-        if (mode != 0) Sqe.Allocate(sqe, _file, mode, offset, BytesOf(op) - op->DeviceB, userData);
+        if (mode != 0) Sqe.Allocate(sqe, _file, mode, offset, BytesOf(op) - DoneOf(op), userData);
         else Sqe.Write(sqe, file, _io.Zeroes, Math.Min((uint)RingContext.ZeroesBytes, length), offset, userData);
     }
 
@@ -147,7 +143,7 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
     /// </summary>
     private int RangeMode(IoOp* op)
     {
-        if (op->DeviceB > 0) return 0;
+        if (DoneOf(op) > 0) return 0;
         if (op->Kind == IoKind.Discard && IsHoleWorthwhile(op))
             return Const.FALLOC_FL_PUNCH_HOLE | Const.FALLOC_FL_KEEP_SIZE;
         if (op->LengthBytes <= ZeroesWrittenBytes && _device.Facts.IsBlockDevice) return 0;
@@ -161,7 +157,7 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
     private void AdvanceRange(IoOp* op, int result)
     {
         // As it was issued: another one may have learnt meanwhile what the device lacks.
-        int mode = op->VectorCount;
+        int mode = op->DeviceState<FileOp>().RangeMode;
         if (result == -Errno.EOPNOTSUPP && mode != 0)
         {
             _device.Lacks(mode);
@@ -173,34 +169,33 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
 
     private void AdvanceZeroes(IoOp* op, int written)
     {
-        op->DeviceB += written;
+        DoneOf(op) += written;
         if (written == 0) Complete(op, -Errno.EIO);
-        else if (op->DeviceB >= BytesOf(op)) Complete(op, 0);
+        else if (DoneOf(op) >= BytesOf(op)) Complete(op, 0);
         else Issue(op);
     }
 
     private void AdvanceData(IoOp* op, int result)
     {
-        op->DeviceB += Math.Max(result, 0);
+        DoneOf(op) += Math.Max(result, 0);
         if (result < 0) Complete(op, result);
         // The end of the file inside the device: somebody has cut it off.
         else if (result == 0) Complete(op, -Errno.EIO);
-        else if (op->DeviceB >= BytesOf(op)) CompleteData(op);
+        else if (DoneOf(op) >= BytesOf(op)) CompleteData(op);
         else Issue(op);
     }
 
     /// <summary>Behind the file's end there are zeroes. A ring's buffer ends before: its user knows sectors.</summary>
     private void CompleteData(IoOp* op)
     {
-        long rest = op->LengthBytes - op->DeviceB;
-        Invariant.Check(rest == 0 || op->RingBuffer == 0);
-        if (rest > 0 && op->Kind == IoKind.Read) new Span<byte>((byte*)op->Buffer + op->DeviceB, (int)rest).Clear();
+        long rest = op->LengthBytes - DoneOf(op);
+        Invariant.Check(rest == 0 || op->ClientBuffer == 0);
+        if (rest > 0 && op->Kind == IoKind.Read) new Span<byte>((byte*)op->Buffer + DoneOf(op), (int)rest).Clear();
         Complete(op, (int)op->LengthBytes);
     }
 
     private void Complete(IoOp* op, int result)
     {
-        op->DeviceQueue = -1;
         Volatile.Write(ref _answeredMs, Environment.TickCount64);
         Volatile.Write(ref _underWay, _underWay - 1);
         _io.Complete(op, result);

@@ -1,4 +1,3 @@
-using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Native;
 using Weir.Native.Uring;
@@ -8,19 +7,19 @@ namespace Weir.Core.Devices;
 public sealed unsafe partial class RingContext
 {
     /// <summary>Accepts one connection on <paramref name="fd"/>: the result is a blocking descriptor.</summary>
-    public void Accept(IoOp* op, int fd) => Begin(op, IoKind.Accept, fd);
+    public void Accept(IoOp* op, int fd) => Begin(op, SocketVerb.Accept, fd);
 
     /// <summary>
     /// Receives up to <see cref="IoOp.LengthBytes"/> into <see cref="IoOp.Buffer"/>; the result may be less, and 0 is
     /// the end of the stream.
     /// </summary>
-    public void Receive(IoOp* op, int fd) => Begin(op, IoKind.Receive, fd);
+    public void Receive(IoOp* op, int fd) => Begin(op, SocketVerb.Receive, fd);
 
     /// <summary>
-    /// Sends <see cref="IoOp.VectorCount"/> iovecs at <see cref="IoOp.Buffer"/> whole. A result below their sum means
+    /// Sends <paramref name="vectorCount"/> iovecs at <see cref="IoOp.Buffer"/> whole. A result below their sum means
     /// that the connection broke half way. The iovecs must stay until the completion.
     /// </summary>
-    public void Send(IoOp* op, int fd) => Begin(op, IoKind.Send, fd);
+    public void Send(IoOp* op, int fd, int vectorCount) => Begin(op, SocketVerb.Send, fd, vectorCount);
 
     /// <summary>
     /// Asks for the end of an operation that this context has in flight. It completes once, as ever: with
@@ -41,20 +40,23 @@ public sealed unsafe partial class RingContext
         _ring.Submission.Publish();
     }
 
-    private void Begin(IoOp* op, IoKind kind, int fd)
+    private void Begin(IoOp* op, SocketVerb verb, int fd, int vectorCount = 0)
     {
-        op->Kind = kind;
-        op->DeviceQueue = -1;
-        op->DeviceA = fd;
+        op->Kind = IoKind.Other;
+        op->DeviceState<SocketOp>() = new SocketOp
+        {
+            Queue = SocketOp.NoQueue, Descriptor = fd, Verb = verb, VectorCount = vectorCount,
+        };
         Issue(op);
     }
 
     private void Issue(IoOp* op)
     {
-        FileRef file = new((int)op->DeviceA, false);
+        ref SocketOp socket = ref op->DeviceState<SocketOp>();
+        FileRef file = new(socket.Descriptor, false);
         io_uring_sqe* sqe = NextEntry();
-        if (op->Kind == IoKind.Accept) Sqe.Accept(sqe, file, UserData(op));
-        else if (op->Kind == IoKind.Receive)
+        if (socket.Verb == SocketVerb.Accept) Sqe.Accept(sqe, file, UserData(op));
+        else if (socket.Verb == SocketVerb.Receive)
             Sqe.Receive(sqe, file, op->Buffer, checked((uint)op->LengthBytes), UserData(op));
         else Sqe.Send(sqe, file, Message(op), Const.MSG_NOSIGNAL | Const.MSG_WAITALL, UserData(op));
         PublishOp();
@@ -63,11 +65,10 @@ public sealed unsafe partial class RingContext
     /// <summary>The header must outlive the system call: each slot of the pool has one of its own.</summary>
     private msghdr* Message(IoOp* op)
     {
-        Invariant.Check(op->Kind == IoKind.Send);
         msghdr* message = &_messages[op->Index];
         *message = default;
         message->msg_iov = (iovec*)op->Buffer;
-        message->msg_iovlen = (nuint)op->VectorCount;
+        message->msg_iovlen = (nuint)op->DeviceState<SocketOp>().VectorCount;
         return message;
     }
 

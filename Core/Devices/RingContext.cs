@@ -217,7 +217,8 @@ public sealed unsafe partial class RingContext : IoContext
         Invariant.Check(op->Kind != IoKind.None);
         _inFlight--;
         if (_closing) return;
-        if (op->DeviceQueue >= 0) _files[op->DeviceQueue]!.Advance(op, result);
+        int queue = op->DeviceState<FileOp>().Queue;
+        if (queue != SocketOp.NoQueue) _files[queue]!.Advance(op, result);
         else FinishSocket(op, result);
     }
 

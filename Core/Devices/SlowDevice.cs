@@ -73,7 +73,7 @@ internal sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) 
             innerQueue.Submit(op);
         }
 
-        public override bool TakesRingBuffers => innerQueue.TakesRingBuffers;
+        public override bool TakesClientBuffers => innerQueue.TakesClientBuffers;
 
         public override void Close() => innerQueue.Close();
     }

@@ -147,8 +147,8 @@ public abstract unsafe class DeviceQueue
     /// </summary>
     public abstract void Submit(IoOp* op);
 
-    /// <summary>Reads can go to <see cref="IoOp.RingBuffer"/>.</summary>
-    public virtual bool TakesRingBuffers => false;
+    /// <summary>Reads can go to <see cref="IoOp.ClientBuffer"/>.</summary>
+    public virtual bool TakesClientBuffers => false;
 
     /// <summary>Lets go of what the thread's context holds for it. Nothing is under way; nothing follows.</summary>
     public virtual void Close()

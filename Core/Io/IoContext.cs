@@ -101,7 +101,6 @@ public abstract unsafe class IoContext : IDisposable
         op->Generation = generation;
         op->Kind = kind;
         op->Handler = handler;
-        op->DeviceQueue = -1;
         return op;
     }
 

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using Weir.Core.Base;
+
 namespace Weir.Core.Io;
 
 /// <summary>What an <see cref="IoOp"/> asks of a device or of the ring.</summary>
@@ -15,14 +18,8 @@ public enum IoKind : byte
     Discard,
     /// <summary>Make a range read as zeroes, keeping its space.</summary>
     WriteZeroes,
-    /// <summary>Ring only: accept a connection.</summary>
-    Accept,
-    /// <summary>Ring only: receive from a socket.</summary>
-    Receive,
-    /// <summary>Ring only: send iovecs to a socket.</summary>
-    Send,
-    /// <summary>Ring only: the wake-up of another thread.</summary>
-    Wake,
+    /// <summary>Nothing that a device knows: the context's own, as what is done with sockets.</summary>
+    Other,
 }
 
 /// <summary>
@@ -50,43 +47,56 @@ public unsafe struct IoOp
     /// for in turn, is better done without.
     /// </summary>
     public bool IsPressing;
-    /// <summary>Number of iovecs, for <see cref="IoKind.Send"/>.</summary>
-    public int VectorCount;
     /// <summary>Byte offset on the device. A multiple of the device's logical block.</summary>
     public long OffsetBytes;
     /// <summary>Bytes asked for. A multiple of the device's logical block.</summary>
     public long LengthBytes;
-    /// <summary>Memory, or the first iovec; with <see cref="RingBuffer"/> the offset in that.</summary>
+    /// <summary>Memory; with <see cref="ClientBuffer"/> the offset in that.</summary>
     public void* Buffer;
     /// <summary>
-    /// Of a read: 1 + the number of a buffer that the ring knows and we cannot see; 0 for memory. Only for devices
-    /// that say <see cref="DeviceQueue.TakesRingBuffers"/>.
+    /// Of a read: as <see cref="Request.ClientBuffer"/>, where it goes without a copy; 0 for memory. Only for devices
+    /// that say <see cref="DeviceQueue.TakesClientBuffers"/>.
     /// </summary>
-    public int RingBuffer;
+    public int ClientBuffer;
     /// <summary>Bytes done, or a negative errno (kernel convention). A device never reports a short success.</summary>
     public int Result;
-    /// <summary>Free for the handler.</summary>
-    public int UserInt;
-    /// <summary>Free for the handler.</summary>
-    public long UserA;
-    /// <summary>Free for the handler.</summary>
-    public long UserB;
+    private fixed ulong _own[OwnBytes / sizeof(ulong)];
     /// <summary>The request this belongs to, if any.</summary>
     public Request* Request;
     /// <summary>List link: free list, completion list, or the handler's own list.</summary>
     public IoOp* Next;
-    /// <summary>Device's private use (the ring: descriptor and state).</summary>
-    public long DeviceA;
-    /// <summary>Device's private use (the ring: bytes done).</summary>
-    public long DeviceB;
+    private fixed ulong _deviceState[DeviceStateBytes / sizeof(ulong)];
     /// <summary>
     /// The completion is held back until then, on the context's clock (the slow disk); 0 for at once.
     /// </summary>
     public long DueUs;
-    /// <summary>Which device queue of the context has it; -1 for none.</summary>
-    public int DeviceQueue;
     /// <summary>Position in the pool. Never changes.</summary>
     public int Index;
     /// <summary>Counts the slot's uses, so that a stale completion is recognised.</summary>
     public uint Generation;
+
+    /// <summary>Bytes that a handler has for itself.</summary>
+    public const int OwnBytes = 32;
+
+    /// <summary>Bytes that a device has for itself.</summary>
+    public const int DeviceStateBytes = 24;
+
+    /// <summary>
+    /// What the handler has to know of the operation until its completion: a struct of its own, zero at first. The
+    /// operation is in the pool, and does not move.
+    /// </summary>
+    public ref T Own<T>()
+        where T : unmanaged
+    {
+        Invariant.Check(sizeof(T) <= OwnBytes);
+        return ref Unsafe.As<ulong, T>(ref _own[0]);
+    }
+
+    /// <summary>The same for the device, or whatever else of the context has it.</summary>
+    public ref T DeviceState<T>()
+        where T : unmanaged
+    {
+        Invariant.Check(sizeof(T) <= DeviceStateBytes);
+        return ref Unsafe.As<ulong, T>(ref _deviceState[0]);
+    }
 }

@@ -66,11 +66,11 @@ public unsafe struct Request
     /// <summary>The request's first byte in memory; null where no data goes along.</summary>
     public byte* Data;
     /// <summary>
-    /// Of a read: 1 + the ring's buffer that is the memory of whoever asked, for bytes that nobody needs to see; 0:
-    /// there is none.
+    /// Of a read: 1 + the number under which devices reach the memory of whoever asked, for bytes that nobody needs to
+    /// see; 0: there is none.
     /// </summary>
-    public int RingBuffer;
-    /// <summary>Engine: the bytes have gone to <see cref="RingBuffer"/>, not to <see cref="Data"/>.</summary>
+    public int ClientBuffer;
+    /// <summary>Engine: the bytes have gone to <see cref="ClientBuffer"/>, not to <see cref="Data"/>.</summary>
     public bool IsZeroCopied;
     /// <summary>
     /// Of a write whose bytes are not in memory yet: brings <c>length</c> of them, from <c>offset</c> bytes into the
@@ -107,8 +107,8 @@ public unsafe struct Request
     {
         Request* request = op->Request;
         bool isAll = op->Buffer == request->Data && op->LengthBytes == request->LengthBytes;
-        if (request->RingBuffer == 0 || !isAll || !device.TakesRingBuffers) return;
-        op->RingBuffer = request->RingBuffer;
+        if (request->ClientBuffer == 0 || !isAll || !device.TakesClientBuffers) return;
+        op->ClientBuffer = request->ClientBuffer;
         op->Buffer = null;
         request->IsZeroCopied = true;
     }
@@ -117,8 +117,8 @@ public unsafe struct Request
     /// <returns>It was to do without.</returns>
     public static bool FallBackToMemory(IoOp* op)
     {
-        if (op->RingBuffer == 0) return false;
-        op->RingBuffer = 0;
+        if (op->ClientBuffer == 0) return false;
+        op->ClientBuffer = 0;
         op->Buffer = op->Request->Data;
         op->Request->IsZeroCopied = false;
         return true;

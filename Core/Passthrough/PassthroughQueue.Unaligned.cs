@@ -29,6 +29,8 @@ internal sealed unsafe partial class PassthroughQueue
     // One for each operation of the context, by its number.
     private readonly BlockLock* _lockOf;
 
+    private static ref int EdgeOf(IoOp* op) => ref op->Own<PassthroughOp>().EdgeBuffer;
+
     private static PassthroughRequest* Own(Request* request) => PassthroughRequest.Of(request);
 
     private bool IsUnaligned(Request* request) =>
@@ -57,7 +59,7 @@ internal sealed unsafe partial class PassthroughQueue
 
     private void Unlock(IoOp* op, Request* request)
     {
-        if (IsMerged(request)) _edges!.Return(op->UserInt);
+        if (IsMerged(request)) _edges!.Return(EdgeOf(op));
         _locks!.Release(&_lockOf[op->Index]);
     }
 
@@ -115,7 +117,7 @@ internal sealed unsafe partial class PassthroughQueue
         op->Kind = IoKind.Read;
         op->OffsetBytes = at & ~_blockMask;
         op->LengthBytes = _blockMask + 1;
-        op->Buffer = _edges!.At(op->UserInt);
+        op->Buffer = _edges!.At(EdgeOf(op));
         _device.Submit(op);
     }
 
@@ -123,7 +125,7 @@ internal sealed unsafe partial class PassthroughQueue
     private void WriteEdge(IoOp* op, Request* request, Step step)
     {
         long at = request->OffsetBytes + Own(request)->Progress;
-        Span<byte> part = new(_edges!.At(op->UserInt) + (at & _blockMask), (int)EdgeBytes(request));
+        Span<byte> part = new(_edges!.At(EdgeOf(op)) + (at & _blockMask), (int)EdgeBytes(request));
         if (request->Kind == RequestKind.Write)
             new ReadOnlySpan<byte>(request->Data + Own(request)->Progress, part.Length).CopyTo(part);
         else part.Clear();

@@ -123,7 +123,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         IoOp* op = _io.Acquire(_handler, KindOf(request));
         if (op == null) return false;
         op->Request = request;
-        if (isMerged) op->UserInt = _edges!.Take();
+        if (isMerged) EdgeOf(op) = _edges!.Take();
         _inFlight++;
         if (IsLocked(request)) BeginLocked(op, request);
         else Begin(op, request);

@@ -13,3 +13,10 @@ internal unsafe struct PassthroughRequest
     /// <summary>That of <paramref name="request"/>.</summary>
     public static PassthroughRequest* Of(Request* request) => (PassthroughRequest*)request->Engine;
 }
+
+/// <summary>What it knows of an operation.</summary>
+internal struct PassthroughOp
+{
+    /// <summary>Of a change with an edge inside a block: the buffer for that.</summary>
+    public int EdgeBuffer;
+}

@@ -10,6 +10,11 @@ namespace Weir.Core.Volumes;
 /// </summary>
 internal sealed unsafe class DeviceFlusher : IIoHandler
 {
+    private struct FlushOp
+    {
+        public int Device;
+    }
+
     private readonly FlushLock _lock;
     private readonly IoContext _io;
     private readonly byte _handler;
@@ -54,7 +59,7 @@ internal sealed unsafe class DeviceFlusher : IIoHandler
         Invariant.Check(HasLock);
         IoOp* op = _io.Acquire(_handler, IoKind.Flush, urgent: true);
         Invariant.Check(op != null);
-        op->UserInt = id;
+        op->Own<FlushOp>().Device = id;
         _left++;
         queue.Submit(op);
     }
@@ -71,7 +76,7 @@ internal sealed unsafe class DeviceFlusher : IIoHandler
     /// <inheritdoc/>
     public void Completed(IoOp* op)
     {
-        (int id, int result) = (op->UserInt, op->Result);
+        (int id, int result) = (op->Own<FlushOp>().Device, op->Result);
         _io.Release(op);
         if (result < 0)
         {

@@ -63,7 +63,6 @@ internal sealed unsafe partial class Connection
         byte* target = _receivePart != null ? _write->Payload + _writeFilled : _stream + _end;
         long room = _receivePart != null ? rest : StreamBytes - _end;
         if (room == 0) return;
-        _receive->Kind = IoKind.Receive;
         _receive->Buffer = target;
         _receive->LengthBytes = room;
         _receiving = true;

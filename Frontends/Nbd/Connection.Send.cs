@@ -85,12 +85,10 @@ internal sealed unsafe partial class Connection
 
     private void Send()
     {
-        _send->Kind = IoKind.Send;
         _send->Buffer = _vectors + _vectorIndex;
-        _send->VectorCount = _vectorCount - _vectorIndex;
         _sending = true;
         _queue.Counters.Sends++;
-        _queue.Io.Send(_send, _fd);
+        _queue.Io.Send(_send, _fd, _vectorCount - _vectorIndex);
     }
 
     private void Advance(int bytes)

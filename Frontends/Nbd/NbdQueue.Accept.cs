@@ -27,10 +27,10 @@ internal sealed unsafe partial class NbdQueue
     {
         foreach (Listener listener in _server.Listeners)
         {
-            IoOp* op = Io.Acquire(_handler, IoKind.Accept);
+            IoOp* op = Io.Acquire(_handler, IoKind.Other);
             Invariant.Check(op != null);
             op->Step = AcceptStep;
-            op->UserInt = Array.IndexOf(_server.Listeners, listener);
+            op->Own<NbdOp>().Index = Array.IndexOf(_server.Listeners, listener);
             listener.Accept = op;
             Accept(listener);
         }
@@ -45,7 +45,7 @@ internal sealed unsafe partial class NbdQueue
     private void Accepted(IoOp* op)
     {
         _acceptCount--;
-        Listener listener = _server.Listeners[op->UserInt];
+        Listener listener = _server.Listeners[op->Own<NbdOp>().Index];
         int fd = op->Result;
         if (_stopping)
         {

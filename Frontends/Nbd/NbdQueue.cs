@@ -17,6 +17,12 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler, IPla
     private const byte ReceiveStep = 2;
     private const byte SendStep = 3;
 
+    private struct NbdOp
+    {
+        // The connection's, or the listener's.
+        public int Index;
+    }
+
     private readonly NbdServer _server;
     private readonly Connection?[] _connections;
     private readonly IoOp*[] _operations;
@@ -108,7 +114,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler, IPla
             Accepted(op);
             return;
         }
-        Connection connection = _connections[op->UserInt]!;
+        Connection connection = _connections[op->Own<NbdOp>().Index]!;
         if (op->Step == ReceiveStep) connection.ReceiveDone(op);
         else connection.SendDone(op);
     }
@@ -205,10 +211,10 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler, IPla
     {
         for (int i = 0; i < _operations.Length; i++)
         {
-            IoOp* op = Io.Acquire(_handler, i % 2 == 0 ? IoKind.Receive : IoKind.Send);
+            IoOp* op = Io.Acquire(_handler, IoKind.Other);
             Invariant.Check(op != null);
             op->Step = i % 2 == 0 ? ReceiveStep : SendStep;
-            op->UserInt = i / 2;
+            op->Own<NbdOp>().Index = i / 2;
             _operations[i] = op;
         }
     }

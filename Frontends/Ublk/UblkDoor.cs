@@ -150,7 +150,7 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
         request->OffsetBytes = (long)descriptor->start_sector << UblkDevice.SectorShift;
         request->LengthBytes = (long)descriptor->nr_sectors << UblkDevice.SectorShift;
         if (request->Kind == RequestKind.Flush) request->OffsetBytes = request->LengthBytes = 0;
-        if (request->Kind == RequestKind.Read && IsRegistered(descriptor)) request->RingBuffer = 1 + RingBuffer(tag);
+        if (request->Kind == RequestKind.Read && IsRegistered(descriptor)) request->ClientBuffer = 1 + RingBuffer(tag);
         int refused = Refuse(request);
         if (refused < 0)
         {

@@ -32,7 +32,7 @@ internal sealed unsafe class DeviceClient : IIoHandler, IDisposable
 
     public long MemoryBytes => _slab.SizeBytes;
 
-    /// <summary>UserInt and result of each completion.</summary>
+    /// <summary>The caller's number and result of each completion.</summary>
     public List<(int User, int Result)> Results { get; } = new(4096);
 
     /// <summary>Clock at each completion.</summary>
@@ -47,14 +47,14 @@ internal sealed unsafe class DeviceClient : IIoHandler, IDisposable
         op->OffsetBytes = offset;
         op->LengthBytes = length;
         op->Buffer = memory;
-        op->UserInt = user;
+        op->Own<int>() = user;
         Outstanding++;
         return op;
     }
 
     public void Completed(IoOp* op)
     {
-        Results.Add((op->UserInt, op->Result));
+        Results.Add((op->Own<int>(), op->Result));
         CompletedUs.Add(Io.NowUs);
         Io.Release(op);
         Outstanding--;

@@ -65,7 +65,7 @@ public sealed unsafe class FileDeviceTests
         FileDeviceQueue queue = (FileDeviceQueue)device.OpenQueue(h.Io);
         DeviceClient.Fill(h.Memory, 16384, 4);
         IoOp* op = h.Op(IoKind.Write, 0, 16384, h.Memory);
-        op->DeviceQueue = 0;
+        op->DeviceState<FileOp>() = default;
         // As if the kernel had written the first part only.
         Assert.Equal(firstPart, Libc.WriteAt(device.Descriptor, h.Memory, firstPart, 0));
         queue.Advance(op, firstPart);
@@ -84,7 +84,7 @@ public sealed unsafe class FileDeviceTests
         foreach (int error in new[] { -Errno.EAGAIN, -Errno.EINTR, -Errno.EIO })
         {
             IoOp* op = h.Op(IoKind.Read, 0, 4096, h.Memory, user: error);
-            op->DeviceQueue = 0;
+            op->DeviceState<FileOp>() = default;
             queue.Advance(op, error);
         }
         h.Drain();

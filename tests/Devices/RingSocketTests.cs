@@ -18,13 +18,12 @@ public sealed unsafe class RingSocketTests
         DeviceClient.Fill(h.Memory, length, 1);
         iovec* vectors = stackalloc iovec[3];
         for (int i = 0; i < 3; i++) vectors[i] = new() { iov_base = h.Memory + i * (1 << 20), iov_len = 1 << 20 };
-        IoOp* send = h.Op(IoKind.Send, 0, 0, (byte*)vectors, user: 1);
-        send->VectorCount = 3;
-        h.Io.Send(send, a);
+        IoOp* send = h.Op(IoKind.Other, 0, 0, (byte*)vectors, user: 1);
+        h.Io.Send(send, a, 3);
         byte* into = h.Memory + (4 << 20);
         for (int got = 0; got < length;)
         {
-            h.Io.Receive(h.Op(IoKind.Receive, 0, length - got, into + got, user: 2), b);
+            h.Io.Receive(h.Op(IoKind.Other, 0, length - got, into + got, user: 2), b);
             int before = h.Results.Count;
             while (h.Results.FindIndex(before, r => r.User == 2) < 0) h.Drain(h.Outstanding - 1);
             int result = h.Results[h.Results.FindIndex(before, r => r.User == 2)].Result;
@@ -42,14 +41,13 @@ public sealed unsafe class RingSocketTests
     {
         using DeviceClient h = new();
         Assert.Equal(0, Sockets.Pair(out int a, out int b));
-        h.Io.Receive(h.Op(IoKind.Receive, 0, 4096, h.Memory), b);
+        h.Io.Receive(h.Op(IoKind.Other, 0, 4096, h.Memory), b);
         Assert.Equal(0, Sockets.Shutdown(a));
         h.Drain();
         Assert.Equal(0, h.Results[^1].Result);
         iovec vector = new() { iov_base = h.Memory, iov_len = 4096 };
-        IoOp* send = h.Op(IoKind.Send, 0, 0, (byte*)&vector);
-        send->VectorCount = 1;
-        h.Io.Send(send, a);
+        IoOp* send = h.Op(IoKind.Other, 0, 0, (byte*)&vector);
+        h.Io.Send(send, a, 1);
         h.Drain();
         Assert.Equal(-Errno.EPIPE, h.Results[^1].Result);
         Close(a, b);
@@ -60,9 +58,9 @@ public sealed unsafe class RingSocketTests
     {
         using DeviceClient h = new();
         Assert.Equal(0, Sockets.Pair(out int a, out int b));
-        IoOp* first = h.Op(IoKind.Receive, 0, 512, h.Memory, user: 1);
+        IoOp* first = h.Op(IoKind.Other, 0, 512, h.Memory, user: 1);
         h.Io.Receive(first, a);
-        for (int i = 0; i < 10; i++) h.Io.Receive(h.Op(IoKind.Receive, 0, 512, h.Memory, user: 2), b);
+        for (int i = 0; i < 10; i++) h.Io.Receive(h.Op(IoKind.Other, 0, 512, h.Memory, user: 2), b);
         h.Io.Pump(false, 0);
         h.Io.Cancel(first);
         h.Drain(10);
@@ -80,7 +78,7 @@ public sealed unsafe class RingSocketTests
     {
         using DeviceClient h = new();
         Assert.Equal(0, Sockets.Pair(out int a, out int b));
-        for (int i = 0; i < 1500; i++) h.Io.Receive(h.Op(IoKind.Receive, 0, 1, h.Memory + i), b);
+        for (int i = 0; i < 1500; i++) h.Io.Receive(h.Op(IoKind.Other, 0, 1, h.Memory + i), b);
         Assert.Equal(1500, h.Io.InFlight);
         byte* text = h.Memory + 8192;
         DeviceClient.Fill(text, 1500, 2);
@@ -125,7 +123,7 @@ public sealed unsafe class RingSocketTests
     {
         DeviceClient h = new();
         Assert.Equal(0, Sockets.Pair(out int a, out int b));
-        for (int i = 0; i < 600; i++) h.Io.Receive(h.Op(IoKind.Receive, 0, 512, h.Memory), b);
+        for (int i = 0; i < 600; i++) h.Io.Receive(h.Op(IoKind.Other, 0, 512, h.Memory), b);
         h.Dispose();
         Close(a, b);
     }
@@ -133,13 +131,13 @@ public sealed unsafe class RingSocketTests
     private static void AcceptOne(DeviceClient h, int listener, int client)
     {
         Assert.True(client >= 0, Errno.Text(client));
-        h.Io.Accept(h.Op(IoKind.Accept, 0, 0, null), listener);
+        h.Io.Accept(h.Op(IoKind.Other, 0, 0, null), listener);
         h.Drain();
         int server = h.Results[^1].Result;
         Assert.True(server >= 0, Errno.Text(server));
         ulong sent = 0x1122334455667788, got = 0;
         Assert.Equal(8, Libc.Write(client, &sent, 8));
-        h.Io.Receive(h.Op(IoKind.Receive, 0, 8, (byte*)&got), server);
+        h.Io.Receive(h.Op(IoKind.Other, 0, 8, (byte*)&got), server);
         h.Drain();
         Assert.Equal(sent, got);
         Close(client, server);

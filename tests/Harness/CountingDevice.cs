@@ -11,7 +11,7 @@ internal sealed unsafe class CountingDevice(Device inner) : WrappedDevice(inner)
     private readonly List<nint> _held = [];
     private Queue? _heldQueue;
 
-    public long[] Counts { get; } = new long[(int)IoKind.Wake + 1];
+    public long[] Counts { get; } = new long[(int)IoKind.Other + 1];
 
     /// <summary>Where writes began, in order.</summary>
     public List<long> WriteOffsets { get; } = [];

@@ -61,7 +61,7 @@ internal sealed unsafe class DirectClient : IDisposable
     public bool FetchesWrites { get; set; }
 
     /// <summary>What reads say of the memory of whoever asked.</summary>
-    public int RingBuffer { get; set; }
+    public int ClientBuffer { get; set; }
 
     /// <summary>The last request's bytes went there.</summary>
     public bool IsZeroCopied { get; private set; }
@@ -142,7 +142,7 @@ internal sealed unsafe class DirectClient : IDisposable
         {
             Kind = kind, Flags = flags, OffsetBytes = offsetBytes, LengthBytes = lengthBytes,
             Data = _driver.Data + within,
-            Device = Device, RingBuffer = kind == RequestKind.Read ? RingBuffer : 0,
+            Device = Device, ClientBuffer = kind == RequestKind.Read ? ClientBuffer : 0,
         };
         if (kind == RequestKind.Write && FetchesWrites)
         {

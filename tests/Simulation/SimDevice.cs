@@ -63,7 +63,7 @@ public sealed unsafe class SimDevice : Device
     public Dictionary<string, string>? Notes { get; set; }
 
     /// <summary>Operations of each kind that completed, by <see cref="IoKind"/>.</summary>
-    public long[] Done { get; } = new long[(int)IoKind.Wake + 1];
+    public long[] Done { get; } = new long[(int)IoKind.Other + 1];
 
     public override string Name { get; }
     public override long SizeBytes => _sizeBytes;

@@ -104,7 +104,7 @@ public sealed class DeliveredReadsTests : IDisposable
     private DirectClient Open(WriteboostOptions options, int failures = 0) =>
         new(new RoundDevice(_flash, _asker, failures), new RoundDevice(_disk, _asker, failures), options)
         {
-            RingBuffer = 1,
+            ClientBuffer = 1,
         };
 
     private void Write(DirectClient client, int offset, int length)
@@ -133,16 +133,16 @@ public sealed class DeliveredReadsTests : IDisposable
         {
             private readonly AlignedMemory _asker = device.Asker;
 
-            public override bool TakesRingBuffers => true;
+            public override bool TakesClientBuffers => true;
 
             public override void Submit(IoOp* op)
             {
-                if (op->RingBuffer != 0 && device._failuresLeft-- > 0)
+                if (op->ClientBuffer != 0 && device._failuresLeft-- > 0)
                 {
                     io.Complete(op, -22);
                     return;
                 }
-                if (op->RingBuffer != 0) op->Buffer = _asker.Pointer + (nint)op->Buffer;
+                if (op->ClientBuffer != 0) op->Buffer = _asker.Pointer + (nint)op->Buffer;
                 inner.Submit(op);
             }
         }

@@ -116,7 +116,7 @@ public sealed class HeaderStreamTests : IDisposable
     {
         public static void Read(IoOp* op, IoContext io)
         {
-            Buffer.MemoryCopy((void*)op->DeviceA, op->Buffer, op->LengthBytes, op->LengthBytes);
+            Buffer.MemoryCopy((void*)op->DeviceState<nint>(), op->Buffer, op->LengthBytes, op->LengthBytes);
             io.Complete(op, (int)op->LengthBytes);
         }
 
@@ -127,7 +127,7 @@ public sealed class HeaderStreamTests : IDisposable
             public override void Submit(IoOp* op)
             {
                 Assert.Equal(IoKind.Read, op->Kind);
-                op->DeviceA = (long)(inner.Start + op->OffsetBytes);
+                op->DeviceState<nint>() = (nint)(inner.Start + op->OffsetBytes);
                 io.UnderWay.Add((nint)op);
                 if (op->LengthBytes == Geometry.BlockBytes) io.HeadersAsked++;
             }

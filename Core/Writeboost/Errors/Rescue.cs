@@ -22,6 +22,12 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
     // Each takes one of a context's places for handlers.
     private const int MaxDevices = 32;
 
+    private struct RescueOp
+    {
+        // The backing device's number.
+        public int Device;
+    }
+
     private readonly WriteboostVolume _volume;
     private readonly SegmentLog _log;
     private readonly LogPort _port;
@@ -85,7 +91,7 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
         int result = op->Result;
         if (result < 0 && ++op->Attempts < LogPort.MaxAttempts)
         {
-            _backings[op->UserInt].Submit(op);
+            _backings[op->Own<RescueOp>().Device].Submit(op);
             return;
         }
         _busy = false;
@@ -321,7 +327,7 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
     {
         IoOp* op = _port.Io.Acquire(_handler, kind, urgent: true);
         Invariant.Check(op != null);
-        op->UserInt = BackingTable.IdOf(key);
+        op->Own<RescueOp>().Device = BackingTable.IdOf(key);
         BackingDevice device = _volume.Backings.Of(key);
         if (!_touched.Contains(device)) _touched.Add(device);
         return op;
@@ -330,6 +336,6 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
     private void Submit(IoOp* op)
     {
         _busy = true;
-        _backings[op->UserInt].Submit(op);
+        _backings[op->Own<RescueOp>().Device].Submit(op);
     }
 }

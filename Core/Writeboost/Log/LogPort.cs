@@ -21,6 +21,12 @@ public sealed unsafe class LogPort : IIoHandler, IFlushSource
 
     private const int BackgroundReserve = 64;
 
+    // Of a record's write.
+    private struct LogOp
+    {
+        public long Track;
+    }
+
     private readonly SegmentLog _log;
     private readonly Device _device;
     private readonly DeviceQueue _cache;
@@ -96,7 +102,7 @@ public sealed unsafe class LogPort : IIoHandler, IFlushSource
         op->OffsetBytes = offsetBytes;
         op->Buffer = data;
         op->LengthBytes = lengthBytes;
-        op->UserA = track;
+        op->Own<LogOp>().Track = track;
         _inFlight++;
         _log.CountInFlight(lengthBytes);
         _cache.Submit(op);
@@ -173,7 +179,7 @@ public sealed unsafe class LogPort : IIoHandler, IFlushSource
 
     private void EndWrite(IoOp* op)
     {
-        (int result, long track, bool header) = (op->Result, op->UserA, op->Step == HeaderStep);
+        (int result, long track, bool header) = (op->Result, op->Own<LogOp>().Track, op->Step == HeaderStep);
         bool durable = op->Durable;
         _inFlight--;
         _log.CountInFlight(-op->LengthBytes);

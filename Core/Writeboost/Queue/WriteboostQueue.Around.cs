@@ -79,7 +79,7 @@ internal sealed unsafe partial class WriteboostQueue
         op->LengthBytes = request->LengthBytes;
         op->Buffer = request->Data;
         op->Request = request;
-        op->UserA = place;
+        op->Own<AroundOp>().Place = place;
         _backings[id].Submit(op);
         return true;
     }
@@ -113,7 +113,7 @@ internal sealed unsafe partial class WriteboostQueue
         int result = Math.Min(0, op->Result);
         _volume.Changes.EndAround(first, (int)(end - first));
         // A failed one may be there in part.
-        _volume.Around.Leave((int)op->UserA, IdOf(request), result < 0 ? 0 : request->LengthBytes);
+        _volume.Around.Leave(op->Own<AroundOp>().Place, IdOf(request), result < 0 ? 0 : request->LengthBytes);
         _io.Release(op);
         _volume.Queues.NoteChange(_index);
         if (result < 0 && !Mutant.Is(WriteboostMutant.R10RefusedForgotten))

@@ -193,7 +193,7 @@ internal sealed unsafe partial class WriteboostQueue
         bool fromCache = _run.Source != ReadRun.Home;
         IoOp* op = Start(request, DirectStep, fromCache, _run.OffsetBytes, _run.Target, _run.LengthBytes);
         int blocks = (int)(_run.LengthBytes >> Geometry.BlockShift);
-        (op->UserA, op->UserInt, op->UserB) = (_run.Source, blocks, _run.Sample);
+        op->Own<ReadOp>() = new ReadOp { Source = _run.Source, Blocks = blocks, Sample = _run.Sample };
         if (MayZeroCopy(op)) TryZeroCopy(op);
         SubmitOp(op);
         _run = default;
@@ -204,7 +204,7 @@ internal sealed unsafe partial class WriteboostQueue
         byte* bounce = _overlays.Take(ref Own(request)->Overlays, read.Target, version.Sectors);
         long offset = Geometry.OffsetOfPhysical(version.Slot);
         IoOp* op = Start(request, BounceStep, true, offset, bounce, Geometry.BlockBytes);
-        (op->UserA, op->UserInt) = (SegmentOf(version), 1);
+        op->Own<ReadOp>() = new ReadOp { Source = SegmentOf(version), Blocks = 1 };
         SubmitOp(op);
     }
 
@@ -221,21 +221,24 @@ internal sealed unsafe partial class WriteboostQueue
         return op;
     }
 
+    private static bool IsFromCache(IoOp* op) => op->Own<ReadOp>().Source != ReadRun.Home;
+
     private void SubmitOp(IoOp* op) => DeviceOf(op).Submit(op);
 
-    private DeviceQueue DeviceOf(IoOp* op) => op->UserA >= 0 ? _cache : _backings[IdOf(op->Request)];
+    private DeviceQueue DeviceOf(IoOp* op) => IsFromCache(op) ? _cache : _backings[IdOf(op->Request)];
 
     // Nobody looks at its bytes, and nothing is laid over them: not to be staged, not to be compared with a checksum.
     private bool MayZeroCopy(IoOp* op)
     {
-        bool isSeen = op->UserA < 0 ? op->UserB != StripedVersions.Busy : _volume.Index.KeepsChecksums;
+        bool isStaged = op->Own<ReadOp>().Sample != StripedVersions.Busy;
+        bool isSeen = IsFromCache(op) ? _volume.Index.KeepsChecksums : isStaged;
         return !isSeen && Own(op->Request)->Overlays == 0 && Own(op->Request)->Pending == 1;
     }
 
     private void TryZeroCopy(IoOp* op)
     {
         Request.TryZeroCopy(op, DeviceOf(op));
-        if (op->UserA >= 0 && op->Request->IsZeroCopied) _counters.Add(QueueCounters.HandedOn, 1);
+        if (IsFromCache(op) && op->Request->IsZeroCopied) _counters.Add(QueueCounters.HandedOn, 1);
     }
 
     /// <inheritdoc/>
@@ -255,8 +258,8 @@ internal sealed unsafe partial class WriteboostQueue
         }
         if (op->Result < 0) EndFailed(op);
         else if (!IsIntact(op)) Own(request)->ReadState |= RereadFlag;
-        else if (op->UserA < 0 && op->UserB != StripedVersions.Busy) Stage(op);
-        if (op->UserA >= 0) _volume.Log.Table.Unpin((int)op->UserA, op->UserInt);
+        else if (!IsFromCache(op) && op->Own<ReadOp>().Sample != StripedVersions.Busy) Stage(op);
+        if (IsFromCache(op)) _volume.Log.Table.Unpin(op->Own<ReadOp>().Source, op->Own<ReadOp>().Blocks);
         _io.Release(op);
         if (--Own(request)->Pending == 0) EndRead(request);
     }
@@ -289,7 +292,7 @@ internal sealed unsafe partial class WriteboostQueue
     // Of several blocks, which one it is: that is asked before any is passed over.
     private void EndFailed(IoOp* op)
     {
-        bool isOne = op->UserA < 0 || op->UserInt == 1 || _volume.Health.CacheHasFailed;
+        bool isOne = !IsFromCache(op) || op->Own<ReadOp>().Blocks == 1 || _volume.Health.CacheHasFailed;
         if (!isOne) Own(op->Request)->ReadState |= RereadFlag | SinglyFlag;
         else if (TryPassOver(op)) Own(op->Request)->ReadState |= RereadFlag;
         else op->Request->Result = -Errno.EIO;
@@ -300,7 +303,7 @@ internal sealed unsafe partial class WriteboostQueue
     {
         bool any = false;
         uint slot = (uint)((op->OffsetBytes - Geometry.SuperblockRegionBytes) >> Geometry.BlockShift);
-        for (long done = 0; op->UserA >= 0 && done < op->LengthBytes; done += Geometry.BlockBytes, slot++)
+        for (long done = 0; IsFromCache(op) && done < op->LengthBytes; done += Geometry.BlockBytes, slot++)
             any |= _volume.PassOver(slot);
         return any;
     }
@@ -308,8 +311,8 @@ internal sealed unsafe partial class WriteboostQueue
     // Every block of the read is looked at, so that each rotten one is known from now on.
     private bool IsIntact(IoOp* op)
     {
-        if (op->UserA < 0) return true;
-        if (!_volume.Index.KeepsChecksums) _counters.Add(QueueCounters.Unverified, op->UserInt);
+        if (!IsFromCache(op)) return true;
+        if (!_volume.Index.KeepsChecksums) _counters.Add(QueueCounters.Unverified, op->Own<ReadOp>().Blocks);
         bool isSeen = _volume.Index.KeepsChecksums && !Mutant.Is(WriteboostMutant.R5RottenServed);
         if (!isSeen && !_volume.Index.HasUnread) return true;
         bool intact = true;

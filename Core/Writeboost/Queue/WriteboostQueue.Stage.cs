@@ -35,8 +35,8 @@ internal sealed unsafe partial class WriteboostQueue
         StagedRead read = new(this)
         {
             Key = KeyOf(op->Request, op->OffsetBytes),
-            Sampled = op->UserInt,
-            Sample = op->UserB,
+            Sampled = op->Own<ReadOp>().Blocks,
+            Sample = op->Own<ReadOp>().Sample,
             Source = (byte*)op->Buffer,
         };
         int blocks = (int)(op->LengthBytes >> Geometry.BlockShift);

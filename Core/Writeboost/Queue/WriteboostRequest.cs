@@ -1,3 +1,4 @@
+using Weir.Core.Caching;
 using Weir.Core.Io;
 
 namespace Weir.Core.Writeboost.Queue;
@@ -33,6 +34,24 @@ internal unsafe struct WriteboostRequest
 
     /// <summary>That of <paramref name="request"/>.</summary>
     public static WriteboostRequest* Of(Request* request) => (WriteboostRequest*)request->Engine;
+}
+
+/// <summary>What it knows of a read under way: one of perhaps several of its request.</summary>
+internal struct ReadOp
+{
+    /// <summary>As <see cref="ReadRun.Source"/>: the segment that is pinned, or the backing device.</summary>
+    public int Source;
+    /// <summary>Blocks that it covers.</summary>
+    public int Blocks;
+    /// <summary>As <see cref="ReadRun.Sample"/>.</summary>
+    public long Sample;
+}
+
+/// <summary>What it knows of a write round the log.</summary>
+internal struct AroundOp
+{
+    /// <summary>Its place among these writes.</summary>
+    public int Place;
 }
 
 /// <summary>Which way a write goes.</summary>

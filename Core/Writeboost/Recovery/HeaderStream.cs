@@ -19,6 +19,12 @@ internal sealed unsafe class HeaderStream : IIoHandler, IDisposable
     /// <summary>Reads asked for at a time.</summary>
     public const int Depth = 64;
 
+    private struct HeaderOp
+    {
+        // In the ring of headers.
+        public int Place;
+    }
+
     private readonly IoContext _io;
     private readonly byte _handler;
     private readonly DeviceQueue _queue;
@@ -66,7 +72,7 @@ internal sealed unsafe class HeaderStream : IIoHandler, IDisposable
     public void Completed(IoOp* op)
     {
         if (op->Result < 0) _error = op->Result;
-        _ready[op->UserInt] = true;
+        _ready[op->Own<HeaderOp>().Place] = true;
         _io.Release(op);
         _underWay--;
     }
@@ -93,10 +99,10 @@ internal sealed unsafe class HeaderStream : IIoHandler, IDisposable
         {
             IoOp* op = _io.Acquire(_handler, IoKind.Read, urgent: true);
             Invariant.Check(op != null);
-            op->UserInt = _asked % _ring;
+            int place = op->Own<HeaderOp>().Place = _asked % _ring;
             op->OffsetBytes = _offsetOf(_asked);
             op->LengthBytes = Geometry.BlockBytes;
-            op->Buffer = BlockAt(op->UserInt);
+            op->Buffer = BlockAt(place);
             _queue.Submit(op);
         }
         Turn(wait: false);

@@ -21,6 +21,12 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
     // In place of a slot.
     private const int WholeSegment = -1;
 
+    private struct ScrubOp
+    {
+        // Of the segment, or WholeSegment.
+        public int Slot;
+    }
+
     private readonly WriteboostVolume _volume;
     private readonly SegmentLog _log;
     private readonly LogPort _port;
@@ -66,7 +72,7 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
     /// <inheritdoc/>
     public void Completed(IoOp* op)
     {
-        int slot = op->UserInt;
+        int slot = op->Own<ScrubOp>().Slot;
         if (op->Kind == IoKind.Write)
         {
             Mend(op, slot);
@@ -144,7 +150,7 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
     private void Submit(IoOp* op, int slot)
     {
         int first = Math.Max(slot, 0);
-        op->UserInt = slot;
+        op->Own<ScrubOp>().Slot = slot;
         op->OffsetBytes = _log.Geometry.OffsetOf(_log.Geometry.Position(_segment, first));
         op->LengthBytes = slot == WholeSegment ? (long)_slots << Geometry.BlockShift : Geometry.BlockBytes;
         op->Buffer = _data + ((long)first << Geometry.BlockShift);

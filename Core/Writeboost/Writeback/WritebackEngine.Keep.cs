@@ -45,7 +45,7 @@ internal sealed unsafe partial class WritebackEngine
     // The time from one end to the next is what a write costs, however many are under way.
     private void NoteWritten(IoOp* op)
     {
-        if (op->Result >= 0) _volume.BlocksAhead += op->UserInt;
+        if (op->Result >= 0) _volume.BlocksAhead += op->Own<WritebackOp>().Work;
         long nowUs = _io.NowUs, passedUs = nowUs - _writeEndUs;
         _writeEndUs = nowUs;
         if (passedUs > 60_000_000) return;

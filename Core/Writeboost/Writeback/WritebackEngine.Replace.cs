@@ -58,8 +58,8 @@ internal sealed unsafe partial class WritebackEngine
         op->OffsetBytes = BackingTable.OffsetOf(key);
         op->LengthBytes = Math.Min(Geometry.BlockBytes, _volume.Backings.Of(key).SizeBytes - op->OffsetBytes);
         op->Buffer = _below.Pointer;
-        op->UserInt = BackingTable.IdOf(key);
-        _backings[op->UserInt].Submit(op);
+        op->Own<WritebackOp>().Device = BackingTable.IdOf(key);
+        _backings[op->Own<WritebackOp>().Device].Submit(op);
         return false;
     }
 
@@ -67,7 +67,7 @@ internal sealed unsafe partial class WritebackEngine
     {
         if (op->Result < 0 && ++op->Attempts < LogPort.MaxAttempts)
         {
-            _backings[op->UserInt].Submit(op);
+            _backings[op->Own<WritebackOp>().Device].Submit(op);
             return;
         }
         (_readsBelow, _hasBelow, _belowResult) = (false, true, op->Result);

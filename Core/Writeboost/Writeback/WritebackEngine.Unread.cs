@@ -37,7 +37,7 @@ internal sealed unsafe partial class WritebackEngine
         _unreadResult = op->Result;
         if (op->Step == SegmentStep)
         {
-            _unreadSegments |= 1u << op->UserInt;
+            _unreadSegments |= 1u << op->Own<WritebackOp>().Index;
             return false;
         }
         if (++op->Attempts < LogPort.MaxAttempts)
@@ -45,7 +45,7 @@ internal sealed unsafe partial class WritebackEngine
             _cache.Submit(op);
             return true;
         }
-        _unread.Add(op->UserInt);
+        _unread.Add(op->Own<WritebackOp>().Index);
         return false;
     }
 
@@ -70,7 +70,7 @@ internal sealed unsafe partial class WritebackEngine
             }
             IoOp* op = Acquire(IoKind.Read);
             op->Step = SingleStep;
-            op->UserInt = _cursor;
+            op->Own<WritebackOp>().Index = _cursor;
             op->OffsetBytes = _log.Geometry.OffsetOf(_batch.PositionOf(_cursor));
             op->LengthBytes = Geometry.BlockBytes;
             op->Buffer = _batch.Data(_cursor);

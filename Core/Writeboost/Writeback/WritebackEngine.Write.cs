@@ -66,7 +66,7 @@ internal sealed unsafe partial class WritebackEngine
         if (_volume.Backings.IsAbsent(range.Key)) return;
         IoOp* op = Acquire(range.Kind == EntryKind.Discard ? IoKind.Discard : IoKind.WriteZeroes);
         op->Step = RangeStep;
-        op->UserInt = isLast ? 1 : 0;
+        op->Own<WritebackOp>().Work = isLast ? 1 : 0;
         op->IsPressing = _log.IsStarved || _volume.Throttle.IsHolding;
         op->OffsetBytes = BackingTable.OffsetOf(range.Key);
         long rest = _volume.Backings.Of(range.Key).SizeBytes - op->OffsetBytes;
@@ -89,14 +89,13 @@ internal sealed unsafe partial class WritebackEngine
         op->OffsetBytes = BackingTable.OffsetOf(key);
         op->LengthBytes = Geometry.BlockBytes;
         op->Buffer = _scratch.At(room);
-        op->UserA = room;
-        op->UserInt = index;
+        op->Own<WritebackOp>() = new WritebackOp { Buffer = room, Index = index };
         Submit(op, BackingTable.IdOf(key));
     }
 
     private void EndFill(IoOp* op)
     {
-        ref DirtyBlock block = ref _batch.Blocks[op->UserInt];
+        ref DirtyBlock block = ref _batch.Blocks[op->Own<WritebackOp>().Index];
         if (!Mutant.Is(WriteboostMutant.R14FillLost))
             SectorMask.Copy(_batch.Data(block.Place), (byte*)op->Buffer, (byte)~block.Sectors);
         block.Sectors = SectorMask.Full;
@@ -117,11 +116,10 @@ internal sealed unsafe partial class WritebackEngine
         Invariant.Check(bytes.Length == end - start);
         IoOp* op = Acquire(IoKind.Write);
         op->Step = BlocksStep;
-        op->UserInt = _cursor - first;
         op->OffsetBytes = start;
         op->LengthBytes = end - start;
         op->Buffer = bytes.Start;
-        op->UserA = room;
+        op->Own<WritebackOp>() = new WritebackOp { Buffer = room, Work = _cursor - first };
         Submit(op, BackingTable.IdOf(key));
     }
 

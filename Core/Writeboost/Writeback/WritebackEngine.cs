@@ -160,10 +160,10 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
         {
             if (TryReadAgain(op)) return;
         }
-        else if (op->Result < 0) (_error, _errorOf) = (op->Result, (int)op->UserB);
+        else if (op->Result < 0) (_error, _errorOf) = (op->Result, op->Own<WritebackOp>().Device);
         if (op->Step == FillStep && op->Result >= 0) EndFill(op);
-        if (op->Step is FillStep or BlocksStep) _scratch.Return((int)op->UserA);
-        if (op->Step is RangeStep or BlocksStep && op->Result >= 0) _workDone += op->UserInt;
+        if (op->Step is FillStep or BlocksStep) _scratch.Return(op->Own<WritebackOp>().Buffer);
+        if (op->Step is RangeStep or BlocksStep && op->Result >= 0) _workDone += op->Own<WritebackOp>().Work;
         if (op->Step == BlocksStep) NoteWritten(op);
         _io.Release(op);
         Invariant.Check(_outstanding > 0);
@@ -351,7 +351,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
         for (int i = done; i < _batch.Count; i++)
         {
             IoOp* op = ReadOf(_batch.First + i, _batch.Data(i, 0));
-            op->UserInt = i;
+            op->Own<WritebackOp>().Index = i;
             Submit(op, _cache);
         }
         return true;
@@ -391,7 +391,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
 
     private void Submit(IoOp* op, int backing)
     {
-        op->UserB = backing;
+        op->Own<WritebackOp>().Device = backing;
         Submit(op, _backings[backing]);
     }
 }
