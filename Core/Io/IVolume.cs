@@ -80,6 +80,9 @@ public unsafe interface IVolumeQueue
     /// <summary>When <see cref="Poll"/> wants to be called at the latest, on the context's clock.</summary>
     long DeadlineUs { get; }
 
+    /// <summary>What the queue does besides; null: nothing.</summary>
+    IVolumeBackground? Background => null;
+
     /// <summary>
     /// What <paramref name="context"/> asks of a device (as <see cref="Request.Device"/>): its extents from
     /// <paramref name="offsetBytes"/> on, at most <paramref name="extents"/>.Length; may stop early but returns at

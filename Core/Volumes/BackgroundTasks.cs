@@ -5,8 +5,9 @@ using Weir.Core.Io;
 namespace Weir.Core.Volumes;
 
 /// <summary>
-/// A volume's background work, on the first queue's thread: tasks in the order in which they are asked, and the orderly
-/// stop (R15). The engine fills both tables; what is true of every engine is here.
+/// Background work of one queue, on its thread: tasks in the order in which they are asked, and the orderly stop (R15).
+/// The engine fills both tables, for whichever queues it likes; what is true of every engine is here. A step of the
+/// stop that needs the other queues waits for <see cref="QueueSet.HaveAllStopped"/>.
 /// </summary>
 /// <remarks>
 /// The state decides who is asked, and of those alone the deadline counts: that of one who is not asked any more would
@@ -19,6 +20,7 @@ namespace Weir.Core.Volumes;
 /// <param name="stops">How the volume stops, by its state; the states that stop must have a table each.</param>
 internal sealed class BackgroundTasks(
     VolumeHealth health, bool isReadOnly, BackgroundTask[] tasks, Dictionary<BackgroundState, StopStep[]> stops)
+    : IVolumeBackground
 {
     private StopStep[] _steps = [];
     private int _step;
@@ -32,13 +34,13 @@ internal sealed class BackgroundTasks(
     /// <summary>The tasks, in order.</summary>
     public IReadOnlyList<BackgroundTask> Tasks => tasks;
 
-    /// <summary>The step of the stop that has not come yet, for people; null: none is awaited.</summary>
+    /// <inheritdoc/>
     public string? Awaited => _stops && !StopStatus.IsOver && _step < _steps.Length ? _steps[_step].Name : null;
 
-    /// <summary>As <see cref="IVolumeQueue.StopStatus"/>.</summary>
+    /// <inheritdoc/>
     public StopStatus StopStatus { get; private set; }
 
-    /// <summary>Nothing is under way.</summary>
+    /// <inheritdoc/>
     public bool AreQuiet
     {
         get
@@ -49,7 +51,7 @@ internal sealed class BackgroundTasks(
         }
     }
 
-    /// <summary>When <see cref="Poll"/> has something to do at the latest, in microseconds.</summary>
+    /// <inheritdoc/>
     public long DeadlineUs
     {
         get

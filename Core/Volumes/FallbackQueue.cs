@@ -15,12 +15,16 @@ namespace Weir.Core.Volumes;
 /// <param name="describe">In words, that a device's flush has failed, and with which negative errno.</param>
 internal sealed unsafe class FallbackQueue(
     Func<IVolume?[]> volumes, int index, IoContext io, FlushTickets orders, Func<int, int, string> describe)
-    : IDisposable
+    : IBackgroundTask, IDisposable
 {
     private IVolumeQueue?[] _queues = [];
     private FallbackFlushes? _flushes;
     private RequestList _completed;
     private bool _isOpen;
+    private bool _isStopping;
+
+    // What the orders want is done through the queues, whose deadline counts below.
+    long IBackgroundTask.DeadlineUs => long.MaxValue;
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest, in microseconds.</summary>
     public long DeadlineUs
@@ -75,12 +79,10 @@ internal sealed unsafe class FallbackQueue(
         return request;
     }
 
-    /// <summary>
-    /// Goes on with flushes that orders want, through this queue's way to the devices: once per turn, of one queue.
-    /// </summary>
-    public void PollOrders()
+    // Flushes that orders want go through this queue's way to the devices: the task of one queue.
+    void IBackgroundTask.Poll(long nowUs, BackgroundState state)
     {
-        if (orders.Asked == 0) return;
+        if (_isStopping || orders.Asked == 0) return;
         Open();
         _flushes ??= new FallbackFlushes(orders, _queues, describe);
         _flushes.Poll();
@@ -101,6 +103,7 @@ internal sealed unsafe class FallbackQueue(
     /// <summary>As <see cref="IVolumeQueue.BeginStop"/>.</summary>
     public void BeginStop()
     {
+        _isStopping = true;
         foreach (IVolumeQueue? queue in _queues) queue?.BeginStop();
     }
 

@@ -23,8 +23,8 @@ internal enum BackgroundState
 }
 
 /// <summary>
-/// Something that nobody asked for and everybody relies on, on the first queue's thread. It never waits: what it cannot
-/// end now it goes on with in another turn.
+/// Something that nobody asked for and everybody relies on, on the thread of the queue that has it. It never waits:
+/// what it cannot end now it goes on with in another turn.
 /// </summary>
 internal interface IBackgroundTask
 {

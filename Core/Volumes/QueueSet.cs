@@ -6,12 +6,13 @@ namespace Weir.Core.Volumes;
 
 /// <summary>
 /// The queues of a volume that are open: who is woken when something has happened, and who has stopped. The first one,
-/// number 0, does the background work.
+/// number 0, does what is the whole volume's; others may have background work of their own.
 /// </summary>
 /// <remarks>
 /// Protocol. A slot of <c>_wakers</c> is written once, by the thread that opens the queue, and stays; then
 /// <c>_count</c> is raised beyond it, by compare-exchange. <c>_open</c> is raised before that and lowered when the
-/// queue has nothing under way any more; the first queue, which waits for all the others, when its own stop begins.
+/// queue has nothing under way any more; a queue whose stop waits for all the others, as the first one's does, when its
+/// own stop begins.
 /// <c>_changed</c> is set by whoever has changed something that the background work looks after, and cleared by the
 /// first queue's thread before it looks whether all of that is done.
 /// </remarks>
@@ -26,7 +27,7 @@ internal sealed class QueueSet(int most)
     /// <summary>Numbers below this may be open.</summary>
     public int Count => Volatile.Read(ref _count);
 
-    /// <summary>Nobody but the first queue, whose stop has begun, has anything under way.</summary>
+    /// <summary>Nobody has anything under way but those who wait for just that.</summary>
     public bool HaveAllStopped => Volatile.Read(ref _open) == 0;
 
     /// <summary>Queue number <paramref name="index"/> opens, on the thread that calls; once each.</summary>
@@ -41,7 +42,7 @@ internal sealed class QueueSet(int most)
         return waker;
     }
 
-    /// <summary>A queue has nothing under way any more: the first one waits for all others.</summary>
+    /// <summary>A queue has nothing under way any more: or waits for the others, to end its stop.</summary>
     public void NoteStopped()
     {
         int left = Interlocked.Decrement(ref _open);
@@ -49,8 +50,11 @@ internal sealed class QueueSet(int most)
         WakeAll();
     }
 
-    /// <summary>Wakes whoever does the background work. Any thread.</summary>
-    public void WakeFirst() => Volatile.Read(ref _wakers[0])?.Wake();
+    /// <summary>Wakes whoever does the volume's background work. Any thread.</summary>
+    public void WakeFirst() => Wake(0);
+
+    /// <summary>Wakes queue <paramref name="index"/>, if it is open. Any thread.</summary>
+    public void Wake(int index) => Volatile.Read(ref _wakers[index])?.Wake();
 
     /// <summary>Wakes all. Any thread.</summary>
     public void WakeAll()

@@ -45,7 +45,7 @@ internal sealed unsafe class DirectClient : IDisposable
 
     public IoContext Io => _driver.Io;
 
-    public BackgroundTasks Background => ((WriteboostQueue)_driver.Queue).Background!;
+    public BackgroundTasks Background => (BackgroundTasks)_driver.Queue.Background!;
 
     /// <summary>How long its thread would sleep.</summary>
     public long DeadlineUs => _driver.Queue.DeadlineUs;

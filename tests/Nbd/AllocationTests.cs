@@ -83,6 +83,8 @@ public sealed class AllocationTests
 
             public StopStatus StopStatus => inner.StopStatus;
 
+            public IVolumeBackground? Background => inner.Background;
+
             public void Submit(Request* request) => inner.Submit(request);
 
             public Request* TakeCompleted() => inner.TakeCompleted();

@@ -10,58 +10,14 @@ namespace Weir.Tests.Nbd;
 
 public sealed unsafe class QueueThreadTests
 {
-    /// <summary>A frontend that counts its messages and throws when told.</summary>
-    private sealed class Idle : IQueueFrontend
-    {
-        public long Received;
-        public bool IsStopping;
-        public bool IsDisposed;
-        public Exception? Throw;
-
-        public bool HasWork => false;
-
-        public long DeadlineUs => long.MaxValue;
-
-        public bool MayRefuseAtStop => false;
-
-        public bool IsStopped => IsStopping;
-
-        public void Open(QueueThread thread)
-        {
-            if (Throw != null) throw Throw;
-        }
-
-        public void Receive(QueueMessage message)
-        {
-            if (message.Value < 0) throw new InvalidOperationException("told to");
-            Interlocked.Add(ref Received, message.Value);
-        }
-
-        public void Step(long nowUs)
-        {
-        }
-
-        public void Complete(Request* request)
-        {
-        }
-
-        public void EndTurn(long nowUs)
-        {
-        }
-
-        public void BeginStop(long nowUs) => IsStopping = true;
-
-        public void Dispose() => IsDisposed = true;
-    }
-
-    private static QueueThread New(Idle frontend, TestVolume volume, Action<Exception>? onFailure = null) =>
+    private static QueueThread New(IdleFrontend frontend, TestVolume volume, Action<Exception>? onFailure = null) =>
         new(0, static () => new RingContext(), [volume], frontend, onFailure ?? (_ => { }));
 
     [Fact]
     public void EveryMessageArrivesWhateverItsThread()
     {
         using TestVolume volume = new(4096);
-        Idle frontend = new();
+        IdleFrontend frontend = new();
         using QueueThread queue = New(frontend, volume);
         queue.Start();
         Thread[] senders = Enumerable.Range(0, 4).Select(_ => new Thread(() => Send(queue))).ToArray();
@@ -87,7 +43,7 @@ public sealed unsafe class QueueThreadTests
     public void AVolumeIsLookedAfterBeforeAnybodyComes()
     {
         using TestVolume volume = new(4096);
-        using QueueThread queue = New(new Idle(), volume);
+        using QueueThread queue = New(new IdleFrontend(), volume);
         queue.Start();
         NbdHost.Until(() => volume.Polls > 0, "the first look at the volume");
         queue.Post(new QueueMessage(QueueMessageKind.Stop, 0));
@@ -99,7 +55,7 @@ public sealed unsafe class QueueThreadTests
     {
         using TestVolume volume = new(4096);
         Exception? told = null;
-        QueueThread queue = New(new Idle(), volume, failure => told = failure);
+        QueueThread queue = New(new IdleFrontend(), volume, failure => told = failure);
         queue.Start();
         queue.Post(new QueueMessage(QueueMessageKind.Connection, -1));
         queue.Join();
@@ -111,7 +67,7 @@ public sealed unsafe class QueueThreadTests
     public void WhatFailsAtTheStartIsThrownThere()
     {
         using TestVolume volume = new(4096);
-        Idle frontend = new() { Throw = new InvalidOperationException("no") };
+        IdleFrontend frontend = new() { Throw = new InvalidOperationException("no") };
         using QueueThread queue = New(frontend, volume);
         Assert.Equal("no", Assert.Throws<InvalidOperationException>(queue.Start).Message);
         queue.Join();

@@ -268,7 +268,7 @@ public sealed unsafe class SimClient : IDisposable
             if (all.IsOver && Outstanding == 0) return all;
             Turn(true, long.MaxValue);
         }
-        throw new SimStuckException("the stop never ends");
+        throw new SimStuckException($"the stop never ends: {_queues[0].Background?.Awaited} is awaited");
     }
 
     /// <summary>

@@ -107,6 +107,7 @@ public sealed class BackgroundTasksTests
             full cache: Working
             scrub: Serving
             rescue: Failed
+            ordered flushes without a cache: Failed
 
             """, text.ToString());
         client.Stop();

@@ -63,7 +63,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
         _appender = new LogAppender(volume.Log, _port);
         _counters = volume.Counters.Of(index);
         _flusher = new BackingFlusher(volume, _backings, io);
-        if (index == 0) _tasks = new WriteboostTasks(volume, _port, _cache, _backings, _flusher);
+        if (index == 0) _tasks = new WriteboostTasks(volume, _port, _cache, _backings, _flusher, _fallback);
     }
 
     /// <inheritdoc/>
@@ -124,7 +124,6 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
         RetryReads();
         CheckWaiting();
         _tasks?.Background.Poll(nowUs);
-        if (_tasks != null && !_stopping) _fallback.PollOrders();
         _fallback.Poll(nowUs);
         if (change) NoteDevices();
         if (_stopping && !_waker.HasLeft) ContinueStop();
@@ -162,8 +161,8 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
         }
     }
 
-    /// <summary>The volume's background work, of the first queue.</summary>
-    internal BackgroundTasks? Background => _tasks?.Background;
+    /// <summary>The volume's, which is the first queue's.</summary>
+    public IVolumeBackground? Background => _tasks?.Background;
 
     /// <summary>Generation of the device table that this queue goes by; any thread.</summary>
     internal int SeenGeneration => _waker.HasLeft ? int.MaxValue : Volatile.Read(ref _seenGeneration);

@@ -22,6 +22,7 @@ internal sealed unsafe class WriteboostTasks : IDisposable
     private readonly WriteboostVolume _volume;
     private readonly LogPort _port;
     private readonly BackingFlusher _flusher;
+    private readonly FallbackQueue _fallback;
     private readonly SuperblockWriter _superblocks;
     private readonly NotesWriter? _notes;
     private readonly WritebackEngine _writeback;
@@ -32,11 +33,12 @@ internal sealed unsafe class WriteboostTasks : IDisposable
 
     /// <summary>Those of the volume, on the first queue's thread.</summary>
     public WriteboostTasks(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings,
-        BackingFlusher flusher)
+        BackingFlusher flusher, FallbackQueue fallback)
     {
         _volume = volume;
         _port = port;
         _flusher = flusher;
+        _fallback = fallback;
         _superblocks = new SuperblockWriter(volume.Layout, cache, port);
         volume.Fingerprints.Serve(cache, port, volume.Layout.HasEpochs ? null : new SegmentLife(volume));
         _writeback = new WritebackEngine(volume, port, cache, backings, _superblocks);
@@ -82,6 +84,7 @@ internal sealed unsafe class WriteboostTasks : IDisposable
             new("full cache", BackgroundState.Working, new FullWait(_volume, _writeback)),
             new("scrub", BackgroundState.Serving, _scrubber),
             new("rescue", BackgroundState.Failed, _rescue),
+            new("ordered flushes without a cache", BackgroundState.Failed, _fallback),
         ];
         if (_notes != null) tasks.Insert(1, new BackgroundTask("notes", BackgroundState.Writing, _notes));
         return [.. tasks];
