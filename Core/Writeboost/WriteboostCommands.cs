@@ -26,12 +26,12 @@ public static class WriteboostCommands
             HeedingCache(volume, volume.BeginCommit)),
         Order("grow", "take the room that devices have gained; block devices (Linux 6.16) and new connections show it; "
             + "waits for the cache's", Heeding(volume, volume.BeginGrow))
-            with { Answer = volume.DescribeSizes },
+            with { Answer = volume.Growth.DescribeSizes },
         new("dirty_ranges", "list what only the cache has: device, offset and length in bytes")
         { Answer = () => DirtyRanges.List(volume) },
         new("lost_blocks", "list what only the cache had and is rotten there: device, offset and length in "
             + "bytes; it reads EIO until it is overwritten, discarded or given up")
-        { Answer = () => LostBlocks.List(volume) },
+        { Answer = () => volume.Lost.List() },
         new("give_up", "give up what is lost in a range, in bytes, or all of it: it reads what the backing "
             + "device has, older data; cannot be undone")
         { RunWith = (arguments, waiter) => volume.GiveUp(arguments[0], waiter), Form = "NAME:OFFSET+LENGTH|all" },
@@ -44,13 +44,13 @@ public static class WriteboostCommands
     private static Func<Func<OrderProgress>> Heeding(WriteboostVolume volume, Func<Func<OrderProgress>> begin) => () =>
     {
         HangWatch watch = new(volume);
-        return Failing(() => watch.Look(volume.HasDirtyData), begin());
+        return Failing(() => watch.Look(volume.DirtyData.IsAnyOf), begin());
     };
 
     // The same of what goes to the cache device only.
     private static Func<Func<OrderProgress>> HeedingCache(
         WriteboostVolume volume, Func<Func<OrderProgress>> begin) =>
-        () => Failing(() => volume.HasNoCache ? volume.BackingHang : volume.CacheHang, begin());
+        () => Failing(() => volume.DirtyData.HasNoCache ? volume.Hangs.OfBackings : volume.Hangs.OfCache, begin());
 
     private static Func<OrderProgress> Failing(Func<string?> hang, Func<OrderProgress> look) => () =>
     {

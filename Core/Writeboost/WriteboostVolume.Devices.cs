@@ -25,7 +25,7 @@ public sealed unsafe partial class WriteboostVolume
     private bool _isWritingBack;
     private readonly DeviceTable? _deviceTable;
     private bool _tableIsDue;
-    private IVolume?[]? _fallback;
+    private bool _isTooLargeSaid;
 
     internal DeviceTable? DeviceTable => _deviceTable;
 
@@ -41,63 +41,6 @@ public sealed unsafe partial class WriteboostVolume
         Invariant.Check(device is { IsAbsent: false });
         return device;
     }
-
-    /// <inheritdoc/>
-    public string? Hang => CacheHang ?? BackingHang;
-
-    internal string? BackingHang
-    {
-        get
-        {
-            foreach (BackingDevice backing in Backings.ToList())
-                if (HangOf(backing) is { } hang) return hang;
-            return null;
-        }
-    }
-
-    internal string? HangOf(BackingDevice backing) =>
-        backing.IsAbsent ? null : Silence.Of($"backing device '{backing.Name}'", backing.Device);
-
-    internal string? CacheHang => Silence.Of("cache device", Cache);
-
-    /// <summary>How long an order may stand still while a device hangs that should not concern it.</summary>
-    internal long PatienceMs { get; set; } = Silence.HangMs;
-
-    // Write-back cannot do without it.
-    internal bool HasDirtyData(BackingDevice device) => Index.DirtyOf(device.Id) > 0 || DirtyRangesOf(device.Id) > 0;
-
-    /// <summary>Dirty blocks of devices that are not given.</summary>
-    internal long AbsentDirtyBlocks
-    {
-        get
-        {
-            long sum = 0;
-            foreach (BackingDevice backing in Backings.Absent) sum += Index.DirtyOf(backing.Id);
-            return sum;
-        }
-    }
-
-    // Ranges are not counted by device: any may be theirs.
-    internal bool HasAbsentData => Backings.Absent.Length > 0 && (Ranges.Entries > 0 || AbsentDirtyBlocks > 0);
-
-    internal int RangesOf(int id) =>
-        Ranges.CountBetween(BackingTable.KeyOf(id, 0), BackingTable.KeyOf(id + 1, 0));
-
-    // Of those, what is not on the device.
-    internal int DirtyRangesOf(int id) => Ranges.CountBetween(
-        BackingTable.KeyOf(id, 0), BackingTable.KeyOf(id + 1, 0), Geometry.Position(Log.DirtySegment, 0));
-
-    internal int AbsentRanges
-    {
-        get
-        {
-            int sum = 0;
-            foreach (BackingDevice backing in Backings.Absent) sum += RangesOf(backing.Id);
-            return sum;
-        }
-    }
-
-    internal long PresentDirtyBlocks => Index.DirtyCount - AbsentDirtyBlocks;
 
     /// <summary>
     /// Serves one more device, or one that was absent. Waits; not on a queue's thread. The device stays the caller's
@@ -169,7 +112,7 @@ public sealed unsafe partial class WriteboostVolume
                 catch (UserErrorException error) when (LostOf(order) is { } lost)
                 {
                     string why = order.LeavesLost ? $"'{order.Name}': stays attached" : error.Message;
-                    throw new UserErrorException($"{why}: {lost}; {LostAdvice}");
+                    throw new UserErrorException($"{why}: {lost}; {LostData.Advice}");
                 }
                 return order.Device!;
                 bool Concerns(BackingDevice hung) => IsAwaited(hung, order);
@@ -181,11 +124,11 @@ public sealed unsafe partial class WriteboostVolume
     // The device itself; the one that an earlier order is still about; what write-back has to do before.
     private bool IsAwaited(BackingDevice hung, DeviceOrder order) => hung.Name == order.Name
         || hung.Id == Volatile.Read(ref _changingId)
-        || (HasDirtyData(hung) && (order.Spec == null || Volatile.Read(ref _isWritingBack)));
+        || (DirtyData.IsAnyOf(hung) && (order.Spec == null || Volatile.Read(ref _isWritingBack)));
 
     // What a detach that was refused has to say, whatever it was refused for.
     private string? LostOf(DeviceOrder order) =>
-        order.Spec == null && Backings.Find(order.Name) is { } device ? LostBlocks.Sentence(this, device.Id) : null;
+        order.Spec == null && Backings.Find(order.Name) is { } device ? Lost.Sentence(device.Id) : null;
 
     // Whoever posts it waits for its end before he posts another. Each side writes its word, then reads the other's: an
     // order that comes when nobody takes any more is refused by one of them.
@@ -201,7 +144,7 @@ public sealed unsafe partial class WriteboostVolume
         Volatile.Write(ref _deviceOrdersEnded, true);
         Interlocked.MemoryBarrier();
         RefuseDeviceOrder();
-        RefuseGiveUp();
+        GiveUps.EndAll();
     }
 
     internal void RefuseDeviceOrder() =>
@@ -309,27 +252,13 @@ public sealed unsafe partial class WriteboostVolume
     }
 
     // What is left with the backing devices when they go on without this cache.
-    internal StaleCacheMarker StaleMarker => new(Cache.Name, RamName);
+    internal StaleCacheMarker StaleMarker => new(Cache.Name, Memory.Name);
 
     // Refuses a cache that one of its backing devices was written without.
     private void CheckNotStale()
     {
         foreach (BackingDevice backing in Backings.ToList())
             if (!backing.IsAbsent) StaleMarker.Check(backing.Device);
-    }
-
-    // What serves each backing device alone once the cache device has failed, by Request.Device; made by the first
-    // queue that comes.
-    internal IVolume?[] Fallback()
-    {
-        lock (Backings)
-        {
-            if (_fallback != null) return _fallback;
-            IVolume?[] volumes = new IVolume?[BackingTable.MaxId];
-            foreach (BackingDevice backing in Backings.ToList())
-                if (!backing.IsAbsent) volumes[backing.Id - BackingTable.MinId] = Options.Fallback!(backing.Device);
-            return _fallback = volumes;
-        }
     }
 
     private void WarnOfAbsent()

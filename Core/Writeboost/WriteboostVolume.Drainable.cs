@@ -1,15 +1,16 @@
+using System.Collections.Generic;
 using Weir.Core.Volumes;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Errors;
-using Weir.Core.Writeboost.Queue;
 
 namespace Weir.Core.Writeboost;
 
 /// <content>What <c>weir drain</c> asks of the volume.</content>
 public sealed unsafe partial class WriteboostVolume : IDrainable
 {
-    string? IDrainable.LostHold => LostHold;
+    string? IDrainable.LostHold => Lost.Hold;
 
-    string? IDrainable.LeftOfAbsent => LeftOfAbsent;
+    string? IDrainable.LeftOfAbsent => Writebacks.LeftOfAbsent;
 
     string IDrainable.StillDirty
     {
@@ -20,19 +21,20 @@ public sealed unsafe partial class WriteboostVolume : IDrainable
         }
     }
 
-    void IDrainable.OutdateClean() => OutdateClean();
+    void IDrainable.OutdateClean() => Clean.Outdate();
 
     void IDrainable.CheckGiveUp(string range)
     {
-        CheckGiveUp();
-        _ = LostBlocks.Select(this, range);
+        GiveUps.Check();
+        _ = Lost.Select(range);
     }
 
     IGiveUpOrder? IDrainable.BeginGiveUp(string range)
     {
-        GiveUpOrder order = new(LostBlocks.Select(this, range));
-        if (order.Versions.Count == 0) return null;
-        Post(order);
+        List<LostVersion> found = Lost.Select(range);
+        if (found.Count == 0) return null;
+        GiveUpOrder order = new(found);
+        GiveUps.Post(order);
         return order;
     }
 }

@@ -108,12 +108,7 @@ public sealed unsafe partial class WriteboostVolume
         }
     }
 
-    private string? HoldsOf(BackingDevice backing)
-    {
-        (long blocks, int ranges) = (Index.DirtyOf(backing.Id), RangesOf(backing.Id));
-        return blocks == 0 && ranges == 0 ? null
-            : $"{blocks} dirty blocks and {ranges} discarded or zeroed ranges";
-    }
+    private string? HoldsOf(BackingDevice backing) => Holdings.Describe(backing);
 
     // What the devices hold now, before anybody writes to them.
     private void TakeSamples(ContentEvidence evidence)
@@ -163,5 +158,35 @@ public sealed unsafe partial class WriteboostVolume
     {
         if (Layout.HasEpochs) table.Epoch = epoch;
         else table.DescribeLog(Superblock, Geometry, Superblock.SettledPosition);
+    }
+
+    private bool AnyHasShrunk => Backings.ToList().Exists(static backing => backing.HasShrunk);
+
+    // What the log alone holds must have its place. Clean blocks need not be looked at: none counts (R10).
+    private void CheckShrunk()
+    {
+        foreach (BackingDevice backing in Backings.ToList())
+        {
+            if (!backing.HasShrunk) continue;
+            long blocks = DirtyBeyond(backing.Id, backing.SizeBytes);
+            long end = backing.SizeBytes + Geometry.BlockBytes - 1;
+            int ranges = Ranges.CountBetween(
+                BackingTable.KeyOf(backing.Id, end), BackingTable.KeyOf(backing.Id + 1, 0));
+            if (blocks == 0 && ranges == 0) continue;
+            throw new UserErrorException($"{backing.Device.Name}: {backing.SizeBytes} bytes, but the cache holds "
+                + $"{blocks} dirty blocks and {ranges} discarded or zeroed ranges beyond: truncated?");
+        }
+    }
+
+    private long DirtyBeyond(int id, long sizeBytes)
+    {
+        long count = 0;
+        for (uint slot = 0; slot < Geometry.SlotCount; slot++)
+        {
+            if (!Index.TryGetDirty(slot, out ulong key, out byte sectors) || BackingTable.IdOf(key) != id) continue;
+            int last = System.Numerics.BitOperations.Log2(sectors);
+            if (BackingTable.OffsetOf(key) + ((last + 1L) * Geometry.SectorBytes) > sizeBytes) count++;
+        }
+        return count;
     }
 }

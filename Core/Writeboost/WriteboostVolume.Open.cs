@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Caching;
-using Weir.Core.Cleaning;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
@@ -10,6 +9,7 @@ using Weir.Core.Writeboost.Bypass;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Orders;
 using Weir.Core.Writeboost.Recovery;
 using Weir.Core.Writeboost.Settings;
 using Errno = Weir.Native.Errno;
@@ -33,9 +33,9 @@ public sealed unsafe partial class WriteboostVolume
         Options = options;
         options.SetDeviceThreshold = SetThreshold;
         options.Changed = Queues.WakeAll;
-        _ram = ram;
         Health = new VolumeHealth(options.Log);
-        Superblock = superblock;
+        State = new SuperblockState(superblock);
+        Memory = new LogMemory(layout, State, cache, ram, options);
         Geometry = layout.GeometryOf(superblock);
         SegmentTable table = new(Geometry);
         Index = new BlockIndex(Geometry, table, options.VerifyReads);
@@ -43,10 +43,14 @@ public sealed unsafe partial class WriteboostVolume
         Versions = new VersionMap(Geometry, table, Index, Ranges);
         Changes = new StripedVersions(Geometry.SlotCount);
         Around = new WritesAround(Queues.WakeAll);
-        Refusals = new RefusingDevices(this);
         FlushLock = new FlushLock(Queues.WakeAll);
         Gate = new ReaderGate();
-        Governor = new CleaningGovernor(this, options, Throttle);
+        RangePressure = new RangePressure(Queues);
+        Holdings = new LogHoldings(Index, Ranges);
+        Hangs = new Hangs(cache, Backings);
+        Alone = new ServedAlone(Backings, options);
+        Commits = new SuperblockOrders(options, Health, Queues);
+        Growth = new GrowthOrders(cache, Geometry, Backings, Health, Queues, options);
         Log = null!;
         Table = table;
     }
@@ -174,9 +178,12 @@ public sealed unsafe partial class WriteboostVolume
 
     private SegmentLog StartLog(in LogEnd end)
     {
-        if (_made == null) MakeRam();
-        RamSegments segments = _made!;
+        RamSegments segments = Memory.Take(MostRamSegments);
         segments.NoteSealed(Geometry.SegmentOf(end.Position - 1), end.HeaderChecksum);
         return new SegmentLog(Layout, Superblock, Geometry, segments, Table, Gate, Health, end, Queues.WakeAll);
     }
+
+    // A segment that no header proves must be found again among those that memory still had.
+    private int MostRamSegments => Layout.HasEpochs ? Geometry.SegmentCount - 2
+        : Math.Min(SegmentScan.MaxUnproven, Geometry.SegmentCount - 2);
 }

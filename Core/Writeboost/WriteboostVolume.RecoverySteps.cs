@@ -39,8 +39,8 @@ public sealed unsafe partial class WriteboostVolume
             new("erase what looks like a later log", Writes, static r => r._scan.EraseFuture(r._end.Position)),
             new("write the notes about the devices", Writes, static r => r.WriteNotes()),
             new("flush all devices", Writes, static r => r._volume.FlushDevices(r._io, r._queue)),
-            new("make the memory of this life", Writes, static r => r._volume.MakeRam(),
-                Undo: static r => r._volume.DropRam()),
+            new("make the memory of this life", Writes, static r => r._volume.Memory.Make(r._volume.MostRamSegments),
+                Undo: static r => r._volume.Memory.Dispose()),
             new("begin the epoch that makes clean blocks void", Writes, static r => r.BeginEpoch(voidsClean: true)),
             new("write the samples of the devices", Writes, static r => r.WriteSamples()),
             new("write the device table", Writes, static r => r.WriteDeviceTable()),
@@ -59,6 +59,8 @@ public sealed unsafe partial class WriteboostVolume
         private long _unproven;
         private long _warmBlocks;
         private bool _voidsClean;
+        private long _keptEnd;
+        private bool _wasAbsent;
         private string _before = "";
 
         /// <summary>
@@ -85,7 +87,7 @@ public sealed unsafe partial class WriteboostVolume
             WriteboostOptions options = _volume.Options;
             bool mayWrite = !options.ReadOnly || Mutant.Is(WriteboostMutant.R16ReadOnlyWrites);
             Table.Run(this, mayWrite, options.StepBegins);
-            _volume.Log = _volume.StartLog(_end);
+            _volume.Serve(_volume.StartLog(_end), _keptEnd, _wasAbsent);
             options.Log($"recovered {_replay.EntryCount} entries of {_end.LastSegment - _end.TailSegment + 1} segments"
                 + (_warmBlocks > 0
                     ? $", {_warmBlocks} written-back blocks of {_end.TailSegment - _end.OldestSegment} more" : "")
@@ -125,9 +127,8 @@ public sealed unsafe partial class WriteboostVolume
         // Only memory of the log's own last life counts (R1): an epoch tells, or the header that the log ends with.
         private void FindMemory()
         {
-            IRamStore store = _volume._ram;
-            _memory = RamSegments.Find(store, _volume.RamName, Superblock, _volume.Options.Log);
-            if (_memory == null) _volume.WarnOfMissingRam(store);
+            _memory = RamSegments.Find(_volume.Memory.Store, _volume.Memory.Name, Superblock, _volume.Options.Log);
+            if (_memory == null) _volume.Memory.WarnOfMissing();
             if (_memory == null) return;
             _scan.CheckEnd(_memory);
             if (_scan.IsLastLifes(_memory)) return;
@@ -177,9 +178,7 @@ public sealed unsafe partial class WriteboostVolume
             // Forgotten with the epoch, before a range is zeroed again, or absent devices make the next batch small.
             bool isAbsentAny = _volume.Backings.Absent.Length > 0;
             Superblock.KeptPosition = _replay.KeptLiesOverRange || isAbsentAny ? 0 : kept;
-            // What was kept is in no index: whoever writes round it leaves nothing to tell by.
-            if (kept > Superblock.MarkPosition) _volume._cleanOutdated = kept;
-            (_volume._keptEnd, _volume._wasAbsent) = (kept, isAbsentAny);
+            (_keptEnd, _wasAbsent) = (kept, isAbsentAny);
             _end.TailSegment = _volume.Geometry.SegmentOf(Superblock.MarkPosition);
             _end.LastSegment = _end.Position > Superblock.MarkPosition
                 ? _volume.Geometry.SegmentOf(_end.Position - 1) : _end.TailSegment - 1;

@@ -34,13 +34,13 @@ public sealed unsafe partial class WriteboostVolume
         if (health.State != VolumeState.Healthy) status.Text("state_reason", health.Reason);
         status.Text("state_since", health.Since.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture));
         status.Gauge("state_seconds", Health.SecondsIn(health));
-        if (FlushLossAlone is { } loss)
+        if (Alone.FlushLoss is { } loss)
             status.Text("flushes_without_cache", $"{loss}, and flushes fail until 'weir message resume'");
         status.Text("cache", Cache.Name);
         status.Text("cache_uuid", Superblock.CacheId.ToString("D"));
         status.Text("backing", First.Device.Name);
-        status.Text("acknowledge_when", RamOutlivesProcess ? "in shared memory" : "durable");
-        status.Text("memory", MemoryText);
+        status.Text("acknowledge_when", Memory.Outlives ? "in shared memory" : "durable");
+        status.Text("memory", DirtyData.HasNoCache ? "none is needed: the cache device has failed" : Memory.Text);
         status.Text("cache_durable_write", Cache.CanWriteDurably && Log.WritesDurably ? "dsync" : "flush");
         status.Text("write_order", Around.Written == 0 && !Options.WriteAround && Options.BypassSequentialWrites == 0
             ? "prefix" : "prefix, but not of writes that go round the log");
@@ -74,7 +74,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         status.Gauge("segment_size_bytes", Geometry.SegmentBytes);
         status.Gauge("segments", Geometry.SegmentCount);
-        if (IsGrowing) status.Gauge("segments_wanted", SegmentsWanted);
+        if (IsGrowing) status.Gauge("segments_wanted", Growth.SegmentsWanted);
         status.Gauge("segments_free", Log.FreeSegments);
         status.Gauge("segment_head", Log.HeadSegment);
         status.Gauge("segments_dirty", System.Math.Max(0, Log.HeadSegment - Log.DirtySegment + 1));
@@ -88,17 +88,17 @@ public sealed unsafe partial class WriteboostVolume
         status.Counter("log_flushes", Log.FlushCount);
         status.Counter("log_durable_writes", Log.DurableWriteCount);
         status.Counter("blocks_written_back", BlocksWrittenBack);
-        status.Counter("segments_written_back", _segmentsWrittenBack);
+        status.Counter("segments_written_back", Progress.Segments);
         status.Text("writeback_pace", s_paces[(int)Governor.Pace]);
         status.Gauge("writers_paced", Throttle.IsPacing ? 1 : 0);
         status.Gauge("dirty_blocks", DirtyBlocks);
         status.Gauge("drain_blocks_left", IsDraining ? DrainBlocksLeft : 0);
         status.Gauge("dirty_ranges", DirtyRanges);
         status.Gauge("ranges_in_log", Ranges.Entries);
-        status.Counter("rotten_clean", _rottenClean);
-        status.Counter("rotten_dirty", _rottenDirty);
+        status.Counter("rotten_clean", Rot.CleanCount);
+        status.Counter("rotten_dirty", Rot.DirtyCount);
         status.Gauge("rotten_dirty_now", Index.RottenCount);
-        status.Counter("blocks_given_up", _blocksGivenUp);
+        status.Counter("blocks_given_up", GiveUps.BlocksGivenUp);
         ReportLost(status);
         ReportHang(status);
         status.Counter("scrub_passes", Scrub.Passes);
@@ -145,7 +145,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         List<BackingDevice> devices = Backings.ToList();
         status.Gauge("devices_absent", Backings.Absent.Length);
-        status.Gauge("dirty_blocks_absent", AbsentDirtyBlocks);
+        status.Gauge("dirty_blocks_absent", DirtyData.AbsentBlocks);
         status.List("devices", devices.Count, (item, i) =>
         {
             item.Text("name", devices[i].Name);
@@ -153,8 +153,8 @@ public sealed unsafe partial class WriteboostVolume
             item.Text("state", BackingDevice.NameOf(devices[i].State));
             if (!devices[i].IsAbsent) item.Text("backing", devices[i].Device.Name);
             item.Gauge("size_bytes", devices[i].ClientBytes);
-            item.Gauge("dirty_blocks", DirtyBlocksOf(devices[i].Id));
-            item.Gauge("writeback_threshold", ThresholdOf(devices[i]));
+            item.Gauge("dirty_blocks", DirtyData.BlocksOf(devices[i].Id));
+            item.Gauge("writeback_threshold", devices[i].ThresholdOr(Options.WritebackThreshold));
         });
     }
 
@@ -174,6 +174,6 @@ public sealed unsafe partial class WriteboostVolume
         status.Gauge("checksum_bytes", Index.ChecksumBytes);
         status.Gauge("ram_bytes_per_block", (perBlock + blocks - 1) / blocks);
         status.Gauge("ranges_memory_bytes", Ranges.BytesUsed);
-        status.Gauge("writeback_memory_bytes", WritebackBytes);
+        status.Gauge("writeback_memory_bytes", Progress.MemoryBytes);
     }
 }

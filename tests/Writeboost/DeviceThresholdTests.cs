@@ -50,8 +50,8 @@ public sealed class DeviceThresholdTests
         b.WritebackThreshold = 0;
         client.Write(0, new byte[4096]);
         long nowUs = client.Io.NowUs + 1_000_000;
-        CleaningGovernor governor = new(client.Volume, options, client.Volume.Throttle);
-        Assert.Equal(0, governor.Window(nowUs, client.Volume.ThresholdOf(b)));
-        Assert.True(governor.Window(nowUs + 1_000_000, client.Volume.ThresholdOf(a)) > 0);
+        CleaningGovernor governor = new(client.Volume.Load, options, client.Volume.Throttle);
+        Assert.Equal(0, governor.Window(nowUs, b.ThresholdOr(options.WritebackThreshold)));
+        Assert.True(governor.Window(nowUs + 1_000_000, a.ThresholdOr(options.WritebackThreshold)) > 0);
     }
 }

@@ -61,7 +61,7 @@ public sealed class HangTests : IDisposable
         string said = _client.Await(() => flush.Run(new Patient()));
         Assert.StartsWith("flush_current_buffer: done", said, StringComparison.Ordinal);
         _first.Release();
-        _client.Until(() => !Volume.IsDraining && Volume.DirtyBlocksOf(1) == 0);
+        _client.Until(() => !Volume.IsDraining && Volume.DirtyData.BlocksOf(1) == 0);
         Assert.Null(Volume.Hang);
     }
 
@@ -140,7 +140,7 @@ public sealed class HangTests : IDisposable
     [Fact]
     public void ADeviceStaysWhileTheFlushOfAnotherHangs()
     {
-        Volume.PatienceMs = 0;
+        Volume.Hangs.PatienceMs = 0;
         _options.WriteAround = true;
         _client.Device = 1;
         _client.Write(0, new byte[Block]);
@@ -189,7 +189,7 @@ public sealed class HangTests : IDisposable
     [Fact]
     public async Task WhatIsNothingToItGoesOn()
     {
-        Volume.PatienceMs = long.MaxValue;
+        Volume.Hangs.PatienceMs = long.MaxValue;
         _client.Await(AttachThird);
         _client.Write(0, new byte[Block]);
         _second.Hold = IoKind.Read;

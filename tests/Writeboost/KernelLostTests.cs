@@ -438,11 +438,11 @@ public sealed unsafe class KernelLostTests : IDisposable
         {
             Start(layout);
             Assert.Equal(Eio, _client.Run(RequestKind.Read, 5 * Block, Block));
-            using GiveUpOrder order = new(LostBlocks.Select(Volume, "all"));
+            using GiveUpOrder order = new(Volume.Lost.Select("all"));
             using QueueDriver second = new(Volume, 1);
             s_meanwhile = () =>
             {
-                Volume.Post(order);
+                Volume.GiveUps.Post(order);
                 for (int i = 0; i < 1000 && !order.IsDone; i++) _client.Turn();
             };
             Assert.Equal(0, second.Fetched(5 * Block, Block, &Fetch));

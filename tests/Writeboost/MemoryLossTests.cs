@@ -48,7 +48,7 @@ public sealed class MemoryLossTests : IDisposable
             _memory.Loss = "was removed";
             if (mutant == WriteboostMutant.None)
             {
-                client.Until(() => !client.Volume.RamOutlivesProcess);
+                client.Until(() => !client.Volume.Memory.Outlives);
                 client.Until(() => _lines.Any(static line => line.Contains("durable now", StringComparison.Ordinal)));
             }
             client.Write(BlockBytes, Block(2));
@@ -74,7 +74,7 @@ public sealed class MemoryLossTests : IDisposable
         client.Write(0, Block(1));
         client.Flush();
         _memory.Loss = "was removed";
-        client.Until(() => !client.Volume.RamOutlivesProcess);
+        client.Until(() => !client.Volume.Memory.Outlives);
         Assert.Contains(_lines, static line => line.Contains("durable now", StringComparison.Ordinal));
     }
 
@@ -116,12 +116,12 @@ public sealed class MemoryLossTests : IDisposable
         _memory.RoomBytes = 1 << 20;
         using (DirectClient client = Open())
         {
-            Assert.False(client.Volume.RamOutlivesProcess);
+            Assert.False(client.Volume.Memory.Outlives);
             Assert.Contains(_lines, static line => line.Contains("ram_segments=7 fits", StringComparison.Ordinal));
             client.Write(0, Block(1));
         }
         using DirectClient after = Open(ramSegments: 7);
-        Assert.True(after.Volume.RamOutlivesProcess);
+        Assert.True(after.Volume.Memory.Outlives);
         Assert.Equal(Block(1), after.Read(0, BlockBytes));
     }
 

@@ -167,7 +167,7 @@ public sealed unsafe class PoisonTests : IDisposable
         _options.AllowWriteback = isMoved;
         RotABlock();
         if (isMoved) DrainAll();
-        else _volume!.ReportRot(SlotOf(7));
+        else _volume!.Rot.Report(SlotOf(7));
         Assert.Equal(Eio, Read(7 * Block, Block));
         GiveUp("disk:28672+1024");
         Assert.Equal(0, Read(7 * Block, 1024));
@@ -258,9 +258,9 @@ public sealed unsafe class PoisonTests : IDisposable
 
     private void GiveUp(string text)
     {
-        using GiveUpOrder order = new(LostBlocks.Select(_volume!, text));
+        using GiveUpOrder order = new(_volume!.Lost.Select(text));
         Assert.NotEmpty(order.Versions);
-        _volume!.Post(order);
+        _volume!.GiveUps.Post(order);
         while (!order.IsDone) Turn();
         order.Wait(static () => true, 0);
         Assert.Equal(order.Versions.Count, order.GivenUp);

@@ -83,6 +83,9 @@ public sealed class BackingDevice(int id, string name, Device? device) : IVolume
         set => Volatile.Write(ref _threshold, value);
     }
 
+    /// <summary>Its own share, or that of the <paramref name="volume"/>, in percent.</summary>
+    internal int ThresholdOr(int volume) => WritebackThreshold >= 0 ? WritebackThreshold : volume;
+
     /// <summary>Bytes when it was last served; 0 where nothing tells.</summary>
     public long LastSizeBytes { get; init; }
 

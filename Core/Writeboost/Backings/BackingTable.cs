@@ -59,6 +59,14 @@ internal sealed class BackingTable
         return device;
     }
 
+    /// <summary>A device that is there, for people: "'disk' (/dev/sdb)"; empty: it has gone.</summary>
+    public string NameOf(int id) =>
+        Find(id) is { IsAbsent: false } device ? $"'{device.Name}' ({device.Device.Name})" : "";
+
+    /// <summary>The device that <paramref name="key"/> lies on, for people.</summary>
+    public string NameOf(ulong key) =>
+        IsAbsent(key) ? $"absent device {IdOf(key)}" : Of(key).Device.Name;
+
     /// <summary>Nobody has given the device that <paramref name="key"/> lies on.</summary>
     public bool IsAbsent(ulong key) => Find(IdOf(key)) is not { IsAbsent: false };
 

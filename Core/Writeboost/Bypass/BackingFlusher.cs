@@ -66,7 +66,7 @@ internal sealed class BackingFlusher
     private void End()
     {
         _around.EndFlush(_covers, _failed);
-        if (_failed) _volume.HoldAround(_failedDevice, _error);
+        if (_failed) _volume.AroundLosses.Hold(_failedDevice, _error);
         else _volume.Health.Pass(Trouble.AroundFlush);
         _flusher.GiveBack();
     }

@@ -11,7 +11,7 @@ namespace Weir.Core.Writeboost.Bypass;
 /// Backing devices that have refused a write. Nothing goes round the log to them until they have taken what they
 /// refused: that lies in the log, and write-back tries it again. Any thread.
 /// </summary>
-internal sealed class RefusingDevices(WriteboostVolume volume)
+internal sealed class RefusingDevices(BackingTable backings, Drains drains, VolumeHealth health)
 {
     private readonly int[] _pending = new int[BackingTable.MaxId + 1];
     private readonly long[] _ends = new long[BackingTable.MaxId + 1];
@@ -32,14 +32,14 @@ internal sealed class RefusingDevices(WriteboostVolume volume)
     /// </summary>
     public void Refused(int id, int errno)
     {
-        string reason = $"backing device {volume.NameOfBacking(id)}: it refuses writes that go round the log, which "
+        string reason = $"backing device {backings.NameOf(id)}: it refuses writes that go round the log, which "
             + $"are logged until it takes them: {Errno.Text(errno)}";
         _latch.Enter();
         _pending[id]++;
         _reason = reason;
         Begin(id);
         _latch.Exit();
-        volume.Health.Hold(Trouble.AroundWrite, reason);
+        health.Hold(Trouble.AroundWrite, reason);
     }
 
     /// <summary>Write-back was refused something that ends before position <paramref name="end"/>.</summary>
@@ -70,7 +70,7 @@ internal sealed class RefusingDevices(WriteboostVolume volume)
         _latch.Enter();
         for (int id = BackingTable.MinId; id <= BackingTable.MaxId; id++)
         {
-            if (!_refuses[id] || _pending[id] > 0 || !volume.IsWrittenBack(_ends[id])) continue;
+            if (!_refuses[id] || _pending[id] > 0 || !drains.IsWrittenBack(_ends[id])) continue;
             Volatile.Write(ref _refuses[id], false);
             _ends[id] = 0;
             _count--;
@@ -78,9 +78,9 @@ internal sealed class RefusingDevices(WriteboostVolume volume)
         bool isOver = _count == 0;
         _latch.Exit();
         if (!isOver) return;
-        volume.Health.Pass(Trouble.AroundWrite);
+        health.Pass(Trouble.AroundWrite);
         // Another may have been refused meanwhile, and have said so before this did.
-        if (IsAny && _reason is { } reason) volume.Health.Hold(Trouble.AroundWrite, reason);
+        if (IsAny && _reason is { } reason) health.Hold(Trouble.AroundWrite, reason);
     }
 
     private void Begin(int id)

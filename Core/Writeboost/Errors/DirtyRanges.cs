@@ -38,9 +38,9 @@ internal static class DirtyRanges
             listed = end;
             lines++;
         }
-        long left = volume.DirtyBlocks - listed;
+        long left = volume.DirtyData.Blocks - listed;
         if (left > 0 && (listed < keys.Count || keys.Count == MaxBlocks)) text.Append($"and {left} blocks more\n");
-        if (volume.DirtyRanges is > 0 and int ranges) text.Append($"and {ranges} discarded or zeroed ranges\n");
+        if (volume.DirtyData.Ranges is > 0 and int ranges) text.Append($"and {ranges} discarded or zeroed ranges\n");
         return text.ToString();
     }
 

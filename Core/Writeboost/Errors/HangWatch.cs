@@ -17,18 +17,18 @@ internal sealed class HangWatch(WriteboostVolume volume)
     /// <paramref name="concerns"/> the order.</summary>
     public string? Look(Func<BackingDevice, bool> concerns)
     {
-        if (volume.CacheHang is { } cache) return cache;
+        if (volume.Hangs.OfCache is { } cache) return cache;
         bool stands = StandsStill();
         foreach (BackingDevice backing in volume.Backings.ToList())
-            if (volume.HangOf(backing) is { } hang && (stands || concerns(backing)))
+            if (Hangs.Of(backing) is { } hang && (stands || concerns(backing)))
                 return hang;
         return null;
     }
 
     private bool StandsStill()
     {
-        (long, long, long) now = (volume.BlocksWrittenBack, volume.DrainBlocksLeft, volume.Log.DirtySegment);
+        (long, long, long) now = (volume.Progress.Blocks, volume.Drains.BlocksLeft, volume.Log.DirtySegment);
         if (now != _seen) (_seen, _sinceMs) = (now, Environment.TickCount64);
-        return Environment.TickCount64 - _sinceMs >= volume.PatienceMs;
+        return Environment.TickCount64 - _sinceMs >= volume.Hangs.PatienceMs;
     }
 }

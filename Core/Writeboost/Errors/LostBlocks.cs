@@ -1,7 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.Text;
-using Weir.Core.Base;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
@@ -28,9 +26,6 @@ internal readonly record struct LostVersion(ulong Key, byte Sectors, long Positi
 /// </summary>
 internal static class LostBlocks
 {
-    /// <summary>Ranges that one line names.</summary>
-    private const int MaxInLine = 16;
-
     /// <summary>What <c>give_up</c> calls everything.</summary>
     public const string Everything = "all";
 
@@ -40,24 +35,13 @@ internal static class LostBlocks
     /// </summary>
     public static List<LostVersion> Find(BlockIndex index, RangeMap ranges, SegmentTable table, in Geometry geometry)
     {
-        List<LostVersion> found = [];
-        if (index.RottenCount > 0) Find(found, index, ranges, table, 0, geometry.SlotCount);
-        return found;
+        return index.RottenCount > 0 ? Find(index, ranges, table, 0, geometry.SlotCount) : [];
     }
 
-    /// <summary>The same of one segment of a volume.</summary>
-    public static List<LostVersion> FindIn(WriteboostVolume volume, long segment)
+    /// <summary>Those at places from <paramref name="first"/> up to <paramref name="end"/> (exclusive).</summary>
+    public static List<LostVersion> Find(BlockIndex index, RangeMap ranges, SegmentTable table, long first, long end)
     {
         List<LostVersion> found = [];
-        long first = volume.Geometry.PhysicalSlot(volume.Geometry.Position(segment, 0));
-        long end = first + volume.Geometry.SlotsPerSegment;
-        Find(found, volume.Index, volume.Ranges, volume.Log.Table, first, end);
-        return found;
-    }
-
-    private static void Find(
-        List<LostVersion> found, BlockIndex index, RangeMap ranges, SegmentTable table, long first, long end)
-    {
         for (uint slot = (uint)first; slot < end; slot++)
         {
             if (!index.TryGetLost(slot, out ulong key, out byte sectors)) continue;
@@ -67,13 +51,6 @@ internal static class LostBlocks
             if (sectors != 0) found.Add(new LostVersion(key, sectors, position));
         }
         found.Sort(static (a, b) => a.Key.CompareTo(b.Key));
-    }
-
-    /// <summary>The same of a volume: of the device with number <paramref name="id"/>, or of all (0).</summary>
-    public static List<LostVersion> Find(WriteboostVolume volume, int id = 0)
-    {
-        List<LostVersion> found = Find(volume.Index, volume.Ranges, volume.Log.Table, volume.Geometry);
-        if (id != 0) found.RemoveAll(lost => BackingTable.IdOf(lost.Key) != id);
         return found;
     }
 
@@ -95,85 +72,6 @@ internal static class LostBlocks
     }
 
     /// <summary>
-    /// Some of the ranges of <paramref name="versions"/>, and how many more there are, in one line.
-    /// </summary>
-    public static string Describe(WriteboostVolume volume, List<LostVersion> versions)
-    {
-        List<LostRange> ranges = RangesOf(versions, NamesOf(volume));
-        StringBuilder text = new();
-        for (int i = 0; i < Math.Min(ranges.Count, MaxInLine); i++) text.Append(i == 0 ? "" : ", ").Append(ranges[i]);
-        if (ranges.Count > MaxInLine) text.Append($" and {ranges.Count - MaxInLine} ranges more");
-        return text.ToString();
-    }
-
-    /// <summary>What is lost, in a sentence; null when nothing is.</summary>
-    public static string? Sentence(WriteboostVolume volume, int id = 0)
-    {
-        List<LostVersion> lost = Find(volume, id);
-        if (lost.Count == 0) return null;
-        string what = $"{CountBlocks(lost)} lost, rotten or unreadable in the cache and nowhere else";
-        return $"{what}: {Describe(volume, lost)}";
-    }
-
-    /// <summary>One range in a line, then, when there are more, how many: for <c>lost_blocks</c>.</summary>
-    public static string List(WriteboostVolume volume)
-    {
-        List<LostRange> ranges = RangesOf(Find(volume), NamesOf(volume));
-        StringBuilder text = new();
-        for (int i = 0; i < Math.Min(ranges.Count, DirtyRanges.MaxLines); i++)
-            text.Append($"{ranges[i].Device} {ranges[i].OffsetBytes} {ranges[i].LengthBytes}\n");
-        if (ranges.Count > DirtyRanges.MaxLines)
-            text.Append($"and {ranges.Count - DirtyRanges.MaxLines} ranges more\n");
-        return text.ToString();
-    }
-
-    /// <summary>Those of what is lost that <paramref name="text"/> names: a range, or all.</summary>
-    /// <exception cref="UserErrorException">It is no range of a device of the cache.</exception>
-    public static List<LostVersion> Select(WriteboostVolume volume, string text)
-    {
-        List<LostVersion> found = Find(volume);
-        if (text == Everything) return found;
-        (int id, long offset, long length) = Parse(volume, text);
-        List<LostVersion> selected = [];
-        foreach (LostVersion lost in found)
-        {
-            byte sectors = (byte)(lost.Sectors & SectorsIn(lost.Key, id, offset, length));
-            if (sectors != 0) selected.Add(lost with { Sectors = sectors });
-        }
-        return selected;
-    }
-
-    private static byte SectorsIn(ulong key, int id, long offset, long length)
-    {
-        if (BackingTable.IdOf(key) != id) return 0;
-        byte sectors = 0;
-        for (int i = 0; i < Geometry.BlockBytes / Geometry.SectorBytes; i++)
-        {
-            long at = BackingTable.OffsetOf(key) + (i * Geometry.SectorBytes);
-            if (at >= offset && at - offset < length) sectors |= (byte)(1 << i);
-        }
-        return sectors;
-    }
-
-    private static (int Id, long Offset, long Length) Parse(WriteboostVolume volume, string text)
-    {
-        int colon = text.LastIndexOf(':'), plus = text.LastIndexOf('+');
-        bool isRange = colon > 0 && plus > colon;
-        long offset = 0, length = 0;
-        isRange = isRange && ByteSize.TryParse(text.AsSpan()[(colon + 1)..plus], out offset)
-            && ByteSize.TryParse(text.AsSpan()[(plus + 1)..], out length) && length > 0;
-        if (!isRange)
-            throw new UserErrorException(
-                $"give_up '{text}': expected NAME:OFFSET+LENGTH in bytes, as 'lost_blocks' has them, or '{Everything}'",
-                2);
-        if (offset % Geometry.SectorBytes != 0 || length % Geometry.SectorBytes != 0)
-            throw new UserErrorException($"give_up '{text}': expected multiples of {Geometry.SectorBytes} bytes", 2);
-        BackingDevice device = volume.Backings.Find(text[..colon])
-            ?? throw new UserErrorException($"give_up '{text}': no device is called '{text[..colon]}'", 2);
-        return (device.Id, offset, length);
-    }
-
-    /// <summary>
     /// How many blocks <paramref name="lost"/> are, in words: several versions of one may be lost, each with sectors of
     /// its own.
     /// </summary>
@@ -187,9 +85,6 @@ internal static class LostBlocks
 
     /// <summary>A number of blocks in words.</summary>
     public static string Count(long blocks) => blocks == 1 ? "1 block" : $"{blocks} blocks";
-
-    private static Func<int, string> NamesOf(WriteboostVolume volume) =>
-        id => volume.Backings.Find(id)?.Name ?? $"device{id}";
 
     private static void AddRuns(List<LostRange> ranges, string name, ulong key, byte sectors)
     {

@@ -258,7 +258,7 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
     private void FailFlush(int id, int error)
     {
         _flushError = error;
-        _volume.ReportFailedFlush(id, -error);
+        _volume.AroundLosses.ReportFlush(id, -error);
     }
 
     // What a failed flush may have forgotten is still in RAM, and written again, a bounded number of times.
@@ -299,7 +299,7 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
             return;
         }
         _step = Step.Done;
-        _volume.ForgetRam();
+        _volume.Memory.Forget();
         _volume.Health.Worsen(VolumeState.PassThrough, _volume.Health.Reason);
         _volume.Queues.WakeAll();
     }

@@ -1,3 +1,4 @@
+using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
@@ -10,6 +11,14 @@ namespace Weir.Core.Writeboost.Index;
 /// </summary>
 internal sealed class VersionMap(Geometry geometry, SegmentTable table, BlockIndex index, RangeMap ranges)
 {
+    private long _removals;
+
+    /// <summary>Rises before anything leaves index or ranges. Any thread.</summary>
+    public long Removals => Volatile.Read(ref _removals);
+
+    /// <summary>Something is going to leave them; by the reclaimer.</summary>
+    public void NoteRemoval() => Interlocked.Increment(ref _removals);
+
     /// <summary>
     /// Enters what was logged at <paramref name="position"/>; of a block returns where its older version was found.
     /// </summary>

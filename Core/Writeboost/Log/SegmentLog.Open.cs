@@ -35,6 +35,10 @@ public sealed unsafe partial class SegmentLog
     /// <summary>Writers wait until write-back frees a segment.</summary>
     public bool IsStarved => Volatile.Read(ref _starved) != 0;
 
+    /// <summary>At least this share of the cache, in percent, is used by what has not been written back.</summary>
+    public bool IsUsedAbove(int percent) =>
+        (HeadSegment - DirtySegment) * 100 >= (long)percent * _geometry.SegmentCount;
+
     /// <summary>
     /// Opens the segment after the full one. True when a segment is open, whoever opened it. Reuse is safe: the tail
     /// has moved beyond the old contents only after R8's steps.

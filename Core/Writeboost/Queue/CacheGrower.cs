@@ -42,11 +42,11 @@ internal sealed class CacheGrower(
 
     private void PollWish(long nowUs, bool mayBegin)
     {
-        int segments = volume.SegmentsWanted;
+        int segments = volume.Growth.SegmentsWanted;
         if (segments == 0) return;
         if (!volume.Health.TakesWrites || segments <= volume.Geometry.SegmentCount)
         {
-            volume.EndGrowth(segments, volume.Health.TakesWrites ? null : volume.Health.Reason);
+            volume.Growth.End(segments, volume.Health.TakesWrites ? null : volume.Health.Reason);
             return;
         }
         DeadlineUs = nowUs + TurnUs;
@@ -56,16 +56,16 @@ internal sealed class CacheGrower(
     private void Begin(int segments)
     {
         bool isInOnePiece = _log.TryPlanGrowth(segments, out Geometry grown, out long wrap);
-        volume.GrowthAwaitsWriteback = !isInOnePiece;
+        volume.Growth.AwaitsWriteback = !isInOnePiece;
         if (!isInOnePiece)
         {
-            volume.OrderFreeBefore(wrap);
+            volume.Drains.BeginFreeBefore(wrap);
             return;
         }
         if (!_log.Table.TryGrow(segments) || !volume.Index.TryGrow(grown))
         {
             _log.EndGrowth(success: false);
-            volume.EndGrowth(segments, $"no memory for {segments} segments");
+            volume.Growth.End(segments, $"no memory for {segments} segments");
             volume.Options.Log(
                 $"{volume.Cache.Name}: no memory for {segments} segments; 'weir message grow' tries again");
             return;
@@ -111,13 +111,13 @@ internal sealed class CacheGrower(
         string reason = $"cache device: writing the superblock for {_planned} segments failed"
             + $"{VolumeHealth.TriedAgain}: {Errno.Text(result)}";
         volume.Health.Hold(Trouble.Growth, reason);
-        if (nowUs - _retry.SinceUs >= RetryClock.BearsUs) volume.NoteGrowthRefused(reason);
+        if (nowUs - _retry.SinceUs >= RetryClock.BearsUs) volume.Growth.NoteRefused(reason);
     }
 
     private void End(bool success, string? failure = null)
     {
         _log.EndGrowth(success);
-        volume.EndGrowth(_planned, failure);
+        volume.Growth.End(_planned, failure);
         _planned = 0;
         volume.Queues.WakeAll();
     }

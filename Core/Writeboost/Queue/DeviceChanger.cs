@@ -145,7 +145,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
 
     // Some device refuses what is written back: the log's order has all wait for it, this one too.
     private bool IsHeldUp => _step is Step.Drain or Step.DrainRest
-        && (_volume.Setbacks != _setbacks || _volume.LostHold != null);
+        && (_volume.Progress.Setbacks != _setbacks || _volume.Lost.Hold != null);
 
     private bool TryBegin()
     {
@@ -185,14 +185,14 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
 
     private void TurnBack()
     {
-        if (IsHeldUp && _volume.LostHold != null) _order!.LeavesLost = _volume.Index.RottenOf(_device!.Id) > 0;
+        if (IsHeldUp && _volume.Lost.Hold != null) _order!.LeavesLost = _volume.Index.RottenOf(_device!.Id) > 0;
         if (_device != null && _step != Step.AwaitQuiet)
         {
             SetState(BackingState.Attached);
-            _volume.CancelDeviceDrain();
+            _volume.Drains.CancelForDevice();
         }
         string why = _order!.IsCancelled ? "interrupted"
-            : IsHeldUp ? _volume.LostHold ?? _volume.LastSetback : "the volume stops or is not healthy";
+            : IsHeldUp ? _volume.Lost.Hold ?? _volume.Progress.LastSetback : "the volume stops or is not healthy";
         string what = _order.Spec == null ? $"{_order.Name}: stays attached: {why}" : $"{_order.Name}: {why}";
         _device = null;
         Finish(new UserErrorException(what));
@@ -272,30 +272,33 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
         _device = _volume.Backings.Find(_order!.Name)
             ?? throw new UserErrorException($"'{_order.Name}': the cache has no such device; it has "
                 + string.Join(", ", _volume.Backings.ToList().ConvertAll(static device => device.Name)));
-        (long dirty, int ranges) = (_volume.Index.DirtyOf(_device.Id), _volume.RangesOf(_device.Id));
+        (long dirty, int ranges) = (_volume.Index.DirtyOf(_device.Id), _volume.Holdings.RangesOf(_device.Id));
         if (_device.IsAbsent && (dirty > 0 || ranges > 0))
             throw new UserErrorException($"'{_order.Name}' is not given, and the cache holds {dirty} dirty blocks and "
                 + $"{ranges} discarded or zeroed ranges of it: attach it first");
         if (!_device.IsAbsent && _volume.Backings.AttachedCount == 1)
             throw new UserErrorException($"'{_order.Name}' is the only device that is attached; use 'weir stop'");
-        (_drains, _setbacks) = (0, _volume.Setbacks);
+        (_drains, _setbacks) = (0, _volume.Progress.Setbacks);
         _step = Step.Drain;
         if (!_device.IsAbsent) SetState(BackingState.Draining);
-        _target = _volume.DrainForDevice();
+        _target = _volume.Drains.BeginForDevice();
     }
+
+    private bool IsDrained =>
+        _volume.Drains.IsWrittenBack(_target) || Mutant.Is(WriteboostMutant.R13IdReusedEarly);
 
     private void Detach()
     {
         switch (_step)
         {
-            case Step.Drain when _volume.IsWrittenBack(_target) || Mutant.Is(WriteboostMutant.R13IdReusedEarly):
+            case Step.Drain when IsDrained:
                 Refuse();
                 break;
             case Step.Refuse when HasNoRequests():
                 _step = Step.DrainRest;
-                _target = _volume.DrainForDevice();
+                _target = _volume.Drains.BeginForDevice();
                 break;
-            case Step.DrainRest when _volume.IsWrittenBack(_target) || Mutant.Is(WriteboostMutant.R13IdReusedEarly):
+            case Step.DrainRest when IsDrained:
                 if (!StaysForLost()) (_step, _flushResult) = (Step.Flush, Unasked);
                 break;
             case Step.Flush when _flushResult == Unasked:
@@ -329,7 +332,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
         long left = _volume.Log.HeadSegment - _volume.Log.DirtySegment;
         if (++_drains < DrainsMax && left > FewSegments)
         {
-            _target = _volume.DrainForDevice();
+            _target = _volume.Drains.BeginForDevice();
             return;
         }
         if (StaysForLost()) return;
@@ -361,7 +364,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
     private void FailFlush(int id, int error)
     {
         _flushResult = error;
-        _volume.ReportFailedFlush(id, -error);
+        _volume.AroundLosses.ReportFlush(id, -error);
     }
 
     private void EndFlush()

@@ -22,16 +22,16 @@ internal sealed class FullWait(WriteboostVolume volume, WritebackEngine writebac
     {
         int errno = writeback.HeldUpBy;
         DeadlineUs = long.MaxValue;
-        bool isFull = errno != 0 && (volume.Log.IsStarved || volume.RangesPressed);
+        bool isFull = errno != 0 && (volume.Log.IsStarved || volume.RangePressure.IsOn);
         if (!isFull)
         {
             _sinceUs = long.MaxValue;
-            volume.RefusedWith = 0;
+            volume.RoomRefusal.Errno = 0;
             return;
         }
         _sinceUs = Math.Min(_sinceUs, nowUs);
         long timeoutUs = volume.Options.NoSpaceTimeoutUs;
-        if (volume.RefusedWith != 0 || timeoutUs == 0) return;
+        if (volume.RoomRefusal.Errno != 0 || timeoutUs == 0) return;
         long dueUs = _sinceUs + timeoutUs;
         if (nowUs < dueUs) DeadlineUs = dueUs;
         else Refuse(errno);
@@ -39,7 +39,7 @@ internal sealed class FullWait(WriteboostVolume volume, WritebackEngine writebac
 
     private void Refuse(int errno)
     {
-        volume.RefusedWith = errno == Errno.ENOSPC ? Errno.ENOSPC : Errno.EIO;
+        volume.RoomRefusal.Errno = errno == Errno.ENOSPC ? Errno.ENOSPC : Errno.EIO;
         volume.Options.Log("the cache is full and cannot be written back: writes that need room fail until it can");
         volume.Queues.WakeAll();
     }

@@ -19,16 +19,18 @@ internal sealed class MemoryWatch(WriteboostVolume volume, LogPort port) : IBack
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs { get; private set; } =
-        volume.RamOutlivesProcess && volume.Log.Ram.Region.CanVanish ? 0 : long.MaxValue;
+        volume.Memory.Outlives && volume.Log.Ram.Region.CanVanish ? 0 : long.MaxValue;
 
     /// <summary>Once per turn.</summary>
     public void Poll(long nowUs, BackgroundState state)
     {
-        if (volume.HasForgottenRam) DeadlineUs = long.MaxValue;
+        if (volume.Memory.IsForgotten) DeadlineUs = long.MaxValue;
         if (nowUs >= DeadlineUs && !Mutant.Is(WriteboostMutant.R1LossUnnoticed)) Look(nowUs);
         if (_acknowledgedEnd < 0 || volume.Log.Durable < _acknowledgedEnd) return;
         _acknowledgedEnd = -1;
-        volume.SettleMemoryLoss();
+        if (!volume.Memory.SettleLoss()) return;
+        if (volume.Layout.HasEpochs) volume.Commits.Begin();
+        else volume.Fingerprints.BeginWrite();
     }
 
     private void Look(long nowUs)
@@ -36,7 +38,7 @@ internal sealed class MemoryWatch(WriteboostVolume volume, LogPort port) : IBack
         DeadlineUs = nowUs + TurnUs;
         if (_region.FindLoss() is not { } loss) return;
         DeadlineUs = long.MaxValue;
-        volume.ReportMemoryLoss(loss);
+        volume.Memory.ReportLoss(loss);
         // Whoever saw the memory as good had reserved its slots before.
         _acknowledgedEnd = volume.Log.ReservedEnd;
         volume.Log.RequestDurable(port, _acknowledgedEnd);

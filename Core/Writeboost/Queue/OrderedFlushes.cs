@@ -13,7 +13,7 @@ internal sealed class OrderedFlushes(WriteboostVolume volume, LogPort port, Back
     /// <inheritdoc/>
     public void Poll(long nowUs, BackgroundState state)
     {
-        (long position, long around) = volume.FlushWanted;
+        (long position, long around) = volume.Flushes.Wanted;
         if (position > volume.Log.Durable) volume.Log.RequestDurable(port, position);
         if (around > volume.Around.Flushed) flusher.Ensure(around);
     }

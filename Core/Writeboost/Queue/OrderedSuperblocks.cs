@@ -26,12 +26,12 @@ internal sealed class OrderedSuperblocks(WriteboostVolume volume, SuperblockWrit
         if (IsUnderWay) End(nowUs);
         _retry.Heed(volume.Health, nowUs);
         bool isDue = !_retry.IsHeldUp || nowUs >= _retry.DueUs;
-        if (volume.CommitsAsked > volume.CommitsDone && isDue && !volume.Health.CacheHasFailed) Begin();
+        if (volume.Commits.Asked > volume.Commits.Done && isDue && !volume.Health.CacheHasFailed) Begin();
     }
 
     private void Begin()
     {
-        _ticket = volume.CommitsAsked;
+        _ticket = volume.Commits.Asked;
         superblocks.Begin(ref volume.Superblock);
     }
 
@@ -39,7 +39,7 @@ internal sealed class OrderedSuperblocks(WriteboostVolume volume, SuperblockWrit
     {
         if (superblocks.Result >= 0)
         {
-            volume.CommitsDone = _ticket;
+            volume.Commits.Done = _ticket;
             _retry.Passed();
             volume.Health.Pass(Trouble.Superblock);
         }
@@ -49,7 +49,7 @@ internal sealed class OrderedSuperblocks(WriteboostVolume volume, SuperblockWrit
             string reason = $"cache device {volume.Cache.Name}: writing the superblock failed"
                 + $"{VolumeHealth.TriedAgain}: {Errno.Text(superblocks.Result)}";
             volume.Health.Hold(Trouble.Superblock, reason);
-            volume.NoteCommitRefused(reason);
+            volume.Commits.NoteRefused(reason);
         }
         _ticket = 0;
     }

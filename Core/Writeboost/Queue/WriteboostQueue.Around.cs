@@ -55,7 +55,7 @@ internal sealed unsafe partial class WriteboostQueue
         if (!IsFreshAround(request)) return false;
         if (_volume.Refusals.IsRefusing(IdOf(request))) return false;
         // A start believes that the backing device has them as they are in the log.
-        if (_volume.HasKeptBlocks) return false;
+        if (_volume.Clean.HasKeptBlocks) return false;
         int id = IdOf(request);
         int unit = _volume.Backings.Of(KeyOf(request, 0)).Device.LogicalBlockBytes;
         bool aligned = ((request->OffsetBytes | request->LengthBytes | (long)request->Data) & (unit - 1)) == 0;
@@ -94,7 +94,7 @@ internal sealed unsafe partial class WriteboostQueue
             if (_volume.Ranges.PositionOver(key) != 0) return false;
             if (!_volume.Index.TryDropClean(key, out bool dropped)) return false;
             // Before the write: the next start must not believe in what the log holds of it.
-            if (dropped && !outdates) _volume.OutdateClean();
+            if (dropped && !outdates) _volume.Clean.Outdate();
             outdates |= dropped;
         }
         return true;

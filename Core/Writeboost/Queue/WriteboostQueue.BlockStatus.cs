@@ -1,5 +1,4 @@
 using System;
-using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
@@ -94,7 +93,7 @@ internal sealed unsafe partial class WriteboostQueue
     // What the backing device says, while nothing has left the log since. A block that is a hole in part is none.
     private bool BackingHole(ref StatusWalk walk, long at, ref long next)
     {
-        long reclaims = Volatile.Read(ref _volume.Reclaims);
+        long reclaims = _volume.Versions.Removals;
         if (at >= walk.BackingEnd || reclaims != walk.SeenReclaims)
         {
             walk.SeenReclaims = reclaims;

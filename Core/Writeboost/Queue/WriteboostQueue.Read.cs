@@ -304,7 +304,7 @@ internal sealed unsafe partial class WriteboostQueue
         bool any = false;
         uint slot = (uint)((op->OffsetBytes - Geometry.SuperblockRegionBytes) >> Geometry.BlockShift);
         for (long done = 0; IsFromCache(op) && done < op->LengthBytes; done += Geometry.BlockBytes, slot++)
-            any |= _volume.PassOver(slot);
+            any |= _volume.Rot.PassOver(slot);
         return any;
     }
 
@@ -324,7 +324,7 @@ internal sealed unsafe partial class WriteboostQueue
                 _volume.Index.MarkRead(slot);
                 continue;
             }
-            _volume.ReportRot(slot);
+            _volume.Rot.Report(slot);
             intact = false;
         }
         return intact;

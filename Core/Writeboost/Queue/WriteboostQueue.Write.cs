@@ -127,7 +127,7 @@ internal sealed unsafe partial class WriteboostQueue
     {
         // Whoever is told that a write is kept had all of it logged (R3).
         Invariant.Check(request->Kind != RequestKind.Write || Own(request)->Progress == request->LengthBytes);
-        bool durable = (request->Flags & RequestFlags.Fua) != 0 || !_volume.RamOutlivesProcess;
+        bool durable = (request->Flags & RequestFlags.Fua) != 0 || !_volume.Memory.Outlives;
         if (durable && !Mutant.Is(WriteboostMutant.R6FuaIgnored)) WaitFor(request, Own(request)->WaitPosition);
         else Complete(request, 0);
     }

@@ -37,7 +37,7 @@ internal sealed unsafe partial class WriteboostQueue
         if (isTaken) Own(request)->HasBudget = true;
         if (isTaken || blocks == 1) return true;
         _lacksBudget = true;
-        _volume.RelieveRanges();
+        _volume.RangePressure.Begin();
         return false;
     }
 

@@ -56,7 +56,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
         _backings = new BackingQueues(volume.Backings, io);
         _seenGeneration = _backings.Generation;
         _fallback = new FallbackQueue(
-            volume.Fallback, index, io, volume.FallbackFlushes, volume.DescribeFallbackLoss);
+            volume.Alone.Fallback, index, io, volume.Alone.Flushes, volume.Alone.DescribeLoss);
         _handler = io.AddHandler(this);
         Invariant.Check(sizeof(WriteboostRequest) <= Request.EngineBytes);
         _port = new LogPort(volume.Log, volume.Cache, _cache, io) { Options = volume.Options };
@@ -84,7 +84,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
         request->Next = null;
         *Own(request) = new WriteboostRequest { SubmittedUs = _io.NowUs };
         _counters.CountRequest(request->Kind, request->Flags, request->LengthBytes);
-        _volume.NoteActivity(_io.NowUs);
+        _volume.Activity.Note(_io.NowUs);
         // The state is looked at once per request: whoever submits after it has changed no longer meets the log.
         if (_volume.Health.State == VolumeState.PassThrough)
         {
@@ -257,7 +257,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
             else if (TryGoAround(_parked.First)) _parked.Take();
             else if (TryFill(_parked.First)) FinishChange(_parked.Take());
             else if (_lacksBudget || _meetsAround) Park(_parked.Take());
-            else if (_volume.RefusedWith != 0) Refuse(_parked.Take(), -_volume.RefusedWith);
+            else if (_volume.RoomRefusal.Errno != 0) Refuse(_parked.Take(), -_volume.RoomRefusal.Errno);
             else return;
         }
     }
@@ -269,7 +269,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
         {
             if (IsRefused(_parkedRanges.First, out int error)) Refuse(_parkedRanges.Take(), error);
             else if (TryFill(_parkedRanges.First)) FinishChange(_parkedRanges.Take());
-            else if (_volume.RefusedWith != 0) Refuse(_parkedRanges.Take(), -_volume.RefusedWith);
+            else if (_volume.RoomRefusal.Errno != 0) Refuse(_parkedRanges.Take(), -_volume.RoomRefusal.Errno);
             else return;
         }
     }

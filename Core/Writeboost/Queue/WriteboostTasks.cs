@@ -125,15 +125,15 @@ internal sealed unsafe class WriteboostTasks : IDisposable
 
     private StopStatus BeginMark()
     {
-        if (_volume.Fingerprints is { Result: < 0 } unknown) _volume.OutdateUnnoted(unknown.Result);
-        _volume.SettleClean(_reclaimer.FirstKept);
+        if (_volume.Fingerprints is { Result: < 0 } unknown) _volume.Clean.OutdateUnnoted(unknown.Result);
+        _volume.Clean.Settle(_reclaimer.FirstKept);
         _superblocks.Begin(ref _volume.Superblock);
         return StopStatus.Running;
     }
 
     private StopStatus EndMark()
     {
-        if (_superblocks.Result == 0) _volume.ForgetRam();
+        if (_superblocks.Result == 0) _volume.Memory.Forget();
         int lost = _volume.Around.HasFailed ? -Errno.EIO : 0;
         return End(_superblocks.Result == 0 ? lost : _superblocks.Result);
     }

@@ -65,7 +65,7 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
     public void Poll(long nowUs, BackgroundState state)
     {
         long segments = _log.HeadSegment - _log.TailSegment + 1;
-        long idleUs = _volume.LastActivityUs + _volume.Options.IdleUs;
+        long idleUs = _volume.Activity.LastUs + _volume.Options.IdleUs;
         if (_pacer.IsDue(nowUs, _volume.Options.ScrubIntervalUs, segments, idleUs, _reading)) Begin();
     }
 
@@ -174,7 +174,7 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
         for (int slot = 0; slot < read; slot++)
         {
             uint physical = _log.Geometry.PhysicalSlot(_log.Geometry.Position(_segment, slot));
-            if (_unread.Has(slot) && _volume.Index.IsLinked(physical)) _volume.ReportRot(physical, isUnread: true);
+            if (_unread.Has(slot) && _volume.Index.IsLinked(physical)) _volume.Rot.Report(physical, isUnread: true);
         }
     }
 
@@ -202,7 +202,7 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
         }
         if (last == 0 || sequence == last || _unread.Count > 0) return;
         _volume.Scrub.Errors++;
-        _volume.ReportRottenHeader(_segment);
+        _volume.Rot.ReportHeader(_segment);
     }
 
     private void CheckRecord(byte* header, in RecordInfo info, int read)
@@ -230,7 +230,7 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
     private void Report(uint slot)
     {
         _volume.Scrub.Errors++;
-        _volume.ReportRot(slot);
+        _volume.Rot.Report(slot);
     }
 }
 

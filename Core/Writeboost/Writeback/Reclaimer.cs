@@ -1,5 +1,4 @@
 using System;
-using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Index;
@@ -42,7 +41,7 @@ internal sealed class Reclaimer(WriteboostVolume volume) : IBackgroundTask
             return;
         }
         _log.FreeBefore(_forgottenEnd);
-        if (volume.RangesPressed) volume.EndRangePressure();
+        if (volume.RangePressure.IsOn) volume.RangePressure.End();
     }
 
     // An eighth of the cache, but not more than the RAM segments can fill in one go.
@@ -50,14 +49,14 @@ internal sealed class Reclaimer(WriteboostVolume volume) : IBackgroundTask
     {
         if (_log.TailSegment >= _log.DirtySegment) return false;
         int ahead = Math.Min(_log.Ram.Count, _log.Geometry.SegmentCount / 8);
-        return _log.IsStarved || volume.RangesPressed || volume.IsDropping || _log.FreeSegments < ahead;
+        return _log.IsStarved || volume.RangePressure.IsOn || volume.Drains.IsDropping || _log.FreeSegments < ahead;
     }
 
     // A reader looks at ranges first, then at versions. So: versions under a range, then the ranges, then (when every
     // reader that saw a range has looked at its versions) the other versions.
     private void Forget(long first, long end)
     {
-        Interlocked.Increment(ref volume.Reclaims);
+        volume.Versions.NoteRemoval();
         int ranges = 0;
         for (long segment = first; segment < end; segment++)
             ranges += _log.Table.RangesIn(_log.Geometry.Physical(segment));

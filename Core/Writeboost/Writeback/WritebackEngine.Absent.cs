@@ -31,14 +31,15 @@ internal sealed unsafe partial class WritebackEngine
 
     // Moving costs log space and gains none: not for idle time's sake, nor when nothing else is there to be written.
     private bool IsRoomWanted =>
-        _mustMove || _log.IsStarved || _volume.RangesPressed || _volume.IsDraining || _volume.Throttle.IsHolding
-        || (_volume.PresentDirtyBlocks > 0
-            && (_volume.Options.ForceMigrate || _volume.IsUsedAbove(_volume.Options.HighWatermark)));
+        _mustMove || _log.IsStarved || _volume.RangePressure.IsOn || _volume.Drains.IsUnderWay
+        || _volume.Throttle.IsHolding
+        || (_volume.DirtyData.PresentBlocks > 0
+            && (_volume.Options.ForceMigrate || _log.IsUsedAbove(_volume.Options.HighWatermark)));
 
     // While absent devices have data in the log, batches are small: what they move must find room.
     private int MostSegmentsNow(int most)
     {
-        if (!_volume.HasAbsentData) return most;
+        if (!_volume.DirtyData.IsAnyAbsent) return most;
         long held = IsRoomWanted || _holdSegment <= _log.DirtySegment ? most : _holdSegment - _log.DirtySegment;
         return (int)Math.Min(held, Math.Min(most, AbsentBatch));
     }
@@ -50,7 +51,7 @@ internal sealed unsafe partial class WritebackEngine
     {
         // Any of several devices may be absent in the next life: its data needs room to move then.
         _log.ReservedSegments = _volume.Backings.Count > 1 ? ReservedForMoves : _log.Layout.HasRanges ? 1 : 0;
-        return _volume.HasAbsentData && _holdSegment <= _log.DirtySegment && !IsRoomWanted;
+        return _volume.DirtyData.IsAnyAbsent && _holdSegment <= _log.DirtySegment && !IsRoomWanted;
     }
 
     // The plan has met an absent device's entry. False: the batch ends here for now.
@@ -71,16 +72,17 @@ internal sealed unsafe partial class WritebackEngine
         _scannedKey = 0;
         _hasMoved = false;
         _poisonNext = 0;
-        bool moves = _volume.HasAbsentData && !Mutant.Is(WriteboostMutant.R13NotMoved);
+        bool moves = _volume.DirtyData.IsAnyAbsent && !Mutant.Is(WriteboostMutant.R13NotMoved);
         if (!moves) _moveKey = ulong.MaxValue;
         if (!moves) _cursor = _batch.BlockCount;
         if (!moves) return true;
         long most = _log.Geometry.SlotCount * _volume.Options.AbsentQuota / 100;
-        if (_volume.AbsentDirtyBlocks > most)
-            return GetStuck($"devices that are not given hold {_volume.AbsentDirtyBlocks} dirty blocks, more than the "
+        DirtyData dirty = _volume.DirtyData;
+        if (dirty.AbsentBlocks > most)
+            return GetStuck($"devices that are not given hold {dirty.AbsentBlocks} dirty blocks, more than the "
                 + $"{most} that absent_quota lets them keep while others need room");
         // Moving gives back no more than it takes: whoever waits for a range's room would wait for ever.
-        if (_volume.RangesPressed && _volume.AbsentRanges is int ranges && ranges >= _volume.Ranges.Budget)
+        if (_volume.RangePressure.IsOn && dirty.AbsentRanges is int ranges && ranges >= _volume.Ranges.Budget)
             return GetStuck($"devices that are not given hold {ranges} discarded and zeroed ranges, all of the "
                 + $"{_volume.Ranges.Budget} that the log has room for");
         if (_fruitless > _log.Geometry.SegmentCount && _log.IsStarved)

@@ -18,12 +18,12 @@ internal sealed unsafe partial class WritebackEngine
     // A little in every turn; the order ends when all of it is durable.
     private void GiveUpMore()
     {
-        GiveUpOrder? order = _volume.GiveUpOrder;
+        GiveUpOrder? order = _volume.GiveUps.Order;
         if (order == null || order.IsDone) return;
         if (_volume.Health.CacheHasFailed)
         {
             string why = $"give_up: the cache device failed: {_volume.Health.Reason}";
-            _volume.EndGiveUp(order, new UserErrorException(why));
+            _volume.GiveUps.End(order, new UserErrorException(why));
             return;
         }
         for (int left = MovesPerTurn; left > 0 && order.Next < order.Versions.Count; left--)
@@ -41,7 +41,7 @@ internal sealed unsafe partial class WritebackEngine
         if (!IsForgotten(order)) return;
         // What write-back waits for may be less now, or over.
         if (_holdsForLost) LookAgain(_io.NowUs);
-        _volume.EndGiveUp(order, null);
+        _volume.GiveUps.End(order, null);
     }
 
     private bool TryGiveUp(GiveUpOrder order)
@@ -67,7 +67,7 @@ internal sealed unsafe partial class WritebackEngine
         Publish(at, LogEntry.ForGivenUp(key, sectors, (uint)distance));
         _givenUpEnd = _log.ReservedEnd;
         order.GivenUp++;
-        _volume.NoteGivenUp(lost);
+        _volume.GiveUps.NoteGivenUp(lost);
         return true;
     }
 }

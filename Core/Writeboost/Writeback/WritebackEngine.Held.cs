@@ -27,19 +27,19 @@ internal sealed unsafe partial class WritebackEngine
     {
         if (!_holdsForLost) return;
         if (_volume.Index.RottenCount != _lostWhenHeld) LookAgain(nowUs);
-        else if (_volume.LostSegment != 0 && nowUs >= _nextLookUs) SayWhy(nowUs);
+        else if (_volume.Lost.HeldSegment != 0 && nowUs >= _nextLookUs) SayWhy(nowUs);
     }
 
     private void LookAgain(long nowUs)
     {
-        (_lostWhenHeld, _volume.LostSegment) = (_volume.Index.RottenCount, 0);
+        (_lostWhenHeld, _volume.Lost.HeldSegment) = (_volume.Index.RottenCount, 0);
         _retry.TryNow(nowUs);
     }
 
     private void LetGoOfLost()
     {
         (_holdsForLost, _said) = (false, null);
-        _volume.LostSegment = 0;
+        _volume.Lost.HeldSegment = 0;
     }
 
     // The plan has met it. Always false: this batch ends here, or begins anew without that segment.
@@ -57,8 +57,8 @@ internal sealed unsafe partial class WritebackEngine
         (_phase, _holdsForLost, _lostWhenHeld) = (Phase.Pause, true, _volume.Index.RottenCount);
         HeldUpBy = Errno.EIO;
         _retry.Refused(_io.NowUs);
-        (_volume.LostSegment, _said) = (_batch.First, null);
-        if (SayWhy(_io.NowUs) is { } reason) _volume.NoteSetback(reason);
+        (_volume.Lost.HeldSegment, _said) = (_batch.First, null);
+        if (SayWhy(_io.NowUs) is { } reason) _volume.Progress.NoteSetback(reason);
         // Somebody has just written over it.
         else LookAgain(_io.NowUs);
         return false;
@@ -68,7 +68,7 @@ internal sealed unsafe partial class WritebackEngine
     private string? SayWhy(long nowUs)
     {
         _nextLookUs = nowUs + LostLookUs;
-        string? reason = _volume.LostHold;
+        string? reason = _volume.Lost.Hold;
         if (reason != null && reason != _said) _volume.Health.Hold(Trouble.Writeback, reason);
         return _said = reason;
     }
@@ -82,7 +82,7 @@ internal sealed unsafe partial class WritebackEngine
             uint physical = _log.Geometry.PhysicalSlot(_batch.PositionOf(place));
             if (!_volume.Index.TryGetDirty(physical, out _, out _)) continue;
             bool isRead = !_unread.Has(place);
-            if (!isRead || !IsIntact(default, physical, place)) _volume.ReportRot(physical, isUnread: !isRead);
+            if (!isRead || !IsIntact(default, physical, place)) _volume.Rot.Report(physical, isUnread: !isRead);
         }
     }
 

@@ -98,10 +98,10 @@ internal sealed unsafe partial class WritebackEngine
             MarkClean(covered < 0 ? _batch.Places[_cursor] : _batch.Covered[covered]);
         }
         if (_cursor < _batch.PlaceCount + _batch.CoveredCount) return false;
-        _volume.BlocksAhead = 0;
-        _volume.CountWrittenBack(_batch.BlockCount, _batch.Count);
+        _volume.Progress.BlocksAhead = 0;
+        _volume.Progress.Count(_batch.BlockCount, _batch.Count);
         _log.CleanBefore(_batch.First + _batch.Count);
-        _volume.EndDrain();
+        _volume.Drains.EndReached();
         NotePassed();
         NoteTime();
         _finishedSlots += (long)_batch.Count << _log.Geometry.SlotShift;
@@ -112,6 +112,6 @@ internal sealed unsafe partial class WritebackEngine
     private void MarkClean(int place)
     {
         bool wasDirty = _volume.Index.MarkClean(_log.Geometry.PhysicalSlot(_batch.PositionOf(place)));
-        if (wasDirty && _volume.BlocksAhead > 0) _volume.BlocksAhead--;
+        if (wasDirty && _volume.Progress.BlocksAhead > 0) _volume.Progress.BlocksAhead--;
     }
 }

@@ -19,11 +19,11 @@ internal sealed unsafe partial class WritebackEngine
         {
             bool isInOpenSegment = _log.DirtySegment == _log.HeadSegment && _volume.Options.AllowWriteback;
             if (!isInOpenSegment || !HasWorkInOpenSegment) return long.MaxValue;
-            return _volume.LastActivityUs + Math.Max(OpenPatience * _volume.Options.IdleUs, LeastOpenUs);
+            return _volume.Activity.LastUs + Math.Max(OpenPatience * _volume.Options.IdleUs, LeastOpenUs);
         }
     }
 
     private bool HasWorkInOpenSegment =>
         _log.Table.RangesIn(_log.Geometry.Physical(_log.HeadSegment)) > 0
-        || _volume.PresentDirtyBlocks > _volume.Index.RottenCount;
+        || _volume.DirtyData.PresentBlocks > _volume.Index.RottenCount;
 }

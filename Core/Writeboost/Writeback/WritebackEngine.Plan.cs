@@ -64,7 +64,7 @@ internal sealed unsafe partial class WritebackEngine
         if (TryShorten()) return StartRead();
         // R7: what was skipped because something newer is logged may be forgotten only when that is durable.
         _durableBefore = _skipped && !Mutant.Is(WriteboostMutant.R7SkipForUndurable) ? _log.ReservedEnd : 0;
-        _mayKeep = _log.Layout.HasEpochs && _poisonCount == 0 && !_seesPoison && !_volume.HasAbsentData;
+        _mayKeep = _log.Layout.HasEpochs && _poisonCount == 0 && !_seesPoison && !_volume.DirtyData.IsAnyAbsent;
         bool drops = _volume.Fingerprints.BeginBatch(_batch, _volume.Backings);
         _phase = drops ? Phase.Drop : Phase.Zero;
         return true;
@@ -153,7 +153,7 @@ internal sealed unsafe partial class WritebackEngine
         _batch.AddPlace(place, entry.Key, entry.Sectors, counts && isGood);
         if (isGood) return true;
         if (!isRead && MayBeReadLater(entry.Key)) return false;
-        _volume.ReportRot(physical, isUnread: !isRead);
+        _volume.Rot.Report(physical, isUnread: !isRead);
         return _log.Layout.HasRanges ? PlanPoison(entry.Key, position) : HoldForLost();
     }
 

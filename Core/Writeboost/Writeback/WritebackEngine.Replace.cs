@@ -80,7 +80,7 @@ internal sealed unsafe partial class WritebackEngine
         string place = $"{name}:{BackingTable.OffsetOf(key)}+{Geometry.BlockBytes}";
         string what = $"give_up: reading {place} from the backing device failed: {why}; it stays lost";
         if (order.GivenUp > 0) what += $"; {LostBlocks.Count(order.GivenUp)} before it were given up";
-        _volume.EndGiveUp(order, new UserErrorException(what));
+        _volume.GiveUps.End(order, new UserErrorException(what));
         return false;
     }
 
@@ -100,7 +100,7 @@ internal sealed unsafe partial class WritebackEngine
         Publish(_given.Slot, entry);
         _givenUpEnd = _log.ReservedEnd;
         if (counts) _given.Order.GivenUp++;
-        if (counts) _volume.NoteGivenUp(lost);
+        if (counts) _volume.GiveUps.NoteGivenUp(lost);
         _given = default;
     }
 
@@ -109,7 +109,7 @@ internal sealed unsafe partial class WritebackEngine
     private bool TryForget(GiveUpOrder order)
     {
         if (!_holdsForLost) return false;
-        List<LostVersion> lost = LostBlocks.FindIn(_volume, _log.DirtySegment);
+        List<LostVersion> lost = _volume.Lost.FindIn(_log.DirtySegment);
         if (lost.Count == 0)
         {
             _ = IsForgotten(order);
@@ -118,8 +118,8 @@ internal sealed unsafe partial class WritebackEngine
         foreach (LostVersion version in lost)
         {
             if (Names(order, version)) continue;
-            _volume.EndGiveUp(order, new UserErrorException("give_up: the log is full: what is lost in segment "
-                + $"{_log.DirtySegment} can only be given up at once: {LostBlocks.Describe(_volume, lost)}"));
+            _volume.GiveUps.End(order, new UserErrorException("give_up: the log is full: what is lost in segment "
+                + $"{_log.DirtySegment} can only be given up at once: {_volume.Lost.Describe(lost)}"));
             return false;
         }
         foreach (LostVersion version in lost)
@@ -127,11 +127,11 @@ internal sealed unsafe partial class WritebackEngine
             uint slot = _log.Geometry.PhysicalSlot(version.Position);
             if (_volume.Index.GiveUp(version.Key, slot, version.Position, version.Sectors) == 0) continue;
             order.GivenUp++;
-            _volume.NoteGivenUp(version);
+            _volume.GiveUps.NoteGivenUp(version);
         }
         _forgottenEnd = _log.Geometry.Position(_log.DirtySegment + 1, 0);
         LookAgain(_io.NowUs);
-        _forgetSetbacks = _volume.Setbacks;
+        _forgetSetbacks = _volume.Progress.Setbacks;
         return false;
     }
 
@@ -145,11 +145,11 @@ internal sealed unsafe partial class WritebackEngine
     // Until then the log would show it again after a crash.
     private bool IsForgotten(GiveUpOrder order)
     {
-        if (_volume.IsWrittenBack(_forgottenEnd)) return true;
-        if (_volume.Setbacks == _forgetSetbacks) return false;
-        _forgetSetbacks = _volume.Setbacks;
-        _volume.EndGiveUp(order, new UserErrorException($"give_up: given up until the next start only: "
-            + $"write-back does not pass what was lost: {_volume.LastSetback}"));
+        if (_volume.Drains.IsWrittenBack(_forgottenEnd)) return true;
+        if (_volume.Progress.Setbacks == _forgetSetbacks) return false;
+        _forgetSetbacks = _volume.Progress.Setbacks;
+        _volume.GiveUps.End(order, new UserErrorException($"give_up: given up until the next start only: "
+            + $"write-back does not pass what was lost: {_volume.Progress.LastSetback}"));
         return false;
     }
 

@@ -30,7 +30,7 @@ internal sealed unsafe partial class WritebackEngine
             Phase.Mark or Phase.Settle => $"cache device {_volume.Cache.Name}: writing the superblock",
             // What another's failed flush may have lost of this batch is written again.
             _ when _errorOf == 0 => "a flush of a backing device failed: write-back beside it",
-            _ => $"backing device {_volume.NameOfBacking(_errorOf)}: write-back",
+            _ => $"backing device {_volume.Backings.NameOf(_errorOf)}: write-back",
         };
         bool isBacking = _phase is > Phase.Drop and < Phase.AwaitDurable && _errorOf != 0;
         if (isBacking) _volume.Refusals.RefusedBatch(_errorOf, BatchEnd);
@@ -40,7 +40,7 @@ internal sealed unsafe partial class WritebackEngine
         _retry.Refused(nowUs);
         string reason = $"{what} failed{VolumeHealth.TriedAgain}: {Errno.Text(HeldUpBy)}";
         _volume.Health.Hold(Trouble.Writeback, reason);
-        if (nowUs - _retry.SinceUs >= RetryClock.BearsUs) _volume.NoteSetback(reason);
+        if (nowUs - _retry.SinceUs >= RetryClock.BearsUs) _volume.Progress.NoteSetback(reason);
         return false;
     }
 
@@ -79,7 +79,7 @@ internal sealed unsafe partial class WritebackEngine
     {
         if (!_governor.MustTry) return;
         _governor.MustTry = _mustMove = false;
-        _volume.NoteTried();
+        _volume.Resumes.NoteTried();
     }
 
     private bool GetStuck(string reason)

@@ -46,7 +46,7 @@ internal sealed unsafe partial class WritebackEngine
     {
         bool more = _cursor < ListLength();
         BackingDevice? device = more ? _volume.Backings.Find(BackingTable.IdOf(KeyAtCursor)) : null;
-        int window = _governor.Window(nowUs, device != null ? _volume.ThresholdOf(device) : null);
+        int window = _governor.Window(nowUs, device?.ThresholdOr(_volume.Options.WritebackThreshold));
         if (IsKeepDue(nowUs)) return;
         window = WindowToKeep(window);
         while (_cursor < ListLength() && _outstanding < window && _error == 0 && !_isCalledOff && _io.FreeCount > 0)
@@ -172,7 +172,7 @@ internal sealed unsafe partial class WritebackEngine
     private void FailFlush(int id, int error)
     {
         (_error, _errorOf) = (error, id);
-        _volume.ReportFailedFlush(id, -error);
+        _volume.AroundLosses.ReportFlush(id, -error);
     }
 
     private void FlushDeviceOf(ulong key)

@@ -64,7 +64,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
         _unread = new UnreadPlaces(_batch.MaxSegments << volume.Geometry.SlotShift);
         _governor = volume.Governor;
         _flusher = new DeviceFlusher(volume.FlushLock, _io) { Failed = FailFlush };
-        volume.WritebackBytes = _batch.Bytes + (CleaningGovernor.MostWrites * (long)WriteCoalescer.BufferBytes);
+        volume.Progress.MemoryBytes = _batch.Bytes + (CleaningGovernor.MostWrites * (long)WriteCoalescer.BufferBytes);
         _entries = (LogEntry*)NativeMemory.Alloc(RecordHeader.MaxEntries, (nuint)sizeof(LogEntry));
     }
 
@@ -97,7 +97,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs => Math.Min(
         Math.Min(PhaseDeadlineUs, _volume.Fingerprints.DeadlineUs), Math.Min(LookAtLostUs,
-        _given.IsTaken || _volume.GiveUpOrder is { IsDone: false } ? _io.NowUs + RetryUs : long.MaxValue));
+        _given.IsTaken || _volume.GiveUps.Order is { IsDone: false } ? _io.NowUs + RetryUs : long.MaxValue));
 
     private long PhaseDeadlineUs => _phase switch
     {
@@ -121,10 +121,10 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
         _mayStart = mayStart;
         if (_volume.Fingerprints.Poll()) _volume.Queues.WakeAll();
         if (_given.IsTaken) PublishGiven();
-        if (_volume.GiveUpOrder != null) GiveUpMore();
+        if (_volume.GiveUps.Order != null) GiveUpMore();
         LookAtLost(nowUs);
         _retry.Heed(_volume.Health, nowUs);
-        if (_volume.TakeResume()) TryNow();
+        if (_volume.Resumes.Take()) TryNow();
         if (!mayStart) Abandon();
         if (_phase == Phase.Idle && !mayStart) return;
         if (_phase == Phase.Idle && !TryStart(nowUs))
@@ -223,9 +223,9 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
         get
         {
             bool any = _log.DirtySegment < _log.HeadSegment;
-            bool open = _log.DirtySegment <= _log.HeadSegment && (_volume.RangesPressed || _log.IsStarved);
+            bool open = _log.DirtySegment <= _log.HeadSegment && (_volume.RangePressure.IsOn || _log.IsStarved);
             bool full = _governor.PaceAt(_io.NowUs) == CleaningPace.Full;
-            if (full && (any || open || _volume.IsDraining)) return _resumeUs;
+            if (full && (any || open || _volume.Drains.IsUnderWay)) return _resumeUs;
             bool wanted = _volume.Options.AllowWriteback || _volume.Throttle.IsHolding;
             return any && wanted ? Math.Max(_governor.ResumeUs, _resumeUs) : Math.Max(OpenDueUs, _resumeUs);
         }
@@ -258,7 +258,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
     private bool LetGo()
     {
         (_phase, _error, _keeping, _isCalledOff) = (Phase.Idle, 0, false, false);
-        _volume.BlocksAhead = _keptAhead;
+        _volume.Progress.BlocksAhead = _keptAhead;
         return false;
     }
 
@@ -291,8 +291,9 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
     private bool TryStart(long nowUs)
     {
         if (!_volume.Health.TakesWrites || (_retry.IsHeldUp && nowUs < _retry.DueUs)) return false;
-        _volume.EndDrain();
-        bool relieve = _volume.IsDraining || _volume.RangesPressed || _governor.MustTry || nowUs >= OpenDueUs;
+        _volume.Drains.EndReached();
+        bool relieve =
+            _volume.Drains.IsUnderWay || _volume.RangePressure.IsOn || _governor.MustTry || nowUs >= OpenDueUs;
         bool isNothing = _log.HeadSegment <= _log.DirtySegment && !relieve && !_log.IsStarved;
         if (isNothing || IsHeld() || _governor.Window(nowUs) == 0) return false;
         int most = MostInTime(MostSegmentsNow(MostSegments()));
@@ -313,7 +314,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
     // more than one segment that has any.
     private int CountForRanges(int most)
     {
-        int share = _volume.RangesPressed ? 1 : Math.Max(1, _volume.Ranges.Budget / 16);
+        int share = _volume.RangePressure.IsOn ? 1 : Math.Max(1, _volume.Ranges.Budget / 16);
         int ranges = 0;
         for (int i = 0; i < most; i++)
         {
@@ -344,7 +345,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
         _failuresBefore = _flusher.FailuresOfAll;
         _workDone = 0;
         _keeping = _mayKeep = false;
-        _volume.BlocksAhead = 0;
+        _volume.Progress.BlocksAhead = 0;
         _batch.Clear();
         ForgetUnread();
         if (done == 0) _aheadFailed = false;

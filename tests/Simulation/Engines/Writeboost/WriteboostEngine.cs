@@ -128,10 +128,10 @@ public sealed partial class WriteboostEngine : IInjectedEngine
         return () =>
         {
             if (order is { IsDone: false }) return null;
-            List<LostVersion> lost = LostBlocks.Select(writeboost, LostBlocks.Everything);
+            List<LostVersion> lost = writeboost.Lost.Select(LostBlocks.Everything);
             if (lost.Count == 0) return true;
             order = new GiveUpOrder(lost);
-            writeboost.Post(order);
+            writeboost.GiveUps.Post(order);
             return null;
         };
     }
