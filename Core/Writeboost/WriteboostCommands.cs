@@ -28,7 +28,7 @@ public static class WriteboostCommands
             + "waits for the cache's", Heeding(volume, volume.BeginGrow))
             with { Answer = volume.Growth.DescribeSizes },
         new("dirty_ranges", "list what only the cache has: device, offset and length in bytes")
-        { Answer = () => DirtyRanges.List(volume) },
+        { Answer = () => DirtyRanges.List(volume.DirtyData, volume.Index, volume.Geometry, volume.Backings) },
         new("lost_blocks", "list what only the cache had and is rotten there: device, offset and length in "
             + "bytes; it reads EIO until it is overwritten, discarded or given up")
         { Answer = () => volume.Lost.List() },
@@ -43,7 +43,7 @@ public static class WriteboostCommands
     // Fails when a device that it waits for does not answer; it stands, as when nobody waits any more.
     private static Func<Func<OrderProgress>> Heeding(WriteboostVolume volume, Func<Func<OrderProgress>> begin) => () =>
     {
-        HangWatch watch = new(volume);
+        HangWatch watch = new(volume.Hangs, volume.Backings, volume.Progress, volume.Drains, volume.Log);
         return Failing(() => watch.Look(volume.DirtyData.IsAnyOf), begin());
     };
 

@@ -100,7 +100,7 @@ public sealed unsafe partial class WriteboostVolume
             {
                 Post(order);
                 string? hang = null;
-                HangWatch watch = new(this);
+                HangWatch watch = new(Hangs, Backings, Progress, Drains, Log);
                 try
                 {
                     order.Wait(isCancelled, () => (hang = watch.Look(Concerns)) != null, Withdraw, OrderTurnMs);

@@ -6,7 +6,6 @@ using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
-using Weir.Core.Writeboost.Queue;
 using Weir.Core.Writeboost.Settings;
 using Xunit;
 

@@ -2,7 +2,6 @@ using System;
 using System.Linq;
 using System.Threading;
 using Weir.Core.Devices;
-using Weir.Core.Io;
 using Weir.Frontends;
 using Xunit;
 

@@ -9,11 +9,8 @@ namespace Weir.Tests.Tidy;
 /// </summary>
 public sealed class FolderCyclesTests
 {
-    /// <summary>Most of them because the parts name the one volume, and the volume names its parts.</summary>
-    private static readonly (string, string)[] s_known =
-    [
-        (".", "Backings"), (".", "Bypass"), (".", "Errors"), (".", "Queue"), (".", "Scrub"),
-    ];
+    /// <summary>The queues name the one volume, and the volume names them.</summary>
+    private static readonly (string, string)[] s_known = [(".", "Queue")];
 
     private static readonly (string, string)[] s_none = [];
 

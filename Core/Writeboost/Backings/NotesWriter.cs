@@ -12,7 +12,7 @@ namespace Weir.Core.Writeboost.Backings;
 /// a torn one each device's place is old or new, and either is true. One update at a time; the owner calls
 /// <see cref="Poll"/> and looks at <see cref="IsBusy"/> once per turn.
 /// </summary>
-internal sealed unsafe class NotesWriter(WriteboostVolume volume, DeviceQueue cache, LogPort port)
+internal sealed unsafe class NotesWriter(SegmentNotes notes, DeviceQueue cache, LogPort port)
     : IBackgroundTask, IDisposable
 {
     private readonly TwoCopyWriter _writer = new(Geometry.BlockBytes, cache, port.Io, port);
@@ -23,10 +23,10 @@ internal sealed unsafe class NotesWriter(WriteboostVolume volume, DeviceQueue ca
     /// <summary>How the last update ended: 0, or a negative errno.</summary>
     public int Result => _writer.Result;
 
-    /// <summary>Starts to make durable what the volume has noted.</summary>
+    /// <summary>Starts to make durable what has been noted.</summary>
     public void Begin()
     {
-        byte* from = volume.Notes!.Pointer;
+        byte* from = notes.Pointer;
         Buffer.MemoryCopy(from, _writer.Pointer, Geometry.BlockBytes, Geometry.BlockBytes);
         _writer.Begin(SegmentLayout.NotesOffset, SegmentLayout.NotesOffset, copies: 1);
     }

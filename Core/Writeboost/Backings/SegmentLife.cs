@@ -1,4 +1,5 @@
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Backings;
 
@@ -6,17 +7,17 @@ namespace Weir.Core.Writeboost.Backings;
 /// What the sample table of a kernel's layout says of the log beside the samples, in place of an epoch. On the first
 /// queue's thread, or before it serves.
 /// </summary>
-internal sealed class SegmentLife(WriteboostVolume volume)
+internal sealed class SegmentLife(SuperblockState superblock, SegmentLog log)
 {
     /// <summary>Tells <paramref name="table"/>, which is going to be written, how far the log has come.</summary>
     public void Describe(SampleTable table) =>
-        table.DescribeLog(volume.Superblock, volume.Geometry, volume.Log.DurableRecord);
+        table.DescribeLog(superblock.Now, log.Geometry, log.DurableRecord);
 
     /// <summary>
     /// The log has gone on so far behind what <paramref name="table"/> says that soon nobody could tell what it has
     /// changed since.
     /// </summary>
     public bool IsDue(SampleTable table) =>
-        volume.Geometry.SegmentOf(volume.Superblock.MarkPosition) - 1 - table.MarkSegment
-            > volume.Geometry.SegmentCount / 2;
+        log.Geometry.SegmentOf(superblock.Now.MarkPosition) - 1 - table.MarkSegment
+            > log.Geometry.SegmentCount / 2;
 }

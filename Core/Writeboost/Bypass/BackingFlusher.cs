@@ -8,8 +8,10 @@ namespace Weir.Core.Writeboost.Bypass;
 /// <summary>Flushes the backing devices for one queue thread, of what went round the log (R6).</summary>
 internal sealed class BackingFlusher
 {
-    private readonly WriteboostVolume _volume;
     private readonly WritesAround _around;
+    private readonly AroundLosses _losses;
+    private readonly BackingTable _table;
+    private readonly VolumeHealth _health;
     private readonly BackingQueues _backings;
     private readonly IoContext _io;
     private readonly DeviceFlusher _flusher;
@@ -20,13 +22,14 @@ internal sealed class BackingFlusher
     private int _error;
 
     /// <summary>The flusher of the thread that owns <paramref name="io"/>.</summary>
-    public BackingFlusher(WriteboostVolume volume, BackingQueues backings, IoContext io)
+    public BackingFlusher(
+        WritesAround around, AroundLosses losses, FlushLock flushLock, BackingTable table, BackingQueues backings,
+        VolumeHealth health, IoContext io)
     {
-        _volume = volume;
-        _around = volume.Around;
+        (_around, _losses, _table, _health) = (around, losses, table, health);
         _backings = backings;
         _io = io;
-        _flusher = new DeviceFlusher(volume.FlushLock, io) { Failed = Fail, Ended = End };
+        _flusher = new DeviceFlusher(flushLock, io) { Failed = Fail, Ended = End };
     }
 
     /// <summary>Nothing of this thread is under way.</summary>
@@ -60,14 +63,14 @@ internal sealed class BackingFlusher
 
     private void Flush(int id)
     {
-        if (_volume.Backings.Find(id) is { IsAbsent: false, Device.CanFlush: true }) _flusher.Flush(id, _backings[id]);
+        if (_table.Find(id) is { IsAbsent: false, Device.CanFlush: true }) _flusher.Flush(id, _backings[id]);
     }
 
     private void End()
     {
         _around.EndFlush(_covers, _failed);
-        if (_failed) _volume.AroundLosses.Hold(_failedDevice, _error);
-        else _volume.Health.Pass(Trouble.AroundFlush);
+        if (_failed) _losses.Hold(_failedDevice, _error);
+        else _health.Pass(Trouble.AroundFlush);
         _flusher.GiveBack();
     }
 }

@@ -1,8 +1,8 @@
 using System.Collections.Generic;
 using System.Text;
-using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Index;
 
 namespace Weir.Core.Writeboost.Errors;
 
@@ -21,12 +21,12 @@ internal static class DirtyRanges
     /// <summary>
     /// "NAME OFFSET LENGTH" in bytes per line, whole blocks, in order; then, when there is more, how much.
     /// </summary>
-    public static string List(WriteboostVolume volume)
+    public static string List(DirtyData dirty, BlockIndex index, in Geometry geometry, BackingTable backings)
     {
         List<ulong> keys = [];
-        if (volume.Health.State == VolumeState.PassThrough) return "";
-        for (uint slot = 0; slot < volume.Geometry.SlotCount && keys.Count < MaxBlocks; slot++)
-            if (volume.Index.TryGetDirty(slot, out ulong key, out _)) keys.Add(key);
+        if (dirty.HasNoCache) return "";
+        for (uint slot = 0; slot < geometry.SlotCount && keys.Count < MaxBlocks; slot++)
+            if (index.TryGetDirty(slot, out ulong key, out _)) keys.Add(key);
         keys.Sort();
         StringBuilder text = new();
         int lines = 0, listed = 0;
@@ -34,19 +34,19 @@ internal static class DirtyRanges
         {
             int end = listed + 1;
             while (end < keys.Count && keys[end] <= keys[end - 1] + 1) end++;
-            AddLine(text, volume, keys[listed], keys[end - 1]);
+            AddLine(text, backings, keys[listed], keys[end - 1]);
             listed = end;
             lines++;
         }
-        long left = volume.DirtyData.Blocks - listed;
+        long left = dirty.Blocks - listed;
         if (left > 0 && (listed < keys.Count || keys.Count == MaxBlocks)) text.Append($"and {left} blocks more\n");
-        if (volume.DirtyData.Ranges is > 0 and int ranges) text.Append($"and {ranges} discarded or zeroed ranges\n");
+        if (dirty.Ranges is > 0 and int ranges) text.Append($"and {ranges} discarded or zeroed ranges\n");
         return text.ToString();
     }
 
-    private static void AddLine(StringBuilder text, WriteboostVolume volume, ulong first, ulong last)
+    private static void AddLine(StringBuilder text, BackingTable backings, ulong first, ulong last)
     {
-        BackingDevice? device = volume.Backings.Find(BackingTable.IdOf(first));
+        BackingDevice? device = backings.Find(BackingTable.IdOf(first));
         long length = (long)(last - first + 1) << Geometry.BlockShift;
         text.Append($"{device?.Name ?? "?"} {BackingTable.OffsetOf(first)} {length}\n");
     }

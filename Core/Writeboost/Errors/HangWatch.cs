@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Writeboost.Backings;
+using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Errors;
 
@@ -8,7 +9,8 @@ namespace Weir.Core.Writeboost.Errors;
 /// A backing device may have nothing to do with it: then the order goes on; but not without an end, should write-back
 /// stand still as long as the device does. One waiter, any thread.
 /// </summary>
-internal sealed class HangWatch(WriteboostVolume volume)
+internal sealed class HangWatch(
+    Hangs hangs, BackingTable backings, WritebackProgress progress, Drains drains, SegmentLog log)
 {
     private (long, long, long) _seen;
     private long _sinceMs = Environment.TickCount64;
@@ -17,9 +19,9 @@ internal sealed class HangWatch(WriteboostVolume volume)
     /// <paramref name="concerns"/> the order.</summary>
     public string? Look(Func<BackingDevice, bool> concerns)
     {
-        if (volume.Hangs.OfCache is { } cache) return cache;
+        if (hangs.OfCache is { } cache) return cache;
         bool stands = StandsStill();
-        foreach (BackingDevice backing in volume.Backings.ToList())
+        foreach (BackingDevice backing in backings.ToList())
             if (Hangs.Of(backing) is { } hang && (stands || concerns(backing)))
                 return hang;
         return null;
@@ -27,8 +29,8 @@ internal sealed class HangWatch(WriteboostVolume volume)
 
     private bool StandsStill()
     {
-        (long, long, long) now = (volume.Progress.Blocks, volume.Drains.BlocksLeft, volume.Log.DirtySegment);
+        (long, long, long) now = (progress.Blocks, drains.BlocksLeft, log.DirtySegment);
         if (now != _seen) (_seen, _sinceMs) = (now, Environment.TickCount64);
-        return Environment.TickCount64 - _sinceMs >= volume.Hangs.PatienceMs;
+        return Environment.TickCount64 - _sinceMs >= hangs.PatienceMs;
     }
 }

@@ -28,8 +28,11 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
         public int Device;
     }
 
-    private readonly WriteboostVolume _volume;
+    private readonly RescueParts _parts;
     private readonly SegmentLog _log;
+    private readonly BlockIndex _index;
+    private readonly RangeMap _ranges;
+    private readonly BackingTable _devices;
     private readonly LogPort _port;
     private readonly BackingQueues _backings;
     private readonly byte _handler;
@@ -49,15 +52,15 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
     private long _failuresBefore;
 
     /// <summary>Of the volume; <paramref name="isLeft"/>: nobody uses the cache device any more.</summary>
-    public Rescue(WriteboostVolume volume, LogPort port, BackingQueues backings, Func<bool> isLeft)
+    public Rescue(RescueParts parts, LogPort port, BackingQueues backings, Func<bool> isLeft)
     {
         _isLeft = isLeft;
-        _volume = volume;
-        _log = volume.Log;
+        _parts = parts;
+        (_log, _index, _ranges, _devices) = (parts.Log, parts.Index, parts.Ranges, parts.Backings);
         _port = port;
         _backings = backings;
         _handler = port.Io.AddHandler(this);
-        _flusher = new DeviceFlusher(volume.FlushLock, port.Io) { Failed = FailFlush, Ended = EndFlush };
+        _flusher = new DeviceFlusher(parts.FlushLock, port.Io) { Failed = FailFlush, Ended = EndFlush };
     }
 
     private enum Step
@@ -105,19 +108,19 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
     // The log takes nothing more, and whoever was filling a slot has filled it.
     private bool Begin()
     {
-        if (_volume.Options.Fallback == null)
+        if (_parts.Options.Fallback == null)
         {
             GiveUp("there is nothing to go on with");
             return false;
         }
         _log.Shut(_port);
         if (!_isLeft() || !_log.IsAllSealed) return false;
-        if (_volume.Backings.ToList().Count > MaxDevices)
+        if (_devices.ToList().Count > MaxDevices)
         {
             GiveUp($"that is done for at most {MaxDevices} backing devices");
             return false;
         }
-        if (_volume.Index.RottenCount > 0)
+        if (_index.RottenCount > 0)
         {
             GiveUp("some blocks are rotten, which only the log says");
             return false;
@@ -141,19 +144,19 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
         long first = _log.Geometry.Position(_log.DirtySegment, 0);
         long end = _log.Geometry.Position(_log.FirstSegmentInRam, 0);
         for (long position = first; position < end; position++)
-            if (_volume.Index.TryGetDirty(_log.Geometry.PhysicalSlot(position), out _, out _)) return false;
-        for (int i = 0; _volume.Ranges.TryGet(i, out RangeMap.Interval range); i++)
+            if (_index.TryGetDirty(_log.Geometry.PhysicalSlot(position), out _, out _)) return false;
+        for (int i = 0; _ranges.TryGet(i, out RangeMap.Interval range); i++)
             if (range.Position >= first && range.Position < end) return false;
         return true;
     }
 
     private bool HasAbsent()
     {
-        foreach (BackingDevice backing in _volume.Backings.ToList())
-            if (backing.IsAbsent && _volume.Index.DirtyOf(backing.Id) > 0) return true;
+        foreach (BackingDevice backing in _devices.ToList())
+            if (backing.IsAbsent && _index.DirtyOf(backing.Id) > 0) return true;
         long first = _log.Geometry.Position(_log.DirtySegment, 0);
-        for (int i = 0; _volume.Ranges.TryGet(i, out RangeMap.Interval range); i++)
-            if (range.Position >= first && _volume.Backings.IsAbsent(range.Start)) return true;
+        for (int i = 0; _ranges.TryGet(i, out RangeMap.Interval range); i++)
+            if (range.Position >= first && _devices.IsAbsent(range.Start)) return true;
         return false;
     }
 
@@ -169,18 +172,18 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
 
     private void ZeroNext()
     {
-        if (!_volume.Ranges.TryGet(_cursor, out RangeMap.Interval range))
+        if (!_ranges.TryGet(_cursor, out RangeMap.Interval range))
         {
             _step = Step.Blocks;
             return;
         }
         _cursor++;
         ulong key = range.Start;
-        if (range.Position < _position || _volume.Backings.IsAbsent(key)) return;
+        if (range.Position < _position || _devices.IsAbsent(key)) return;
         IoOp* op = Start(range.KeepsSpace ? IoKind.WriteZeroes : IoKind.Discard, key);
         op->OffsetBytes = BackingTable.OffsetOf(key);
         long lengthBytes = (long)(range.End - key) << Geometry.BlockShift;
-        op->LengthBytes = Math.Min(lengthBytes, _volume.Backings.Of(key).SizeBytes - op->OffsetBytes);
+        op->LengthBytes = Math.Min(lengthBytes, _devices.Of(key).SizeBytes - op->OffsetBytes);
         Submit(op);
     }
 
@@ -194,10 +197,10 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
             return;
         }
         uint slot = _log.Geometry.PhysicalSlot(_position);
-        ulong key = _volume.Index.KeyOf(slot);
+        ulong key = _index.KeyOf(slot);
         int ram = _log.Table.RamOf(_log.Geometry.Physical(_log.Geometry.SegmentOf(_position)));
         byte* data = _log.Ram.Data(ram, _log.Geometry.SlotOf(_position));
-        if (_volume.Backings.Of(key).Device.LogicalBlockBytes > Geometry.SectorBytes && _sectors != SectorMask.Full)
+        if (_devices.Of(key).Device.LogicalBlockBytes > Geometry.SectorBytes && _sectors != SectorMask.Full)
             WriteMerged(key, data);
         else WriteRun(key, data);
         if (_sectors == 0) _position++;
@@ -208,9 +211,9 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
         for (; _position < _log.Geometry.Position(_log.HeadSegment + 1, 0); _position++)
         {
             uint slot = _log.Geometry.PhysicalSlot(_position);
-            if (!_volume.Index.TryGetDirty(slot, out ulong key, out _sectors)) continue;
+            if (!_index.TryGetDirty(slot, out ulong key, out _sectors)) continue;
             if (_position < _log.Geometry.Position(_log.FirstSegmentInRam, 0)) continue;
-            if (_volume.Ranges.PositionOver(key) < _position) return true;
+            if (_ranges.PositionOver(key) < _position) return true;
         }
         _sectors = 0;
         return false;
@@ -258,7 +261,7 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
     private void FailFlush(int id, int error)
     {
         _flushError = error;
-        _volume.AroundLosses.ReportFlush(id, -error);
+        _parts.AroundLosses.ReportFlush(id, -error);
     }
 
     // What a failed flush may have forgotten is still in RAM, and written again, a bounded number of times.
@@ -287,7 +290,7 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
             Restart();
             return;
         }
-        if (_volume.Around.HasFailed)
+        if (_parts.Around.HasFailed)
         {
             GiveUp("a backing device has lost writes that went round the log");
             return;
@@ -299,18 +302,18 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
             return;
         }
         _step = Step.Done;
-        _volume.Memory.Forget();
-        _volume.Health.Worsen(VolumeState.PassThrough, _volume.Health.Reason);
-        _volume.Queues.WakeAll();
+        _parts.Memory.Forget();
+        _parts.Health.Worsen(VolumeState.PassThrough, _parts.Health.Reason);
+        _parts.Queues.WakeAll();
     }
 
     private string? LeaveMarkers()
     {
         if (Mutant.Is(WriteboostMutant.R11NoNote)) return null;
-        foreach (BackingDevice backing in _volume.Backings.ToList())
+        foreach (BackingDevice backing in _devices.ToList())
         {
             if (backing.IsAbsent) continue;
-            string? reason = _volume.StaleMarker.Leave(backing.Device, _volume.Superblock.Epoch);
+            string? reason = _parts.Marker.Leave(backing.Device, _parts.Superblock.Now.Epoch);
             if (reason != null) return reason;
         }
         return null;
@@ -319,7 +322,7 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
     private void GiveUp(string reason)
     {
         _step = Step.GivenUp;
-        _volume.Options.Log($"not going on without the cache: {reason}; 'weir message dirty_ranges' lists what it "
+        _parts.Options.Log($"not going on without the cache: {reason}; 'weir message dirty_ranges' lists what it "
             + "alone holds");
     }
 
@@ -328,7 +331,7 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
         IoOp* op = _port.Io.Acquire(_handler, kind, urgent: true);
         Invariant.Check(op != null);
         op->Own<RescueOp>().Device = BackingTable.IdOf(key);
-        BackingDevice device = _volume.Backings.Of(key);
+        BackingDevice device = _devices.Of(key);
         if (!_touched.Contains(device)) _touched.Add(device);
         return op;
     }

@@ -7,6 +7,7 @@ using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Settings;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Errors;
 
@@ -63,6 +64,15 @@ internal sealed class RotReports(
         if (index.MarkRotten(slot, out bool isClean, onlyClean: true)) Interlocked.Increment(ref _clean);
         return isClean || !index.IsLinked(slot);
     }
+
+    /// <summary>
+    /// Blocks of the open segment, which RAM has too, are not what they were: written again from there, or not, with a
+    /// negative errno.
+    /// </summary>
+    public void ReportMended(int count, long segment, int error) => options.Log(
+        $"{cache.Name}: {LostBlocks.Count(count)} of segment {segment} "
+        + $"{(count == 1 ? "is" : "are")} rotten or cannot be read: "
+        + (error == 0 ? "written again from RAM" : $"RAM has them, and they cannot be written: {Errno.Text(error)}"));
 
     /// <summary>
     /// Its blocks are read as they are; write-back decides what it means for the dirty ones. First queue's thread.

@@ -62,7 +62,8 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
         _port = new LogPort(volume.Log, volume.Cache, _cache, io) { Options = volume.Options };
         _appender = new LogAppender(volume.Log, _port);
         _counters = volume.Counters.Of(index);
-        _flusher = new BackingFlusher(volume, _backings, io);
+        _flusher = new BackingFlusher(
+            volume.Around, volume.AroundLosses, volume.FlushLock, volume.Backings, _backings, volume.Health, io);
         if (index == 0) _tasks = new WriteboostTasks(volume, _port, _cache, _backings, _flusher, _fallback);
     }
 

@@ -40,12 +40,15 @@ internal sealed unsafe class WriteboostTasks : IDisposable
         _flusher = flusher;
         _fallback = fallback;
         _superblocks = new SuperblockWriter(volume.Layout, cache, port);
-        volume.Fingerprints.Serve(cache, port, volume.Layout.HasEpochs ? null : new SegmentLife(volume));
-        _writeback = new WritebackEngine(volume, port, cache, backings, _superblocks);
-        _reclaimer = new Reclaimer(volume);
-        _rescue = new Rescue(volume, port, backings, IsCacheLeft);
-        _scrubber = new Scrubber(volume, port, cache);
-        _notes = volume.Notes != null ? new NotesWriter(volume, cache, port) : null;
+        SegmentLife? life = volume.Layout.HasEpochs ? null : new SegmentLife(volume.State, volume.Log);
+        volume.Fingerprints.Serve(cache, port, life);
+        _writeback = new WritebackEngine(WritebackPartsOf(volume), port, cache, backings, _superblocks);
+        _reclaimer = new Reclaimer(volume.Log, volume.Index, volume.Ranges, volume.Versions, volume.RangePressure,
+            volume.Drains, volume.Gate);
+        _rescue = new Rescue(RescuePartsOf(volume), port, backings, IsCacheLeft);
+        _scrubber = new Scrubber(volume.Log, volume.State, volume.Index, volume.Rot, volume.Scrub, volume.Activity,
+            volume.Options, port, cache);
+        _notes = volume.Notes is { } notes ? new NotesWriter(notes, cache, port) : null;
         _changer = new DeviceChanger(volume, port, cache, backings, _notes, _writeback);
         Background = new BackgroundTasks(volume.Health, volume.ReadOnly, Tasks(), Stops());
     }
@@ -80,7 +83,7 @@ internal sealed unsafe class WriteboostTasks : IDisposable
             new("reclaim", BackgroundState.Working, _reclaimer),
             new("write-back", BackgroundState.Writing, _writeback),
             new("devices", BackgroundState.Writing, _changer),
-            new("writers' pace", BackgroundState.Working, new WriterPace(_volume, _writeback)),
+            new("writers' pace", BackgroundState.Working, new WriterPace(_volume.Throttle, _volume.Queues, _writeback)),
             new("full cache", BackgroundState.Working, new FullWait(_volume, _writeback)),
             new("scrub", BackgroundState.Serving, _scrubber),
             new("rescue", BackgroundState.Failed, _rescue),
@@ -154,4 +157,24 @@ internal sealed unsafe class WriteboostTasks : IDisposable
         _volume.EndDeviceOrders();
         return StopStatus.EndedWith(result);
     }
+
+    private static WritebackParts WritebackPartsOf(WriteboostVolume volume) => new()
+    {
+        Log = volume.Log, Superblock = volume.State, Index = volume.Index, Ranges = volume.Ranges,
+        Versions = volume.Versions, Changes = volume.Changes, Backings = volume.Backings,
+        Samples = volume.Fingerprints, FlushLock = volume.FlushLock, AroundLosses = volume.AroundLosses,
+        Refusals = volume.Refusals, Dirty = volume.DirtyData, Progress = volume.Progress, Drains = volume.Drains,
+        RangePressure = volume.RangePressure, Governor = volume.Governor, Throttle = volume.Throttle,
+        Activity = volume.Activity, Options = volume.Options, Lost = volume.Lost, Rot = volume.Rot,
+        GiveUps = volume.GiveUps, Resumes = volume.Resumes, Health = volume.Health, Queues = volume.Queues,
+        CacheName = volume.Cache.Name,
+    };
+
+    private static RescueParts RescuePartsOf(WriteboostVolume volume) => new()
+    {
+        Log = volume.Log, Memory = volume.Memory, Superblock = volume.State, Index = volume.Index,
+        Ranges = volume.Ranges, Backings = volume.Backings, FlushLock = volume.FlushLock, Around = volume.Around,
+        AroundLosses = volume.AroundLosses, Marker = volume.StaleMarker, Health = volume.Health,
+        Queues = volume.Queues, Options = volume.Options,
+    };
 }

@@ -3,7 +3,6 @@ using System.Threading;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
-using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Scrub;
 
@@ -39,7 +38,7 @@ internal sealed unsafe partial class Scrubber
             byte* header = _log.Ram.Data(ram, slot);
             long position = _log.Geometry.Position(_segment, slot);
             bool valid =
-                _log.Layout.TryReadHeader(header, _volume.Superblock, _log.Geometry, position, out RecordInfo info)
+                _log.Layout.TryReadHeader(header, _superblock.Now, _log.Geometry, position, out RecordInfo info)
                 && slot + 1 + info.EntryCount <= read;
             if (!valid)
             {
@@ -57,18 +56,12 @@ internal sealed unsafe partial class Scrubber
 
     private void Count(int blocks)
     {
-        _volume.Scrub.Segments++;
-        _volume.Scrub.Blocks += blocks;
+        _figures.Segments++;
+        _figures.Blocks += blocks;
         if (_rotten.Count == 0) return;
         for (int slot = 0; slot < _slots; slot++)
-            if (_rotten.Has(slot) && !_unread.Has(slot)) _volume.Scrub.Errors++;
+            if (_rotten.Has(slot) && !_unread.Has(slot)) _figures.Errors++;
     }
-
-    private void Say() => _volume.Options.Log(
-        $"{_volume.Cache.Name}: {LostBlocks.Count(_rotten.Count)} of segment {_segment} "
-        + $"{(_rotten.Count == 1 ? "is" : "are")} rotten or cannot be read: "
-        + (_mendError == 0 ? "written again from RAM" : $"RAM has them, and they cannot be written: "
-            + Errno.Text(_mendError)));
 
     private int CompareRecord(int ram, int header, in RecordInfo info)
     {
@@ -80,7 +73,7 @@ internal sealed unsafe partial class Scrubber
             if (_entries[i].Kind is not (EntryKind.Data or EntryKind.Clean)) continue;
             int slot = header + 1 + i;
             byte* data = _log.Ram.Data(ram, slot);
-            if (_volume.Index.IsLinked(_log.Geometry.PhysicalSlot(_log.Geometry.Position(_segment, slot)))) blocks++;
+            if (_index.IsLinked(_log.Geometry.PhysicalSlot(_log.Geometry.Position(_segment, slot)))) blocks++;
             // RAM can rot too.
             if (BlockSum.Compute(data) == _entries[i].Value) Compare(slot, data);
         }
@@ -109,7 +102,7 @@ internal sealed unsafe partial class Scrubber
             Submit(op, slot);
             return;
         }
-        if (_rotten.Count > 0) Say();
+        if (_rotten.Count > 0) _rot.ReportMended(_rotten.Count, _segment, _mendError);
         if (_rotten.Count > 0 && !_log.Health.CacheHasFailed) _log.RequestFlush(_port);
         End(op);
     }

@@ -5,7 +5,9 @@ using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Settings;
 
 namespace Weir.Core.Writeboost.Scrub;
 
@@ -27,8 +29,13 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
         public int Slot;
     }
 
-    private readonly WriteboostVolume _volume;
     private readonly SegmentLog _log;
+    private readonly SuperblockState _superblock;
+    private readonly BlockIndex _index;
+    private readonly RotReports _rot;
+    private readonly ScrubFigures _figures;
+    private readonly ActivityMark _activity;
+    private readonly WriteboostOptions _options;
     private readonly LogPort _port;
     private readonly IoContext _io;
     private readonly DeviceQueue _cache;
@@ -41,17 +48,19 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
     private bool _reading;
 
     /// <summary>The volume's one scrubber, on the thread of <paramref name="port"/>.</summary>
-    public Scrubber(WriteboostVolume volume, LogPort port, DeviceQueue cache)
+    public Scrubber(
+        SegmentLog log, SuperblockState superblock, BlockIndex index, RotReports rot, ScrubFigures figures,
+        ActivityMark activity, WriteboostOptions options, LogPort port, DeviceQueue cache)
     {
-        _volume = volume;
-        _log = volume.Log;
+        (_log, _superblock, _index, _rot, _figures) = (log, superblock, index, rot, figures);
+        (_activity, _options) = (activity, options);
         _port = port;
         _io = port.Io;
         _cache = cache;
         _handler = _io.AddHandler(this);
-        _unread = new UnreadPlaces(volume.Geometry.SlotsPerSegment);
-        _rotten = new UnreadPlaces(volume.Geometry.SlotsPerSegment);
-        _data = (byte*)NativeMemory.AlignedAlloc((nuint)volume.Geometry.SegmentBytes, Geometry.BlockBytes);
+        _unread = new UnreadPlaces(log.Geometry.SlotsPerSegment);
+        _rotten = new UnreadPlaces(log.Geometry.SlotsPerSegment);
+        _data = (byte*)NativeMemory.AlignedAlloc((nuint)log.Geometry.SegmentBytes, Geometry.BlockBytes);
         _entries = (LogEntry*)NativeMemory.Alloc(Geometry.MaxRecordSlots, (nuint)sizeof(LogEntry));
     }
 
@@ -65,8 +74,8 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
     public void Poll(long nowUs, BackgroundState state)
     {
         long segments = _log.HeadSegment - _log.TailSegment + 1;
-        long idleUs = _volume.Activity.LastUs + _volume.Options.IdleUs;
-        if (_pacer.IsDue(nowUs, _volume.Options.ScrubIntervalUs, segments, idleUs, _reading)) Begin();
+        long idleUs = _activity.LastUs + _options.IdleUs;
+        if (_pacer.IsDue(nowUs, _options.ScrubIntervalUs, segments, idleUs, _reading)) Begin();
     }
 
     /// <inheritdoc/>
@@ -129,7 +138,7 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
         long end = durableSlots > 0 ? open + 1 : open;
         if (_segment >= end)
         {
-            if (end > _log.TailSegment) _volume.Scrub.Passes++;
+            if (end > _log.TailSegment) _figures.Passes++;
             _segment = _log.TailSegment;
         }
         int physical = _log.Geometry.Physical(_segment);
@@ -166,7 +175,7 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
             return;
         }
         _unread.Add(slot);
-        _volume.Scrub.Errors++;
+        _figures.Errors++;
     }
 
     private void NameUnread(int read)
@@ -174,14 +183,14 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
         for (int slot = 0; slot < read; slot++)
         {
             uint physical = _log.Geometry.PhysicalSlot(_log.Geometry.Position(_segment, slot));
-            if (_unread.Has(slot) && _volume.Index.IsLinked(physical)) _volume.Rot.Report(physical, isUnread: true);
+            if (_unread.Has(slot) && _index.IsLinked(physical)) _rot.Report(physical, isUnread: true);
         }
     }
 
     // Of the first slots, which are all that was read.
     private void Check(int read)
     {
-        _volume.Scrub.Segments++;
+        _figures.Segments++;
         long last = _log.Table.LastRecordOf(_log.Geometry.Physical(_segment));
         long sequence = 0;
         for (int slot = 0; slot < read && sequence < last;)
@@ -189,7 +198,7 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
             byte* header = _data + ((long)slot << Geometry.BlockShift);
             long position = _log.Geometry.Position(_segment, slot);
             bool valid =
-                _log.Layout.TryReadHeader(header, _volume.Superblock, _log.Geometry, position, out RecordInfo info)
+                _log.Layout.TryReadHeader(header, _superblock.Now, _log.Geometry, position, out RecordInfo info)
                 && info.Sequence <= last && (sequence == 0 || info.Sequence == sequence + 1);
             if (!valid)
             {
@@ -201,13 +210,13 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
             slot += 1 + info.EntryCount;
         }
         if (last == 0 || sequence == last || _unread.Count > 0) return;
-        _volume.Scrub.Errors++;
-        _volume.Rot.ReportHeader(_segment);
+        _figures.Errors++;
+        _rot.ReportHeader(_segment);
     }
 
     private void CheckRecord(byte* header, in RecordInfo info, int read)
     {
-        bool perBlock = _log.Layout.HasBlockChecksums || _volume.Index.KeepsChecksums;
+        bool perBlock = _log.Layout.HasBlockChecksums || _index.KeepsChecksums;
         if (!perBlock && _unread.Count > 0) return;
         bool whole = perBlock || _log.Layout.IsWhole(header, info);
         _log.Layout.ReadEntries(header, info, _entries);
@@ -216,21 +225,21 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
             int place = _log.Geometry.SlotOf(info.Position + 1 + i);
             if (place >= read) return;
             uint slot = _log.Geometry.PhysicalSlot(info.Position + 1 + i);
-            bool counts = _entries[i].Kind is EntryKind.Data or EntryKind.Clean && _volume.Index.IsLinked(slot);
+            bool counts = _entries[i].Kind is EntryKind.Data or EntryKind.Clean && _index.IsLinked(slot);
             if (!counts || _unread.Has(place)) continue;
-            _volume.Scrub.Blocks++;
+            _figures.Blocks++;
             byte* data = header + ((i + 1L) << Geometry.BlockShift);
-            bool intact = _volume.Index.KeepsChecksums ? _volume.Index.IsIntact(slot, data)
+            bool intact = _index.KeepsChecksums ? _index.IsIntact(slot, data)
                 : perBlock ? BlockSum.Compute(data) == _entries[i].Value : whole;
-            if (intact) _volume.Index.MarkRead(slot);
+            if (intact) _index.MarkRead(slot);
             else Report(slot);
         }
     }
 
     private void Report(uint slot)
     {
-        _volume.Scrub.Errors++;
-        _volume.Rot.Report(slot);
+        _figures.Errors++;
+        _rot.Report(slot);
     }
 }
 

@@ -31,15 +31,15 @@ internal sealed unsafe partial class WritebackEngine
 
     // Moving costs log space and gains none: not for idle time's sake, nor when nothing else is there to be written.
     private bool IsRoomWanted =>
-        _mustMove || _log.IsStarved || _volume.RangePressure.IsOn || _volume.Drains.IsUnderWay
-        || _volume.Throttle.IsHolding
-        || (_volume.DirtyData.PresentBlocks > 0
-            && (_volume.Options.ForceMigrate || _log.IsUsedAbove(_volume.Options.HighWatermark)));
+        _mustMove || _log.IsStarved || _pressure.IsOn || _drains.IsUnderWay
+        || _throttle.IsHolding
+        || (_dirty.PresentBlocks > 0
+            && (_options.ForceMigrate || _log.IsUsedAbove(_options.HighWatermark)));
 
     // While absent devices have data in the log, batches are small: what they move must find room.
     private int MostSegmentsNow(int most)
     {
-        if (!_volume.DirtyData.IsAnyAbsent) return most;
+        if (!_dirty.IsAnyAbsent) return most;
         long held = IsRoomWanted || _holdSegment <= _log.DirtySegment ? most : _holdSegment - _log.DirtySegment;
         return (int)Math.Min(held, Math.Min(most, AbsentBatch));
     }
@@ -50,8 +50,8 @@ internal sealed unsafe partial class WritebackEngine
     private bool IsHeld()
     {
         // Any of several devices may be absent in the next life: its data needs room to move then.
-        _log.ReservedSegments = _volume.Backings.Count > 1 ? ReservedForMoves : _log.Layout.HasRanges ? 1 : 0;
-        return _volume.DirtyData.IsAnyAbsent && _holdSegment <= _log.DirtySegment && !IsRoomWanted;
+        _log.ReservedSegments = _devices.Count > 1 ? ReservedForMoves : _log.Layout.HasRanges ? 1 : 0;
+        return _dirty.IsAnyAbsent && _holdSegment <= _log.DirtySegment && !IsRoomWanted;
     }
 
     // The plan has met an absent device's entry. False: the batch ends here for now.
@@ -72,19 +72,19 @@ internal sealed unsafe partial class WritebackEngine
         _scannedKey = 0;
         _hasMoved = false;
         _poisonNext = 0;
-        bool moves = _volume.DirtyData.IsAnyAbsent && !Mutant.Is(WriteboostMutant.R13NotMoved);
+        bool moves = _dirty.IsAnyAbsent && !Mutant.Is(WriteboostMutant.R13NotMoved);
         if (!moves) _moveKey = ulong.MaxValue;
         if (!moves) _cursor = _batch.BlockCount;
         if (!moves) return true;
-        long most = _log.Geometry.SlotCount * _volume.Options.AbsentQuota / 100;
-        DirtyData dirty = _volume.DirtyData;
+        long most = _log.Geometry.SlotCount * _options.AbsentQuota / 100;
+        DirtyData dirty = _dirty;
         if (dirty.AbsentBlocks > most)
             return GetStuck($"devices that are not given hold {dirty.AbsentBlocks} dirty blocks, more than the "
                 + $"{most} that absent_quota lets them keep while others need room");
         // Moving gives back no more than it takes: whoever waits for a range's room would wait for ever.
-        if (_volume.RangePressure.IsOn && dirty.AbsentRanges is int ranges && ranges >= _volume.Ranges.Budget)
+        if (_pressure.IsOn && dirty.AbsentRanges is int ranges && ranges >= _ranges.Budget)
             return GetStuck($"devices that are not given hold {ranges} discarded and zeroed ranges, all of the "
-                + $"{_volume.Ranges.Budget} that the log has room for");
+                + $"{_ranges.Budget} that the log has room for");
         if (_fruitless > _log.Geometry.SegmentCount && _log.IsStarved)
             return GetStuck("devices that are not given have dirty blocks in every segment, and none is gained by "
                 + "moving them");
@@ -134,8 +134,8 @@ internal sealed unsafe partial class WritebackEngine
 
     private bool MoveBlock(in DirtyBlock block)
     {
-        if (!_volume.Backings.IsAbsent(block.Key) || _volume.Ranges.PositionOver(block.Key) >= BatchEnd) return true;
-        byte sectors = (byte)(block.Sectors & ~_volume.Index.SectorsFrom(block.Key, BatchEnd));
+        if (!_devices.IsAbsent(block.Key) || _ranges.PositionOver(block.Key) >= BatchEnd) return true;
+        byte sectors = (byte)(block.Sectors & ~_index.SectorsFrom(block.Key, BatchEnd));
         return sectors == 0 || TryMove(block.Key, sectors, _batch.Data(block.Place));
     }
 
@@ -143,13 +143,13 @@ internal sealed unsafe partial class WritebackEngine
     private bool MoveRange()
     {
         long first = _log.Geometry.Position(_batch.First, 0);
-        if (!_volume.Ranges.TryFind(_moveKey, first, BatchEnd, out RangeMap.Interval range))
+        if (!_ranges.TryFind(_moveKey, first, BatchEnd, out RangeMap.Interval range))
         {
             _moveKey = ulong.MaxValue;
             return true;
         }
         (ulong start, long position) = (range.Start, range.Position);
-        if (!_volume.Backings.IsAbsent(start))
+        if (!_devices.IsAbsent(start))
         {
             _moveKey = range.End;
             return true;
@@ -168,7 +168,7 @@ internal sealed unsafe partial class WritebackEngine
     private ulong ScanRun(ulong from, ulong most, long position, out bool isWhole)
     {
         ulong at = from;
-        for (; at < most && _scansLeft > 0 && _volume.Index.SectorsFrom(at, position) == 0; at++) _scansLeft--;
+        for (; at < most && _scansLeft > 0 && _index.SectorsFrom(at, position) == 0; at++) _scansLeft--;
         _scannedKey = at;
         isWhole = at == most || _scansLeft > 0;
         return at;
@@ -177,9 +177,9 @@ internal sealed unsafe partial class WritebackEngine
     // A block of the range with something newer: the rest of its sectors is zero, as far as the device goes.
     private bool MoveEdge(ulong key, long position)
     {
-        long rest = _volume.Backings.Of(key).SizeBytes - BackingTable.OffsetOf(key);
+        long rest = _devices.Of(key).SizeBytes - BackingTable.OffsetOf(key);
         byte there = SectorMask.Of(0, (int)Math.Clamp(rest, 0, Geometry.BlockBytes));
-        byte sectors = (byte)(there & ~_volume.Index.SectorsFrom(key, position));
+        byte sectors = (byte)(there & ~_index.SectorsFrom(key, position));
         if (sectors != 0 && !TryMove(key, sectors, null)) return false;
         _moveKey = key + 1;
         return true;
@@ -187,11 +187,11 @@ internal sealed unsafe partial class WritebackEngine
 
     private bool TryMoveRange(ulong key, uint blocks, bool keepsSpace)
     {
-        if (!_volume.Ranges.TryTakeBudget(beyond: true))
+        if (!_ranges.TryTakeBudget(beyond: true))
             return GetStuck("devices that are not given hold more discarded and zeroed ranges than the log can move");
         if (!TryAppend(out LogSlot slot))
         {
-            _volume.Ranges.ReturnBudget(1);
+            _ranges.ReturnBudget(1);
             return false;
         }
         new Span<byte>(_appender.Data(slot), Geometry.BlockBytes).Clear();
@@ -223,7 +223,7 @@ internal sealed unsafe partial class WritebackEngine
     private void Publish(in LogSlot slot, in LogEntry entry)
     {
         _appender.Publish(slot, entry);
-        _ = _volume.Versions.Enter(entry, slot.Position);
+        _ = _versions.Enter(entry, slot.Position);
         _appender.Count(slot);
         _hasMoved = true;
     }

@@ -18,12 +18,12 @@ internal sealed unsafe partial class WritebackEngine
     // A little in every turn; the order ends when all of it is durable.
     private void GiveUpMore()
     {
-        GiveUpOrder? order = _volume.GiveUps.Order;
+        GiveUpOrder? order = _giveUps.Order;
         if (order == null || order.IsDone) return;
-        if (_volume.Health.CacheHasFailed)
+        if (_health.CacheHasFailed)
         {
-            string why = $"give_up: the cache device failed: {_volume.Health.Reason}";
-            _volume.GiveUps.End(order, new UserErrorException(why));
+            string why = $"give_up: the cache device failed: {_health.Reason}";
+            _giveUps.End(order, new UserErrorException(why));
             return;
         }
         for (int left = MovesPerTurn; left > 0 && order.Next < order.Versions.Count; left--)
@@ -41,14 +41,14 @@ internal sealed unsafe partial class WritebackEngine
         if (!IsForgotten(order)) return;
         // What write-back waits for may be less now, or over.
         if (_holdsForLost) LookAgain(_io.NowUs);
-        _volume.GiveUps.End(order, null);
+        _giveUps.End(order, null);
     }
 
     private bool TryGiveUp(GiveUpOrder order)
     {
         LostVersion lost = order.Versions[order.Next];
         uint slot = _log.Geometry.PhysicalSlot(lost.Position);
-        bool isThere = _volume.Index.TryGetLost(slot, out ulong key, out byte sectors) && key == lost.Key
+        bool isThere = _index.TryGetLost(slot, out ulong key, out byte sectors) && key == lost.Key
             && _log.Table.PositionOf(slot) == lost.Position;
         if (!isThere) return true;
         sectors &= lost.Sectors;
@@ -56,7 +56,7 @@ internal sealed unsafe partial class WritebackEngine
         if (!_log.Layout.HasRanges) return TryReplace(order, lost with { Sectors = sectors });
         if (Mutant.Is(WriteboostMutant.R11GivenUpNotLogged))
         {
-            _volume.Index.GiveUp(key, slot, lost.Position, sectors);
+            _index.GiveUp(key, slot, lost.Position, sectors);
             return true;
         }
         if (!TryAppend(out LogSlot at)) return false;
@@ -67,7 +67,7 @@ internal sealed unsafe partial class WritebackEngine
         Publish(at, LogEntry.ForGivenUp(key, sectors, (uint)distance));
         _givenUpEnd = _log.ReservedEnd;
         order.GivenUp++;
-        _volume.GiveUps.NoteGivenUp(lost);
+        _giveUps.NoteGivenUp(lost);
         return true;
     }
 }

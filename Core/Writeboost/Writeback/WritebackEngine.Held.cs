@@ -26,20 +26,20 @@ internal sealed unsafe partial class WritebackEngine
     private void LookAtLost(long nowUs)
     {
         if (!_holdsForLost) return;
-        if (_volume.Index.RottenCount != _lostWhenHeld) LookAgain(nowUs);
-        else if (_volume.Lost.HeldSegment != 0 && nowUs >= _nextLookUs) SayWhy(nowUs);
+        if (_index.RottenCount != _lostWhenHeld) LookAgain(nowUs);
+        else if (_lost.HeldSegment != 0 && nowUs >= _nextLookUs) SayWhy(nowUs);
     }
 
     private void LookAgain(long nowUs)
     {
-        (_lostWhenHeld, _volume.Lost.HeldSegment) = (_volume.Index.RottenCount, 0);
+        (_lostWhenHeld, _lost.HeldSegment) = (_index.RottenCount, 0);
         _retry.TryNow(nowUs);
     }
 
     private void LetGoOfLost()
     {
         (_holdsForLost, _said) = (false, null);
-        _volume.Lost.HeldSegment = 0;
+        _lost.HeldSegment = 0;
     }
 
     // The plan has met it. Always false: this batch ends here, or begins anew without that segment.
@@ -54,11 +54,11 @@ internal sealed unsafe partial class WritebackEngine
             StartRead();
             return false;
         }
-        (_phase, _holdsForLost, _lostWhenHeld) = (Phase.Pause, true, _volume.Index.RottenCount);
+        (_phase, _holdsForLost, _lostWhenHeld) = (Phase.Pause, true, _index.RottenCount);
         HeldUpBy = Errno.EIO;
         _retry.Refused(_io.NowUs);
-        (_volume.Lost.HeldSegment, _said) = (_batch.First, null);
-        if (SayWhy(_io.NowUs) is { } reason) _volume.Progress.NoteSetback(reason);
+        (_lost.HeldSegment, _said) = (_batch.First, null);
+        if (SayWhy(_io.NowUs) is { } reason) _progress.NoteSetback(reason);
         // Somebody has just written over it.
         else LookAgain(_io.NowUs);
         return false;
@@ -68,8 +68,8 @@ internal sealed unsafe partial class WritebackEngine
     private string? SayWhy(long nowUs)
     {
         _nextLookUs = nowUs + LostLookUs;
-        string? reason = _volume.Lost.Hold;
-        if (reason != null && reason != _said) _volume.Health.Hold(Trouble.Writeback, reason);
+        string? reason = _lost.Hold;
+        if (reason != null && reason != _said) _health.Hold(Trouble.Writeback, reason);
         return _said = reason;
     }
 
@@ -80,9 +80,9 @@ internal sealed unsafe partial class WritebackEngine
         {
             int place = (index << _log.Geometry.SlotShift) + slot;
             uint physical = _log.Geometry.PhysicalSlot(_batch.PositionOf(place));
-            if (!_volume.Index.TryGetDirty(physical, out _, out _)) continue;
+            if (!_index.TryGetDirty(physical, out _, out _)) continue;
             bool isRead = !_unread.Has(place);
-            if (!isRead || !IsIntact(default, physical, place)) _volume.Rot.Report(physical, isUnread: !isRead);
+            if (!isRead || !IsIntact(default, physical, place)) _rot.Report(physical, isUnread: !isRead);
         }
     }
 
@@ -90,13 +90,13 @@ internal sealed unsafe partial class WritebackEngine
     // checksums are kept; where they are not, a record that is not whole vouches for none of its blocks.
     private bool TryTakeByIndex(long segment)
     {
-        bool judges = _volume.Index.KeepsChecksums || (_unreadSegments & (1u << _segment)) == 0;
+        bool judges = _index.KeepsChecksums || (_unreadSegments & (1u << _segment)) == 0;
         if (_log.Layout.HasRanges || !judges || _unread.Has(_segment << _log.Geometry.SlotShift)) return false;
         int count = _log.Geometry.SlotsPerSegment - 1;
         for (int i = 0; i < count; i++)
         {
             uint physical = _log.Geometry.PhysicalSlot(_log.Geometry.Position(segment, i + 1));
-            bool isDirty = _volume.Index.TryGetDirty(physical, out ulong key, out byte sectors);
+            bool isDirty = _index.TryGetDirty(physical, out ulong key, out byte sectors);
             _entries[i] = isDirty ? LogEntry.ForData(key, sectors, 0) : default;
         }
         long position = _log.Geometry.Position(segment, 0);

@@ -19,7 +19,7 @@ internal sealed unsafe partial class WritebackEngine
     {
         if (_log.Layout.HasRanges || block.Sectors != SectorMask.Full) return false;
         ReadOnlySpan<byte> data = new(_batch.Data(block.Place), Geometry.BlockBytes);
-        return data.IndexOfAnyExcept((byte)0) < 0 && IsHole(_volume.Backings.Of(block.Key).Device, block.Key);
+        return data.IndexOfAnyExcept((byte)0) < 0 && IsHole(_devices.Of(block.Key).Device, block.Key);
     }
 
     private bool IsHole(Device device, ulong key)

@@ -27,12 +27,12 @@ internal sealed unsafe partial class WritebackEngine
     // A slow disk's, until it is known.
     private const long FirstWriteUs = 60_000;
 
-    private long KeepIntervalUs => _volume.Options.KeepIntervalUs;
+    private long KeepIntervalUs => _options.KeepIntervalUs;
 
-    private bool Keeps => _mayKeep && (_volume.Drains.IsUnderWay || KeepIntervalUs == 0);
+    private bool Keeps => _mayKeep && (_drains.IsUnderWay || KeepIntervalUs == 0);
 
     private bool IsKeepDue(long nowUs) =>
-        Keeps && _phase == Phase.Write && _volume.Progress.BlocksAhead > _keptAhead && _cursor > 0
+        Keeps && _phase == Phase.Write && _progress.BlocksAhead > _keptAhead && _cursor > 0
         && _cursor < _batch.BlockCount && nowUs - _keptUs >= KeepIntervalUs;
 
     private long MostWriteBytes => Keeps && KeepIntervalUs > 0 ? _mostWriteBytes : MaxWriteBytes;
@@ -45,7 +45,7 @@ internal sealed unsafe partial class WritebackEngine
     // The time from one end to the next is what a write costs, however many are under way.
     private void NoteWritten(IoOp* op)
     {
-        if (op->Result >= 0) _volume.Progress.BlocksAhead += op->Own<WritebackOp>().Work;
+        if (op->Result >= 0) _progress.BlocksAhead += op->Own<WritebackOp>().Work;
         long nowUs = _io.NowUs, passedUs = nowUs - _writeEndUs;
         _writeEndUs = nowUs;
         if (passedUs > 60_000_000) return;
@@ -63,9 +63,9 @@ internal sealed unsafe partial class WritebackEngine
 
     private bool KeepMark()
     {
-        _volume.Superblock.KeptPosition = BatchEnd;
-        _volume.Superblock.KeptKey = _batch.Blocks[_cursor].Key;
-        _superblocks.Begin(ref _volume.Superblock);
+        _superblock.Now.KeptPosition = BatchEnd;
+        _superblock.Now.KeptKey = _batch.Blocks[_cursor].Key;
+        _superblocks.Begin(ref _superblock.Now);
         return true;
     }
 
@@ -78,7 +78,7 @@ internal sealed unsafe partial class WritebackEngine
     {
         _keptEnd = BatchEnd;
         _keeping = false;
-        _keptAhead = _volume.Progress.BlocksAhead;
+        _keptAhead = _progress.BlocksAhead;
         _keptUs = _io.NowUs;
         _phase = Phase.Write;
         return true;

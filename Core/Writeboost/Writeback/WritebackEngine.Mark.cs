@@ -20,7 +20,7 @@ internal sealed unsafe partial class WritebackEngine
     {
         if (_superblocks.IsBusy) return false;
         _phase = Phase.Mark;
-        Superblock old = _volume.Superblock;
+        Superblock old = _superblock.Now;
         (_oldMark, _oldSequence, _oldChecksum) = (old.MarkPosition, old.MarkSequence, old.MarkChecksum);
         if (_keeping) return KeepMark();
         // The mark only grows, over what is durable in the log, and over nothing that the batch did not hold.
@@ -29,11 +29,11 @@ internal sealed unsafe partial class WritebackEngine
         Invariant.Check(BatchEnd > _oldMark);
         Invariant.Check(BatchEnd <= _log.Durable);
         Invariant.Check(_sequence >= _oldSequence);
-        _volume.Superblock.MarkPosition = _log.Geometry.Position(_batch.First + _batch.Count, 0);
-        _volume.Superblock.MarkSequence = _sequence;
-        _volume.Superblock.MarkChecksum = _checksum;
+        _superblock.Now.MarkPosition = _log.Geometry.Position(_batch.First + _batch.Count, 0);
+        _superblock.Now.MarkSequence = _sequence;
+        _superblock.Now.MarkChecksum = _checksum;
         if (Mutant.Is(WriteboostMutant.R8ReuseBeforeMark)) return true;
-        _superblocks.Begin(ref _volume.Superblock);
+        _superblocks.Begin(ref _superblock.Now);
         return true;
     }
 
@@ -43,9 +43,9 @@ internal sealed unsafe partial class WritebackEngine
         {
             // One copy may say so, and that is true: until both do, nothing is freed. It stays true only as long as
             // nothing of the batch is zeroed again, see StartSettle.
-            _volume.Superblock.MarkPosition = _oldMark;
-            _volume.Superblock.MarkSequence = _oldSequence;
-            _volume.Superblock.MarkChecksum = _oldChecksum;
+            _superblock.Now.MarkPosition = _oldMark;
+            _superblock.Now.MarkSequence = _oldSequence;
+            _superblock.Now.MarkChecksum = _oldChecksum;
             if (_keeping) _keptEnd = BatchEnd;
             else _isMarkInDoubt = !Mutant.Is(WriteboostMutant.R8MarkInDoubt);
             _error = _superblocks.Result;
@@ -53,8 +53,8 @@ internal sealed unsafe partial class WritebackEngine
         }
         if (_keeping) return EndKeep();
         _cursor = 0;
-        Invariant.Check(_volume.Superblock.MarkPosition == BatchEnd);
-        bool notes = _volume.Fingerprints.EndBatch(_io.NowUs);
+        Invariant.Check(_superblock.Now.MarkPosition == BatchEnd);
+        bool notes = _samples.EndBatch(_io.NowUs);
         _phase = notes ? Phase.Sample : Phase.Clean;
         return true;
     }
@@ -66,7 +66,7 @@ internal sealed unsafe partial class WritebackEngine
         if (_superblocks.IsBusy) return false;
         _phase = Phase.Settle;
         _workDone = 0;
-        _superblocks.Begin(ref _volume.Superblock);
+        _superblocks.Begin(ref _superblock.Now);
         return true;
     }
 
@@ -81,7 +81,7 @@ internal sealed unsafe partial class WritebackEngine
     // The samples of the devices are durable as they are from now on.
     private bool EndSamples(Phase next)
     {
-        Fingerprints samples = _volume.Fingerprints!;
+        Fingerprints samples = _samples;
         if (samples.IsBusy) return false;
         // Samples that this batch changes must be gone before it is written. New ones may come with a later batch.
         if (samples.Result < 0 && _phase == Phase.Drop) _error = samples.Result;
@@ -98,10 +98,10 @@ internal sealed unsafe partial class WritebackEngine
             MarkClean(covered < 0 ? _batch.Places[_cursor] : _batch.Covered[covered]);
         }
         if (_cursor < _batch.PlaceCount + _batch.CoveredCount) return false;
-        _volume.Progress.BlocksAhead = 0;
-        _volume.Progress.Count(_batch.BlockCount, _batch.Count);
+        _progress.BlocksAhead = 0;
+        _progress.Count(_batch.BlockCount, _batch.Count);
         _log.CleanBefore(_batch.First + _batch.Count);
-        _volume.Drains.EndReached();
+        _drains.EndReached();
         NotePassed();
         NoteTime();
         _finishedSlots += (long)_batch.Count << _log.Geometry.SlotShift;
@@ -111,7 +111,7 @@ internal sealed unsafe partial class WritebackEngine
 
     private void MarkClean(int place)
     {
-        bool wasDirty = _volume.Index.MarkClean(_log.Geometry.PhysicalSlot(_batch.PositionOf(place)));
-        if (wasDirty && _volume.Progress.BlocksAhead > 0) _volume.Progress.BlocksAhead--;
+        bool wasDirty = _index.MarkClean(_log.Geometry.PhysicalSlot(_batch.PositionOf(place)));
+        if (wasDirty && _progress.BlocksAhead > 0) _progress.BlocksAhead--;
     }
 }

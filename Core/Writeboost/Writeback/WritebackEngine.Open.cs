@@ -17,13 +17,13 @@ internal sealed unsafe partial class WritebackEngine
     {
         get
         {
-            bool isInOpenSegment = _log.DirtySegment == _log.HeadSegment && _volume.Options.AllowWriteback;
+            bool isInOpenSegment = _log.DirtySegment == _log.HeadSegment && _options.AllowWriteback;
             if (!isInOpenSegment || !HasWorkInOpenSegment) return long.MaxValue;
-            return _volume.Activity.LastUs + Math.Max(OpenPatience * _volume.Options.IdleUs, LeastOpenUs);
+            return _activity.LastUs + Math.Max(OpenPatience * _options.IdleUs, LeastOpenUs);
         }
     }
 
     private bool HasWorkInOpenSegment =>
         _log.Table.RangesIn(_log.Geometry.Physical(_log.HeadSegment)) > 0
-        || _volume.DirtyData.PresentBlocks > _volume.Index.RottenCount;
+        || _dirty.PresentBlocks > _index.RottenCount;
 }

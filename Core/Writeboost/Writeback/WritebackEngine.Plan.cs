@@ -25,8 +25,8 @@ internal sealed unsafe partial class WritebackEngine
 
     private bool EndRead()
     {
-        _sequence = _volume.Superblock.MarkSequence;
-        _checksum = _volume.Superblock.MarkChecksum;
+        _sequence = _superblock.Now.MarkSequence;
+        _checksum = _superblock.Now.MarkChecksum;
         _skipped = false;
         _poisonCount = 0;
         _seesPoison = false;
@@ -64,8 +64,8 @@ internal sealed unsafe partial class WritebackEngine
         if (TryShorten()) return StartRead();
         // R7: what was skipped because something newer is logged may be forgotten only when that is durable.
         _durableBefore = _skipped && !Mutant.Is(WriteboostMutant.R7SkipForUndurable) ? _log.ReservedEnd : 0;
-        _mayKeep = _log.Layout.HasEpochs && _poisonCount == 0 && !_seesPoison && !_volume.DirtyData.IsAnyAbsent;
-        bool drops = _volume.Fingerprints.BeginBatch(_batch, _volume.Backings);
+        _mayKeep = _log.Layout.HasEpochs && _poisonCount == 0 && !_seesPoison && !_dirty.IsAnyAbsent;
+        bool drops = _samples.BeginBatch(_batch, _devices);
         _phase = drops ? Phase.Drop : Phase.Zero;
         return true;
     }
@@ -92,7 +92,7 @@ internal sealed unsafe partial class WritebackEngine
         byte* header = _batch.Data(_segment, _slot);
         long position = _log.Geometry.Position(segment, _slot);
         bool valid = _log.Layout.TryReadHeader(
-                header, _volume.Superblock, _log.Geometry, position, out RecordInfo info)
+                header, _superblock.Now, _log.Geometry, position, out RecordInfo info)
             && info.Sequence == _sequence && info.PreviousChecksum == _checksum
             && (_log.Layout.HasBlockChecksums || _log.Layout.IsWhole(header, info));
         if (!valid) return false;
@@ -110,17 +110,17 @@ internal sealed unsafe partial class WritebackEngine
     {
         // Another device's, which had the number before: it has all it ever will (R13).
         bool isForeign = _log.Layout.HasDeviceTable
-            && _batch.PositionOf(place) < _volume.Backings.FirstPositionOf(entry.Device);
+            && _batch.PositionOf(place) < _devices.FirstPositionOf(entry.Device);
         if (isForeign && entry.Kind != EntryKind.Void && !Mutant.Is(WriteboostMutant.R13NumberInherits)) return true;
         switch (entry.Kind)
         {
             case EntryKind.Data:
-                return (!_volume.Backings.IsAbsent(entry.Key) || MayMove(place)) && PlanData(entry, place);
+                return (!_devices.IsAbsent(entry.Key) || MayMove(place)) && PlanData(entry, place);
             case EntryKind.Poison:
                 _seesPoison = true;
                 return PlanOldPoison(entry, place);
             case EntryKind.Zeroes or EntryKind.Discard:
-                if (_volume.Backings.IsAbsent(entry.Key) && !MayMove(place)) return false;
+                if (_devices.IsAbsent(entry.Key) && !MayMove(place)) return false;
                 _batch.AddRange(entry);
                 return true;
             default:
@@ -133,27 +133,27 @@ internal sealed unsafe partial class WritebackEngine
     {
         byte* data = _batch.Data(place);
         if (_log.Layout.HasBlockChecksums) return BlockSum.Compute(data) == entry.Value;
-        return _volume.Index.KeepsChecksums ? _volume.Index.IsIntact(physical, data) : !_recordIsRotten;
+        return _index.KeepsChecksums ? _index.IsIntact(physical, data) : !_recordIsRotten;
     }
 
     private bool PlanData(in LogEntry entry, int place)
     {
         long position = _batch.PositionOf(place);
         uint physical = _log.Geometry.PhysicalSlot(position);
-        if (_volume.Ranges.PositionOver(entry.Key) > position)
+        if (_ranges.PositionOver(entry.Key) > position)
         {
             _skipped = true;
             _batch.AddCovered(place);
             return true;
         }
-        bool counts = _volume.Index.IsLinked(physical);
+        bool counts = _index.IsLinked(physical);
         _skipped |= !counts;
         bool isRead = !_unread.Has(place);
         bool isGood = !counts || (isRead && IsIntact(entry, physical, place));
         _batch.AddPlace(place, entry.Key, entry.Sectors, counts && isGood);
         if (isGood) return true;
         if (!isRead && MayBeReadLater(entry.Key)) return false;
-        _volume.Rot.Report(physical, isUnread: !isRead);
+        _rot.Report(physical, isUnread: !isRead);
         return _log.Layout.HasRanges ? PlanPoison(entry.Key, position) : HoldForLost();
     }
 
@@ -162,7 +162,7 @@ internal sealed unsafe partial class WritebackEngine
     {
         if (entry.IsGivenUp) return true;
         long position = _batch.PositionOf(place);
-        bool counts = _volume.Index.IsLinked(_log.Geometry.PhysicalSlot(position));
+        bool counts = _index.IsLinked(_log.Geometry.PhysicalSlot(position));
         _skipped |= !counts;
         _batch.AddPlace(place, entry.Key, entry.Sectors, counts: false);
         return !counts || PlanPoison(entry.Key, position);

@@ -29,7 +29,7 @@ internal sealed unsafe partial class WritebackEngine
     {
         string place = $"block {key & 0xFF_FFFF_FFFF} in segment {_log.Geometry.SegmentOf(position)}";
         bool isTooMuch = _poisonCount == _poisoned.Length
-            || _volume.Index.RottenCount > Math.Max(_poisoned.Length, _log.Geometry.SlotCount / PoisonShare);
+            || _index.RottenCount > Math.Max(_poisoned.Length, _log.Geometry.SlotCount / PoisonShare);
         if (isTooMuch) return GetStuck($"cache device: {place} is rotten, like too many before it");
         _poisoned[_poisonCount++] = new Poisoned { Key = key, Position = position };
         return true;
@@ -60,9 +60,9 @@ internal sealed unsafe partial class WritebackEngine
     private byte LeftOf(in Poisoned poison)
     {
         uint slot = _log.Geometry.PhysicalSlot(poison.Position);
-        if (_volume.Ranges.PositionOver(poison.Key) > poison.Position) return 0;
-        if (!_volume.Index.TryGetDirty(slot, out _, out byte sectors)) return 0;
-        return (byte)(sectors & ~_volume.Index.SectorsFrom(poison.Key, poison.Position + 1));
+        if (_ranges.PositionOver(poison.Key) > poison.Position) return 0;
+        if (!_index.TryGetDirty(slot, out _, out byte sectors)) return 0;
+        return (byte)(sectors & ~_index.SectorsFrom(poison.Key, poison.Position + 1));
     }
 
     private struct Poisoned

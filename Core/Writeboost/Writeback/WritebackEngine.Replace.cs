@@ -35,7 +35,7 @@ internal sealed unsafe partial class WritebackEngine
     // True: the version is done with.
     private bool TryReplace(GiveUpOrder order, in LostVersion lost)
     {
-        byte sectors = (byte)(lost.Sectors & ~_volume.Index.SectorsFrom(lost.Key, lost.Position + 1));
+        byte sectors = (byte)(lost.Sectors & ~_index.SectorsFrom(lost.Key, lost.Position + 1));
         if (sectors == 0) return true;
         if (_given.IsTaken || _readsBelow) return false;
         bool isRead = _hasBelow && _belowOrder == order && _belowNext == order.Next;
@@ -50,13 +50,13 @@ internal sealed unsafe partial class WritebackEngine
 
     private bool ReadBelow(GiveUpOrder order, ulong key)
     {
-        if (_volume.Backings.IsAbsent(key)) return Refuse(order, key, "the device is not given: attach it first");
+        if (_devices.IsAbsent(key)) return Refuse(order, key, "the device is not given: attach it first");
         (_readsBelow, _hasBelow, _belowOrder, _belowNext) = (true, false, order, order.Next);
         new Span<byte>(_below.Pointer, Geometry.BlockBytes).Clear();
         IoOp* op = Acquire(IoKind.Read);
         op->Step = BelowStep;
         op->OffsetBytes = BackingTable.OffsetOf(key);
-        op->LengthBytes = Math.Min(Geometry.BlockBytes, _volume.Backings.Of(key).SizeBytes - op->OffsetBytes);
+        op->LengthBytes = Math.Min(Geometry.BlockBytes, _devices.Of(key).SizeBytes - op->OffsetBytes);
         op->Buffer = _below.Pointer;
         op->Own<WritebackOp>().Device = BackingTable.IdOf(key);
         _backings[op->Own<WritebackOp>().Device].Submit(op);
@@ -76,23 +76,23 @@ internal sealed unsafe partial class WritebackEngine
 
     private bool Refuse(GiveUpOrder order, ulong key, string why)
     {
-        string name = _volume.Backings.Find(BackingTable.IdOf(key))?.Name ?? "?";
+        string name = _devices.Find(BackingTable.IdOf(key))?.Name ?? "?";
         string place = $"{name}:{BackingTable.OffsetOf(key)}+{Geometry.BlockBytes}";
         string what = $"give_up: reading {place} from the backing device failed: {why}; it stays lost";
         if (order.GivenUp > 0) what += $"; {LostBlocks.Count(order.GivenUp)} before it were given up";
-        _volume.GiveUps.End(order, new UserErrorException(what));
+        _giveUps.End(order, new UserErrorException(what));
         return false;
     }
 
     private void PublishGiven()
     {
         LostVersion lost = _given.Lost;
-        bool isOthersTurn = _volume.Changes.SampleGranule(lost.Key) == StripedVersions.Busy;
+        bool isOthersTurn = _changes.SampleGranule(lost.Key) == StripedVersions.Busy;
         if (isOthersTurn && !Mutant.Is(WriteboostMutant.R2GivenUpOverNewer)) return;
         uint physical = _log.Geometry.PhysicalSlot(lost.Position);
-        bool isLost = _volume.Index.TryGetLost(physical, out ulong key, out byte left) && key == lost.Key
+        bool isLost = _index.TryGetLost(physical, out ulong key, out byte left) && key == lost.Key
             && _log.Table.PositionOf(physical) == lost.Position;
-        left &= (byte)(lost.Sectors & ~_volume.Index.SectorsFrom(lost.Key, lost.Position + 1));
+        left &= (byte)(lost.Sectors & ~_index.SectorsFrom(lost.Key, lost.Position + 1));
         bool counts = isLost && left != 0;
         byte* target = _appender.Data(_given.Slot);
         Buffer.MemoryCopy(_below.Pointer, target, Geometry.BlockBytes, Geometry.BlockBytes);
@@ -100,7 +100,7 @@ internal sealed unsafe partial class WritebackEngine
         Publish(_given.Slot, entry);
         _givenUpEnd = _log.ReservedEnd;
         if (counts) _given.Order.GivenUp++;
-        if (counts) _volume.GiveUps.NoteGivenUp(lost);
+        if (counts) _giveUps.NoteGivenUp(lost);
         _given = default;
     }
 
@@ -109,7 +109,7 @@ internal sealed unsafe partial class WritebackEngine
     private bool TryForget(GiveUpOrder order)
     {
         if (!_holdsForLost) return false;
-        List<LostVersion> lost = _volume.Lost.FindIn(_log.DirtySegment);
+        List<LostVersion> lost = _lost.FindIn(_log.DirtySegment);
         if (lost.Count == 0)
         {
             _ = IsForgotten(order);
@@ -118,20 +118,20 @@ internal sealed unsafe partial class WritebackEngine
         foreach (LostVersion version in lost)
         {
             if (Names(order, version)) continue;
-            _volume.GiveUps.End(order, new UserErrorException("give_up: the log is full: what is lost in segment "
-                + $"{_log.DirtySegment} can only be given up at once: {_volume.Lost.Describe(lost)}"));
+            _giveUps.End(order, new UserErrorException("give_up: the log is full: what is lost in segment "
+                + $"{_log.DirtySegment} can only be given up at once: {_lost.Describe(lost)}"));
             return false;
         }
         foreach (LostVersion version in lost)
         {
             uint slot = _log.Geometry.PhysicalSlot(version.Position);
-            if (_volume.Index.GiveUp(version.Key, slot, version.Position, version.Sectors) == 0) continue;
+            if (_index.GiveUp(version.Key, slot, version.Position, version.Sectors) == 0) continue;
             order.GivenUp++;
-            _volume.GiveUps.NoteGivenUp(version);
+            _giveUps.NoteGivenUp(version);
         }
         _forgottenEnd = _log.Geometry.Position(_log.DirtySegment + 1, 0);
         LookAgain(_io.NowUs);
-        _forgetSetbacks = _volume.Progress.Setbacks;
+        _forgetSetbacks = _progress.Setbacks;
         return false;
     }
 
@@ -145,11 +145,11 @@ internal sealed unsafe partial class WritebackEngine
     // Until then the log would show it again after a crash.
     private bool IsForgotten(GiveUpOrder order)
     {
-        if (_volume.Drains.IsWrittenBack(_forgottenEnd)) return true;
-        if (_volume.Progress.Setbacks == _forgetSetbacks) return false;
-        _forgetSetbacks = _volume.Progress.Setbacks;
-        _volume.GiveUps.End(order, new UserErrorException($"give_up: given up until the next start only: "
-            + $"write-back does not pass what was lost: {_volume.Progress.LastSetback}"));
+        if (_drains.IsWrittenBack(_forgottenEnd)) return true;
+        if (_progress.Setbacks == _forgetSetbacks) return false;
+        _forgetSetbacks = _progress.Setbacks;
+        _giveUps.End(order, new UserErrorException($"give_up: given up until the next start only: "
+            + $"write-back does not pass what was lost: {_progress.LastSetback}"));
         return false;
     }
 

@@ -25,22 +25,22 @@ internal sealed unsafe partial class WritebackEngine
         HeldUpBy = -_error;
         string what = _phase switch
         {
-            <= Phase.Plan => $"cache device {_volume.Cache.Name}: reading {NameOfUnread}",
-            Phase.Drop => $"cache device {_volume.Cache.Name}: writing the samples of devices",
-            Phase.Mark or Phase.Settle => $"cache device {_volume.Cache.Name}: writing the superblock",
+            <= Phase.Plan => $"cache device {_cacheName}: reading {NameOfUnread}",
+            Phase.Drop => $"cache device {_cacheName}: writing the samples of devices",
+            Phase.Mark or Phase.Settle => $"cache device {_cacheName}: writing the superblock",
             // What another's failed flush may have lost of this batch is written again.
             _ when _errorOf == 0 => "a flush of a backing device failed: write-back beside it",
-            _ => $"backing device {_volume.Backings.NameOf(_errorOf)}: write-back",
+            _ => $"backing device {_devices.NameOf(_errorOf)}: write-back",
         };
         bool isBacking = _phase is > Phase.Drop and < Phase.AwaitDurable && _errorOf != 0;
-        if (isBacking) _volume.Refusals.RefusedBatch(_errorOf, BatchEnd);
+        if (isBacking) _refusals.RefusedBatch(_errorOf, BatchEnd);
         (_error, _errorOf) = (0, 0);
         _phase = Phase.Pause;
         _keeping = false;
         _retry.Refused(nowUs);
         string reason = $"{what} failed{VolumeHealth.TriedAgain}: {Errno.Text(HeldUpBy)}";
-        _volume.Health.Hold(Trouble.Writeback, reason);
-        if (nowUs - _retry.SinceUs >= RetryClock.BearsUs) _volume.Progress.NoteSetback(reason);
+        _health.Hold(Trouble.Writeback, reason);
+        if (nowUs - _retry.SinceUs >= RetryClock.BearsUs) _progress.NoteSetback(reason);
         return false;
     }
 
@@ -54,24 +54,24 @@ internal sealed unsafe partial class WritebackEngine
     // A batch is through.
     private void NotePassed()
     {
-        _volume.Refusals.Heal();
+        _refusals.Heal();
         if (!_retry.IsHeldUp) return;
         _retry.Passed();
         HeldUpBy = 0;
         LetGoOfLost();
-        _volume.Health.Pass(Trouble.Writeback);
+        _health.Pass(Trouble.Writeback);
     }
 
     // Somebody has mended something. What stopped the volume may be over too; else it stops again, and says why.
     private void TryNow()
     {
         _governor.MustTry = true;
-        HealthReport report = _volume.Health.Now;
+        HealthReport report = _health.Now;
         if (_phase != Phase.Stuck || report.State != VolumeState.ReadOnly) return;
         // It was stuck for want of room, which nobody may want now: only a try tells.
         (_phase, _fruitless, _mustMove) = (Phase.Idle, 0, true);
-        _volume.Health.Reconsider(report);
-        _volume.Queues.WakeAll();
+        _health.Reconsider(report);
+        _queues.WakeAll();
     }
 
     // A try that was asked for is over, or nothing is there to be tried.
@@ -79,14 +79,14 @@ internal sealed unsafe partial class WritebackEngine
     {
         if (!_governor.MustTry) return;
         _governor.MustTry = _mustMove = false;
-        _volume.Resumes.NoteTried();
+        _resumes.NoteTried();
     }
 
     private bool GetStuck(string reason)
     {
         _phase = Phase.Stuck;
-        _volume.Health.Worsen(VolumeState.ReadOnly, reason);
-        _volume.Queues.WakeAll();
+        _health.Worsen(VolumeState.ReadOnly, reason);
+        _queues.WakeAll();
         return false;
     }
 }

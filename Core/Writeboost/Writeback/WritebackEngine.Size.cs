@@ -28,7 +28,7 @@ internal sealed unsafe partial class WritebackEngine
     // What came before was joined in few writes, and this is not. True: fewer segments are to be read again.
     private bool TryShorten()
     {
-        if (!IsTimed || _batch.Count == 1 || _volume.DirtyData.IsAnyAbsent) return false;
+        if (!IsTimed || _batch.Count == 1 || _dirty.IsAnyAbsent) return false;
         long us = Math.Max(1, WritesToCome() * _writeUs);
         if (us / 2 <= KeepIntervalUs) return false;
         _mostInTime = (int)Math.Max(1, _batch.Count * KeepIntervalUs / us);

@@ -99,13 +99,13 @@ internal sealed unsafe partial class WritebackEngine
     private bool MayBeReadLater(ulong key)
     {
         if (_unreadSinceUs < 0) _unreadSinceUs = _io.NowUs;
-        bool isOver = _io.NowUs - _unreadSinceUs >= _volume.Options.CacheRetryUs || _holdsForLost;
+        bool isOver = _io.NowUs - _unreadSinceUs >= _options.CacheRetryUs || _holdsForLost;
         if (isOver || Mutant.Is(WriteboostMutant.R11UnreadLost)) return false;
         (_error, _unreadKey) = (_unreadResult, key);
         return true;
     }
 
     private string NameOfUnread => _unreadKey == 0 ? "what is to be written back"
-        : $"{_volume.Backings.Of(_unreadKey).Name}:{BackingTable.OffsetOf(_unreadKey)}+{Geometry.BlockBytes}, which "
+        : $"{_devices.Of(_unreadKey).Name}:{BackingTable.OffsetOf(_unreadKey)}+{Geometry.BlockBytes}, which "
             + "only the cache has,";
 }

@@ -45,8 +45,8 @@ internal sealed unsafe partial class WritebackEngine
     private void SubmitMore(long nowUs)
     {
         bool more = _cursor < ListLength();
-        BackingDevice? device = more ? _volume.Backings.Find(BackingTable.IdOf(KeyAtCursor)) : null;
-        int window = _governor.Window(nowUs, device?.ThresholdOr(_volume.Options.WritebackThreshold));
+        BackingDevice? device = more ? _devices.Find(BackingTable.IdOf(KeyAtCursor)) : null;
+        int window = _governor.Window(nowUs, device?.ThresholdOr(_options.WritebackThreshold));
         if (IsKeepDue(nowUs)) return;
         window = WindowToKeep(window);
         while (_cursor < ListLength() && _outstanding < window && _error == 0 && !_isCalledOff && _io.FreeCount > 0)
@@ -61,15 +61,15 @@ internal sealed unsafe partial class WritebackEngine
     // A piece of it; the last one goes on to the next range.
     private void SubmitRange(ref DirtyRange range)
     {
-        bool isLast = range.Blocks <= MaxRangeBytes >> Geometry.BlockShift || _volume.Backings.IsAbsent(range.Key);
+        bool isLast = range.Blocks <= MaxRangeBytes >> Geometry.BlockShift || _devices.IsAbsent(range.Key);
         if (isLast) _cursor++;
-        if (_volume.Backings.IsAbsent(range.Key)) return;
+        if (_devices.IsAbsent(range.Key)) return;
         IoOp* op = Acquire(range.Kind == EntryKind.Discard ? IoKind.Discard : IoKind.WriteZeroes);
         op->Step = RangeStep;
         op->Own<WritebackOp>().Work = isLast ? 1 : 0;
-        op->IsPressing = _log.IsStarved || _volume.Throttle.IsHolding;
+        op->IsPressing = _log.IsStarved || _throttle.IsHolding;
         op->OffsetBytes = BackingTable.OffsetOf(range.Key);
-        long rest = _volume.Backings.Of(range.Key).SizeBytes - op->OffsetBytes;
+        long rest = _devices.Of(range.Key).SizeBytes - op->OffsetBytes;
         op->LengthBytes = isLast ? Math.Min(range.Blocks << Geometry.BlockShift, rest) : MaxRangeBytes;
         Submit(op, BackingTable.IdOf(range.Key));
         if (isLast) return;
@@ -81,8 +81,8 @@ internal sealed unsafe partial class WritebackEngine
     private void SubmitFill(int index)
     {
         ulong key = _batch.Blocks[index].Key;
-        bool whole = _batch.Blocks[index].Sectors == SectorMask.Full || _volume.Backings.IsAbsent(key);
-        if (whole || _volume.Backings.Of(key).Device.LogicalBlockBytes <= Geometry.SectorBytes) return;
+        bool whole = _batch.Blocks[index].Sectors == SectorMask.Full || _devices.IsAbsent(key);
+        if (whole || _devices.Of(key).Device.LogicalBlockBytes <= Geometry.SectorBytes) return;
         int room = _scratch.Take();
         IoOp* op = Acquire(IoKind.Read);
         op->Step = FillStep;
@@ -123,7 +123,7 @@ internal sealed unsafe partial class WritebackEngine
         Submit(op, BackingTable.IdOf(key));
     }
 
-    private bool NeedsNoWrite(in DirtyBlock block) => _volume.Backings.IsAbsent(block.Key) || IsHoleAlready(block);
+    private bool NeedsNoWrite(in DirtyBlock block) => _devices.IsAbsent(block.Key) || IsHoleAlready(block);
 
     // A block joins the write if its first sector follows the write's last one; a block with a gap inside goes alone,
     // run by run.
@@ -172,13 +172,13 @@ internal sealed unsafe partial class WritebackEngine
     private void FailFlush(int id, int error)
     {
         (_error, _errorOf) = (error, id);
-        _volume.AroundLosses.ReportFlush(id, -error);
+        _aroundLosses.ReportFlush(id, -error);
     }
 
     private void FlushDeviceOf(ulong key)
     {
         int id = BackingTable.IdOf(key);
-        if (_flushed[id] || _volume.Backings.IsAbsent(key) || !_volume.Backings.Of(key).Device.CanFlush) return;
+        if (_flushed[id] || _devices.IsAbsent(key) || !_devices.Of(key).Device.CanFlush) return;
         _flushed[id] = true;
         _flusher.Flush(id, _backings[id]);
     }

@@ -26,8 +26,6 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
 
     private const int MaxBatchBytes = 32 << 20;
 
-    private readonly WriteboostVolume _volume;
-    private readonly SegmentLog _log;
     private readonly LogPort _port;
     private readonly LogAppender _appender;
     private readonly IoContext _io;
@@ -39,7 +37,6 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
     private Phase _phase;
     private int _outstanding;
     private int _error;
-    private readonly CleaningGovernor _governor;
     private long _finishedSlots;
     private long _workDone;
     private long _durableBefore;
@@ -49,22 +46,22 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
 
     /// <summary>The volume's one write-back, on the thread of <paramref name="port"/>.</summary>
     public WritebackEngine(
-        WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings, SuperblockWriter superblocks)
+        WritebackParts parts, LogPort port, DeviceQueue cache, BackingQueues backings, SuperblockWriter superblocks)
     {
-        _volume = volume;
-        _log = volume.Log;
-        _port = port;
-        _appender = new LogAppender(volume.Log, port);
-        _io = port.Io;
-        _cache = cache;
-        _backings = backings;
-        _superblocks = superblocks;
+        (_log, _superblock, _index, _ranges) = (parts.Log, parts.Superblock, parts.Index, parts.Ranges);
+        (_versions, _changes, _lost, _rot) = (parts.Versions, parts.Changes, parts.Lost, parts.Rot);
+        (_devices, _samples, _dirty, _drains) = (parts.Backings, parts.Samples, parts.Dirty, parts.Drains);
+        (_aroundLosses, _refusals, _pressure) = (parts.AroundLosses, parts.Refusals, parts.RangePressure);
+        (_options, _governor, _throttle, _activity) = (parts.Options, parts.Governor, parts.Throttle, parts.Activity);
+        (_giveUps, _resumes, _progress) = (parts.GiveUps, parts.Resumes, parts.Progress);
+        (_health, _queues, _cacheName) = (parts.Health, parts.Queues, parts.CacheName);
+        (_port, _io, _cache, _backings, _superblocks) = (port, port.Io, cache, backings, superblocks);
+        _appender = new LogAppender(_log, port);
         _handler = _io.AddHandler(this);
-        _batch = new Batch(volume.Geometry, MaxSegments(volume.Geometry));
-        _unread = new UnreadPlaces(_batch.MaxSegments << volume.Geometry.SlotShift);
-        _governor = volume.Governor;
-        _flusher = new DeviceFlusher(volume.FlushLock, _io) { Failed = FailFlush };
-        volume.Progress.MemoryBytes = _batch.Bytes + (CleaningGovernor.MostWrites * (long)WriteCoalescer.BufferBytes);
+        _batch = new Batch(_log.Geometry, MaxSegments(_log.Geometry));
+        _unread = new UnreadPlaces(_batch.MaxSegments << _log.Geometry.SlotShift);
+        _flusher = new DeviceFlusher(parts.FlushLock, _io) { Failed = FailFlush };
+        _progress.MemoryBytes = _batch.Bytes + (CleaningGovernor.MostWrites * (long)WriteCoalescer.BufferBytes);
         _entries = (LogEntry*)NativeMemory.Alloc(RecordHeader.MaxEntries, (nuint)sizeof(LogEntry));
     }
 
@@ -96,8 +93,8 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs => Math.Min(
-        Math.Min(PhaseDeadlineUs, _volume.Fingerprints.DeadlineUs), Math.Min(LookAtLostUs,
-        _given.IsTaken || _volume.GiveUps.Order is { IsDone: false } ? _io.NowUs + RetryUs : long.MaxValue));
+        Math.Min(PhaseDeadlineUs, _samples.DeadlineUs), Math.Min(LookAtLostUs,
+        _given.IsTaken || _giveUps.Order is { IsDone: false } ? _io.NowUs + RetryUs : long.MaxValue));
 
     private long PhaseDeadlineUs => _phase switch
     {
@@ -117,14 +114,14 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
     {
         // While the volume stops, other queues may still have writers that wait for a free segment.
         bool mayStart = !MustRest && (state == BackgroundState.Serving
-            || (state == BackgroundState.Stopping && !_volume.Queues.HaveAllStopped));
+            || (state == BackgroundState.Stopping && !_queues.HaveAllStopped));
         _mayStart = mayStart;
-        if (_volume.Fingerprints.Poll()) _volume.Queues.WakeAll();
+        if (_samples.Poll()) _queues.WakeAll();
         if (_given.IsTaken) PublishGiven();
-        if (_volume.GiveUps.Order != null) GiveUpMore();
+        if (_giveUps.Order != null) GiveUpMore();
         LookAtLost(nowUs);
-        _retry.Heed(_volume.Health, nowUs);
-        if (_volume.Resumes.Take()) TryNow();
+        _retry.Heed(_health, nowUs);
+        if (_resumes.Take()) TryNow();
         if (!mayStart) Abandon();
         if (_phase == Phase.Idle && !mayStart) return;
         if (_phase == Phase.Idle && !TryStart(nowUs))
@@ -205,14 +202,14 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
 
     // Free segments are what keeps writers going while a batch is under way: an eighth of a small cache.
     private int LargestBatch => Math.Clamp(
-        _log.Geometry.SegmentCount / 8, 1, Math.Min(_volume.Options.MaxBatchedWriteback, _batch.MaxSegments));
+        _log.Geometry.SegmentCount / 8, 1, Math.Min(_options.MaxBatchedWriteback, _batch.MaxSegments));
 
     // What is wanted goes on from batch to batch without waiting for anybody's wake-up.
     private long IdleDeadlineUs
     {
         get
         {
-            if (!_mayStart || !_volume.Health.TakesWrites || IsHeld()) return long.MaxValue;
+            if (!_mayStart || !_health.TakesWrites || IsHeld()) return long.MaxValue;
             long dueUs = WantedUs;
             return _retry.IsHeldUp ? Math.Max(dueUs, _retry.DueUs) : dueUs;
         }
@@ -223,10 +220,10 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
         get
         {
             bool any = _log.DirtySegment < _log.HeadSegment;
-            bool open = _log.DirtySegment <= _log.HeadSegment && (_volume.RangePressure.IsOn || _log.IsStarved);
+            bool open = _log.DirtySegment <= _log.HeadSegment && (_pressure.IsOn || _log.IsStarved);
             bool full = _governor.PaceAt(_io.NowUs) == CleaningPace.Full;
-            if (full && (any || open || _volume.Drains.IsUnderWay)) return _resumeUs;
-            bool wanted = _volume.Options.AllowWriteback || _volume.Throttle.IsHolding;
+            if (full && (any || open || _drains.IsUnderWay)) return _resumeUs;
+            bool wanted = _options.AllowWriteback || _throttle.IsHolding;
             return any && wanted ? Math.Max(_governor.ResumeUs, _resumeUs) : Math.Max(OpenDueUs, _resumeUs);
         }
     }
@@ -237,8 +234,8 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
     // While writers wait a small batch that ends soon is worth more than a large one.
     private int MostSegments()
     {
-        if (!_volume.Throttle.IsPacing && !_log.IsStarved)
-            return Math.Min(_volume.Options.MaxBatchedWriteback, _batch.MaxSegments);
+        if (!_throttle.IsPacing && !_log.IsStarved)
+            return Math.Min(_options.MaxBatchedWriteback, _batch.MaxSegments);
         long free = _log.Geometry.SegmentCount - (_log.HeadSegment - _log.DirtySegment + 1);
         return (int)Math.Clamp(free, 1, LargestBatch);
     }
@@ -258,7 +255,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
     private bool LetGo()
     {
         (_phase, _error, _keeping, _isCalledOff) = (Phase.Idle, 0, false, false);
-        _volume.Progress.BlocksAhead = _keptAhead;
+        _progress.BlocksAhead = _keptAhead;
         return false;
     }
 
@@ -290,10 +287,10 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
 
     private bool TryStart(long nowUs)
     {
-        if (!_volume.Health.TakesWrites || (_retry.IsHeldUp && nowUs < _retry.DueUs)) return false;
-        _volume.Drains.EndReached();
+        if (!_health.TakesWrites || (_retry.IsHeldUp && nowUs < _retry.DueUs)) return false;
+        _drains.EndReached();
         bool relieve =
-            _volume.Drains.IsUnderWay || _volume.RangePressure.IsOn || _governor.MustTry || nowUs >= OpenDueUs;
+            _drains.IsUnderWay || _pressure.IsOn || _governor.MustTry || nowUs >= OpenDueUs;
         bool isNothing = _log.HeadSegment <= _log.DirtySegment && !relieve && !_log.IsStarved;
         if (isNothing || IsHeld() || _governor.Window(nowUs) == 0) return false;
         int most = MostInTime(MostSegmentsNow(MostSegments()));
@@ -314,7 +311,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
     // more than one segment that has any.
     private int CountForRanges(int most)
     {
-        int share = _volume.RangePressure.IsOn ? 1 : Math.Max(1, _volume.Ranges.Budget / 16);
+        int share = _pressure.IsOn ? 1 : Math.Max(1, _ranges.Budget / 16);
         int ranges = 0;
         for (int i = 0; i < most; i++)
         {
@@ -327,7 +324,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
     // What is wanted back is not durable yet, or still in the open segment.
     private bool NothingReady(long nowUs, bool relieve)
     {
-        _resumeUs = nowUs + (_volume.Health.State == VolumeState.Healthy ? RetryUs : HeldUpRetryUs);
+        _resumeUs = nowUs + (_health.State == VolumeState.Healthy ? RetryUs : HeldUpRetryUs);
         bool isInOpenSegment = _log.DirtySegment == _log.HeadSegment;
         if (relieve && isInOpenSegment) _log.RequestDurable(_port, _log.CloseOpenSegment(_port));
         else
@@ -345,7 +342,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
         _failuresBefore = _flusher.FailuresOfAll;
         _workDone = 0;
         _keeping = _mayKeep = false;
-        _volume.Progress.BlocksAhead = 0;
+        _progress.BlocksAhead = 0;
         _batch.Clear();
         ForgetUnread();
         if (done == 0) _aheadFailed = false;

@@ -1,3 +1,4 @@
+using Weir.Core.Cleaning;
 using Weir.Core.Volumes;
 
 namespace Weir.Core.Writeboost.Writeback;
@@ -6,11 +7,12 @@ namespace Weir.Core.Writeboost.Writeback;
 /// Tells the throttle what write-back leaves to writers, and wakes those who may go on. Part of the volume's background
 /// work, after <see cref="WritebackEngine"/>.
 /// </summary>
-internal sealed class WriterPace(WriteboostVolume volume, WritebackEngine writeback) : IBackgroundTask
+internal sealed class WriterPace(WriteThrottle throttle, QueueSet queues, WritebackEngine writeback)
+    : IBackgroundTask
 {
     /// <inheritdoc/>
     public void Poll(long nowUs, BackgroundState state)
     {
-        if (volume.Throttle.Update(writeback.Space)) volume.Queues.WakeAll();
+        if (throttle.Update(writeback.Space)) queues.WakeAll();
     }
 }
