@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 
 namespace Weir.Core.Io;
 
@@ -8,17 +9,13 @@ public interface IVolume : IDisposable
     /// <summary>Engine name on the command line.</summary>
     string Engine { get; }
 
-    /// <summary>Bytes clients see. Requests reach to the next multiple of 512 at most.</summary>
-    long SizeBytes { get; }
+    /// <summary>
+    /// What clients see of it now, the default first; devices may come and go. Control path, any thread.
+    /// </summary>
+    IReadOnlyList<IVolumeExport> Exports { get; }
 
-    /// <summary>Writes are refused with EPERM by the frontend.</summary>
+    /// <summary>It writes nothing in this life, to no device.</summary>
     bool ReadOnly { get; }
-
-    /// <summary>Discards do something.</summary>
-    bool CanDiscard { get; }
-
-    /// <summary>Write-zeroes is never slower than a write of the same length (NBD_CMD_FLAG_FAST_ZERO).</summary>
-    bool CanFastZero { get; }
 
     /// <summary>A device below hangs: which, and for how long, in words; else null. Any thread.</summary>
     string? Hang => null;

@@ -1,6 +1,9 @@
 namespace Weir.Core.Io;
 
-/// <summary>One device of a volume as clients see it. Any thread.</summary>
+/// <summary>
+/// One device of a volume as clients see it. Any thread. Flushes, FUA and zeroes are taken from every one that is not
+/// <see cref="ReadOnly"/>; what is where, <see cref="IVolumeQueue.BlockStatus"/> says.
+/// </summary>
 public interface IVolumeExport
 {
     /// <summary>What clients ask for.</summary>
@@ -11,6 +14,15 @@ public interface IVolumeExport
 
     /// <summary>Bytes clients see; may grow. Requests reach to the next multiple of 512 at most.</summary>
     long SizeBytes { get; }
+
+    /// <summary>Changes are refused with EPERM by the frontend.</summary>
+    bool ReadOnly { get; }
+
+    /// <summary>Discards do something.</summary>
+    bool CanDiscard { get; }
+
+    /// <summary>Write-zeroes is never slower than a write of the same length (NBD_CMD_FLAG_FAST_ZERO).</summary>
+    bool CanFastZero { get; }
 
     /// <summary>Bytes of the requests that it likes best, and multiples of them: a power of two.</summary>
     int PreferredBlockBytes => 4096;

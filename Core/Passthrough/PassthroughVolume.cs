@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Globalization;
 using System.Threading;
 using Weir.Core.Base;
@@ -56,6 +57,9 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
 
     /// <inheritdoc/>
     public string Engine => "passthrough";
+
+    /// <summary>One, which is the volume.</summary>
+    public IReadOnlyList<IVolumeExport> Exports => [this];
 
     /// <inheritdoc/>
     public long SizeBytes => Backing.ClientBytes;

@@ -39,7 +39,19 @@ public sealed unsafe partial class WriteboostVolume
     {
         BackingDevice? device = Backings.Find(name);
         Invariant.Check(device is { IsAbsent: false });
-        return device;
+        return new CachedExport(this, device);
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<IVolumeExport> Exports
+    {
+        get
+        {
+            List<IVolumeExport> exports = [];
+            foreach (BackingDevice device in Backings.ToList())
+                if (!device.IsAbsent) exports.Add(new CachedExport(this, device));
+            return exports;
+        }
     }
 
     /// <summary>
@@ -54,7 +66,8 @@ public sealed unsafe partial class WriteboostVolume
         lock (_ordering)
         {
             BackingSpec looked = io == null ? spec : LookAt(spec, io);
-            return Carry(new DeviceOrder { Name = spec.Name, Spec = looked }, static () => false);
+            DeviceOrder order = new() { Name = spec.Name, Spec = looked };
+            return new CachedExport(this, Carry(order, static () => false));
         }
     }
 

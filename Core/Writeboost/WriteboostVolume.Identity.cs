@@ -30,24 +30,24 @@ public sealed unsafe partial class WriteboostVolume
             CheckIdentity(backing);
             CheckByLog(backing, io);
         }
-        foreach ((IVolume alone, Device device) in Options.Uncached) CheckServedAlone(alone, device, io, evidence);
+        foreach ((IVolume alone, Device device) in Options.Uncached)
+            CheckServedAlone(alone.Exports[0], device, io, evidence);
     }
 
     // One that is missed must not be served beside its cache: it would show old data, and what is written to it would
     // be written over.
-    private void CheckServedAlone(IVolume alone, Device device, BlockingIo io, ContentEvidence evidence)
+    private void CheckServedAlone(IVolumeExport export, Device device, BlockingIo io, ContentEvidence evidence)
     {
         foreach (BackingDevice absent in Backings.Absent)
         {
             // Where nothing says how large it was, it reaches to its last block at least.
-            long beyond = alone.SizeBytes - absent.SizeBytes;
+            long beyond = export.SizeBytes - absent.SizeBytes;
             bool canBe = beyond > -Geometry.BlockBytes && (!Layout.HasDeviceTable || beyond < Geometry.BlockBytes);
             if (!canBe || Options.Rebind || HoldsOf(absent) is not { } held) continue;
             ContentVerdict verdict = Layout.HasDeviceTable
                 ? evidence.Compare(device, absent.Id) : _known!.Judge(io, device, absent.Id).Verdict;
             if (verdict == ContentVerdict.Other) continue;
-            string name = (alone as IVolumeExport)?.Name ?? "";
-            throw new UserErrorException($"'{name}' is to be served without the cache, which holds {held} of "
+            throw new UserErrorException($"'{export.Name}' is to be served without the cache, which holds {held} of "
                 + $"{NameOfMissed(absent)}, a device that is not given and may be this one: give it "
                 + "under its name and number if it is; --option rebind=1 if it is another one");
         }

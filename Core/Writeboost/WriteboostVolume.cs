@@ -24,17 +24,11 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     /// <inheritdoc/>
     public string Engine => "writeboost";
 
-    /// <inheritdoc/>
+    /// <summary>Bytes that clients see of the first device.</summary>
     public long SizeBytes => First.ClientBytes;
 
     /// <inheritdoc/>
     public bool ReadOnly => Options.ReadOnly;
-
-    /// <inheritdoc/>
-    public bool CanDiscard => Layout.HasRanges;
-
-    /// <inheritdoc/>
-    public bool CanFastZero => Layout.HasRanges;
 
     /// <summary>Settings of this life.</summary>
     public WriteboostOptions Options { get; }

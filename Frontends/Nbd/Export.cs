@@ -13,11 +13,14 @@ internal sealed class Export
     // Of 64 KiB each, so that a request takes few of them: requests within 64 MiB meet only where they are.
     private const int LockCells = 1024, BlocksPerCell = 16;
 
-    private readonly IVolumeExport? _part;
+    private readonly IVolumeExport _part;
     private volatile bool _isGone;
     private int _clients;
 
-    /// <summary>Names <paramref name="volume"/> and describes it to those who ask.</summary>
+    /// <summary>
+    /// Names the first of what <paramref name="volume"/> serves, or <paramref name="part"/>, and describes it to those
+    /// who ask.
+    /// </summary>
     public Export(string name, string description, IVolume volume, IVolumeExport? part = null)
     {
         Name = Encoding.UTF8.GetBytes(name);
@@ -25,7 +28,7 @@ internal sealed class Export
         if (Name.Length > Protocol.MaxStringBytes)
             throw new ArgumentException($"export name of {Name.Length} bytes; at most {Protocol.MaxStringBytes}");
         Volume = volume;
-        _part = part;
+        _part = part ?? volume.Exports[0];
     }
 
     /// <summary>Under its own name.</summary>
@@ -52,13 +55,13 @@ internal sealed class Export
     public bool IsGuarding { get; } = !Mutant.Is(NbdMutant.EdgesUnguarded);
 
     /// <summary>Bytes clients see.</summary>
-    public long SizeBytes => _part?.SizeBytes ?? Volume.SizeBytes;
+    public long SizeBytes => _part.SizeBytes;
 
     /// <summary>Bytes of the requests that it likes best.</summary>
-    public int PreferredBlockBytes => _part?.PreferredBlockBytes ?? Protocol.PreferredBlockBytes;
+    public int PreferredBlockBytes => _part.PreferredBlockBytes;
 
     /// <summary>What requests say for it.</summary>
-    public ushort Device => _part?.Device ?? 0;
+    public ushort Device => _part.Device;
 
     /// <summary>It is served no longer. Set once, by whoever takes it from the list.</summary>
     public bool IsGone
@@ -91,8 +94,8 @@ internal sealed class Export
         ExportFlags flags = ExportFlags.HasFlags | ExportFlags.SendFlush | ExportFlags.SendFua
             | ExportFlags.CanMultiConn | ExportFlags.SendCache;
         if (structured) flags |= ExportFlags.SendDf;
-        if (Volume.ReadOnly) return flags | ExportFlags.ReadOnly;
-        if (Volume.CanDiscard) flags |= ExportFlags.SendTrim;
+        if (_part.ReadOnly) return flags | ExportFlags.ReadOnly;
+        if (_part.CanDiscard) flags |= ExportFlags.SendTrim;
         return flags | ExportFlags.SendWriteZeroes | ExportFlags.SendFastZero;
     }
 
@@ -101,7 +104,7 @@ internal sealed class Export
     {
         SizeBytes = SizeBytes,
         Flags = Flags(structured),
-        CanFastZero = Volume.CanFastZero,
+        CanFastZero = _part.CanFastZero,
         Structured = structured,
         BlockStatus = blockStatus,
     };

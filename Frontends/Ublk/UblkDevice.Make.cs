@@ -138,7 +138,7 @@ internal sealed partial class UblkDevice
             basic = new ublk_param_basic
             {
                 attrs = UblkConst.UBLK_ATTR_VOLATILE_CACHE | UblkConst.UBLK_ATTR_FUA
-                    | (Export.Volume.ReadOnly ? UblkConst.UBLK_ATTR_READ_ONLY : 0),
+                    | (Export.Part.ReadOnly ? UblkConst.UBLK_ATTR_READ_ONLY : 0),
                 logical_bs_shift = SectorShift, physical_bs_shift = 12, io_min_shift = 12, io_opt_shift = 12,
                 max_sectors = MaxRequestBytes >> SectorShift,
                 dev_sectors = (ulong)_sizeBytes >> SectorShift,
@@ -146,7 +146,7 @@ internal sealed partial class UblkDevice
             discard = new ublk_param_discard
             {
                 discard_granularity = (uint)Export.Part.DiscardGranularityBytes,
-                max_discard_sectors = Export.Volume.CanDiscard ? all : 0,
+                max_discard_sectors = Export.Part.CanDiscard ? all : 0,
                 max_write_zeroes_sectors = all,
                 max_discard_segments = 1,
             },

@@ -34,6 +34,9 @@ internal sealed class ContractVolume : IDisposable
 
     public IVolume Volume { get; private set; }
 
+    /// <summary>The only one.</summary>
+    public IVolumeExport Export => Volume.Exports[0];
+
     public QueueDriver Driver { get; private set; }
 
     /// <summary>An orderly stop, and a new volume on what it leaves.</summary>

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Numerics;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Xunit;
@@ -27,7 +28,7 @@ public sealed unsafe class VolumeContractTests
         foreach (int blockBytes in (int[])[512, 4096])
         {
             using ContractVolume served = new(engine, blockBytes);
-            byte[] model = new byte[served.Volume.SizeBytes];
+            byte[] model = new byte[served.Export.SizeBytes];
             Prng random = new(5);
             for (int i = 0; i < 600; i++) Change(served, model, ref random, RequestFlags.None);
             for (int i = 0; i < 8; i++) MustRead(served, model, i * Sector, 9 * Sector);
@@ -41,7 +42,7 @@ public sealed unsafe class VolumeContractTests
     public void AFlushAndFuaReachADeviceAndAStopKeepsEverything(string engine)
     {
         using ContractVolume served = new(engine);
-        byte[] model = new byte[served.Volume.SizeBytes];
+        byte[] model = new byte[served.Export.SizeBytes];
         Prng random = new(6);
         for (int i = 0; i < 40; i++)
         {
@@ -63,12 +64,12 @@ public sealed unsafe class VolumeContractTests
     public void DiscardsAndZeroesReadAsZeroes(string engine)
     {
         using ContractVolume served = new(engine);
-        byte[] model = new byte[served.Volume.SizeBytes];
+        byte[] model = new byte[served.Export.SizeBytes];
         Prng random = new(7);
         for (int i = 0; i < 40; i++) Change(served, model, ref random, RequestFlags.None, RequestKind.Write);
         List<(RequestKind Kind, RequestFlags Flags)> ways =
             [(RequestKind.WriteZeroes, RequestFlags.None), (RequestKind.WriteZeroes, RequestFlags.NoHole)];
-        if (served.Volume.CanDiscard) ways.Add((RequestKind.Discard, RequestFlags.None));
+        if (served.Export.CanDiscard) ways.Add((RequestKind.Discard, RequestFlags.None));
         foreach ((RequestKind kind, RequestFlags flags) in ways)
             for (int i = 0; i < 20; i++) Change(served, model, ref random, flags, kind);
         MustRead(served, model);
@@ -82,7 +83,7 @@ public sealed unsafe class VolumeContractTests
     public void BlockStatusCoversWhatWasAskedAndCallsNothingZeroThatIsNot(string engine)
     {
         using ContractVolume served = new(engine);
-        byte[] model = new byte[served.Volume.SizeBytes];
+        byte[] model = new byte[served.Export.SizeBytes];
         Prng random = new(8);
         for (int i = 0; i < 30; i++) Change(served, model, ref random, RequestFlags.None);
         Extent[] extents = new Extent[16];
@@ -154,12 +155,13 @@ public sealed unsafe class VolumeContractTests
     public void WhoOnlyReadsWritesNowhere(string engine)
     {
         using ContractVolume served = new(engine);
-        byte[] model = new byte[served.Volume.SizeBytes];
+        byte[] model = new byte[served.Export.SizeBytes];
         Prng random = new(9);
         for (int i = 0; i < 40; i++) Change(served, model, ref random, RequestFlags.None, RequestKind.Write);
         served.Reopen();
         served.Reopen(readOnly: true);
         Assert.True(served.Volume.ReadOnly);
+        CheckExport(served.Export, isReadOnly: true);
         (long cache, long backing) = (Changes(served.Cache), Changes(served.Backing));
         MustRead(served, model);
         Assert.Equal(0, served.Driver.Do(RequestKind.Flush));
@@ -194,7 +196,7 @@ public sealed unsafe class VolumeContractTests
     {
         using ContractVolume served = new(engine);
         Assert.Equal(engine.Split(' ')[0], served.Volume.Engine);
-        Assert.Equal(ContractVolume.BackingBytes, served.Volume.SizeBytes);
+        CheckExport(served.Export, isReadOnly: false);
         served.Driver.Write(3, 5);
         Assert.Equal(5, served.Driver.Read(3));
         StatusFigures figures = new(served.Volume);
@@ -223,6 +225,15 @@ public sealed unsafe class VolumeContractTests
 
     private static long Durable(ContractVolume served) =>
         served.Cache.Flushes + served.Cache.DurableWrites + served.Backing.Flushes + served.Backing.DurableWrites;
+
+    private static void CheckExport(IVolumeExport export, bool isReadOnly)
+    {
+        Assert.Equal((0, ContractVolume.BackingBytes), (export.Device, export.SizeBytes));
+        Assert.Equal(isReadOnly, export.ReadOnly);
+        Assert.False(export.ReadOnly && export.CanDiscard, "discards where nothing can be changed");
+        Assert.True(BitOperations.IsPow2(export.PreferredBlockBytes) && export.PreferredBlockBytes >= Sector);
+        Assert.True(BitOperations.IsPow2(export.DiscardGranularityBytes) && export.DiscardGranularityBytes >= Sector);
+    }
 
     private static void EndAll(QueueDriver driver, int count)
     {

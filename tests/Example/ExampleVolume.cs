@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using Weir.Core.Io;
 
 namespace Weir.Tests.Example;
@@ -15,6 +16,7 @@ internal sealed class ExampleVolume(Device backing, string name, int blocks) : I
     public string Engine => "example";
     public string Name => name;
     ushort IVolumeExport.Device => 0;
+    public IReadOnlyList<IVolumeExport> Exports => [this];
     public long SizeBytes => backing.ClientBytes;
     public bool ReadOnly => false;
     public bool CanDiscard => true;

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Io;
 using Weir.Frontends.Nbd;
@@ -61,13 +62,9 @@ public sealed class AllocationTests
 
         public string Engine => inner.Engine;
 
-        public long SizeBytes => inner.SizeBytes;
+        public IReadOnlyList<IVolumeExport> Exports => inner.Exports;
 
         public bool ReadOnly => inner.ReadOnly;
-
-        public bool CanDiscard => inner.CanDiscard;
-
-        public bool CanFastZero => inner.CanFastZero;
 
         public IVolumeQueue OpenQueue(int index, IoContext io) => new Queue(this, inner.OpenQueue(index, io));
 

@@ -42,7 +42,7 @@ public sealed class AskedFiguresTests
         Asks(served, "read", 5000, () => client.Read(511, 5000));
         Asks(served, "write_zeroes", 1001, () => Ask(client, NbdCommand.WriteZeroes, 333, 1001));
         Asks(served, "write_zeroes", 3, () => Ask(client, NbdCommand.WriteZeroes, 333, 3));
-        foreach (int bytes in served.Volume.CanDiscard ? [1001, 100] : Array.Empty<int>())
+        foreach (int bytes in served.Volume.Exports[0].CanDiscard ? [1001, 100] : Array.Empty<int>())
             Asks(served, "discard", bytes, () => Ask(client, NbdCommand.Trim, 100, bytes));
         Asks(served, "flush", 0, () => Ask(client, NbdCommand.Flush, 0, 0));
         Asks(served, "write", Long, () => client.Write(512, new byte[Long]));

@@ -10,7 +10,7 @@ namespace Weir.Tests.Nbd;
 /// <summary>
 /// A volume in memory that does what a test tells it: fails, holds requests back, answers in reverse, knows holes.
 /// </summary>
-internal sealed unsafe class TestVolume(long sizeBytes) : IVolume
+internal sealed unsafe class TestVolume(long sizeBytes) : IVolume, IVolumeExport
 {
     private readonly byte* _data = (byte*)NativeMemory.AllocZeroed((nuint)sizeBytes);
     private int _hold;
@@ -18,6 +18,12 @@ internal sealed unsafe class TestVolume(long sizeBytes) : IVolume
     private long _polls;
 
     public string Engine => "test";
+
+    public string Name => "disk";
+
+    public ushort Device => 0;
+
+    public IReadOnlyList<IVolumeExport> Exports => [this];
 
     public long SizeBytes => sizeBytes;
 

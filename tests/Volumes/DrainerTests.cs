@@ -80,13 +80,9 @@ public sealed unsafe class DrainerTests
 
         public string Engine => "leaky";
 
-        public long SizeBytes => 0;
+        public IReadOnlyList<IVolumeExport> Exports => [];
 
         public bool ReadOnly => false;
-
-        public bool CanDiscard => false;
-
-        public bool CanFastZero => false;
 
         public long DeadlineUs => 0;
 

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Devices;
 using Weir.Core.Io;
@@ -74,10 +75,8 @@ public sealed unsafe class WorkOnQueuesTests
         public bool[] HasEnded { get; } = new bool[Queues];
 
         public string Engine => "working";
-        public long SizeBytes => 4096;
+        public IReadOnlyList<IVolumeExport> Exports => [];
         public bool ReadOnly => false;
-        public bool CanDiscard => false;
-        public bool CanFastZero => false;
 
         public bool MayEnd(int index) => Volatile.Read(ref _mayEnd[index]);
 

@@ -288,7 +288,7 @@ public sealed unsafe class KernelLayoutTests
     {
         using Pair pair = new(layout, new KernelImage(layout, Segments));
         using DirectClient client = pair.Open();
-        Assert.False(client.Volume.CanDiscard || client.Volume.CanFastZero);
+        Assert.False(client.Volume.Exports[0].CanDiscard || client.Volume.Exports[0].CanFastZero);
         client.Write(0, Filled(5, 40 * 4096));
         Assert.Equal(0, client.Run(RequestKind.Discard, 0, 40 * 4096));
         Assert.Equal(Filled(5, 40 * 4096), client.Read(0, 40 * 4096));

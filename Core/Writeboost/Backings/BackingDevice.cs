@@ -22,7 +22,7 @@ public enum BackingState
 /// One backing device of a cache, under the number that the log calls it by. Name, size and identity as the device
 /// table has them, also while it is absent.
 /// </summary>
-public sealed class BackingDevice(int id, string name, Device? device) : IVolumeExport
+public sealed class BackingDevice(int id, string name, Device? device)
 {
     private int _threshold = -1;
     private int _state = (int)(device == null ? BackingState.Absent : BackingState.Attached);
@@ -30,11 +30,8 @@ public sealed class BackingDevice(int id, string name, Device? device) : IVolume
     /// <summary>Its number in log entries and in the index's keys: 1 to 254; 0 is nobody's, as in the seeds.</summary>
     public int Id { get; } = id;
 
-    /// <inheritdoc/>
+    /// <summary>What clients and messages call it.</summary>
     public string Name { get; } = name;
-
-    /// <inheritdoc/>
-    ushort IVolumeExport.Device => (ushort)(Id - BackingTable.MinId);
 
     /// <summary>How far it takes part. Written on the first queue's thread.</summary>
     public BackingState State
@@ -69,9 +66,6 @@ public sealed class BackingDevice(int id, string name, Device? device) : IVolume
 
     /// <summary>It is larger than what keys can name.</summary>
     public bool IsTooLarge => device?.SizeBytes > BackingTable.MaxDeviceBytes;
-
-    /// <inheritdoc/>
-    long IVolumeExport.SizeBytes => ClientBytes;
 
     /// <summary>
     /// Percent of its time that write-back may take while clients are at work (seed 000: each device's own

@@ -79,7 +79,7 @@ public sealed class ReferenceConfig(ulong seed) : SimConfig(seed)
 }
 
 /// <summary>See <see cref="ReferenceEngine"/>.</summary>
-public sealed unsafe class ReferenceVolume : IVolume
+public sealed unsafe class ReferenceVolume : IVolume, IVolumeExport
 {
     private readonly Device _backing;
     private readonly ReferenceFlaw _flaw;
@@ -93,6 +93,9 @@ public sealed unsafe class ReferenceVolume : IVolume
     }
 
     public string Engine => "reference";
+    public string Name => "disk";
+    ushort IVolumeExport.Device => 0;
+    public IReadOnlyList<IVolumeExport> Exports => [this];
     public long SizeBytes => _backing.SizeBytes;
     public bool ReadOnly { get; }
     public bool CanDiscard => true;
