@@ -43,7 +43,7 @@ public static class WriteboostCommands
     // Fails when a device that it waits for does not answer; it stands, as when nobody waits any more.
     private static Func<Func<OrderProgress>> Heeding(WriteboostVolume volume, Func<Func<OrderProgress>> begin) => () =>
     {
-        HangWatch watch = new(volume.Hangs, volume.Backings, volume.Progress, volume.Drains, volume.Log);
+        HangWatch watch = volume.NewHangWatch();
         return Failing(() => watch.Look(volume.DirtyData.IsAnyOf), begin());
     };
 

@@ -1,4 +1,3 @@
-using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
@@ -14,11 +13,9 @@ public sealed unsafe partial class WriteboostVolume
     /// <summary>What keeps samples of the devices.</summary>
     internal Fingerprints Fingerprints { get; }
 
-    private bool AnyDiffers => Backings.ToList().Exists(static backing => backing.HoldsSomethingElse);
+    internal LogEvidence Evidence { get; }
 
-    // Whoever has it back reads it, and nothing that the cache had of it before (R10).
-    private bool AnyWasWritten => !Mutant.Is(WriteboostMutant.R10ChangeUnnoticed)
-        && Backings.ToList().Exists(static backing => backing.WasWrittenMeanwhile);
+    internal IdentityCheck Identity { get; }
 
     // When the log has been read: what holds nothing of a device cannot harm it.
     private void CheckDevices(Replay replay, BlockingIo io, ContentEvidence evidence)
@@ -27,118 +24,11 @@ public sealed unsafe partial class WriteboostVolume
         CheckShrunk();
         foreach (BackingDevice backing in Backings.ToList())
         {
-            CheckIdentity(backing);
-            CheckByLog(backing, io);
+            Identity.Check(backing);
+            Evidence.Check(backing, io);
         }
         foreach ((IVolume alone, Device device) in Options.Uncached)
-            CheckServedAlone(alone.Exports[0], device, io, evidence);
-    }
-
-    // One that is missed must not be served beside its cache: it would show old data, and what is written to it would
-    // be written over.
-    private void CheckServedAlone(IVolumeExport export, Device device, BlockingIo io, ContentEvidence evidence)
-    {
-        foreach (BackingDevice absent in Backings.Absent)
-        {
-            // Where nothing says how large it was, it reaches to its last block at least.
-            long beyond = export.SizeBytes - absent.SizeBytes;
-            bool canBe = beyond > -Geometry.BlockBytes && (!Layout.HasDeviceTable || beyond < Geometry.BlockBytes);
-            if (!canBe || Options.Rebind || HoldsOf(absent) is not { } held) continue;
-            ContentVerdict verdict = Layout.HasDeviceTable
-                ? evidence.Compare(device, absent.Id) : _known!.Judge(io, device, absent.Id).Verdict;
-            if (verdict == ContentVerdict.Other) continue;
-            throw new UserErrorException($"'{export.Name}' is to be served without the cache, which holds {held} of "
-                + $"{NameOfMissed(absent)}, a device that is not given and may be this one: give it "
-                + "under its name and number if it is; --option rebind=1 if it is another one");
-        }
-    }
-
-    private string NameOfMissed(BackingDevice absent) =>
-        Layout.HasDeviceTable ? $"'{absent.Name}'" : $"device {absent.Id}";
-
-    /// <summary>
-    /// Refuses a device that does not hold what it held while the log has dirty data of it, and a new one that may be
-    /// one which is missed.
-    /// </summary>
-    internal void CheckIdentity(BackingDevice backing)
-    {
-        if (backing.IsAbsent) return;
-        if (backing.IsNew) CheckUnknown(backing);
-        if (backing.HasLostSamples) CheckWithoutSamples(backing);
-        if (!backing.HoldsSomethingElse || Options.Rebind) return;
-        bool isSureToBeIt = backing.Content == ContentVerdict.Changed && !backing.IsKnownByPlace;
-        if (isSureToBeIt || HoldsOf(backing) is not { } held) return;
-        throw new UserErrorException($"{Difference(backing)}; the cache holds {held} of it; --option rebind=1 if it is "
-            + "the right one all the same");
-    }
-
-    private void CheckWithoutSamples(BackingDevice backing)
-    {
-        if (Options.Rebind || !backing.IsKnownByPlace || HoldsOf(backing) is not { } held) return;
-        throw new UserErrorException($"{backing.Device.Name}: whether this is '{backing.Name}' cannot be known: both "
-            + $"copies of what {Cache.Name} knew of its content are damaged; it holds {held} of it; --option rebind=1 "
-            + "if it is the right one");
-    }
-
-    internal void WarnOfDifference(BackingDevice backing)
-    {
-        if (backing.IsAbsent) return;
-        if (backing.HasLostSamples)
-            Options.Log($"{Cache.Name}: both copies of what it knew of the content of '{backing.Name}' are damaged");
-        if (backing.HoldsSomethingElse) Options.Log(Difference(backing));
-        else if (backing.WasWrittenMeanwhile)
-            Options.Log($"{backing.Device.Name}: nothing shows that '{backing.Name}' is as its cache left it: of what "
-                + "was cached only what is dirty still counts");
-    }
-
-    private static string Difference(BackingDevice backing) =>
-        $"{backing.Device.Name}: does not hold what '{backing.Name}' held: "
-        + (backing.Content == ContentVerdict.Other ? "it is another device, or was " : "it was ")
-        + "written without its cache";
-
-    private void CheckUnknown(BackingDevice backing)
-    {
-        foreach (BackingDevice absent in Backings.Absent)
-        {
-            if (absent.SizeBytes != backing.SizeBytes || HoldsOf(absent) is not { } held) continue;
-            throw new UserErrorException($"{backing.Device.Name}: '{backing.Name}' is new to this cache, which holds "
-                + $"{held} of '{absent.Name}', a device of the same size that is not given: give "
-                + $"{absent.Name}={backing.Device.Name} if it is that one (with --option rebind=1 if that is refused), "
-                + $"else '{absent.Name}' first");
-        }
-    }
-
-    private string? HoldsOf(BackingDevice backing) => Holdings.Describe(backing);
-
-    // What the devices hold now, before anybody writes to them.
-    private void TakeSamples(ContentEvidence evidence)
-    {
-        foreach (BackingDevice backing in Backings.ToList())
-        {
-            if (backing.IsAbsent) continue;
-            if (NeedsSamples(backing, out _)) TakeSamples(backing, evidence.Sample(backing.Device, SamplesBlank));
-            Fingerprints.Table[backing.Id].FirstPosition = backing.FirstPosition;
-        }
-    }
-
-    /// <summary>Of a device that was met, or that has few left; the others are kept.</summary>
-    internal void TakeSamples(BackingDevice backing, IReadOnlyList<BlockSample> samples)
-    {
-        if (NeedsSamples(backing, out bool isKnown))
-            Fingerprints.Take(backing.Id, backing.FirstPosition, samples, keepsWritten: isKnown);
-    }
-
-    // Of writes that go round the log none shall be logged because a blank block is a sample.
-    private bool SamplesBlank => !Options.WriteAround && Options.BypassSequentialWrites == 0;
-
-    private bool NeedsSamples(BackingDevice backing, out bool isKnown)
-    {
-        ContentVerdict content = Layout.HasDeviceTable ? backing.Content : backing.ContentByLog;
-        isKnown = !backing.IsNew && !Options.Rebind && content is ContentVerdict.Same or ContentVerdict.Blank;
-        int found = 0;
-        for (int i = 0; i < DeviceSamples.FoundCount; i++)
-            if (Fingerprints.Table[backing.Id][i].Kind == SampleKind.Content) found++;
-        return !isKnown || found < DeviceSamples.FoundCount / 2;
+            Identity.CheckServedAlone(alone.Exports[0], device, io, evidence);
     }
 
     private void WriteSamples(BlockingIo io, DeviceQueue queue, long epoch, bool copyBFirst)

@@ -20,12 +20,12 @@ namespace Weir.Core.Writeboost;
 public sealed unsafe partial class WriteboostVolume
 {
     private WriteboostVolume(
-        Layout layout, Device cache, DeviceTable? deviceTable, Fingerprints fingerprints,
+        Layout layout, Device cache, DeviceTable? deviceTable, bool isTableDue, Fingerprints fingerprints,
         List<BackingDevice> backings, IRamStore ram, WriteboostOptions options, Superblock superblock)
     {
         Layout = layout;
         Cache = cache;
-        _deviceTable = deviceTable;
+        Devices = new DeviceRecords(deviceTable, isTableDue, options);
         Fingerprints = fingerprints;
         foreach (BackingDevice backing in backings) Backings.Set(backing);
         if (deviceTable is { IsComplete: true }) Backings.ForgetUnknown();
@@ -47,6 +47,8 @@ public sealed unsafe partial class WriteboostVolume
         Gate = new ReaderGate();
         RangePressure = new RangePressure(Queues);
         Holdings = new LogHoldings(Index, Ranges);
+        Evidence = new LogEvidence(cache, State, Backings, Holdings, fingerprints, options);
+        Identity = new IdentityCheck(cache, Backings, Holdings, fingerprints, Evidence, options);
         Hangs = new Hangs(cache, Backings);
         Alone = new ServedAlone(Backings, options);
         Commits = new SuperblockOrders(options, Health, Queues);
@@ -90,16 +92,15 @@ public sealed unsafe partial class WriteboostVolume
         long first = table is { IsComplete: true } ? long.MaxValue : superblock.MarkPosition;
         List<BackingDevice> bound = new Binding(table, first, options, evidence).Bind(backings);
         Fingerprints fingerprints = new(superblock.CacheId, samples);
-        WriteboostVolume volume = new(layout, cache, table, fingerprints, bound, ram, options, superblock);
+        WriteboostVolume volume = new(layout, cache, table, !equal, fingerprints, bound, ram, options, superblock);
         try
         {
             volume.CheckNotStale();
-            volume._tableIsDue = !equal;
             using RecoverySteps recovery =
                 new(volume, blocking, queue, evidence, (copyBFirst, tableBFirst, samplesBFirst));
             recovery.Run();
             volume.WarnOfAbsent();
-            foreach (BackingDevice backing in volume.Backings.ToList()) volume.WarnOfDifference(backing);
+            foreach (BackingDevice backing in volume.Backings.ToList()) volume.Identity.Warn(backing);
             return volume;
         }
         catch
@@ -117,12 +118,12 @@ public sealed unsafe partial class WriteboostVolume
         IsHere = IsHere,
         KeptPosition = Superblock.HasKept && !Options.Rebind ? Superblock.KeptPosition : 0,
         KeptKey = Superblock.KeptKey,
-        FirstPositions = _deviceTable?.FirstPositions(),
+        FirstPositions = DeviceTable?.FirstPositions(),
     };
 
     // R10: what was read from the backing device is still there after an orderly stop only, and on the same device.
     private long CleanPositionAtStart() => Mutant.Is(WriteboostMutant.R10CleanAfterCrash) ? 0
-        : Superblock.IsClean && !Options.Rebind && !AnyHasShrunk && !AnyDiffers && !AnyWasWritten
+        : Superblock.IsClean && !Options.Rebind && !AnyHasShrunk && !Identity.AnyDiffers && !Identity.AnyWasWritten
             ? Superblock.CleanPosition
         : long.MaxValue;
 

@@ -68,6 +68,8 @@ public sealed unsafe partial class WriteboostVolume
 
     internal WritebackOrders Writebacks { get; private set; } = null!;
 
+    internal HangWatch NewHangWatch() => new(Hangs, Backings, Progress, Drains, Log);
+
     // What is made of the log, once that has been found.
     private void Serve(SegmentLog log, long keptEnd, bool wasAbsent)
     {
@@ -82,6 +84,8 @@ public sealed unsafe partial class WriteboostVolume
         GiveUps = new GiveUpOrders(Lost, log, Backings, Drains, Queues, Cache, Options);
         Flushes = new FlushOrders(log, Around, DirtyData, Alone, Health, Queues);
         Resumes = new ResumeOrders(Around, Refusals, Alone, Flushes, Health, Queues);
+        DeviceOrders = new DeviceOrders(Backings, DeviceTable, Identity, Evidence, Fingerprints, DirtyData, Lost,
+            Queues, Options, StaleMarker, NewHangWatch);
         Load = new CleaningLoad(log, RangePressure, Drains, Backings, Activity, Counters, Options);
         Governor = new CleaningGovernor(Load, Options, Throttle);
         Writebacks = new WritebackOrders(log, DirtyData, Drains, Progress, Lost, Backings, Growth, Health, Options);

@@ -23,14 +23,14 @@ public sealed unsafe partial class WriteboostVolume
 
         /// <summary>All of them.</summary>
         public static StartSteps<RecoverySteps> Table { get; } = new(
-            new("read the notes about the devices", Reads, static r => r._volume.ReadNotes(r._io, r._queue)),
+            new("read the notes about the devices", Reads, static r => r._volume.Evidence.Read(r._io, r._queue)),
             new("find the end of the log", Reads, static r => r.FindEnd()),
             new("check that nothing durable is missing", Reads, static r => r.CheckNothingLost()),
             new("find what the last life left in memory", Reads, static r => r.FindMemory()),
             new("check the devices against the log", Reads, static r => r.CheckDevices()),
             new("read what memory has and the log has not", Reads, static r => r.ReadMemory()),
             new("check the devices against memory", Reads, static r => r.CheckDevices()),
-            new("note which devices these are", Reads, static r => r._volume.KeepKnown(r._end.Position)),
+            new("note which devices these are", Reads, static r => r.KeepKnown()),
             new("find what is written back and serves reads", Reads, static r => r.FindWarm()),
             new("decide what counts", Reads, static r => r.Decide()),
             new("sample the devices", Reads, static r => r.TakeSamples()),
@@ -104,7 +104,7 @@ public sealed unsafe partial class WriteboostVolume
 
         private void FindEnd()
         {
-            _scan.Known = _volume._known;
+            _scan.Known = _volume.Evidence.Known;
             _scan.Run();
             _end = new LogEnd
             {
@@ -142,6 +142,8 @@ public sealed unsafe partial class WriteboostVolume
             _memory?.Dispose();
             _memory = null;
         }
+
+        private void KeepKnown() => _volume.Evidence.Keep(_volume.Geometry.SegmentOf(_end.Position));
 
         private void CheckDevices() => _volume.CheckDevices(_replay, _io, _evidence);
 
@@ -191,7 +193,7 @@ public sealed unsafe partial class WriteboostVolume
 
         private void TakeSamples()
         {
-            if (!_volume.ReadOnly) _volume.TakeSamples(_evidence);
+            if (!_volume.ReadOnly) _volume.Identity.TakeSamples(_evidence);
         }
 
         private void WriteMemory()
@@ -202,7 +204,7 @@ public sealed unsafe partial class WriteboostVolume
 
         private void WriteNotes()
         {
-            if (_volume._notes != null) _volume.WriteNotes(_volume._notes, _io, _queue);
+            if (_volume.Evidence.Notes is { } notes) _volume.WriteNotes(notes, _io, _queue);
         }
 
         // A cache that has been served has a table: that comes before the epoch. But not where it makes the reason go
@@ -217,7 +219,7 @@ public sealed unsafe partial class WriteboostVolume
 
         private void WriteDeviceTable()
         {
-            if (_volume._deviceTable != null) _volume.WriteDeviceTable(_io, _queue, _copyBFirst.Devices);
+            if (_volume.DeviceTable != null) _volume.WriteDeviceTable(_io, _queue, _copyBFirst.Devices);
         }
     }
 }

@@ -1,4 +1,3 @@
-using System.Threading;
 using Weir.Core.Caching;
 using Weir.Core.Cleaning;
 using Weir.Core.Io;
@@ -19,7 +18,7 @@ namespace Weir.Core.Writeboost;
 /// </summary>
 public sealed unsafe partial class WriteboostVolume : IVolume
 {
-    private readonly WriteboostQueue?[] _queues = new WriteboostQueue?[ReaderGate.MaxQueues];
+    internal OpenQueues OpenQueues { get; } = new();
 
     /// <inheritdoc/>
     public string Engine => "writeboost";
@@ -72,7 +71,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     public IVolumeQueue OpenQueue(int index, IoContext io)
     {
         WriteboostQueue queue = new(this, index, io);
-        Volatile.Write(ref _queues[index], queue);
+        OpenQueues.Add(index, queue);
         io.RegisterSlab(Log.Ram.DataStart, Log.Ram.DataBytes);
         return queue;
     }
@@ -83,7 +82,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         Log.Ram.Dispose();
         Log.Dispose();
         DisposeStructures();
-        foreach (WriteboostQueue? queue in _queues) queue?.Dispose();
+        OpenQueues.Dispose();
         foreach (BackingDevice backing in Backings.ToList())
             if (!backing.IsAbsent) backing.Device.Dispose();
         Cache.Dispose();
@@ -96,9 +95,8 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         Ranges.Dispose();
         Changes.Dispose();
         Gate.Dispose();
-        _deviceTable?.Dispose();
+        DeviceTable?.Dispose();
         Fingerprints.Dispose();
-        _known?.Dispose();
-        _notes?.Dispose();
+        Evidence.Dispose();
     }
 }

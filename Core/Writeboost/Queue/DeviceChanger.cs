@@ -108,7 +108,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
     private void GoOn(long nowUs, bool writebackIsQuiet)
     {
         _table?.Poll();
-        _volume.NoteDeviceWork(_step == Step.None ? 0 : _device?.Id ?? 0, !writebackIsQuiet);
+        _volume.DeviceOrders.NoteWork(_step == Step.None ? 0 : _device?.Id ?? 0, !writebackIsQuiet);
         if (_step == Step.None && (!IsTableTrue(nowUs) || !TryBegin()))
         {
             DeadlineUs = !_retry.IsHeldUp ? long.MaxValue : _rewriting ? nowUs + TurnUs : _retry.DueUs;
@@ -127,7 +127,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
     {
         _stopping = true;
         if (MayTurnBack) TurnBack();
-        if (_step == Step.None) _volume.RefuseDeviceOrder();
+        if (_step == Step.None) _volume.DeviceOrders.Refuse();
         // It does not look any more: its deadline would pass, and the thread never sleep again.
         if (IsQuiet) DeadlineUs = long.MaxValue;
         return IsQuiet;
@@ -149,7 +149,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
 
     private bool TryBegin()
     {
-        _order = _volume.TakeDeviceOrder();
+        _order = _volume.DeviceOrders.Take();
         if (_order == null) return false;
         _device = null;
         try
@@ -219,11 +219,11 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
                 BackingSpec spec = _order!.Spec!;
                 _device = new Binding(_volume.DeviceTable, _target, _volume.Options, spec.Evidence)
                     .BindOne(spec, _volume.Backings.ToList());
-                _volume.CheckIdentity(_device);
-                _volume.CheckByLog(_device, null);
-                _volume.WarnOfDifference(_device);
-                _volume.WarnByLog(_device);
-                _volume.TakeByLog(_device, _volume.Log.HeadSegment);
+                _volume.Identity.Check(_device);
+                _volume.Evidence.Check(_device, null);
+                _volume.Identity.Warn(_device);
+                _volume.Evidence.Warn(_device);
+                _volume.Evidence.Take(_device, _volume.Log.HeadSegment);
             }
             catch (UserErrorException error)
             {
@@ -232,7 +232,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
                 return;
             }
             _step = Step.WriteSamples;
-            _volume.TakeSamples(_device, _order.Spec!.Samples);
+            _volume.Identity.TakeSamples(_device, _order.Spec!.Samples);
             _volume.Fingerprints.BeginWrite();
         }
         if (_step == Step.WriteSamples && !_volume.Fingerprints.IsBusy)
@@ -242,7 +242,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
             if (_table != null)
             {
                 _before = _volume.DeviceTable![_device!.Id];
-                _volume.Describe(_device);
+                _volume.Devices.Describe(_device);
                 _table.Begin(_volume.DeviceTable);
             }
             _notes?.Begin();
@@ -254,7 +254,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
             Announce();
             _step = Step.AwaitDoors;
         }
-        if (_step == Step.AwaitDoors && _volume.AllQueuesHaveSeen(_volume.Backings.Generation)) Finish(null);
+        if (_step == Step.AwaitDoors && _volume.OpenQueues.HaveSeen(_volume.Backings.Generation)) Finish(null);
     }
 
     // Where the device begins must not lie behind the log's end after a power cut: what is logged then would be taken
@@ -321,7 +321,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
                 _volume.Queues.WakeAll();
                 _step = Step.AwaitGone;
                 break;
-            case Step.AwaitGone when _volume.AllQueuesHaveSeen(_volume.Backings.Generation):
+            case Step.AwaitGone when _volume.OpenQueues.HaveSeen(_volume.Backings.Generation):
                 Finish(null);
                 break;
         }
@@ -350,7 +350,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
     }
 
     private bool HasNoRequests() =>
-        _volume.AllQueuesHaveSeen(_volume.Backings.Generation) && _volume.RequestsOf(_device!.Id) == 0;
+        _volume.OpenQueues.HaveSeen(_volume.Backings.Generation) && _volume.OpenQueues.RequestsOf(_device!.Id) == 0;
 
     // What another's failed flush has lost, this one cannot bring back.
     private void Flush()
@@ -405,7 +405,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
     private void WriteDetached()
     {
         _step = Step.WriteDetached;
-        _volume.Notes?.SetDevice(_device!.Id, null);
+        _volume.Evidence.Notes?.SetDevice(_device!.Id, null);
         _notes?.Begin();
         if (_table == null) return;
         _before = _volume.DeviceTable![_device!.Id];
@@ -453,7 +453,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
     {
         if (stays && !_device!.IsAbsent)
         {
-            _volume.Notes?.SetDevice(_device.Id, _device.Device);
+            _volume.Evidence.Notes?.SetDevice(_device.Id, _device.Device);
             SetState(BackingState.Attached);
         }
         _device = null;
@@ -482,7 +482,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
     private void TryRewrite(long nowUs)
     {
         _retry.Heed(_volume.Health, nowUs);
-        if (nowUs < _retry.DueUs && !_volume.HasDeviceOrder) return;
+        if (nowUs < _retry.DueUs && !_volume.DeviceOrders.IsAnyWaiting) return;
         _rewriting = true;
         _table!.Begin(_volume.DeviceTable!);
     }
@@ -496,7 +496,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
             return;
         }
         Refused(result);
-        _volume.TakeDeviceOrder()?.Finish(new UserErrorException(TableReason(result)));
+        _volume.DeviceOrders.Take()?.Finish(new UserErrorException(TableReason(result)));
     }
 
     private void Settle()

@@ -48,7 +48,7 @@ internal sealed unsafe class WriteboostTasks : IDisposable
         _rescue = new Rescue(RescuePartsOf(volume), port, backings, IsCacheLeft);
         _scrubber = new Scrubber(volume.Log, volume.State, volume.Index, volume.Rot, volume.Scrub, volume.Activity,
             volume.Options, port, cache);
-        _notes = volume.Notes is { } notes ? new NotesWriter(notes, cache, port) : null;
+        _notes = volume.Evidence.Notes is { } notes ? new NotesWriter(notes, cache, port) : null;
         _changer = new DeviceChanger(volume, port, cache, backings, _notes, _writeback);
         Background = new BackgroundTasks(volume.Health, volume.ReadOnly, Tasks(), Stops());
     }
@@ -154,7 +154,8 @@ internal sealed unsafe class WriteboostTasks : IDisposable
 
     private StopStatus End(int result)
     {
-        _volume.EndDeviceOrders();
+        _volume.DeviceOrders.EndAll();
+        _volume.GiveUps.EndAll();
         return StopStatus.EndedWith(result);
     }
 

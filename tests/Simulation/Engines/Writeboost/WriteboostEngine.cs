@@ -116,7 +116,7 @@ public sealed partial class WriteboostEngine : IInjectedEngine
 
     private static Func<bool?> Carry(IVolume volume, DeviceOrder order)
     {
-        ((WriteboostVolume)volume).Post(order);
+        ((WriteboostVolume)volume).DeviceOrders.Post(order);
         return () => order.IsDone ? order.Error == null : null;
     }
 

@@ -1,16 +1,19 @@
+using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
-using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Settings;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Backings;
 
-/// <content>
-/// The same in layouts of the kernel, where others serve the cache too: by what the log itself tells of the devices
-/// (R13), by samples where no later segment speaks against them, and where nothing tells, by where the device was found
-/// before.
-/// </content>
-public sealed unsafe partial class WriteboostVolume
+/// <summary>
+/// Whether the backing devices are those that the log is about (R13), in layouts of the kernel, where others serve the
+/// cache too: by what the log itself tells of the devices, by samples where no later segment speaks against them, and
+/// where nothing tells, by where the device was found before.
+/// </summary>
+internal sealed unsafe class LogEvidence(
+    Device cache, SuperblockState superblock, BackingTable backings, LogHoldings holdings, Fingerprints fingerprints,
+    WriteboostOptions options) : IDisposable
 {
     private const string RebindIfRight = "--option rebind=1 if it is the right one all the same";
 
@@ -18,36 +21,46 @@ public sealed unsafe partial class WriteboostVolume
     private SegmentNotes? _notes;
 
     /// <summary>What the cache keeps about its devices in the kernel's layouts; null in <c>native</c>.</summary>
-    internal SegmentNotes? Notes => _notes;
+    public SegmentNotes? Notes => _notes;
+
+    /// <summary>What the scan of the log finds for that; null once nothing is missed any more.</summary>
+    public KnownBlocks? Known => _known;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _known?.Dispose();
+        _notes?.Dispose();
+    }
 
     /// <summary>
     /// Refuses a device that holds nothing of what the log had written back to it, and one that may be another that is
     /// missed, while the log has dirty data of them. Without <paramref name="io"/>: by what was compared before.
     /// </summary>
-    internal void CheckByLog(BackingDevice backing, BlockingIo? io)
+    public void Check(BackingDevice backing, BlockingIo? io)
     {
         if (_known == null || backing.IsAbsent) return;
         if (io != null) CheckMark(backing, io);
         LogJudgement own = _known.Judge(io, backing.Device, backing.Id);
-        if (HoldsOf(backing) is { } held && !Mutant.Is(WriteboostMutant.R13LogNotAsked))
+        if (holdings.Describe(backing) is { } held && !Mutant.Is(WriteboostMutant.R13LogNotAsked))
         {
             string? against = Against(backing, own, held, io);
             if (against != null)
                 throw new UserErrorException($"{backing.Device.Name}: {against}{MarkAdvice}{RebindIfRight}");
         }
-        foreach (BackingDevice absent in Backings.Absent) CheckNotMissed(backing, absent, own.Verdict, io);
+        foreach (BackingDevice absent in backings.Absent) CheckNotMissed(backing, absent, own.Verdict, io);
     }
 
     /// <summary>Says what speaks against a device that was taken, or that nothing could be compared.</summary>
-    internal void WarnByLog(BackingDevice backing)
+    public void Warn(BackingDevice backing)
     {
-        if (_known == null || backing.IsAbsent || HoldsOf(backing) is not { } held) return;
+        if (_known == null || backing.IsAbsent || holdings.Describe(backing) is not { } held) return;
         LogJudgement own = _known.Judge(null, backing.Device, backing.Id);
         if (own.Verdict == ContentVerdict.Changed)
-            Options.Log($"{backing.Device.Name}: {own.Differing} of {own.Compared} blocks that the cache knows "
+            options.Log($"{backing.Device.Name}: {own.Differing} of {own.Compared} blocks that the cache knows "
                 + $"'{backing.Name}' to hold differ: it was written without its cache");
         if (own.Verdict is ContentVerdict.Unknown or ContentVerdict.Blank && !IsNamed(backing))
-            Options.Log($"{backing.Device.Name}: the cache holds {held} of '{backing.Name}'; whether this is that "
+            options.Log($"{backing.Device.Name}: the cache holds {held} of '{backing.Name}'; whether this is that "
                 + "device cannot be known: the cache knows no block with content that it held");
     }
 
@@ -55,13 +68,13 @@ public sealed unsafe partial class WriteboostVolume
     /// It is served from now on: what was known of it changes. What the log holds below <paramref name="segment"/> says
     /// nothing about a device of which it holds nothing dirty, unless it was found to.
     /// </summary>
-    internal void TakeByLog(BackingDevice backing, long segment)
+    public void Take(BackingDevice backing, long segment)
     {
         if (_notes == null || backing.IsAbsent) return;
         LogJudgement own = _known?.Judge(null, backing.Device, backing.Id) ?? default;
         backing.ContentByLog = own.Verdict;
         bool isIt = own.Verdict is ContentVerdict.Same or ContentVerdict.Changed;
-        bool isMeant = HoldsOf(backing) != null && !Options.Rebind;
+        bool isMeant = holdings.Describe(backing) != null && !options.Rebind;
         if (!isIt && !isMeant) _notes.SetFirst(backing.Id, segment);
         _notes.SetDevice(backing.Id, backing.Device);
         _known?.Forget(backing.Id);
@@ -72,48 +85,50 @@ public sealed unsafe partial class WriteboostVolume
     private void CheckMark(BackingDevice backing, BlockingIo io)
     {
         if (!IsMarkMoved || Mutant.Is(WriteboostMutant.R8MarkNotAsked)) return;
-        long mark = Superblock.MarkSequence - 1, known = Fingerprints.Table.MarkSegment;
+        long mark = superblock.Now.MarkSequence - 1, known = fingerprints.Table.MarkSegment;
         LogJudgement moved = _known!.JudgeFrom(known + 1, io, backing.Device, backing.Id);
         if (moved.Verdict != ContentVerdict.Other) return;
-        throw new UserErrorException($"{backing.Device.Name}: {Cache.Name} says that segments up to {mark} have been "
+        throw new UserErrorException($"{backing.Device.Name}: {cache.Name} says that segments up to {mark} have been "
             + $"written back, which it did not when it was served last, and '{backing.Name}' has none of "
             + $"{moved.Differing} blocks of them: it is another device, or was written without its cache, or the mark "
-            + $"is rotten: {RebindIfRight}; if the mark is wrong, 'weir repair --layout {Layout.Name} --mark "
+            + $"is rotten: {RebindIfRight}; if the mark is wrong, 'weir repair --layout {options.Layout.Name} --mark "
             + $"{known} --write' lets these segments count again, over what the device has now");
     }
 
     private bool IsMarkMoved =>
-        Fingerprints.Table.Generation != 0 && Superblock.MarkSequence - 1 > Fingerprints.Table.MarkSegment;
+        fingerprints.Table.Generation != 0 && superblock.Now.MarkSequence - 1 > fingerprints.Table.MarkSegment;
 
     // Of what it says is written back some may not be.
     private string MarkAdvice => !IsMarkMoved ? ""
-        : $"or the mark of the cache, {Superblock.MarkSequence - 1}, is rotten: 'weir repair --layout {Layout.Name} "
-            + $"--mark {Fingerprints.Table.MarkSegment} --write' sets it back, where the device was not used without "
-            + "its cache; ";
+        : $"or the mark of the cache, {superblock.Now.MarkSequence - 1}, is rotten: 'weir repair --layout "
+            + $"{options.Layout.Name} --mark {fingerprints.Table.MarkSegment} --write' sets it back, where the "
+            + "device was not used without its cache; ";
 
-    private void ReadNotes(BlockingIo io, DeviceQueue queue)
+    /// <summary>Before the log is read, which finds what the devices should hold.</summary>
+    public void Read(BlockingIo io, DeviceQueue queue)
     {
-        if (Layout.HasDeviceTable) return;
-        _notes = SegmentNotes.Read(io, queue, Cache);
-        _notes.CacheId = Superblock.CacheId;
-        if (Options.Rebind) return;
+        if (options.Layout.HasDeviceTable) return;
+        _notes = SegmentNotes.Read(io, queue, cache);
+        _notes.CacheId = superblock.Now.CacheId;
+        if (options.Rebind) return;
         _known = new KnownBlocks(_notes);
-        _known.AddSamples(Fingerprints.Table);
+        _known.AddSamples(fingerprints.Table);
     }
 
-    // Compares a device that may be any of those that are missed.
-    private void LookByLog(Device device, BlockingIo io)
+    /// <summary>Compares a device that may be any of those that are missed.</summary>
+    public void LookAt(Device device, BlockingIo io)
     {
         if (_known == null) return;
-        foreach (BackingDevice absent in Backings.Absent) _known.Judge(io, device, absent.Id);
+        foreach (BackingDevice absent in backings.Absent) _known.Judge(io, device, absent.Id);
     }
 
-    // What is known of devices that are missed is for when they come.
-    private void KeepKnown(long endPosition)
+    /// <summary>The devices that are there have been taken. What is known of those that are missed is for when they
+    /// come.</summary>
+    public void Keep(long segment)
     {
-        foreach (BackingDevice backing in Backings.ToList()) WarnByLog(backing);
-        foreach (BackingDevice backing in Backings.ToList()) TakeByLog(backing, Geometry.SegmentOf(endPosition));
-        if (Backings.Absent.Length > 0) return;
+        foreach (BackingDevice backing in backings.ToList()) Warn(backing);
+        foreach (BackingDevice backing in backings.ToList()) Take(backing, segment);
+        if (backings.Absent.Length > 0) return;
         _known?.Dispose();
         _known = null;
     }
@@ -121,7 +136,7 @@ public sealed unsafe partial class WriteboostVolume
     // One that has some of the blocks may be it, or one with the same file system; then its own name must tell.
     private string? Against(BackingDevice backing, in LogJudgement own, string held, BlockingIo? io)
     {
-        string knows = $"blocks that {Cache.Name} knows '{backing.Name}' to hold";
+        string knows = $"blocks that {cache.Name} knows '{backing.Name}' to hold";
         return own.Verdict switch
         {
             ContentVerdict.Other => $"has none of {own.Differing} {knows}: another device, or all were written without "
@@ -130,7 +145,7 @@ public sealed unsafe partial class WriteboostVolume
                 + $"{knows}: another device, or written without the cache; the cache holds {held} of it; "
                 + WhoseElse(backing, io),
             ContentVerdict.Unknown or ContentVerdict.Blank when IsElsewhere(backing) => $"'{backing.Name}' was another "
-                + $"device or in another place when {Cache.Name} was served last; the cache holds {held} of it, and "
+                + $"device or in another place when {cache.Name} was served last; the cache holds {held} of it, and "
                 + "knows no block with content by which to tell; ",
             _ => null,
         };
@@ -146,13 +161,13 @@ public sealed unsafe partial class WriteboostVolume
     // is missed.
     private void CheckNotMissed(BackingDevice backing, BackingDevice absent, ContentVerdict own, BlockingIo? io)
     {
-        if (absent.Id == backing.Id || HoldsOf(absent) is not { } held || own == ContentVerdict.Same) return;
+        if (absent.Id == backing.Id || holdings.Describe(absent) is not { } held || own == ContentVerdict.Same) return;
         ContentVerdict theirs = _known!.Judge(io, backing.Device, absent.Id).Verdict;
         if (theirs == ContentVerdict.Same)
             throw new UserErrorException($"{backing.Device.Name}: holds what device {absent.Id} of the cache held, "
                 + $"which is missed, and of which the cache holds {held}: give {absent.Id}:NAME={backing.Device.Name}; "
                 + "--option rebind=1 if it is another one all the same");
-        bool isKnown = own == ContentVerdict.Changed || HoldsOf(backing) != null
+        bool isKnown = own == ContentVerdict.Changed || holdings.Describe(backing) != null
             || _notes!.IsAt(backing.Id, backing.Device);
         bool canBe = theirs != ContentVerdict.Other
             && backing.SizeBytes + Geometry.BlockBytes > absent.SizeBytes;
@@ -164,7 +179,7 @@ public sealed unsafe partial class WriteboostVolume
 
     private string WhoseElse(BackingDevice backing, BlockingIo? io)
     {
-        foreach (BackingDevice other in Backings.ToList())
+        foreach (BackingDevice other in backings.ToList())
         {
             bool isIt = other.Id != backing.Id
                 && _known!.Judge(io, backing.Device, other.Id).Verdict is ContentVerdict.Same or ContentVerdict.Changed;
@@ -173,4 +188,7 @@ public sealed unsafe partial class WriteboostVolume
         }
         return "";
     }
+
+    /// <summary>Whether a device that is to be served alone may be one that is missed.</summary>
+    public ContentVerdict Judge(BlockingIo io, Device device, int id) => _known!.Judge(io, device, id).Verdict;
 }
