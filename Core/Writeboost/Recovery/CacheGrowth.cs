@@ -1,3 +1,4 @@
+using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Settings;
@@ -34,6 +35,7 @@ internal static class CacheGrowth
         }
         superblock.SegmentCount += (int)gained;
         superblock.WarmPosition = 0;
+        Invariant.Check(superblock.HasPlaces);
         options.Log($"{what}: they are used from now on");
     }
 }

@@ -105,6 +105,9 @@ internal sealed unsafe class LogScan : ILogScan
             NoteHeadersOf(_geometry.SegmentOf(EndPosition), _geometry.SlotOf(EndPosition));
         CheckRot();
         ReplayPending();
+        Invariant.Check(_pending.Count == 0);
+        Invariant.Check(EndPosition >= _superblock.MarkPosition);
+        Invariant.Check(NextSequence >= _superblock.MarkSequence);
     }
 
     // The headers say what was durable: Run has looked (CheckRot).

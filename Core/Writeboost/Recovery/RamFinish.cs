@@ -97,6 +97,8 @@ internal sealed unsafe class RamFinish(
             if (HasPublished(segment, index)) last = segment;
         foreach ((long segment, int index) in segments)
             if (segment <= last) FinishSegment(segment, index);
+        // Where the log goes on, nothing that was acknowledged is left behind.
+        Invariant.Check(last == 0 || EndPosition > geometry.Position(last, 0));
     }
 
     private bool HasPublished(long segment, int index)
@@ -166,6 +168,8 @@ internal sealed unsafe class RamFinish(
             byte* to = record.Pointer + ((long)info.EntryCount << Geometry.BlockShift);
             Buffer.MemoryCopy(ram.Data(index, slot), to, Geometry.BlockBytes, Geometry.BlockBytes);
         }
+        Invariant.Check(info.Position >= EndPosition);
+        Invariant.Check(info.EntryCount < geometry.SlotsPerSegment);
         _wholes.Add((info, record));
         replay.Apply(info.Position, segment, new ReadOnlySpan<LogEntry>(entries, info.EntryCount));
         layout.WriteHeader(record.Pointer, superblock, geometry, info, entries);

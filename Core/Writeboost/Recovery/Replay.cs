@@ -90,6 +90,8 @@ public sealed class Replay(Geometry geometry, SegmentTable table, BlockIndex ind
     public int ApplyWarm(long recordPosition, long sequence, ReadOnlySpan<LogEntry> entries)
     {
         long segment = geometry.SegmentOf(recordPosition);
+        Invariant.Check(segment > 0);
+        Invariant.Check(geometry.SlotOf(recordPosition) + entries.Length < geometry.SlotsPerSegment);
         int physical = geometry.Physical(segment), blocks = 0;
         if (table.SequenceOf(physical) != segment) table.Assign(physical, segment, -1);
         table.SetLastRecord(physical, sequence);

@@ -96,7 +96,10 @@ internal sealed unsafe class SegmentScan : ILogScan
         TailSegment = FindTail();
         EndSegment = TailSegment - 1;
         long mark = Math.Min(_superblock.MarkSequence, TailSegment) - 1;
+        Invariant.Check(TailSegment > 0);
         ReplayChain();
+        Invariant.Check(EndSegment >= TailSegment - 1);
+        Invariant.Check(EndSegment - TailSegment < _geometry.SegmentCount);
         if (Known != null) CollectKnown(Known, mark);
         EndHeaderChecksum = HeaderChecksumOf(EndSegment);
     }

@@ -44,6 +44,8 @@ internal sealed unsafe class WarmScan(
         {
             // It cannot be read: the backing device has it.
         }
+        Invariant.Check(segment >= first);
+        Invariant.Check(segment <= last + 1);
         return segment;
     }
 

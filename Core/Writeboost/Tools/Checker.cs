@@ -208,6 +208,9 @@ public sealed partial class Checker : IDisposable
 
     private void Summarise(ILogScan scan, LogWalk walk)
     {
+        Invariant.Check(_rottenBlocks <= _blocks);
+        Invariant.Check(_recordsProved <= walk.Records);
+        Invariant.Check(scan.EndPosition >= _cache.Geometry.Position(scan.TailSegment, 0));
         _items.Begin("summary");
         _items.Text("verdict", _problems == 0 ? "sound" : "damaged");
         _items.Number("problems", _problems);

@@ -44,6 +44,8 @@ internal sealed unsafe class LateRecords(OfflineCache cache)
     /// <summary>Zeroes the headers of all records at or behind <paramref name="end"/>; the caller flushes.</summary>
     public void Erase(long end)
     {
+        // What the mark vouches for stays, whatever follows it.
+        Invariant.Check(end >= cache.Superblock.MarkPosition);
         using AlignedMemory zeroes = new(Geometry.BlockBytes);
         ForEach((int _, in RecordInfo info) =>
         {

@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Base;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Tools;
@@ -11,6 +12,7 @@ internal sealed class LogWalk(OfflineCache cache)
 {
     private long _epoch;
     private long _settled;
+    private long _firstSequence;
 
     /// <summary>Position after the last record of the chain so far.</summary>
     public long EndPosition { get; private set; }
@@ -32,7 +34,7 @@ internal sealed class LogWalk(OfflineCache cache)
     public void Begin(long position, long sequence, uint checksum, long settled = 0)
     {
         (EndPosition, NextSequence, Checksum, Records, _epoch) = (position, sequence, checksum, 0, 0);
-        _settled = settled;
+        (_settled, _firstSequence) = (settled, sequence);
     }
 
     /// <summary>
@@ -72,10 +74,13 @@ internal sealed class LogWalk(OfflineCache cache)
                 continue;
             }
             if (info.EndPosition > end) return;
+            Invariant.Check(info.Position >= EndPosition);
             visit(slot, info);
             Records++;
             _epoch = info.Epoch;
             (EndPosition, NextSequence, Checksum) = (info.EndPosition, info.Sequence + 1, info.Checksum);
+            // Of the chain no record is left out, and none counts twice.
+            Invariant.Check(NextSequence - _firstSequence == Records);
             slot += 1 + info.EntryCount;
         }
     }

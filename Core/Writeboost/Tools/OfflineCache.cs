@@ -18,6 +18,7 @@ public sealed unsafe class OfflineCache : IDisposable
     private readonly SegmentReader _reader;
     private long _segmentsToRead;
     private long _segmentsRead;
+    private int _inMemory = -1;
 
     /// <summary>The cache on <paramref name="device"/> that <paramref name="superblock"/> describes.</summary>
     /// <exception cref="UserErrorException">The device is smaller than it says.</exception>
@@ -64,14 +65,24 @@ public sealed unsafe class OfflineCache : IDisposable
     public long UnreadBlocks { get; private set; }
 
     /// <summary>The block in <paramref name="slot"/> of the segment that was read could not be.</summary>
-    public bool IsUnread(int slot) => _reader.Unread.Has(slot);
+    public bool IsUnread(int slot)
+    {
+        Invariant.Check((uint)slot < (uint)Geometry.SlotsPerSegment);
+        return _reader.Unread.Has(slot);
+    }
 
     /// <summary>As many segments are going to be read now: for <see cref="Progress"/>.</summary>
-    public void Expect(long segments) => (_segmentsToRead, _segmentsRead) = (segments, 0);
+    public void Expect(long segments)
+    {
+        Invariant.Check(segments >= 0);
+        (_segmentsToRead, _segmentsRead) = (segments, 0);
+    }
 
     /// <summary>Reads the segment at place <paramref name="physical"/> into memory.</summary>
     public void ReadSegment(int physical)
     {
+        Invariant.Check((uint)physical < (uint)Geometry.SegmentCount);
+        _inMemory = physical;
         long offset = Geometry.OffsetOfPhysical((uint)physical << Geometry.SlotShift);
         int error = _reader.Read(offset, _segment.Pointer, 0);
         if (error < 0 && !ReadsPastErrors)
@@ -81,7 +92,12 @@ public sealed unsafe class OfflineCache : IDisposable
     }
 
     /// <summary>4 KiB of the segment that was read.</summary>
-    public byte* Slot(int slot) => _segment.Pointer + ((long)slot << Geometry.BlockShift);
+    public byte* Slot(int slot)
+    {
+        Invariant.Check(_inMemory >= 0);
+        Invariant.Check((uint)slot < (uint)Geometry.SlotsPerSegment);
+        return _segment.Pointer + ((long)slot << Geometry.BlockShift);
+    }
 
     /// <summary>
     /// The slot of the segment that was read, at place <paramref name="physical"/>, holds a header of this cache that
@@ -89,6 +105,8 @@ public sealed unsafe class OfflineCache : IDisposable
     /// </summary>
     public bool TryReadHeader(int physical, int slot, out RecordInfo info)
     {
+        // What is asked about is what was read.
+        Invariant.Check(physical == _inMemory);
         long position = PositionIn(Slot(slot));
         bool belongs = position > 0 && Geometry.SlotOf(position) == slot
             && Geometry.Physical(Geometry.SegmentOf(position)) == physical;
@@ -113,6 +131,9 @@ public sealed unsafe class OfflineCache : IDisposable
     /// </summary>
     public Span<LogEntry> ReadEntries(int slot, in RecordInfo info, Span<LogEntry> entries)
     {
+        // They are written behind the caller's back: room first.
+        Invariant.Check(info.EntryCount <= entries.Length);
+        Invariant.Check(slot + info.EntryCount < Geometry.SlotsPerSegment);
         fixed (LogEntry* list = entries) Layout.ReadEntries(Slot(slot), info, list);
         return entries[..info.EntryCount];
     }

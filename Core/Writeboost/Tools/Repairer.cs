@@ -50,6 +50,8 @@ public sealed unsafe class Repairer(IoContext io, Device device, RepairOptions o
         if (!isDamaged && options.DropAfter == null && !_rebuilt) return MendCopies(cache);
         WalkTo(options.DropAfter is { } last ? EndOf(last) : EndOfWhole(cache, late.DurablePosition));
         if (options.DropAfter != null) late.ReportLost(_walk.NextSequence, items);
+        Invariant.Check(_walk.EndPosition >= _superblock.MarkPosition);
+        Invariant.Check(_walk.NextSequence >= _superblock.MarkSequence);
         _superblock.Settle(_walk.EndPosition, _walk.NextSequence, _walk.Checksum);
         string what = $"{(_rebuilt ? "a rebuilt" : "the")} superblock, and a log that ends after record "
             + $"{_walk.NextSequence - 1}, at position {_walk.EndPosition}";
@@ -82,6 +84,8 @@ public sealed unsafe class Repairer(IoContext io, Device device, RepairOptions o
     private void Rebuild()
     {
         FoundCache found = Search();
+        Invariant.Check(found.Headers > 0);
+        Invariant.Check(found.Superblock.HasPlaces);
         (_rebuilt, _superblock) = (true, found.Superblock);
         using OfflineCache cache = new(io, device, Layout.Native, _superblock) { Progress = options.Progress };
         long segment = cache.Geometry.SegmentOf(_superblock.MarkPosition);

@@ -139,6 +139,9 @@ public sealed unsafe class SegmentRepairer(
             survey.TryReadHeader(cache.Geometry.Physical(segment.Id), out info, out _);
         }
         LogEntry* entries = stackalloc LogEntry[RecordHeader.MaxEntries];
+        // It goes back to where it was read.
+        Invariant.Check(info.Position == position);
+        Invariant.Check(info.Sequence == segment.Id);
         layout.ReadEntries(cache.Slot(0), info, entries);
         layout.WriteHeader(cache.Slot(0), cache.Superblock, cache.Geometry, info, entries);
         _io.Start(_queue, IoKind.Write, cache.Geometry.OffsetOf(position), cache.Slot(0), Geometry.BlockBytes);
@@ -194,6 +197,8 @@ public sealed unsafe class SegmentRepairer(
             return false;
         }
         records = scan.EndSegment - scan.TailSegment + 1;
+        Invariant.Check(records >= 0);
+        Invariant.Check(records <= geometry.SegmentCount);
         return true;
     }
 

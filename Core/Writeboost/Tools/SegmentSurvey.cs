@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Weir.Core.Base;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Recovery;
 
@@ -90,6 +91,9 @@ internal sealed unsafe class SegmentSurvey(OfflineCache cache)
         // Without a mark the oldest ones may have been overwritten in part by what was to come next.
         bool mayBeOverwritten = !isMarked && oldest > 1;
         (FirstId, LastId) = (isMarked ? mark + 1 : oldest, newest);
+        // Each of them has a place of its own.
+        Invariant.Check(FirstId > 0);
+        Invariant.Check(LastId - FirstId < _ids.Length);
         for (long id = FirstId; id <= newest; id++)
         {
             int physical = cache.Geometry.Physical(id);

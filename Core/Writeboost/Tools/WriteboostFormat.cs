@@ -50,7 +50,10 @@ public static unsafe class WriteboostFormat
             throw new UserErrorException(
                 $"{cache.Name}: {ByteSize.Format(cache.SizeBytes)} is too large: expected at most "
                 + $"{ByteSize.Format(Geometry.MaxCacheBytes)}, which is what the index has numbers for");
-        return layout.NewSuperblock(segmentBytes, (int)segments, newGuid);
+        Superblock plan = layout.NewSuperblock(segmentBytes, (int)segments, newGuid);
+        Invariant.Check(plan.HasPlaces);
+        Invariant.Check(Geometry.SegmentsIn(cache.SizeBytes, plan.SegmentBytes) >= plan.SegmentCount);
+        return plan;
     }
 
     private static void CheckSegmentBytes(Layout layout, int segmentBytes)

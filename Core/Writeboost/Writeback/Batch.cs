@@ -106,6 +106,9 @@ internal sealed unsafe class Batch : IWriteSet, IDisposable
     /// <summary>Takes <paramref name="count"/> segments from <paramref name="first"/> on.</summary>
     public void Begin(long first, int count)
     {
+        Invariant.Check(first > 0);
+        Invariant.Check(count > 0);
+        Invariant.Check(count <= MaxSegments);
         First = first;
         Count = count;
     }
@@ -172,6 +175,7 @@ internal sealed unsafe class Batch : IWriteSet, IDisposable
             Blocks[made++] = Merge(i, end);
             i = end;
         }
+        Invariant.Check(made <= PlaceCount);
         BlockCount = made;
         MergeRanges();
     }

@@ -42,6 +42,7 @@ internal sealed class Reclaimer(
             return;
         }
         log.FreeBefore(_forgottenEnd);
+        Invariant.Check(log.TailSegment == _forgottenEnd);
         if (pressure.IsOn) pressure.End();
     }
 
@@ -57,6 +58,8 @@ internal sealed class Reclaimer(
     // reader that saw a range has looked at its versions) the other versions.
     private void Forget(long first, long end)
     {
+        Invariant.Check(first == log.TailSegment);
+        Invariant.Check(end <= log.DirtySegment);
         versions.NoteRemoval();
         int count = 0;
         for (long segment = first; segment < end; segment++)

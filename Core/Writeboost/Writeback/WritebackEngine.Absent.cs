@@ -121,7 +121,9 @@ internal sealed unsafe partial class WritebackEngine
 
     private bool EndMove()
     {
+        Invariant.Check(_poisonNext == _poisonCount);
         if (_hasMoved) _durableBefore = _log.ReservedEnd;
+        Invariant.Check(_durableBefore <= _log.ReservedEnd);
         // Where a segment is one record, what moves out of one segment fills another.
         bool gains = _log.Layout.HasManyRecords || !_hasMoved || _batch.Count > 1;
         _fruitless = gains ? 0 : _fruitless + 1;
@@ -187,6 +189,8 @@ internal sealed unsafe partial class WritebackEngine
 
     private bool TryMoveRange(ulong key, uint blocks, bool keepsSpace)
     {
+        Invariant.Check(blocks > 0);
+        Invariant.Check(blocks <= LogEntry.MaxRangeBlocks);
         if (!_ranges.TryTakeBudget(beyond: true))
             return GetStuck("devices that are not given hold more discarded and zeroed ranges than the log can move");
         if (!TryAppend(out LogSlot slot))

@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Base;
 using Weir.Core.Io;
 
 namespace Weir.Core.Writeboost.Writeback;
@@ -31,6 +32,7 @@ internal sealed unsafe partial class WritebackEngine
 
     private void EndAhead(IoOp* op)
     {
+        Invariant.Check(_aheadUnderWay > 0);
         _aheadFailed |= op->Result < 0;
         _io.Release(op);
         _aheadUnderWay--;

@@ -26,6 +26,7 @@ internal sealed unsafe partial class WritebackEngine
             _giveUps.End(order, new UserErrorException(why));
             return;
         }
+        Invariant.Check(order.Next <= order.Versions.Count);
         for (int left = MovesPerTurn; left > 0 && order.Next < order.Versions.Count; left--)
         {
             if (!TryGiveUp(order)) return;

@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Base;
 using Weir.Core.Io;
 
 namespace Weir.Core.Writeboost.Writeback;
@@ -63,6 +64,11 @@ internal sealed unsafe partial class WritebackEngine
 
     private bool KeepMark()
     {
+        // What is kept ends before the mark of the whole batch, and at a block that is not written.
+        Invariant.Check(_cursor > 0);
+        Invariant.Check(_cursor < _batch.BlockCount);
+        Invariant.Check(_batch.Blocks[_cursor - 1].Key < _batch.Blocks[_cursor].Key);
+        Invariant.Check(BatchEnd > _superblock.Now.MarkPosition);
         _superblock.Now.KeptPosition = BatchEnd;
         _superblock.Now.KeptKey = _batch.Blocks[_cursor].Key;
         _superblocks.Begin(ref _superblock.Now);

@@ -98,6 +98,7 @@ internal sealed unsafe partial class WritebackEngine
             MarkClean(covered < 0 ? _batch.Places[_cursor] : _batch.Covered[covered]);
         }
         if (_cursor < _batch.PlaceCount + _batch.CoveredCount) return false;
+        Invariant.Check(_log.DirtySegment == _batch.First);
         _progress.BlocksAhead = 0;
         _progress.Count(_batch.BlockCount, _batch.Count);
         _log.CleanBefore(_batch.First + _batch.Count);

@@ -25,6 +25,7 @@ internal sealed unsafe partial class WritebackEngine
 
     private bool EndRead()
     {
+        Invariant.Check(_outstanding == 0);
         _sequence = _superblock.Now.MarkSequence;
         _checksum = _superblock.Now.MarkChecksum;
         _skipped = false;
@@ -103,6 +104,7 @@ internal sealed unsafe partial class WritebackEngine
         _sequence++;
         _checksum = info.Checksum;
         _slot += 1 + info.EntryCount;
+        Invariant.Check(_slot <= _log.Geometry.SlotsPerSegment);
         return true;
     }
 

@@ -65,6 +65,7 @@ internal sealed unsafe partial class WritebackEngine
 
     private void EndBelow(IoOp* op)
     {
+        Invariant.Check(_readsBelow);
         if (op->Result < 0 && ++op->Attempts < LogPort.MaxAttempts)
         {
             _backings[op->Own<WritebackOp>().Device].Submit(op);
@@ -87,6 +88,7 @@ internal sealed unsafe partial class WritebackEngine
     private void PublishGiven()
     {
         LostVersion lost = _given.Lost;
+        Invariant.Check(_given.Slot.Position > lost.Position);
         bool isOthersTurn = _changes.SampleGranule(lost.Key) == StripedVersions.Busy;
         if (isOthersTurn && !Mutant.Is(WriteboostMutant.R2GivenUpOverNewer)) return;
         uint physical = _log.Geometry.PhysicalSlot(lost.Position);

@@ -21,6 +21,8 @@ internal sealed unsafe partial class WritebackEngine
     // Nothing is under way. What has been written twice does no harm: the mark has not moved.
     private bool Fail(long nowUs)
     {
+        Invariant.Check(_outstanding == 0);
+        Invariant.Check(_error < 0);
         _flusher.GiveBack();
         HeldUpBy = -_error;
         string what = _phase switch

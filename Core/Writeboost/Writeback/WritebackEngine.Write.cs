@@ -96,6 +96,7 @@ internal sealed unsafe partial class WritebackEngine
     private void EndFill(IoOp* op)
     {
         ref DirtyBlock block = ref _batch.Blocks[op->Own<WritebackOp>().Index];
+        Invariant.Check(block.Sectors != SectorMask.Full);
         if (!Mutant.Is(WriteboostMutant.R14FillLost))
             SectorMask.Copy(_batch.Data(block.Place), (byte*)op->Buffer, (byte)~block.Sectors);
         block.Sectors = SectorMask.Full;
@@ -112,6 +113,8 @@ internal sealed unsafe partial class WritebackEngine
         int first = _cursor;
         ulong key = _batch.Blocks[_cursor].Key;
         while (IsOnDeviceOf(key) && TryAppendBlock(ref bytes, ref start, ref end)) _cursor++;
+        // Each write leaves less to be written.
+        Invariant.Check(_cursor > first || _batch.Blocks[first].Sectors != 0);
         Invariant.Check(end > start);
         Invariant.Check(bytes.Length == end - start);
         IoOp* op = Acquire(IoKind.Write);
@@ -150,6 +153,8 @@ internal sealed unsafe partial class WritebackEngine
     // Nobody else's flush is under way beside these, and none has failed since the batch was read (R8).
     private bool FlushMore()
     {
+        // A flush covers what the device has answered.
+        Invariant.Check(_outstanding == 0);
         bool skips = Mutant.Is(WriteboostMutant.R8NoBackingFlush)
             || (_keeping && Mutant.Is(WriteboostMutant.R8KeptUnflushed));
         if (skips) return StartAwaitDurable();
@@ -185,6 +190,7 @@ internal sealed unsafe partial class WritebackEngine
 
     private bool StartAwaitDurable()
     {
+        Invariant.Check(!_flusher.HasLock);
         _phase = Phase.AwaitDurable;
         if (_keeping && Mutant.Is(WriteboostMutant.R8KeptUndurable)) return StartMark();
         if (_log.Durable < _durableBefore) _log.RequestDurable(_port, _durableBefore);

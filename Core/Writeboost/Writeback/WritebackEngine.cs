@@ -185,6 +185,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
             long batch = HasNoBatch ? 0 : (long)_batch.Count << geometry.SlotShift;
             long work = _batch.BlockCount + _batch.RangeCount;
             long earned = _phase <= Phase.Drop || HasNoBatch ? 0 : work == 0 ? batch : batch * _workDone / work;
+            Invariant.Check(earned <= batch);
             long all = (long)geometry.SegmentCount << geometry.SlotShift;
             return new SpaceBudget
             {
@@ -254,6 +255,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
     // then, and what is left of its list has not been written.
     private bool LetGo()
     {
+        Invariant.Check(_outstanding == 0);
         (_phase, _error, _keeping, _isCalledOff) = (Phase.Idle, 0, false, false);
         _progress.BlocksAhead = _keptAhead;
         return false;
@@ -335,6 +337,8 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
     // The first ones have been read, or are being read.
     private bool StartRead(int done = 0)
     {
+        Invariant.Check(_outstanding == 0);
+        Invariant.Check(_batch.First == _log.DirtySegment);
         _phase = Phase.Read;
         _begunUs = _io.NowUs;
         _error = 0;
