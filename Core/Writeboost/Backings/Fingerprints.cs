@@ -347,7 +347,7 @@ internal sealed unsafe class Fingerprints : IDisposable
     {
         int id = BackingTable.IdOf(block.Key);
         if (block.Sectors != SectorMask.Full) return;
-        BlockSample sample = ContentEvidence.SampleOf(0, batch.Data(block.Place));
+        BlockSample sample = ContentEvidence.SampleOf(0, batch.Data(block.BatchSlot));
         if (sample.Kind != SampleKind.Content) return;
         _candidateSums[(id * CandidateCount) + candidate] = sample.Sum;
         SetGuard(id, CandidatePlace + candidate, block.Key);

@@ -8,7 +8,7 @@ internal struct DirtyBlock
     /// <summary>Device and block.</summary>
     public ulong Key;
     /// <summary>Slot in the batch: segment times slots per segment, plus slot.</summary>
-    public int Place;
+    public int BatchSlot;
     /// <summary>Sectors to write.</summary>
     public byte Sectors;
 }
@@ -19,8 +19,8 @@ internal unsafe interface IWriteSet
     /// <summary>The blocks to write, by address.</summary>
     ReadOnlySpan<DirtyBlock> Sorted { get; }
 
-    /// <summary>Bytes of a place of <see cref="Sorted"/>.</summary>
-    byte* Data(int place);
+    /// <summary>Bytes of a slot that <see cref="Sorted"/> names.</summary>
+    byte* Data(int batchSlot);
 
     /// <summary>Something of the block <paramref name="key"/> is going to be written or zeroed.</summary>
     bool Changes(ulong key);

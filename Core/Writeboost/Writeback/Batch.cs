@@ -40,15 +40,15 @@ internal sealed unsafe class Batch : IWriteSet, IDisposable
         _geometry = geometry;
         MaxSegments = maxSegments;
         _room = maxSegments << geometry.SlotShift;
-        nuint places = (nuint)_room;
+        nuint slots = (nuint)_room;
         _data = (byte*)NativeMemory.AlignedAlloc((nuint)maxSegments * (nuint)geometry.SegmentBytes, 4096);
         _ahead = (byte*)NativeMemory.AlignedAlloc((nuint)maxSegments * (nuint)geometry.SegmentBytes, 4096);
-        _sorted = (ulong*)NativeMemory.Alloc(places, sizeof(ulong));
-        _sectors = (byte*)NativeMemory.Alloc(places);
-        Blocks = (DirtyBlock*)NativeMemory.Alloc(places, (nuint)sizeof(DirtyBlock));
-        Ranges = (DirtyRange*)NativeMemory.Alloc(places, (nuint)sizeof(DirtyRange));
-        Places = (int*)NativeMemory.Alloc(places, sizeof(int));
-        Covered = (int*)NativeMemory.Alloc(places, sizeof(int));
+        _sorted = (ulong*)NativeMemory.Alloc(slots, sizeof(ulong));
+        _sectors = (byte*)NativeMemory.Alloc(slots);
+        Blocks = (DirtyBlock*)NativeMemory.Alloc(slots, (nuint)sizeof(DirtyBlock));
+        Ranges = (DirtyRange*)NativeMemory.Alloc(slots, (nuint)sizeof(DirtyRange));
+        Slots = (int*)NativeMemory.Alloc(slots, sizeof(int));
+        Superseded = (int*)NativeMemory.Alloc(slots, sizeof(int));
     }
 
     /// <summary>Most segments.</summary>
@@ -82,17 +82,17 @@ internal sealed unsafe class Batch : IWriteSet, IDisposable
     /// <summary>How many of them, the first ones, may become holes.</summary>
     public int HoleCount { get; private set; }
 
-    /// <summary>Every data slot that was looked at and is not <see cref="Covered"/>.</summary>
-    public int* Places { get; }
+    /// <summary>Every data slot that was looked at and is not <see cref="Superseded"/>.</summary>
+    public int* Slots { get; }
 
     /// <summary>How many.</summary>
-    public int PlaceCount { get; private set; }
+    public int SlotCount { get; private set; }
 
     /// <summary>Data slots that a newer range covers: they leave the index before the range leaves the map.</summary>
-    public int* Covered { get; }
+    public int* Superseded { get; }
 
     /// <summary>How many.</summary>
-    public int CoveredCount { get; private set; }
+    public int SupersededCount { get; private set; }
 
     // Sort() without a comparison makes a delegate on every call under Native AOT.
     private static readonly Comparison<ulong> s_ascending = static (a, b) => a.CompareTo(b);
@@ -114,7 +114,7 @@ internal sealed unsafe class Batch : IWriteSet, IDisposable
     }
 
     /// <summary>Empties the lists.</summary>
-    public void Clear() => BlockCount = RangeCount = HoleCount = PlaceCount = CoveredCount = SortedCount = 0;
+    public void Clear() => BlockCount = RangeCount = HoleCount = SlotCount = SupersededCount = SortedCount = 0;
 
     /// <summary>Where segment number <paramref name="index"/> of the next batch is read to.</summary>
     public byte* Ahead(int index) => _ahead + ((long)index * _geometry.SegmentBytes);
@@ -132,10 +132,10 @@ internal sealed unsafe class Batch : IWriteSet, IDisposable
         _data + ((long)index * _geometry.SegmentBytes) + ((long)slot << Geometry.BlockShift);
 
     /// <inheritdoc/>
-    public byte* Data(int place) => _data + ((long)place << Geometry.BlockShift);
+    public byte* Data(int batchSlot) => _data + ((long)batchSlot << Geometry.BlockShift);
 
-    /// <summary>The log position of a place.</summary>
-    public long PositionOf(int place) => _geometry.Position(First, 0) + place;
+    /// <summary>The log position of a slot of the batch.</summary>
+    public long PositionOf(int batchSlot) => _geometry.Position(First, 0) + batchSlot;
 
     /// <summary>A range entry.</summary>
     public void AddRange(in LogEntry entry)
@@ -145,22 +145,22 @@ internal sealed unsafe class Batch : IWriteSet, IDisposable
     }
 
     /// <summary>A data slot that leaves the index with this batch; written if it still counts.</summary>
-    public void AddPlace(int place, ulong key, byte sectors, bool counts)
+    public void AddSlot(int batchSlot, ulong key, byte sectors, bool counts)
     {
-        Invariant.Check(PlaceCount < _room);
-        Places[PlaceCount++] = place;
+        Invariant.Check(SlotCount < _room);
+        Slots[SlotCount++] = batchSlot;
         if (!counts) return;
-        // 48 bits of key above 16 bits of place: one sort orders by address, then by age.
-        Invariant.Check(place < 1 << 16);
-        _sorted[SortedCount++] = (key << 16) | (uint)place;
-        _sectors[place] = sectors;
+        // 48 bits of key above 16 bits of slot: one sort orders by address, then by age.
+        Invariant.Check(batchSlot < 1 << 16);
+        _sorted[SortedCount++] = (key << 16) | (uint)batchSlot;
+        _sectors[batchSlot] = sectors;
     }
 
     /// <summary>A data slot that a newer range covers.</summary>
-    public void AddCovered(int place)
+    public void AddSuperseded(int batchSlot)
     {
-        Invariant.Check(CoveredCount < _room);
-        Covered[CoveredCount++] = place;
+        Invariant.Check(SupersededCount < _room);
+        Superseded[SupersededCount++] = batchSlot;
     }
 
     /// <summary>Sorts by address and merges the versions of each block into the newest one's bytes.</summary>
@@ -175,7 +175,7 @@ internal sealed unsafe class Batch : IWriteSet, IDisposable
             Blocks[made++] = Merge(i, end);
             i = end;
         }
-        Invariant.Check(made <= PlaceCount);
+        Invariant.Check(made <= SlotCount);
         BlockCount = made;
         MergeRanges();
     }
@@ -222,8 +222,8 @@ internal sealed unsafe class Batch : IWriteSet, IDisposable
         NativeMemory.Free(_sectors);
         NativeMemory.Free(Blocks);
         NativeMemory.Free(Ranges);
-        NativeMemory.Free(Places);
-        NativeMemory.Free(Covered);
+        NativeMemory.Free(Slots);
+        NativeMemory.Free(Superseded);
     }
 
     private DirtyBlock Merge(int first, int end)
@@ -237,6 +237,6 @@ internal sealed unsafe class Batch : IWriteSet, IDisposable
             SectorMask.Copy(Data(newest), Data(older), missing);
             sectors |= missing;
         }
-        return new DirtyBlock { Key = _sorted[first] >> 16, Place = newest, Sectors = sectors };
+        return new DirtyBlock { Key = _sorted[first] >> 16, BatchSlot = newest, Sectors = sectors };
     }
 }

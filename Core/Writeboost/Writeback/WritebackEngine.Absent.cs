@@ -55,10 +55,10 @@ internal sealed unsafe partial class WritebackEngine
     }
 
     // The plan has met an absent device's entry. False: the batch ends here for now.
-    private bool MayMove(int place)
+    private bool MayMove(int batchSlot)
     {
         if (IsRoomWanted) return true;
-        _holdSegment = _log.Geometry.SegmentOf(_batch.PositionOf(place));
+        _holdSegment = _log.Geometry.SegmentOf(_batch.PositionOf(batchSlot));
         _phase = Phase.Idle;
         return false;
     }
@@ -138,7 +138,7 @@ internal sealed unsafe partial class WritebackEngine
     {
         if (!_devices.IsAbsent(block.Key) || _ranges.PositionOver(block.Key) >= BatchEnd) return true;
         byte sectors = (byte)(block.Sectors & ~_index.SectorsFrom(block.Key, BatchEnd));
-        return sectors == 0 || TryMove(block.Key, sectors, _batch.Data(block.Place));
+        return sectors == 0 || TryMove(block.Key, sectors, _batch.Data(block.BatchSlot));
     }
 
     // A part of a range that still counts, up to the next block with something newer.

@@ -45,7 +45,7 @@ internal sealed unsafe partial class WritebackEngine
     // The plan has met it. Always false: this batch ends here, or begins anew without that segment.
     private bool HoldForLost()
     {
-        int index = _recordPlace >> _log.Geometry.SlotShift;
+        int index = _recordBatchSlot >> _log.Geometry.SlotShift;
         if (Mutant.Is(WriteboostMutant.R11LostPassed)) return true;
         NameLost(index);
         if (index > 0)
@@ -78,11 +78,11 @@ internal sealed unsafe partial class WritebackEngine
     {
         for (int slot = 1; slot < _log.Geometry.SlotsPerSegment; slot++)
         {
-            int place = (index << _log.Geometry.SlotShift) + slot;
-            uint physical = _log.Geometry.PhysicalSlot(_batch.PositionOf(place));
+            int batchSlot = (index << _log.Geometry.SlotShift) + slot;
+            uint physical = _log.Geometry.PhysicalSlot(_batch.PositionOf(batchSlot));
             if (!_index.TryGetDirty(physical, out _, out _)) continue;
-            bool isRead = !_unread.Has(place);
-            if (!isRead || !IsIntact(default, physical, place)) _rot.Report(physical, isUnread: !isRead);
+            bool isRead = !_unread.Has(batchSlot);
+            if (!isRead || !IsIntact(default, physical, batchSlot)) _rot.Report(physical, isUnread: !isRead);
         }
     }
 
@@ -101,7 +101,7 @@ internal sealed unsafe partial class WritebackEngine
         }
         long position = _log.Geometry.Position(segment, 0);
         _record = new RecordInfo { Position = position, Sequence = segment, EntryCount = count };
-        (_recordPlace, _recordIsRotten) = (_segment << _log.Geometry.SlotShift, true);
+        (_recordBatchSlot, _recordIsRotten) = (_segment << _log.Geometry.SlotShift, true);
         (_entry, _sequence, _slot) = (0, segment + 1, _log.Geometry.SlotsPerSegment);
         // What is not dirty any more is perhaps not durable where it is now (R7).
         _skipped = true;

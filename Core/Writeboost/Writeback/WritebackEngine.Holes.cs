@@ -18,7 +18,7 @@ internal sealed unsafe partial class WritebackEngine
     private bool IsHoleAlready(in DirtyBlock block)
     {
         if (_log.Layout.HasRanges || block.Sectors != SectorMask.Full) return false;
-        ReadOnlySpan<byte> data = new(_batch.Data(block.Place), Geometry.BlockBytes);
+        ReadOnlySpan<byte> data = new(_batch.Data(block.BatchSlot), Geometry.BlockBytes);
         return data.IndexOfAnyExcept((byte)0) < 0 && IsHole(_devices.Of(block.Key).Device, block.Key);
     }
 

@@ -10,7 +10,7 @@ namespace Weir.Core.Writeboost.Writeback;
 internal sealed unsafe partial class WritebackEngine
 {
     /// <summary>Slots marked clean in one turn: some tens of microseconds.</summary>
-    private const int PlacesPerTurn = 512;
+    private const int SlotsPerTurn = 512;
 
     private long _oldMark, _oldSequence;
     private uint _oldChecksum;
@@ -91,13 +91,13 @@ internal sealed unsafe partial class WritebackEngine
 
     private bool CleanMore()
     {
-        int end = Math.Min(_cursor + PlacesPerTurn, _batch.PlaceCount + _batch.CoveredCount);
+        int end = Math.Min(_cursor + SlotsPerTurn, _batch.SlotCount + _batch.SupersededCount);
         for (; _cursor < end; _cursor++)
         {
-            int covered = _cursor - _batch.PlaceCount;
-            MarkClean(covered < 0 ? _batch.Places[_cursor] : _batch.Covered[covered]);
+            int superseded = _cursor - _batch.SlotCount;
+            MarkClean(superseded < 0 ? _batch.Slots[_cursor] : _batch.Superseded[superseded]);
         }
-        if (_cursor < _batch.PlaceCount + _batch.CoveredCount) return false;
+        if (_cursor < _batch.SlotCount + _batch.SupersededCount) return false;
         Invariant.Check(_log.DirtySegment == _batch.First);
         _progress.BlocksAhead = 0;
         _progress.Count(_batch.BlockCount, _batch.Count);
@@ -110,9 +110,9 @@ internal sealed unsafe partial class WritebackEngine
         return false;
     }
 
-    private void MarkClean(int place)
+    private void MarkClean(int batchSlot)
     {
-        bool wasDirty = _index.MarkClean(_log.Geometry.PhysicalSlot(_batch.PositionOf(place)));
+        bool wasDirty = _index.MarkClean(_log.Geometry.PhysicalSlot(_batch.PositionOf(batchSlot)));
         if (wasDirty && _progress.BlocksAhead > 0) _progress.BlocksAhead--;
     }
 }

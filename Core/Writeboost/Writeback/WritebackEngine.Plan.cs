@@ -15,7 +15,7 @@ internal sealed unsafe partial class WritebackEngine
     private readonly LogEntry* _entries;
     private RecordInfo _record;
     private bool _recordIsRotten;
-    private int _recordPlace;
+    private int _recordBatchSlot;
     private int _entry;
     private int _segment;
     private int _slot;
@@ -43,7 +43,7 @@ internal sealed unsafe partial class WritebackEngine
         {
             if (_entry < _record.EntryCount)
             {
-                if (!PlanEntry(_entries[_entry], _recordPlace + 1 + _entry)) return false;
+                if (!PlanEntry(_entries[_entry], _recordBatchSlot + 1 + _entry)) return false;
                 _entry++;
             }
             else if (_segment == _batch.Count)
@@ -99,7 +99,7 @@ internal sealed unsafe partial class WritebackEngine
         if (!valid) return false;
         _log.Layout.ReadEntries(header, info, _entries);
         (_record, _recordIsRotten) = (info, false);
-        _recordPlace = (_segment << _log.Geometry.SlotShift) + _slot;
+        _recordBatchSlot = (_segment << _log.Geometry.SlotShift) + _slot;
         _entry = 0;
         _sequence++;
         _checksum = info.Checksum;
@@ -108,21 +108,21 @@ internal sealed unsafe partial class WritebackEngine
         return true;
     }
 
-    private bool PlanEntry(in LogEntry entry, int place)
+    private bool PlanEntry(in LogEntry entry, int batchSlot)
     {
         // Another device's, which had the number before: it has all it ever will (R13).
         bool isForeign = _log.Layout.HasDeviceTable
-            && _batch.PositionOf(place) < _devices.FirstPositionOf(entry.Device);
+            && _batch.PositionOf(batchSlot) < _devices.FirstPositionOf(entry.Device);
         if (isForeign && entry.Kind != EntryKind.Void && !Mutant.Is(WriteboostMutant.R13NumberInherits)) return true;
         switch (entry.Kind)
         {
             case EntryKind.Data:
-                return (!_devices.IsAbsent(entry.Key) || MayMove(place)) && PlanData(entry, place);
+                return (!_devices.IsAbsent(entry.Key) || MayMove(batchSlot)) && PlanData(entry, batchSlot);
             case EntryKind.Poison:
                 _seesPoison = true;
-                return PlanOldPoison(entry, place);
+                return PlanOldPoison(entry, batchSlot);
             case EntryKind.Zeroes or EntryKind.Discard:
-                if (_devices.IsAbsent(entry.Key) && !MayMove(place)) return false;
+                if (_devices.IsAbsent(entry.Key) && !MayMove(batchSlot)) return false;
                 _batch.AddRange(entry);
                 return true;
             default:
@@ -131,28 +131,28 @@ internal sealed unsafe partial class WritebackEngine
     }
 
     // Layouts without a checksum for every block can tell only where the index keeps them.
-    private bool IsIntact(in LogEntry entry, uint physical, int place)
+    private bool IsIntact(in LogEntry entry, uint physical, int batchSlot)
     {
-        byte* data = _batch.Data(place);
+        byte* data = _batch.Data(batchSlot);
         if (_log.Layout.HasBlockChecksums) return BlockSum.Compute(data) == entry.Value;
         return _index.KeepsChecksums ? _index.IsIntact(physical, data) : !_recordIsRotten;
     }
 
-    private bool PlanData(in LogEntry entry, int place)
+    private bool PlanData(in LogEntry entry, int batchSlot)
     {
-        long position = _batch.PositionOf(place);
+        long position = _batch.PositionOf(batchSlot);
         uint physical = _log.Geometry.PhysicalSlot(position);
         if (_ranges.PositionOver(entry.Key) > position)
         {
             _skipped = true;
-            _batch.AddCovered(place);
+            _batch.AddSuperseded(batchSlot);
             return true;
         }
         bool counts = _index.IsLinked(physical);
         _skipped |= !counts;
-        bool isRead = !_unread.Has(place);
-        bool isGood = !counts || (isRead && IsIntact(entry, physical, place));
-        _batch.AddPlace(place, entry.Key, entry.Sectors, counts && isGood);
+        bool isRead = !_unread.Has(batchSlot);
+        bool isGood = !counts || (isRead && IsIntact(entry, physical, batchSlot));
+        _batch.AddSlot(batchSlot, entry.Key, entry.Sectors, counts && isGood);
         if (isGood) return true;
         if (!isRead && MayBeReadLater(entry.Key)) return false;
         _rot.Report(physical, isUnread: !isRead);
@@ -160,13 +160,13 @@ internal sealed unsafe partial class WritebackEngine
     }
 
     // It was moved once; what has not been overwritten since moves on.
-    private bool PlanOldPoison(in LogEntry entry, int place)
+    private bool PlanOldPoison(in LogEntry entry, int batchSlot)
     {
         if (entry.IsGivenUp) return true;
-        long position = _batch.PositionOf(place);
+        long position = _batch.PositionOf(batchSlot);
         bool counts = _index.IsLinked(_log.Geometry.PhysicalSlot(position));
         _skipped |= !counts;
-        _batch.AddPlace(place, entry.Key, entry.Sectors, counts: false);
+        _batch.AddSlot(batchSlot, entry.Key, entry.Sectors, counts: false);
         return !counts || PlanPoison(entry.Key, position);
     }
 }

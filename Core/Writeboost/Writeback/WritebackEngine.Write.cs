@@ -98,7 +98,7 @@ internal sealed unsafe partial class WritebackEngine
         ref DirtyBlock block = ref _batch.Blocks[op->Own<WritebackOp>().Index];
         Invariant.Check(block.Sectors != SectorMask.Full);
         if (!Mutant.Is(WriteboostMutant.R14FillLost))
-            SectorMask.Copy(_batch.Data(block.Place), (byte*)op->Buffer, (byte)~block.Sectors);
+            SectorMask.Copy(_batch.Data(block.BatchSlot), (byte*)op->Buffer, (byte)~block.Sectors);
         block.Sectors = SectorMask.Full;
     }
 
@@ -139,7 +139,7 @@ internal sealed unsafe partial class WritebackEngine
         SectorMask.TakeRun(ref sectors, out int within, out int length);
         long offset = BackingTable.OffsetOf(block.Key) + within;
         bool joins = start < 0 || (offset == end && end - start < MostWriteBytes);
-        if (!joins || !bytes.TryAdd(_batch.Data(block.Place) + within, length)) return false;
+        if (!joins || !bytes.TryAdd(_batch.Data(block.BatchSlot) + within, length)) return false;
         if (start < 0) start = offset;
         end = offset + length;
         block.Sectors = sectors;
