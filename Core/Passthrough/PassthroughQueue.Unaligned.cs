@@ -39,7 +39,8 @@ internal sealed unsafe partial class PassthroughQueue
     private bool IsMerged(Request* request) => request->Kind != RequestKind.Read && IsUnaligned(request);
 
     private bool IsLocked(Request* request) =>
-        _locks != null && request->Kind is not (RequestKind.Read or RequestKind.Flush);
+        _locks != null && request->Kind is not (RequestKind.Read or RequestKind.Flush)
+        && (IsUnaligned(request) || !Mutant.Is(PassthroughMutant.R14WholeUnlocked));
 
     /// <summary>Begins now, or when those in its way are done.</summary>
     private void BeginLocked(IoOp* op, Request* request)
@@ -47,13 +48,16 @@ internal sealed unsafe partial class PassthroughQueue
         BlockLock* it = &_lockOf[op->Index];
         it->FirstBlock = request->OffsetBytes >> BlockShift;
         it->BlockCount = ((request->OffsetBytes + request->LengthBytes - 1) >> BlockShift) - it->FirstBlock + 1;
-        it->Mode = IsMerged(request) ? BlockLockMode.Exclusive : BlockLockMode.Write;
+        if (Mutant.Is(PassthroughMutant.R14LastUnlocked) && it->BlockCount > 1) it->BlockCount--;
+        bool isAlone = IsMerged(request) && !Mutant.Is(PassthroughMutant.R14EdgeShared);
+        it->Mode = isAlone ? BlockLockMode.Exclusive : BlockLockMode.Write;
         it->Owner = op;
         if (_locks!.Take(it, _grants)) Begin(op, request);
     }
 
     private void BeginGranted()
     {
+        if (Mutant.Is(PassthroughMutant.R14GrantForgotten)) return;
         for (BlockLock* it; (it = _grants.Take()) != null;) Begin((IoOp*)it->Owner, ((IoOp*)it->Owner)->Request);
     }
 
@@ -125,6 +129,7 @@ internal sealed unsafe partial class PassthroughQueue
     private void WriteEdge(IoOp* op, Request* request, Step step)
     {
         long at = request->OffsetBytes + Own(request)->Progress;
+        if (Mutant.Is(PassthroughMutant.R14EdgeNotMerged)) new Span<byte>(op->Buffer, 1 << BlockShift).Clear();
         Span<byte> part = new(_edges!.At(EdgeOf(op)) + (at & _blockMask), (int)EdgeBytes(request));
         if (request->Kind == RequestKind.Write)
             new ReadOnlySpan<byte>(request->Data + Own(request)->Progress, part.Length).CopyTo(part);

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Numerics;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Passthrough;
 using Xunit;
 
 namespace Weir.Tests.Contract;
@@ -135,6 +136,32 @@ public sealed unsafe class VolumeContractTests
         }
     }
 
+    /// <summary>Whoever changes a part of a block, in several steps, takes back no change beside it.</summary>
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public void NoChangeIsUndoneByItsNeighbours(string engine)
+    {
+        foreach (int blockBytes in (int[])[512, 4096])
+            Assert.True(KeepsNeighbours(engine, blockBytes));
+    }
+
+    [Theory]
+    [InlineData(PassthroughMutant.R14EdgeShared)]
+    [InlineData(PassthroughMutant.R14LastUnlocked)]
+    [InlineData(PassthroughMutant.R14WholeUnlocked)]
+    public void ANeighbourThatIsUndoneIsSeen(PassthroughMutant mutant)
+    {
+        Mutant.Active = mutant;
+        try
+        {
+            Assert.False(KeepsNeighbours("passthrough", blockBytes: 4096));
+        }
+        finally
+        {
+            Mutant.Active = null;
+        }
+    }
+
     /// <summary>A device that gives nothing: errors are the kernel's numbers, and pass when it does again.</summary>
     [Theory]
     [MemberData(nameof(Engines))]
@@ -225,6 +252,46 @@ public sealed unsafe class VolumeContractTests
 
     private static long Durable(ContractVolume served) =>
         served.Cache.Flushes + served.Cache.DurableWrites + served.Backing.Flushes + served.Backing.DurableWrites;
+
+    // One request over the edge of 64 KiB, with parts of blocks at both ends, and one beside it that comes some turns
+    // later: of a whole block, or a sector.
+    private static bool KeepsNeighbours(string engine, int blockBytes)
+    {
+        const int Slow = (64 << 10) - (3 * Sector), SlowBytes = 4 * Sector;
+        using ContractVolume served = new(engine, blockBytes);
+        using AlignedMemory memory = new(8 << 12);
+        bool isKept = true;
+        foreach ((int at, int bytes) in ((int, int)[])[(64 << 10, 4096), (60 << 10, 4096), ((64 << 10) + 1024, Sector)])
+        {
+            for (int turns = 0; turns < 6; turns++)
+            {
+                Request slow = NewWrite(Slow, SlowBytes, memory.Pointer, 3), quick =
+                    NewWrite(at, bytes, memory.Pointer + (4 << 12), 5);
+                served.Driver.Queue.Submit(&slow);
+                for (int i = 0; i < turns; i++) served.Driver.Turn();
+                served.Driver.Queue.Submit(&quick);
+                EndAll(served.Driver, 2);
+                Assert.Equal(0, served.Driver.Do(RequestKind.Read, at, bytes));
+                for (int i = 0; i < bytes; i++)
+                    isKept &= served.Driver.Data[i + (at & 4095)] == 5 || Covers(Slow, SlowBytes, at + i);
+                Assert.Equal(0, served.Driver.Do(RequestKind.WriteZeroes, 56 << 10, 16 << 10));
+            }
+        }
+        served.Driver.Stop();
+        return isKept;
+    }
+
+    private static bool Covers(int offset, int length, int at) => at >= offset && at < offset + length;
+
+    private static Request NewWrite(int offset, int length, byte* memory, byte value)
+    {
+        byte* data = memory + (offset & 4095);
+        new Span<byte>(data, length).Fill(value);
+        return new Request
+        {
+            Kind = RequestKind.Write, OffsetBytes = offset, LengthBytes = length, Data = data,
+        };
+    }
 
     private static void CheckExport(IVolumeExport export, bool isReadOnly)
     {

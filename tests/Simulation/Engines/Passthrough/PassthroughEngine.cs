@@ -32,7 +32,13 @@ public sealed class PassthroughEngine : IInjectedEngine
 
     public SimMutants Mutants { get; } = new(
         typeof(PassthroughMutant),
-        new HashSet<Enum> { PassthroughMutant.R6FailureForgotten },
+        new HashSet<Enum>
+        {
+            // ErrorInjectionTests.
+            PassthroughMutant.R6FailureForgotten,
+            // VolumeContractTests: requests that overlap in the very steps that matter are rare.
+            PassthroughMutant.R14WholeUnlocked,
+        },
         new Dictionary<Enum, ulong> { [PassthroughMutant.R16ReadOnlyFlushes] = 4612 });
 
     /// <summary>All of it, on the only device.</summary>
