@@ -5,6 +5,7 @@ using Weir.Core.Passthrough;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Weir.Tests.Example;
 using Weir.Core.Writeboost.Settings;
 using Weir.Core.Writeboost.Tools;
 using Xunit;
@@ -18,9 +19,12 @@ internal readonly record struct ContractStart(
 /// <summary>The engines, and their forms, that keep the contract of volumes: one line each.</summary>
 internal static class ContractEngines
 {
+    private const string Example = "example";
+
     private static readonly Dictionary<string, Func<ContractStart, IVolume>> s_all = new()
     {
         ["passthrough"] = static start => new PassthroughVolume(start.Backing, readOnly: start.ReadOnly),
+        [Example] = static start => new ExampleVolume(start.Backing, "disk", blocks: 64, start.ReadOnly),
         ["writeboost native"] = static start => Writeboost(start, "native"),
         ["writeboost writeboost2"] = static start => Writeboost(start, "writeboost2"),
         ["writeboost writeboost1"] = static start => Writeboost(start, "writeboost1"),
@@ -29,6 +33,9 @@ internal static class ContractEngines
 
     /// <summary>Their names, for theories.</summary>
     public static TheoryData<string> Names() => [.. s_all.Keys];
+
+    /// <summary>Bytes of the sectors that a backing device of it may have.</summary>
+    public static int[] BlockBytesOf(string name) => name == Example ? [512] : [512, 4096];
 
     /// <summary>The one of this name.</summary>
     public static Func<ContractStart, IVolume> Find(string name) => s_all[name];

@@ -26,7 +26,7 @@ public sealed unsafe class VolumeContractTests
     [MemberData(nameof(Engines))]
     public void ItReadsBackWhatWasWrittenAtEveryAlignment(string engine)
     {
-        foreach (int blockBytes in (int[])[512, 4096])
+        foreach (int blockBytes in ContractEngines.BlockBytesOf(engine))
         {
             using ContractVolume served = new(engine, blockBytes);
             byte[] model = new byte[served.Export.SizeBytes];
@@ -104,7 +104,7 @@ public sealed unsafe class VolumeContractTests
     public void OverlappingRequestsAllEndAndNoSectorIsAMix(string engine)
     {
         const int Requests = 12, Bytes = 24 * Sector;
-        foreach (int blockBytes in (int[])[512, 4096])
+        foreach (int blockBytes in ContractEngines.BlockBytesOf(engine))
         {
             using ContractVolume served = new(engine, blockBytes);
             using AlignedMemory memory = new(Requests * (Bytes + 4096)), list = new(4096);
@@ -141,7 +141,7 @@ public sealed unsafe class VolumeContractTests
     [MemberData(nameof(Engines))]
     public void NoChangeIsUndoneByItsNeighbours(string engine)
     {
-        foreach (int blockBytes in (int[])[512, 4096])
+        foreach (int blockBytes in ContractEngines.BlockBytesOf(engine))
             Assert.True(KeepsNeighbours(engine, blockBytes));
     }
 

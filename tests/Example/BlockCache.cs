@@ -18,16 +18,14 @@ internal sealed unsafe class BlockCache(int count) : IDisposable
     private readonly Slab _memory = new((long)count * BlockBytes);
     private readonly (long Key, int Changes, int Version)[] _places = new (long, int, int)[count];
     private SpinLatch _latch;
-    private long _hits;
-
-    public long Hits => Volatile.Read(ref _hits);
+    public long Hits { get; private set; }
 
     public bool TryRead(long block, byte* target)
     {
         _latch.Enter();
         bool isHit = _places[block % count].Key == block + 1;
         if (isHit) Buffer.MemoryCopy(DataOf(block), target, BlockBytes, BlockBytes);
-        if (isHit) _hits++;
+        if (isHit) Hits++;
         _latch.Exit();
         return isHit;
     }

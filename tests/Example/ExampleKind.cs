@@ -27,7 +27,9 @@ internal sealed class ExampleKind : IEngineKind
             { WriteAtStart = value => _blocks = (int)value }];
         opening.SetOptions(tunables);
         BackingArgument backing = opening.Spec.Devices.Backings[0];
-        ExampleVolume volume = new(opening.Backing(backing), backing.Name, _blocks);
+        Device device = opening.Backing(backing);
+        if (device.LogicalBlockBytes > 512) throw new UserErrorException($"{device.Name}: expected sectors of 512");
+        ExampleVolume volume = new(device, backing.Name, _blocks, opening.Spec.ReadOnly);
         return new OpenedVolume(volume, [new OpenedExport(volume, volume)], tunables, opening.Below);
     }
 }

@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Io;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Tests.Example;
 
@@ -25,9 +26,11 @@ internal sealed unsafe class ExampleQueue : IVolumeQueue, IIoHandler
 
     public void Submit(Request* request)
     {
-        request->Result = 0;
         Request.FetchAll(request);
-        if (IsBlock(request) && _volume.Cache.TryRead(BlockOf(request), request->Data)) _completed.Add(request);
+        bool isRefused = _volume.ReadOnly && request->Kind != RequestKind.Read;
+        request->Result = isRefused && request->Kind != RequestKind.Flush ? -Errno.EPERM : 0;
+        if (isRefused) _completed.Add(request);
+        else if (IsBlock(request) && _volume.Cache.TryRead(BlockOf(request), request->Data)) _completed.Add(request);
         else if (!_parked.IsEmpty || !TryStart(request)) _parked.Add(request);
     }
 
@@ -36,8 +39,9 @@ internal sealed unsafe class ExampleQueue : IVolumeQueue, IIoHandler
     public void Poll(long nowUs)
     {
         while (!_parked.IsEmpty && TryStart(_parked.First)) _ = _parked.Take();
-        bool isQuiet = _stopping && !StopStatus.IsOver && _inFlight == 0 && _parked.IsEmpty;
-        if (isQuiet && _io.Acquire(_handler, IoKind.Flush, urgent: true) is var op && op != null) Start(op);
+        bool isLast = _stopping && !StopStatus.IsOver && _inFlight == 0 && _parked.IsEmpty;
+        if (isLast && _volume.ReadOnly) StopStatus = StopStatus.Stopped;
+        else if (isLast && _io.Acquire(_handler, IoKind.Flush, true) is var op && op != null) Start(op, op->Kind);
     }
 
     public int BlockStatus(int device, StatusContext context, long offsetBytes, long lengthBytes, Span<Extent> extents)
@@ -56,12 +60,9 @@ internal sealed unsafe class ExampleQueue : IVolumeQueue, IIoHandler
         bool changes = request != null && op->Kind is not (IoKind.Read or IoKind.Flush);
         if (changes) _volume.Cache.NoteChange(request->OffsetBytes, request->LengthBytes, -1);
         _inFlight--;
-        if (changes && result == 0 && (request->Flags & RequestFlags.Fua) != 0)
-        {
-            op->Kind = IoKind.Flush;
-            Start(op);
-            return;
-        }
+        bool isMadeDurable = changes && result == 0 && (request->Flags & RequestFlags.Fua) != 0;
+        if (isMadeDurable) Start(op, IoKind.Flush);
+        if (isMadeDurable) return;
         if (op->Kind == IoKind.Read && result == 0 && IsBlock(request))
             _volume.Cache.Keep(BlockOf(request), *(int*)request->Engine, request->Data);
         _io.Release(op);
@@ -82,12 +83,13 @@ internal sealed unsafe class ExampleQueue : IVolumeQueue, IIoHandler
         if (IsBlock(request)) *(int*)request->Engine = _volume.Cache.VersionOf(BlockOf(request));
         else if (op->Kind is not (IoKind.Read or IoKind.Flush))
             _volume.Cache.NoteChange(request->OffsetBytes, request->LengthBytes, 1);
-        Start(op);
+        Start(op, op->Kind);
         return true;
     }
 
-    private void Start(IoOp* op)
+    private void Start(IoOp* op, IoKind kind)
     {
+        op->Kind = kind;
         _inFlight++;
         _device.Submit(op);
     }
@@ -99,10 +101,7 @@ internal sealed unsafe class ExampleQueue : IVolumeQueue, IIoHandler
 
     private static IoKind KindOf(RequestKind kind) => kind switch
     {
-        RequestKind.Read => IoKind.Read,
-        RequestKind.Write => IoKind.Write,
-        RequestKind.Flush => IoKind.Flush,
-        RequestKind.Discard => IoKind.Discard,
-        _ => IoKind.WriteZeroes,
+        RequestKind.Read => IoKind.Read, RequestKind.Write => IoKind.Write, RequestKind.Flush => IoKind.Flush,
+        RequestKind.Discard => IoKind.Discard, _ => IoKind.WriteZeroes,
     };
 }
