@@ -65,9 +65,17 @@ internal sealed unsafe partial class Connection : IDisposable
         _handshake = new Handshake();
         _handshakePages = Arena.PagesAround(0, Handshake.OutputBytes(queue.Exports));
         _arena.Slab.UseSmallPages();
-        _streamSlab = new Slab(StreamBytes);
-        _stream = _streamSlab.Start;
         _vectors = (iovec*)NativeMemory.AllocZeroed(MaxVectors, (nuint)sizeof(iovec));
+        try
+        {
+            _streamSlab = new Slab(StreamBytes);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+        _stream = _streamSlab.Start;
     }
 
     /// <summary>Position in the queue's table; in every operation and request of this connection.</summary>
@@ -183,7 +191,7 @@ internal sealed unsafe partial class Connection : IDisposable
     {
         _arena.Dispose();
         _slots.Dispose();
-        _streamSlab.Dispose();
+        _streamSlab?.Dispose();
         NativeMemory.Free(_vectors);
     }
 

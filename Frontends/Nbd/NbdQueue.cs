@@ -1,4 +1,5 @@
 using System;
+using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Caching;
 using Weir.Core.Devices;
@@ -79,7 +80,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler, IPla
         _grants = new GrantQueue(thread.Index, _io);
         _handler = _io.AddHandler(this);
         AcquireOperations();
-        for (int i = 0; i < _connections.Length; i++) _connections[i] = NewConnection(i);
+        for (int i = 0; i < RegisteredArenas; i++) _connections[i] = NewConnection(i);
         if (thread.Index == 0) BeginAccept();
     }
 
@@ -199,7 +200,14 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler, IPla
             _server.Leave();
             return;
         }
-        Connection connection = FreeConnection();
+        Connection? connection = FreeConnection();
+        if (connection == null)
+        {
+            _ = Libc.Close(fd);
+            Counters.RefusedConnections++;
+            _server.Leave();
+            return;
+        }
         _openCount++;
         Counters.AcceptedConnections++;
         connection.Open(fd, Io.NowUs);
@@ -219,12 +227,28 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler, IPla
         }
     }
 
-    /// <summary>The first place without a client.</summary>
-    private Connection FreeConnection()
+    /// <summary>The first place without a client; null: the system has no memory for one more.</summary>
+    private Connection? FreeConnection()
     {
         int index = 0;
         while (_connections[index] is { IsFree: false }) index++;
-        return _connections[index]!;
+        if (_connections[index] == null && TryNewConnection(index) is { } made)
+            Volatile.Write(ref _connections[index], made);
+        return _connections[index];
+    }
+
+    // A place gets its addresses when its first client comes: all of them at the start would take longer than the log.
+    private Connection? TryNewConnection(int index)
+    {
+        try
+        {
+            return NewConnection(index);
+        }
+        catch (Exception error) when (error is NativeException or OutOfMemoryException)
+        {
+            _server.NoteNoMemory(error.Message);
+            return null;
+        }
     }
 
     /// <summary>Addresses rather than memory, which comes as it is used.</summary>

@@ -70,7 +70,10 @@ internal sealed class NbdServer : IServing
     private readonly long _memoryPages;
     private long _borrowedPages;
     private int _admittedCount;
+    private const long AgainMs = 60_000;
+
     private int _isFullTold;
+    private long _noMemorySaidMs = -AgainMs;
     private int _openCount;
     private int _turn;
 
@@ -254,6 +257,15 @@ internal sealed class NbdServer : IServing
     {
         if (Volatile.Read(ref _isFullTold) != 0 || Interlocked.Exchange(ref _isFullTold, 1) != 0) return;
         _log?.Invoke(_fullLine);
+    }
+
+    /// <summary>A client was turned away because there is no memory for it; said once a minute.</summary>
+    public void NoteNoMemory(string why)
+    {
+        long nowMs = Environment.TickCount64, saidMs = Volatile.Read(ref _noMemorySaidMs);
+        if (nowMs - saidMs < AgainMs) return;
+        if (Interlocked.CompareExchange(ref _noMemorySaidMs, nowMs, saidMs) != saidMs) return;
+        _log?.Invoke($"a new client was turned away: {why}; those that are served go on");
     }
 
     /// <summary>Takes pages of what all connections share; false: there are none.</summary>
