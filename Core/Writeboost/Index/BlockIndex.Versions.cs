@@ -48,19 +48,24 @@ public sealed unsafe partial class BlockIndex
         if (count > 0) count = InsertSorted(versions, count, VersionOf(slot));
         bool wins = Mutant.Is(WriteboostMutant.R2LastComerWins);
         bool stays = true;
+        int change = 0;
         byte covered = wins ? _nodes[slot].Sectors : (byte)0;
         for (int i = 0; i < count; i++)
         {
             bool goes = (versions[i].Sectors & ~covered) == 0;
             if (versions[i].Slot == slot) stays = !goes || wins;
-            else if (goes) Forget(ref held, versions[i].Slot);
+            else if (goes) change -= Drop(ref held, versions[i].Slot);
             if (!wins) covered |= versions[i].Sectors;
         }
-        if (!stays) return false;
-        if ((flags & CleanFlag) == 0) Interlocked.Increment(ref DirtyCountOf(held.Key));
-        _nodes[slot].Flags = flags;
-        Link(ref held, slot);
-        return true;
+        if (stays)
+        {
+            if ((flags & CleanFlag) == 0) change++;
+            _nodes[slot].Flags = flags;
+            Link(ref held, slot);
+        }
+        // One dirty version in another's place changes nothing that other queues must hear of.
+        if (change != 0) Interlocked.Add(ref DirtyCountOf(held.Key), change);
+        return stays;
     }
 
     private FoundIn WhereIs(uint slot) =>
@@ -68,9 +73,16 @@ public sealed unsafe partial class BlockIndex
 
     private void Forget(ref Held held, uint slot)
     {
-        if ((_nodes[slot].Flags & CleanFlag) == 0) Interlocked.Decrement(ref DirtyCountOf(held.Key));
-        if ((_nodes[slot].Flags & (RottenFlag | CleanFlag)) == RottenFlag) CountRotten(held.Key, -1);
+        if (Drop(ref held, slot) > 0) Interlocked.Decrement(ref DirtyCountOf(held.Key));
+    }
+
+    // Returns by how many the caller must lower the count of dirty versions.
+    private int Drop(ref Held held, uint slot)
+    {
+        byte flags = _nodes[slot].Flags;
+        if ((flags & (RottenFlag | CleanFlag)) == RottenFlag) CountRotten(held.Key, -1);
         _nodes[slot].Flags = 0;
         Unlink(ref held, slot);
+        return (flags & CleanFlag) == 0 ? 1 : 0;
     }
 }
