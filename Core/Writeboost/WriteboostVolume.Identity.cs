@@ -70,10 +70,10 @@ public sealed unsafe partial class WriteboostVolume
 
     private long DirtyBeyond(int id, long sizeBytes)
     {
-        long count = 0;
-        for (uint slot = 0; slot < Geometry.SlotCount; slot++)
+        long count = 0, slot = 0;
+        while (Index.TryNextDirty(ref slot, out ulong key, out byte sectors))
         {
-            if (!Index.TryGetDirty(slot, out ulong key, out byte sectors) || BackingTable.IdOf(key) != id) continue;
+            if (BackingTable.IdOf(key) != id) continue;
             int last = System.Numerics.BitOperations.Log2(sectors);
             if (BackingTable.OffsetOf(key) + ((last + 1L) * Geometry.SectorBytes) > sizeBytes) count++;
         }

@@ -15,7 +15,7 @@ namespace Weir.Bench.Kernels;
 /// </summary>
 public unsafe class IndexBench
 {
-    private const int SegmentBytes = 1 << 20, Segments = 4096, Slots = Segments * 256;
+    private const int SegmentBytes = 1 << 20, Segments = 4096, Slots = Segments * 256, RunBlocks = 64;
 
     private readonly Geometry _geometry = new(SegmentBytes, Segments);
     private SegmentTable? _table;
@@ -28,7 +28,7 @@ public unsafe class IndexBench
     private uint _slot;
 
     /// <summary>Fills ours.</summary>
-    [GlobalSetup(Targets = [nameof(KernelLookup), nameof(KernelInsert)])]
+    [GlobalSetup(Targets = [nameof(KernelLookup), nameof(KernelRun), nameof(KernelInsert)])]
     public void FillIndex()
     {
         _table = new SegmentTable(_geometry);
@@ -37,7 +37,7 @@ public unsafe class IndexBench
     }
 
     /// <summary>Fills the chains.</summary>
-    [GlobalSetup(Targets = [nameof(ScalarLookup), nameof(ScalarInsert)])]
+    [GlobalSetup(Targets = [nameof(ScalarLookup), nameof(ScalarRun), nameof(ScalarInsert)])]
     public void FillPlain()
     {
         _plain = new PlainIndex(Slots);
@@ -91,6 +91,26 @@ public unsafe class IndexBench
     /// <summary>The same of several threads.</summary>
     [Benchmark, BenchmarkCategory("Lookup")]
     public bool LibraryConcurrentLookup() => _concurrent.TryGetValue(NextKey(), out uint _);
+
+    /// <summary>Ours: one block after the other, as a block status asks.</summary>
+    [Benchmark(OperationsPerInvoke = RunBlocks), BenchmarkCategory("Run")]
+    public long KernelRun()
+    {
+        ulong key = NextKey();
+        long sum = 0;
+        for (uint i = 0; i < RunBlocks; i++) sum += _index!.NewestPosition(key + i);
+        return sum;
+    }
+
+    /// <summary>The chains.</summary>
+    [Benchmark(Baseline = true, OperationsPerInvoke = RunBlocks), BenchmarkCategory("Run")]
+    public long ScalarRun()
+    {
+        ulong key = NextKey();
+        long sum = 0;
+        for (uint i = 0; i < RunBlocks; i++) sum += _plain.Find(key + i);
+        return sum;
+    }
 
     /// <summary>Ours.</summary>
     [Benchmark, BenchmarkCategory("Insert")]

@@ -49,6 +49,39 @@ public sealed unsafe class BlockIndexTests
         Assert.Equal(10, index.DirtyCount);
     }
 
+    /// <summary>Free, clean, rotten and dirty slots at random: a glance, its scalar twin and each slot agree.</summary>
+    [Fact]
+    public void AGlanceSeesWhatEachSlotSays()
+    {
+        for (ulong seed = 0; seed < 50; seed++)
+        {
+            using SegmentTable table = NewTable();
+            using BlockIndex index = new(s_geometry, table, keepChecksums: false);
+            Prng random = new(seed);
+            int share = random.Below(101);
+            List<ulong> expected = [];
+            for (uint slot = 0; slot < s_geometry.SlotCount; slot++)
+            {
+                if (random.Chance(30)) continue;
+                index.Insert(1000 + slot, slot, (byte)random.Between(1, 255), 0);
+                if (random.Chance(20)) index.MarkRotten(slot, out _);
+                if (!random.Chance(share)) index.MarkClean(slot);
+                else expected.Add(1000 + slot);
+            }
+            for (long first = 0; first < s_geometry.SlotCount; first += BlockIndex.GlanceSlots)
+            {
+                uint dirty = 0;
+                for (int i = 0; i < BlockIndex.GlanceSlots; i++)
+                    if (index.TryGetDirty((uint)first + (uint)i, out _, out _)) dirty |= 1u << i;
+                Assert.Equal(dirty, index.Glance(first));
+                Assert.Equal(dirty, index.GlancePortable(first));
+            }
+            List<ulong> found = [];
+            for (long slot = 0; index.TryNextDirty(ref slot, out ulong key, out _);) found.Add(key);
+            Assert.Equal(expected, found);
+        }
+    }
+
     /// <summary>
     /// A walk that begins anew while another thread looks at a bit clears it: nothing may be called empty for that.
     /// </summary>

@@ -25,8 +25,8 @@ internal static class DirtyRanges
     {
         List<ulong> keys = [];
         if (dirty.HasNoCache) return "";
-        for (uint slot = 0; slot < geometry.SlotCount && keys.Count < MaxBlocks; slot++)
-            if (index.TryGetDirty(slot, out ulong key, out _)) keys.Add(key);
+        long slot = 0;
+        while (keys.Count < MaxBlocks && index.TryNextDirty(ref slot, out ulong key, out _)) keys.Add(key);
         keys.Sort();
         StringBuilder text = new();
         int lines = 0, listed = 0;

@@ -298,20 +298,6 @@ public sealed unsafe partial class BlockIndex : IDisposable
     public bool IsLinked(uint slot) => (Volatile.Read(ref _nodes[slot].Flags) & LinkedFlag) != 0;
 
     /// <summary>
-    /// The version in <paramref name="slot"/> if it counts and the backing device does not have it.
-    /// </summary>
-    public bool TryGetDirty(uint slot, out ulong key, out byte sectors)
-    {
-        (key, sectors) = (0, 0);
-        if (!IsLinked(slot)) return false;
-        Held held = Enter(_nodes[slot].Key);
-        bool dirty = (_nodes[slot].Flags & (LinkedFlag | CleanFlag)) == LinkedFlag;
-        if (dirty) (key, sectors) = (_nodes[slot].Key, _nodes[slot].Sectors);
-        Exit(held);
-        return dirty;
-    }
-
-    /// <summary>
     /// The 4 KiB at <paramref name="data"/> are what was logged in <paramref name="slot"/>, whose segment the caller
     /// has pinned. Only with <see cref="KeepsChecksums"/>.
     /// </summary>
@@ -342,6 +328,8 @@ public sealed unsafe partial class BlockIndex : IDisposable
         public readonly ulong Key => _keyLow | ((ulong)_keyHigh << 32);
 
         public readonly bool KeyIsUnset => Sectors == 0;
+
+        public bool IsDirty => (Volatile.Read(ref Flags) & (LinkedFlag | CleanFlag)) == LinkedFlag;
 
         public readonly bool Is(ulong key) => _keyLow == (uint)key && _keyHigh == (ushort)(key >> 32);
 
