@@ -7,6 +7,7 @@ using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Settings;
 using Weir.Core.Writeboost.Tools;
+using Weir.Core.Writeboost.Volume;
 using Weir.Frontends.Nbd;
 using Weir.Tests.Nbd;
 using Xunit;

@@ -7,6 +7,7 @@ using Weir.Core.Volumes;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Settings;
+using Weir.Core.Writeboost.Volume;
 using Xunit;
 
 namespace Weir.Tests.Harness;

@@ -3,6 +3,7 @@ using System.Linq;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Settings;
+using Weir.Core.Writeboost.Volume;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;

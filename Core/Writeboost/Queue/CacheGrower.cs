@@ -1,7 +1,10 @@
 using System;
 using Weir.Core.Volumes;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Orders;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;
@@ -14,11 +17,12 @@ namespace Weir.Core.Writeboost.Queue;
 /// says. A superblock that is refused is tried again with growing pauses, under the same plan.
 /// </summary>
 internal sealed class CacheGrower(
-    WriteboostVolume volume, SuperblockWriter superblocks, OrderedSuperblocks ordered) : IBackgroundTask
+    SegmentLog log, BlockIndex index, SuperblockState superblock, SuperblockWriter superblocks,
+    OrderedSuperblocks ordered, GrowthOrders orders, Drains drains, VolumeHealth health, QueueSet queues,
+    string cacheName, Action<string> say) : IBackgroundTask
 {
     private const long TurnUs = 1000;
 
-    private readonly SegmentLog _log = volume.Log;
     private RetryClock _retry;
     private bool _writing;
     private int _planned;
@@ -42,11 +46,11 @@ internal sealed class CacheGrower(
 
     private void PollWish(long nowUs, bool mayBegin)
     {
-        int segments = volume.Growth.SegmentsWanted;
+        int segments = orders.SegmentsWanted;
         if (segments == 0) return;
-        if (!volume.Health.TakesWrites || segments <= volume.Geometry.SegmentCount)
+        if (!health.TakesWrites || segments <= log.Geometry.SegmentCount)
         {
-            volume.Growth.End(segments, volume.Health.TakesWrites ? null : volume.Health.Reason);
+            orders.End(segments, health.TakesWrites ? null : health.Reason);
             return;
         }
         DeadlineUs = nowUs + TurnUs;
@@ -55,29 +59,29 @@ internal sealed class CacheGrower(
 
     private void Begin(int segments)
     {
-        bool isInOnePiece = _log.TryPlanGrowth(segments, out Geometry grown, out long wrap);
-        volume.Growth.AwaitsWriteback = !isInOnePiece;
+        bool isInOnePiece = log.TryPlanGrowth(segments, out Geometry grown, out long wrap);
+        orders.AwaitsWriteback = !isInOnePiece;
         if (!isInOnePiece)
         {
-            volume.Drains.BeginFreeBefore(wrap);
+            drains.BeginFreeBefore(wrap);
             return;
         }
-        if (!_log.Table.TryGrow(segments) || !volume.Index.TryGrow(grown))
+        if (!log.Table.TryGrow(segments) || !index.TryGrow(grown))
         {
-            _log.EndGrowth(success: false);
-            volume.Growth.End(segments, $"no memory for {segments} segments");
-            volume.Options.Log(
-                $"{volume.Cache.Name}: no memory for {segments} segments; 'weir message grow' tries again");
+            log.EndGrowth(success: false);
+            orders.End(segments, $"no memory for {segments} segments");
+            say(
+                $"{cacheName}: no memory for {segments} segments; 'weir message grow' tries again");
             return;
         }
-        volume.Superblock.Place(grown);
+        superblock.Now.Place(grown);
         _planned = segments;
         Write();
     }
 
     private void Write()
     {
-        superblocks.Begin(ref volume.Superblock);
+        superblocks.Begin(ref superblock.Now);
         _writing = true;
     }
 
@@ -86,12 +90,12 @@ internal sealed class CacheGrower(
     private void WriteAgain(long nowUs, bool mayBegin)
     {
         if (_writing) return;
-        if (volume.Health.CacheHasFailed)
+        if (health.CacheHasFailed)
         {
-            End(success: false, volume.Health.Reason);
+            End(success: false, health.Reason);
             return;
         }
-        _retry.Heed(volume.Health, nowUs);
+        _retry.Heed(health, nowUs);
         DeadlineUs = Math.Max(nowUs + TurnUs, _retry.DueUs);
         if (nowUs >= _retry.DueUs && mayBegin && !superblocks.IsBusy) Write();
     }
@@ -103,22 +107,22 @@ internal sealed class CacheGrower(
         {
             _retry.Passed();
             End(success: true);
-            volume.Health.Pass(Trouble.Growth);
-            volume.Options.Log($"{volume.Cache.Name}: has grown to {volume.Geometry.SegmentCount} segments");
+            health.Pass(Trouble.Growth);
+            say($"{cacheName}: has grown to {log.Geometry.SegmentCount} segments");
             return;
         }
         _retry.Refused(nowUs);
         string reason = $"cache device: writing the superblock for {_planned} segments failed"
             + $"{VolumeHealth.TriedAgain}: {Errno.Text(result)}";
-        volume.Health.Hold(Trouble.Growth, reason);
-        if (nowUs - _retry.SinceUs >= RetryClock.BearsUs) volume.Growth.NoteRefused(reason);
+        health.Hold(Trouble.Growth, reason);
+        if (nowUs - _retry.SinceUs >= RetryClock.BearsUs) orders.NoteRefused(reason);
     }
 
     private void End(bool success, string? failure = null)
     {
-        _log.EndGrowth(success);
-        volume.Growth.End(_planned, failure);
+        log.EndGrowth(success);
+        orders.End(_planned, failure);
         _planned = 0;
-        volume.Queues.WakeAll();
+        queues.WakeAll();
     }
 }

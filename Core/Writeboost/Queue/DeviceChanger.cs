@@ -19,7 +19,7 @@ namespace Weir.Core.Writeboost.Queue;
 /// growing pauses, before the next order, and before a device that was to leave is served again. So has one that was
 /// answered because a device hangs: what is under way there ends some time, and counts as refused.
 /// </summary>
-internal sealed class DeviceChanger : IBackgroundTask, IDisposable
+internal sealed partial class DeviceChanger : IBackgroundTask, IDisposable
 {
     private const long TurnUs = 1000;
 
@@ -35,7 +35,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
     /// <summary>Segments that may be left for the drain without clients.</summary>
     private const int FewSegments = 4;
 
-    private readonly WriteboostVolume _volume;
+    private readonly DeviceParts _parts;
     private readonly LogPort _port;
     private readonly BackingQueues _backings;
     private readonly WritebackEngine _writeback;
@@ -59,17 +59,18 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
     private bool _isAnswered;
 
     /// <summary>On the first queue's thread.</summary>
-    public DeviceChanger(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings,
-        NotesWriter? notes, WritebackEngine writeback)
+    public DeviceChanger(
+        DeviceParts parts, LogPort port, DeviceQueue cache, BackingQueues backings, NotesWriter? notes,
+        WritebackEngine writeback)
     {
         _writeback = writeback;
         _notes = notes;
-        _volume = volume;
+        _parts = parts;
         _port = port;
         _backings = backings;
         _io = port.Io;
-        _flusher = new DeviceFlusher(volume.FlushLock, _io) { Failed = FailFlush, Ended = EndFlush };
-        if (volume.Layout.HasDeviceTable) _table = new TableWriter(cache, port);
+        _flusher = new DeviceFlusher(parts.FlushLock, _io) { Failed = FailFlush, Ended = EndFlush };
+        if (parts.Records.Table != null) _table = new TableWriter(cache, port);
     }
 
     private enum Step
@@ -108,14 +109,14 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
     private void GoOn(long nowUs, bool writebackIsQuiet)
     {
         _table?.Poll();
-        _volume.DeviceOrders.NoteWork(_step == Step.None ? 0 : _device?.Id ?? 0, !writebackIsQuiet);
+        _parts.Orders.NoteWork(_step == Step.None ? 0 : _device?.Id ?? 0, !writebackIsQuiet);
         if (_step == Step.None && (!IsTableTrue(nowUs) || !TryBegin()))
         {
             DeadlineUs = !_retry.IsHeldUp ? long.MaxValue : _rewriting ? nowUs + TurnUs : _retry.DueUs;
             return;
         }
         DeadlineUs = _step == Step.Forget ? 0 : nowUs + TurnUs;
-        if (MayTurnBack && (_order!.IsCancelled || !_volume.Health.TakesWrites || IsHeldUp)) TurnBack();
+        if (MayTurnBack && (_order!.IsCancelled || !_parts.Health.TakesWrites || IsHeldUp)) TurnBack();
         else if (!_isAnswered && IsNotToBeTakenBack && _order!.IsHung) Answer();
         if (_step is not Step.None and <= Step.AwaitDoors) Attach(writebackIsQuiet);
         else if (_step != Step.None) Detach();
@@ -127,7 +128,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
     {
         _stopping = true;
         if (MayTurnBack) TurnBack();
-        if (_step == Step.None) _volume.DeviceOrders.Refuse();
+        if (_step == Step.None) _parts.Orders.Refuse();
         // It does not look any more: its deadline would pass, and the thread never sleep again.
         if (IsQuiet) DeadlineUs = long.MaxValue;
         return IsQuiet;
@@ -145,18 +146,18 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
 
     // Some device refuses what is written back: the log's order has all wait for it, this one too.
     private bool IsHeldUp => _step is Step.Drain or Step.DrainRest
-        && (_volume.Progress.Setbacks != _setbacks || _volume.Lost.Hold != null);
+        && (_parts.Progress.Setbacks != _setbacks || _parts.Lost.Hold != null);
 
     private bool TryBegin()
     {
-        _order = _volume.DeviceOrders.Take();
+        _order = _parts.Orders.Take();
         if (_order == null) return false;
         _device = null;
         try
         {
-            if (!_volume.Health.TakesWrites)
+            if (!_parts.Health.TakesWrites)
                 throw new UserErrorException(
-                    $"the volume is {VolumeHealth.NameOf(_volume.Health.State)}: {_volume.Health.Reason}");
+                    $"the volume is {VolumeHealth.NameOf(_parts.Health.State)}: {_parts.Health.Reason}");
             if (_order.Spec == null) BeginDetach();
             else (_step, _target) = (Step.AwaitQuiet, 0);
         }
@@ -176,7 +177,7 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
         (_order, _isAnswered) = (null, false);
         _flusher.GiveBack();
         // Write-back had to keep quiet, and writers may wait for it: it goes on with the next turn.
-        _volume.Queues.WakeFirst();
+        _parts.Queues.WakeFirst();
     }
 
     // A queue that flushes takes no notice of devices that come and go: none shall begin to, and perhaps never end,
@@ -185,14 +186,14 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
 
     private void TurnBack()
     {
-        if (IsHeldUp && _volume.Lost.Hold != null) _order!.LeavesLost = _volume.Index.RottenOf(_device!.Id) > 0;
+        if (IsHeldUp && _parts.Lost.Hold != null) _order!.LeavesLost = _parts.Index.RottenOf(_device!.Id) > 0;
         if (_device != null && _step != Step.AwaitQuiet)
         {
             SetState(BackingState.Attached);
-            _volume.Drains.CancelForDevice();
+            _parts.Drains.CancelForDevice();
         }
         string why = _order!.IsCancelled ? "interrupted"
-            : IsHeldUp ? _volume.Lost.Hold ?? _volume.Progress.LastSetback : "the volume stops or is not healthy";
+            : IsHeldUp ? _parts.Lost.Hold ?? _parts.Progress.LastSetback : "the volume stops or is not healthy";
         string what = _order.Spec == null ? $"{_order.Name}: stays attached: {why}" : $"{_order.Name}: {why}";
         _device = null;
         Finish(new UserErrorException(what));
@@ -206,319 +207,9 @@ internal sealed class DeviceChanger : IBackgroundTask, IDisposable
 
     private void Announce()
     {
-        _volume.Backings.NoteChange();
-        _volume.Queues.WakeAll();
-    }
-
-    private void Attach(bool writebackIsQuiet)
-    {
-        if (_step == Step.AwaitQuiet && writebackIsQuiet && LogIsDurable() && TryTakeTurn())
-        {
-            try
-            {
-                BackingSpec spec = _order!.Spec!;
-                _device = new Binding(_volume.DeviceTable, _target, _volume.Options, spec.Evidence)
-                    .BindOne(spec, _volume.Backings.ToList());
-                _volume.Identity.Check(_device);
-                _volume.Evidence.Check(_device, null);
-                _volume.Identity.Warn(_device);
-                _volume.Evidence.Warn(_device);
-                _volume.Evidence.Take(_device, _volume.Log.HeadSegment);
-            }
-            catch (UserErrorException error)
-            {
-                _device = null;
-                Finish(error);
-                return;
-            }
-            _step = Step.WriteSamples;
-            _volume.Identity.TakeSamples(_device, _order.Spec!.Samples);
-            _volume.Fingerprints.BeginWrite();
-        }
-        if (_step == Step.WriteSamples && !_volume.Fingerprints.IsBusy)
-        {
-            if (SamplesFailed(ResultOf(_volume.Fingerprints.Result))) return;
-            _step = Step.WriteAttached;
-            if (_table != null)
-            {
-                _before = _volume.DeviceTable![_device!.Id];
-                _volume.Devices.Describe(_device);
-                _table.Begin(_volume.DeviceTable);
-            }
-            _notes?.Begin();
-        }
-        if (_step == Step.WriteAttached && IsWritten)
-        {
-            if (TableFailed(ResultOf(_table?.Result ?? 0))) return;
-            _volume.Backings.Set(_device!);
-            Announce();
-            _step = Step.AwaitDoors;
-        }
-        if (_step == Step.AwaitDoors && _volume.OpenQueues.HaveSeen(_volume.Backings.Generation)) Finish(null);
-    }
-
-    // Where the device begins must not lie behind the log's end after a power cut: what is logged then would be taken
-    // for another's.
-    private bool LogIsDurable()
-    {
-        if (_target == 0) _target = _volume.Log.ReservedEnd;
-        bool isDurable = _volume.Log.Durable >= _target;
-        if (!isDurable) _volume.Log.RequestDurable(_port, _target);
-        return isDurable;
-    }
-
-    private void BeginDetach()
-    {
-        _device = _volume.Backings.Find(_order!.Name)
-            ?? throw new UserErrorException($"'{_order.Name}': the cache has no such device; it has "
-                + string.Join(", ", _volume.Backings.ToList().ConvertAll(static device => device.Name)));
-        (long dirty, int ranges) = (_volume.Index.DirtyOf(_device.Id), _volume.Holdings.RangesOf(_device.Id));
-        if (_device.IsAbsent && (dirty > 0 || ranges > 0))
-            throw new UserErrorException($"'{_order.Name}' is not given, and the cache holds {dirty} dirty blocks and "
-                + $"{ranges} discarded or zeroed ranges of it: attach it first");
-        if (!_device.IsAbsent && _volume.Backings.AttachedCount == 1)
-            throw new UserErrorException($"'{_order.Name}' is the only device that is attached; use 'weir stop'");
-        (_drains, _setbacks) = (0, _volume.Progress.Setbacks);
-        _step = Step.Drain;
-        if (!_device.IsAbsent) SetState(BackingState.Draining);
-        _target = _volume.Drains.BeginForDevice();
-    }
-
-    private bool IsDrained =>
-        _volume.Drains.IsWrittenBack(_target) || Mutant.Is(WriteboostMutant.R13IdReusedEarly);
-
-    private void Detach()
-    {
-        switch (_step)
-        {
-            case Step.Drain when IsDrained:
-                Refuse();
-                break;
-            case Step.Refuse when HasNoRequests():
-                _step = Step.DrainRest;
-                _target = _volume.Drains.BeginForDevice();
-                break;
-            case Step.DrainRest when IsDrained:
-                if (!StaysForLost()) (_step, _flushResult) = (Step.Flush, Unasked);
-                break;
-            case Step.Flush when _flushResult == Unasked:
-                Flush();
-                break;
-            case Step.Flush when _flushResult == 0 || _isAnswered:
-                AwaitFlush();
-                break;
-            case Step.Flush when _flushResult != 0:
-                if (_flushResult > 0) WriteDetached();
-                else FlushFailed();
-                break;
-            case Step.WriteDetached when IsWritten:
-                if (TableFailed(ResultOf(_table?.Result ?? 0))) return;
-                _volume.Fingerprints.Forget(_device!.Id);
-                (_step, _slot) = (Step.Forget, 0);
-                break;
-            case Step.Forget when ForgetMore():
-                _volume.Backings.Remove(_device!.Id);
-                _volume.Queues.WakeAll();
-                _step = Step.AwaitGone;
-                break;
-            case Step.AwaitGone when _volume.OpenQueues.HaveSeen(_volume.Backings.Generation):
-                Finish(null);
-                break;
-        }
-    }
-
-    private void Refuse()
-    {
-        long left = _volume.Log.HeadSegment - _volume.Log.DirtySegment;
-        if (++_drains < DrainsMax && left > FewSegments)
-        {
-            _target = _volume.Drains.BeginForDevice();
-            return;
-        }
-        if (StaysForLost()) return;
-        if (!_device!.IsAbsent) SetState(BackingState.Leaving);
-        _step = Step.Refuse;
-    }
-
-    // What is lost is nowhere else to be told: the device would be gone, and its next user would find the errors.
-    private bool StaysForLost()
-    {
-        if (_volume.Index.RottenOf(_device!.Id) == 0 || Mutant.Is(WriteboostMutant.R13IdReusedEarly)) return false;
-        _order!.LeavesLost = true;
-        TurnBack();
-        return true;
-    }
-
-    private bool HasNoRequests() =>
-        _volume.OpenQueues.HaveSeen(_volume.Backings.Generation) && _volume.OpenQueues.RequestsOf(_device!.Id) == 0;
-
-    // What another's failed flush has lost, this one cannot bring back.
-    private void Flush()
-    {
-        bool needed = !_device!.IsAbsent && _device.Device.CanFlush;
-        if (!TryTakeTurn()) return;
-        _flushResult = _volume.Around.HasFailed ? -Errno.EIO : needed ? 0 : 1;
-        if (_flushResult == 0) _flusher.Flush(_device.Id, _backings[_device.Id]);
-    }
-
-    private void FailFlush(int id, int error)
-    {
-        _flushResult = error;
-        _volume.AroundLosses.ReportFlush(id, -error);
-    }
-
-    private void EndFlush()
-    {
-        if (_flushResult == 0) _flushResult = 1;
-    }
-
-    // Nobody need wait for a device that does not answer: it stays, and is served again once it does.
-    private void AwaitFlush()
-    {
-        if (!_isAnswered && _order!.IsCancelled) Answer();
-        if (!_isAnswered || _flushResult == 0) return;
-        (_isAnswered, _step, _order) = (false, Step.None, null);
-        _flusher.GiveBack();
-        SetState(BackingState.Attached);
-        _device = null;
-        _volume.Queues.WakeFirst();
-    }
-
-    // What is under way there cannot be taken back; when it has ended, it counts as failed.
-    private void Answer()
-    {
-        _isAnswered = true;
-        _order!.Interrupt();
+        _parts.Backings.NoteChange();
+        _parts.Queues.WakeAll();
     }
 
     private int ResultOf(int result) => _isAnswered && result >= 0 ? -Errno.ETIMEDOUT : result;
-
-    private void FlushFailed()
-    {
-        UserErrorException error =
-            new($"{_device!.Device.Name}: flush failed: {Errno.Text(_flushResult)}; '{_device.Name}' stays attached");
-        SetState(BackingState.Attached);
-        _device = null;
-        Finish(error);
-    }
-
-    private void WriteDetached()
-    {
-        _step = Step.WriteDetached;
-        _volume.Evidence.Notes?.SetDevice(_device!.Id, null);
-        _notes?.Begin();
-        if (_table == null) return;
-        _before = _volume.DeviceTable![_device!.Id];
-        _volume.DeviceTable[_device.Id] = default;
-        _table.Begin(_volume.DeviceTable);
-    }
-
-    // The table, and where there is none, the notes; but those only help, and nothing depends on how they end.
-    private bool IsWritten => _table is not { IsBusy: true } && _notes is not { IsBusy: true };
-
-    // The device table is as it was; samples of a device that is not in it say nothing.
-    private bool SamplesFailed(int result)
-    {
-        if (result >= 0) return false;
-        if (_device!.IsNew) _volume.Fingerprints.Forget(_device.Id);
-        _device = null;
-        Finish(new UserErrorException($"'{_order!.Name}': is not attached: cache device: writing the samples of "
-            + $"devices failed: {Errno.Text(result)}"));
-        return true;
-    }
-
-    // What the durable table says is not known any more. Either is true of a device that comes, as nothing is logged
-    // for it, and of one that goes, as nothing of it is dirty: until somebody is served again.
-    private bool TableFailed(int result)
-    {
-        if (result >= 0) return false;
-        bool stays = _order!.Spec == null;
-        string what = $"'{_order.Name}': {(stays ? "stays attached" : "is not attached")}";
-        if (_table == null)
-        {
-            EndWithoutTable(stays);
-            return true;
-        }
-        _volume.DeviceTable![_device!.Id] = _before;
-        if (!stays && _device.IsNew) _volume.Fingerprints.Forget(_device.Id);
-        (_staying, _device) = (stays ? _device : null, null);
-        Refused(result);
-        if (_volume.Health.CacheHasFailed || Mutant.Is(WriteboostMutant.R13StaysUnwritten)) Settle();
-        Finish(new UserErrorException($"{what}: {TableReason(result)}"));
-        return true;
-    }
-
-    // It was answered while its notes hung.
-    private void EndWithoutTable(bool stays)
-    {
-        if (stays && !_device!.IsAbsent)
-        {
-            _volume.Evidence.Notes?.SetDevice(_device.Id, _device.Device);
-            SetState(BackingState.Attached);
-        }
-        _device = null;
-        Finish(null);
-    }
-
-    private static string TableReason(int result) =>
-        $"cache device: writing the device table failed: {Errno.Text(result)}";
-
-    private void Refused(int result)
-    {
-        _retry.Refused(_io.NowUs);
-        _volume.Health.Hold(Trouble.DeviceTable, TableReason(result) + VolumeHealth.TriedAgain);
-    }
-
-    // False: the durable table may say what the one in memory does not. Whoever has an order has it tried at once.
-    private bool IsTableTrue(long nowUs)
-    {
-        if (!_retry.IsHeldUp) return true;
-        if (_volume.Health.CacheHasFailed && !_rewriting) Settle();
-        else if (_rewriting && !_table!.IsBusy) EndRewrite(_table.Result);
-        else if (!_rewriting && !_stopping) TryRewrite(nowUs);
-        return !_retry.IsHeldUp;
-    }
-
-    private void TryRewrite(long nowUs)
-    {
-        _retry.Heed(_volume.Health, nowUs);
-        if (nowUs < _retry.DueUs && !_volume.DeviceOrders.IsAnyWaiting) return;
-        _rewriting = true;
-        _table!.Begin(_volume.DeviceTable!);
-    }
-
-    private void EndRewrite(int result)
-    {
-        _rewriting = false;
-        if (result >= 0)
-        {
-            Settle();
-            return;
-        }
-        Refused(result);
-        _volume.DeviceOrders.Take()?.Finish(new UserErrorException(TableReason(result)));
-    }
-
-    private void Settle()
-    {
-        _retry.Passed();
-        _volume.Health.Pass(Trouble.DeviceTable);
-        if (_staying == null) return;
-        _staying.State = BackingState.Attached;
-        _staying = null;
-        Announce();
-    }
-
-    // Clean blocks and ranges of the device still serve reads; another device under its number must not meet them.
-    private bool ForgetMore()
-    {
-        int id = _device!.Id;
-        long end = Math.Min(_slot + SlotsPerTurn, _volume.Geometry.SlotCount);
-        for (; _slot < end; _slot++)
-            if (_volume.Index.IsLinked((uint)_slot) && BackingTable.IdOf(_volume.Index.KeyOf((uint)_slot)) == id)
-                _volume.Index.Remove((uint)_slot);
-        if (_slot < _volume.Geometry.SlotCount) return false;
-        _volume.Ranges.RemoveBetween(BackingTable.KeyOf(id, 0), BackingTable.KeyOf(id + 1, 0));
-        return true;
-    }
 }

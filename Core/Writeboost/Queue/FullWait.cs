@@ -1,5 +1,8 @@
 using System;
 using Weir.Core.Volumes;
+using Weir.Core.Writeboost.Index;
+using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Settings;
 using Weir.Core.Writeboost.Writeback;
 using Errno = Weir.Native.Errno;
 
@@ -10,7 +13,9 @@ namespace Weir.Core.Writeboost.Queue;
 /// of the kernel do it (no_space_timeout). Once that time is over, writes that need room fail at once, until write-back
 /// goes on. On the first queue's thread.
 /// </summary>
-internal sealed class FullWait(WriteboostVolume volume, WritebackEngine writeback) : IBackgroundTask
+internal sealed class FullWait(
+    SegmentLog log, RangePressure pressure, RoomRefusal noRoom, QueueSet queues, WriteboostOptions options,
+    WritebackEngine writeback) : IBackgroundTask
 {
     private long _sinceUs = long.MaxValue;
 
@@ -22,16 +27,16 @@ internal sealed class FullWait(WriteboostVolume volume, WritebackEngine writebac
     {
         int errno = writeback.HeldUpBy;
         DeadlineUs = long.MaxValue;
-        bool isFull = errno != 0 && (volume.Log.IsStarved || volume.RangePressure.IsOn);
+        bool isFull = errno != 0 && (log.IsStarved || pressure.IsOn);
         if (!isFull)
         {
             _sinceUs = long.MaxValue;
-            volume.RoomRefusal.Errno = 0;
+            noRoom.Errno = 0;
             return;
         }
         _sinceUs = Math.Min(_sinceUs, nowUs);
-        long timeoutUs = volume.Options.NoSpaceTimeoutUs;
-        if (volume.RoomRefusal.Errno != 0 || timeoutUs == 0) return;
+        long timeoutUs = options.NoSpaceTimeoutUs;
+        if (noRoom.Errno != 0 || timeoutUs == 0) return;
         long dueUs = _sinceUs + timeoutUs;
         if (nowUs < dueUs) DeadlineUs = dueUs;
         else Refuse(errno);
@@ -39,8 +44,8 @@ internal sealed class FullWait(WriteboostVolume volume, WritebackEngine writebac
 
     private void Refuse(int errno)
     {
-        volume.RoomRefusal.Errno = errno == Errno.ENOSPC ? Errno.ENOSPC : Errno.EIO;
-        volume.Options.Log("the cache is full and cannot be written back: writes that need room fail until it can");
-        volume.Queues.WakeAll();
+        noRoom.Errno = errno == Errno.ENOSPC ? Errno.ENOSPC : Errno.EIO;
+        options.Log("the cache is full and cannot be written back: writes that need room fail until it can");
+        queues.WakeAll();
     }
 }

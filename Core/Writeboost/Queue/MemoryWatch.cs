@@ -1,7 +1,9 @@
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
+using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Orders;
 
 namespace Weir.Core.Writeboost.Queue;
 
@@ -10,27 +12,29 @@ namespace Weir.Core.Writeboost.Queue;
 /// moved, replaced, cut or covered, it would not be found by the next life. Then acknowledgements wait for the log, and
 /// what had been acknowledged before is made durable at once. Part of the volume's background work.
 /// </summary>
-internal sealed class MemoryWatch(WriteboostVolume volume, LogPort port) : IBackgroundTask
+internal sealed class MemoryWatch(
+    LogMemory memory, SegmentLog log, LogPort port, SuperblockOrders commits, Fingerprints samples, bool hasEpochs)
+    : IBackgroundTask
 {
     private const long TurnUs = 250_000;
 
-    private readonly IRamRegion _region = volume.Log.Ram.Region;
+    private readonly IRamRegion _region = log.Ram.Region;
     private long _acknowledgedEnd = -1; // in the lost memory alone, until durable
 
     /// <summary>When <see cref="Poll"/> has something to do at the latest.</summary>
     public long DeadlineUs { get; private set; } =
-        volume.Memory.Outlives && volume.Log.Ram.Region.CanVanish ? 0 : long.MaxValue;
+        memory.Outlives && log.Ram.Region.CanVanish ? 0 : long.MaxValue;
 
     /// <summary>Once per turn.</summary>
     public void Poll(long nowUs, BackgroundState state)
     {
-        if (volume.Memory.IsForgotten) DeadlineUs = long.MaxValue;
+        if (memory.IsForgotten) DeadlineUs = long.MaxValue;
         if (nowUs >= DeadlineUs && !Mutant.Is(WriteboostMutant.R1LossUnnoticed)) Look(nowUs);
-        if (_acknowledgedEnd < 0 || volume.Log.Durable < _acknowledgedEnd) return;
+        if (_acknowledgedEnd < 0 || log.Durable < _acknowledgedEnd) return;
         _acknowledgedEnd = -1;
-        if (!volume.Memory.SettleLoss()) return;
-        if (volume.Layout.HasEpochs) volume.Commits.Begin();
-        else volume.Fingerprints.BeginWrite();
+        if (!memory.SettleLoss()) return;
+        if (hasEpochs) commits.Begin();
+        else samples.BeginWrite();
     }
 
     private void Look(long nowUs)
@@ -38,9 +42,9 @@ internal sealed class MemoryWatch(WriteboostVolume volume, LogPort port) : IBack
         DeadlineUs = nowUs + TurnUs;
         if (_region.FindLoss() is not { } loss) return;
         DeadlineUs = long.MaxValue;
-        volume.Memory.ReportLoss(loss);
+        memory.ReportLoss(loss);
         // Whoever saw the memory as good had reserved its slots before.
-        _acknowledgedEnd = volume.Log.ReservedEnd;
-        volume.Log.RequestDurable(port, _acknowledgedEnd);
+        _acknowledgedEnd = log.ReservedEnd;
+        log.RequestDurable(port, _acknowledgedEnd);
     }
 }

@@ -1,5 +1,7 @@
 using Weir.Core.Volumes;
+using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Orders;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;
@@ -8,7 +10,9 @@ namespace Weir.Core.Writeboost.Queue;
 /// Superblocks that orders of users ask for: one for all who have asked before it began; one that is refused is tried
 /// again with growing pauses. Part of the volume's background work.
 /// </summary>
-internal sealed class OrderedSuperblocks(WriteboostVolume volume, SuperblockWriter superblocks) : IBackgroundTask
+internal sealed class OrderedSuperblocks(
+    SuperblockOrders orders, SuperblockState superblock, SuperblockWriter superblocks, VolumeHealth health,
+    string cacheName) : IBackgroundTask
 {
     private RetryClock _retry;
     private long _ticket;
@@ -24,32 +28,32 @@ internal sealed class OrderedSuperblocks(WriteboostVolume volume, SuperblockWrit
     {
         if (superblocks.IsBusy) return;
         if (IsUnderWay) End(nowUs);
-        _retry.Heed(volume.Health, nowUs);
+        _retry.Heed(health, nowUs);
         bool isDue = !_retry.IsHeldUp || nowUs >= _retry.DueUs;
-        if (volume.Commits.Asked > volume.Commits.Done && isDue && !volume.Health.CacheHasFailed) Begin();
+        if (orders.Asked > orders.Done && isDue && !health.CacheHasFailed) Begin();
     }
 
     private void Begin()
     {
-        _ticket = volume.Commits.Asked;
-        superblocks.Begin(ref volume.Superblock);
+        _ticket = orders.Asked;
+        superblocks.Begin(ref superblock.Now);
     }
 
     private void End(long nowUs)
     {
         if (superblocks.Result >= 0)
         {
-            volume.Commits.Done = _ticket;
+            orders.Done = _ticket;
             _retry.Passed();
-            volume.Health.Pass(Trouble.Superblock);
+            health.Pass(Trouble.Superblock);
         }
         else
         {
             _retry.Refused(nowUs);
-            string reason = $"cache device {volume.Cache.Name}: writing the superblock failed"
+            string reason = $"cache device {cacheName}: writing the superblock failed"
                 + $"{VolumeHealth.TriedAgain}: {Errno.Text(superblocks.Result)}";
-            volume.Health.Hold(Trouble.Superblock, reason);
-            volume.Commits.NoteRefused(reason);
+            health.Hold(Trouble.Superblock, reason);
+            orders.NoteRefused(reason);
         }
         _ticket = 0;
     }

@@ -23,10 +23,10 @@ internal sealed unsafe partial class WriteboostQueue
 
     private bool IsToGoAround(Request* request)
     {
-        if (request->Kind != RequestKind.Write || !_volume.Layout.HasCleanPosition) return false;
-        long threshold = _volume.Options.BypassSequentialWrites * (long)Geometry.BlockBytes;
+        if (request->Kind != RequestKind.Write || !_layout.HasCleanPosition) return false;
+        long threshold = _options.BypassSequentialWrites * (long)Geometry.BlockBytes;
         if (threshold != 0 && _writeStreams.Note(PlaceOf(request), request->LengthBytes) > threshold) return true;
-        return _volume.Options.WriteAround;
+        return _options.WriteAround;
     }
 
     // One with a ticket has its place among those that wait for room in the log.
@@ -41,11 +41,11 @@ internal sealed unsafe partial class WriteboostQueue
     private bool AwaitsSamples(Request* request)
     {
         if (!IsFreshAround(request)) return false;
-        if (_volume.Fingerprints.Result < 0) return false;
+        if (_samples.Result < 0) return false;
         ulong first = KeyOf(request, request->OffsetBytes);
         ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
-        if (!_volume.Fingerprints.MustWait(first, end, out bool isNew)) return false;
-        if (isNew) _volume.Queues.WakeFirst();
+        if (!_samples.MustWait(first, end, out bool isNew)) return false;
+        if (isNew) _queues.WakeFirst();
         return true;
     }
 
@@ -53,22 +53,22 @@ internal sealed unsafe partial class WriteboostQueue
     private bool TryGoAround(Request* request)
     {
         if (!IsFreshAround(request)) return false;
-        if (_volume.Refusals.IsRefusing(IdOf(request))) return false;
+        if (_refusals.IsRefusing(IdOf(request))) return false;
         // A start believes that the backing device has them as they are in the log.
-        if (_volume.Clean.HasKeptBlocks) return false;
+        if (_clean.HasKeptBlocks) return false;
         int id = IdOf(request);
-        int unit = _volume.Backings.Of(KeyOf(request, 0)).Device.LogicalBlockBytes;
+        int unit = _devices.Of(KeyOf(request, 0)).Device.LogicalBlockBytes;
         bool aligned = ((request->OffsetBytes | request->LengthBytes | (long)request->Data) & (unit - 1)) == 0;
         if (!aligned || _io.FreeCount <= IoContext.Reserve) return false;
         ulong first = KeyOf(request, request->OffsetBytes);
         ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
-        if (_volume.Fingerprints.Covers(first, end) || !_volume.Around.TryEnter(first, end, out int place))
+        if (_samples.Covers(first, end) || !_around.TryEnter(first, end, out int place))
             return false;
         Interleaving.Step();
-        if (_volume.Changes.BeginAround(first, (int)(end - first)) || !TryLeaveLog(first, end))
+        if (_changes.BeginAround(first, (int)(end - first)) || !TryLeaveLog(first, end))
         {
-            _volume.Changes.EndAround(first, (int)(end - first));
-            _volume.Around.Leave(place, 0, 0);
+            _changes.EndAround(first, (int)(end - first));
+            _around.Leave(place, 0, 0);
             return false;
         }
         Request.FetchAll(request);
@@ -91,10 +91,10 @@ internal sealed unsafe partial class WriteboostQueue
         for (ulong key = first; key < end; key++)
         {
             if (Mutant.Is(WriteboostMutant.R10AroundDirty)) return true;
-            if (_volume.Ranges.PositionOver(key) != 0) return false;
-            if (!_volume.Index.TryDropClean(key, out bool dropped)) return false;
+            if (_ranges.PositionOver(key) != 0) return false;
+            if (!_blocks.TryDropClean(key, out bool dropped)) return false;
             // Before the write: the next start must not believe in what the log holds of it.
-            if (dropped && !outdates) _volume.Clean.Outdate();
+            if (dropped && !outdates) _clean.Outdate();
             outdates |= dropped;
         }
         return true;
@@ -111,11 +111,11 @@ internal sealed unsafe partial class WriteboostQueue
         ulong first = KeyOf(request, request->OffsetBytes);
         ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
         int result = Math.Min(0, op->Result);
-        _volume.Changes.EndAround(first, (int)(end - first));
+        _changes.EndAround(first, (int)(end - first));
         // A failed one may be there in part.
-        _volume.Around.Leave(op->Own<AroundOp>().Place, IdOf(request), result < 0 ? 0 : request->LengthBytes);
+        _around.Leave(op->Own<AroundOp>().Place, IdOf(request), result < 0 ? 0 : request->LengthBytes);
         _io.Release(op);
-        _volume.Queues.NoteChange(_index);
+        _queues.NoteChange(_index);
         if (result < 0 && !Mutant.Is(WriteboostMutant.R10RefusedForgotten))
         {
             LogInstead(request, result);
@@ -123,7 +123,7 @@ internal sealed unsafe partial class WriteboostQueue
         }
         _counters.Add(QueueCounters.AroundBytes, request->LengthBytes);
         bool durable = (request->Flags & RequestFlags.Fua) != 0 && !Mutant.Is(WriteboostMutant.R6AroundNotFlushed);
-        Own(request)->WaitAround = durable ? _volume.Around.Written : 0;
+        Own(request)->WaitAround = durable ? _around.Written : 0;
         if (!durable) Complete(request, 0);
         else WaitFor(request, 0);
     }
@@ -132,7 +132,7 @@ internal sealed unsafe partial class WriteboostQueue
     // with those that wait for nothing but a turn.
     private void LogInstead(Request* request, int result)
     {
-        _volume.Refusals.Refused(IdOf(request), -result);
+        _refusals.Refused(IdOf(request), -result);
         (Own(request)->Path, Own(request)->RefusedWith) = (WritePath.Refused, result);
         _parkedAside.Add(request);
         _waker.Wake();

@@ -28,13 +28,13 @@ internal sealed unsafe partial class WriteboostQueue
     /// <inheritdoc/>
     public int BlockStatus(int device, StatusContext context, long offsetBytes, long lengthBytes, Span<Extent> extents)
     {
-        if (_volume.Health.State == VolumeState.PassThrough)
+        if (_health.State == VolumeState.PassThrough)
         {
             int known = _fallback.BlockStatus(device, context, offsetBytes, lengthBytes, extents);
             return known > 0 ? known : NothingKnown(lengthBytes, extents);
         }
-        if (!_volume.Backings.IsServed(device + BackingTable.MinId)) return NothingKnown(lengthBytes, extents);
-        _volume.Index.Regions.Advance(_volume.Index, MaxStatusSlots, _io.NowUs);
+        if (!_devices.IsServed(device + BackingTable.MinId)) return NothingKnown(lengthBytes, extents);
+        _blocks.Regions.Advance(_blocks, MaxStatusSlots, _io.NowUs);
         StatusWalk walk = new() { Device = device, End = offsetBytes + lengthBytes };
         int count = 0;
         for (long at = offsetBytes; at < walk.End && !walk.IsLong;)
@@ -52,14 +52,14 @@ internal sealed unsafe partial class WriteboostQueue
     private long StretchEnd(ref StatusWalk walk, long at, out bool? logged)
     {
         ulong key = KeyOf(walk.Device, at);
-        _volume.Gate.Enter(_index);
-        bool isRange = _volume.Ranges.TryFind(key, 0, long.MaxValue, out RangeMap.Interval range);
+        _gate.Enter(_index);
+        bool isRange = _ranges.TryFind(key, 0, long.MaxValue, out RangeMap.Interval range);
         bool isOver = isRange && range.Start == key;
         // Up to there the ranges say the same.
         ulong uniform = isOver ? range.End : isRange ? range.Start : ulong.MaxValue;
         ulong end = Math.Min(KeyOf(walk.Device, walk.End - 1) + 1, uniform);
         Interleaving.Step();
-        if (_volume.Index.Regions.IsEmpty(key))
+        if (_blocks.Regions.IsEmpty(key))
         {
             logged = isOver ? true : null;
             end = Math.Min(((key >> RegionMarks.RegionShift) + 1) << RegionMarks.RegionShift, end);
@@ -68,7 +68,7 @@ internal sealed unsafe partial class WriteboostQueue
         {
             end = RunEnd(ref walk, key, end, isOver ? range.Position : 0, out logged);
         }
-        _volume.Gate.Exit(_index);
+        _gate.Exit(_index);
         return Math.Min(at + ((long)(end - key) << Geometry.BlockShift) - (at & (Geometry.BlockBytes - 1)), walk.End);
     }
 
@@ -86,18 +86,18 @@ internal sealed unsafe partial class WriteboostQueue
     // By a range at zero, over all the versions of the block; null: there is nothing of it.
     private bool? IsZeroed(ulong key, long zero)
     {
-        long newest = _volume.Index.NewestPosition(key);
+        long newest = _blocks.NewestPosition(key);
         return zero == 0 && newest == 0 ? null : newest < zero;
     }
 
     // What the backing device says, while nothing has left the log since. A block that is a hole in part is none.
     private bool BackingHole(ref StatusWalk walk, long at, ref long next)
     {
-        long reclaims = _volume.Versions.Removals;
+        long reclaims = _versions.Removals;
         if (at >= walk.BackingEnd || reclaims != walk.SeenReclaims)
         {
             walk.SeenReclaims = reclaims;
-            walk.BackingEnd = _volume.Backings.Of(KeyOf(walk.Device, 0)).Device.ExtentEnd(at, out walk.BackingHole);
+            walk.BackingEnd = _devices.Of(KeyOf(walk.Device, 0)).Device.ExtentEnd(at, out walk.BackingHole);
             walk.Seeks++;
         }
         if (next <= walk.BackingEnd) return walk.BackingHole;

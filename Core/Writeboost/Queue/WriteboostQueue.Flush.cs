@@ -15,8 +15,8 @@ internal sealed unsafe partial class WriteboostQueue
     private void SubmitFlush(Request* request)
     {
         _foresight.NoteFlush();
-        if (!Base.Mutant.Is(WriteboostMutant.R6AroundNotFlushed)) Own(request)->WaitAround = _volume.Around.Written;
-        WaitFor(request, _volume.Log.ReservedEnd);
+        if (!Base.Mutant.Is(WriteboostMutant.R6AroundNotFlushed)) Own(request)->WaitAround = _around.Written;
+        WaitFor(request, _log.ReservedEnd);
     }
 
     private void NoteForesight()
@@ -33,8 +33,8 @@ internal sealed unsafe partial class WriteboostQueue
         if (_flushIsForeseen && _answerIsOut)
         {
             _flushIsForeseen = false;
-            SegmentLog log = _volume.Log;
-            if (log.IsIdle && _volume.Options.Layout.HasManyRecords) log.RequestDurable(_port, log.ReservedEnd);
+            SegmentLog log = _log;
+            if (log.IsIdle && _options.Layout.HasManyRecords) log.RequestDurable(_port, log.ReservedEnd);
         }
         _answerIsOut = true;
     }
@@ -42,7 +42,7 @@ internal sealed unsafe partial class WriteboostQueue
     private void WaitFor(Request* request, long position)
     {
         Own(request)->WaitPosition = position;
-        if (_volume.Health.CacheHasFailed)
+        if (_health.CacheHasFailed)
         {
             Complete(request, -Errno.EIO);
             return;
@@ -50,14 +50,14 @@ internal sealed unsafe partial class WriteboostQueue
         if (TryAnswer(request)) return;
         Interleaving.Step();
         _waiting.Add(request);
-        if (_volume.Log.Durable < position) _volume.Log.RequestDurable(_port, position);
+        if (_log.Durable < position) _log.RequestDurable(_port, position);
     }
 
     // What is lost does not become durable. It is looked at last: flushes may count again by then.
     private bool TryAnswer(Request* request)
     {
-        bool isDurable = _volume.Log.Durable >= Own(request)->WaitPosition && _flusher.Ensure(Own(request)->WaitAround);
-        bool isLost = _volume.Around.IsLost(Own(request)->WaitAround);
+        bool isDurable = _log.Durable >= Own(request)->WaitPosition && _flusher.Ensure(Own(request)->WaitAround);
+        bool isLost = _around.IsLost(Own(request)->WaitAround);
         if (isDurable || isLost) Complete(request, isLost ? -Errno.EIO : 0);
         return isDurable || isLost;
     }
@@ -66,7 +66,7 @@ internal sealed unsafe partial class WriteboostQueue
     private void CheckWaiting()
     {
         if (_waiting.IsEmpty) return;
-        bool failed = _volume.Health.CacheHasFailed;
+        bool failed = _health.CacheHasFailed;
         RequestList still = default;
         while (_waiting.Take() is var request && request != null)
         {

@@ -57,10 +57,10 @@ internal sealed unsafe partial class WriteboostQueue
     // True when every block's reading has begun. Completions run later, so Pending is still exact afterwards.
     private bool TryRead(Request* request)
     {
-        _volume.Gate.Enter(_index);
+        _gate.Enter(_index);
         while (Own(request)->Progress < request->LengthBytes && HasRoom()) ReadBlock(request);
         SubmitRun(request);
-        _volume.Gate.Exit(_index);
+        _gate.Exit(_index);
         return Own(request)->Progress == request->LengthBytes;
     }
 
@@ -76,15 +76,15 @@ internal sealed unsafe partial class WriteboostQueue
         ulong key = KeyOf(request, offset);
         bool mayStage = (Own(request)->ReadState & StageFlag) != 0;
         // Both samples before both look-ups: a change between them is missed by the one and shows in the other (R10).
-        if (!Mutant.Is(WriteboostMutant.R10RangesSampledLate)) _rangeSample = _volume.Changes.SampleRanges();
-        _granuleSample = mayStage ? _volume.Changes.SampleGranule(key) : StripedVersions.Busy;
+        if (!Mutant.Is(WriteboostMutant.R10RangesSampledLate)) _rangeSample = _changes.SampleRanges();
+        _granuleSample = mayStage ? _changes.SampleGranule(key) : StripedVersions.Busy;
         Interleaving.Step();
         // Ranges before versions: write-back forgets in the opposite order (Reclaimer.Forget).
-        long zeroPosition = _volume.Ranges.PositionOver(key);
-        if (_volume.Health.CacheHasFailed && zeroPosition < _volume.Log.DirtyPosition) zeroPosition = 0;
+        long zeroPosition = _ranges.PositionOver(key);
+        if (_health.CacheHasFailed && zeroPosition < _log.DirtyPosition) zeroPosition = 0;
         if (Mutant.Is(WriteboostMutant.R9OlderBeatsRange)) zeroPosition = Math.Min(zeroPosition, 1);
         Interleaving.Step();
-        int count = _volume.Index.Lookup(key, versions);
+        int count = _blocks.Lookup(key, versions);
         Interleaving.Step();
         _counters.CountPiece(false, Found(versions, count, zeroPosition), length == Geometry.BlockBytes);
         if (count != 0 || zeroPosition != 0) _granuleSample = StripedVersions.Busy;
@@ -136,7 +136,7 @@ internal sealed unsafe partial class WriteboostQueue
 
     // The cache device has failed, or the block is rotten there: what the backing device has too is read there.
     private bool IsElsewhere(in BlockVersion version) =>
-        version.Clean && (version.Rotten || (version.Ram < 0 && _volume.Health.CacheHasFailed));
+        version.Clean && (version.Rotten || (version.Ram < 0 && _health.CacheHasFailed));
 
     private void Gather(Request* request, in BlockRead read, BlockVersion* versions, int count)
     {
@@ -160,15 +160,15 @@ internal sealed unsafe partial class WriteboostQueue
 
     private void CopyFromRam(byte* target, in BlockVersion version)
     {
-        int slot = (int)version.Slot & (_volume.Geometry.SlotsPerSegment - 1);
-        SectorMask.Copy(target, _volume.Log.Ram.Data(version.Ram, slot), version.Sectors);
+        int slot = (int)version.Slot & (_geometry.SlotsPerSegment - 1);
+        SectorMask.Copy(target, _log.Ram.Data(version.Ram, slot), version.Sectors);
     }
 
-    private int SegmentOf(in BlockVersion version) => (int)(version.Slot >> _volume.Geometry.SlotShift);
+    private int SegmentOf(in BlockVersion version) => (int)(version.Slot >> _geometry.SlotShift);
 
     private void Unpin(in BlockVersion version, int count)
     {
-        if (version.Ram < 0) _volume.Log.Table.Unpin(SegmentOf(version), count);
+        if (version.Ram < 0) _log.Table.Unpin(SegmentOf(version), count);
     }
 
     private void ExtendRun(Request* request, in BlockRead read, long offset, int source)
@@ -178,7 +178,7 @@ internal sealed unsafe partial class WriteboostQueue
         {
             SubmitRun(request);
             _run = new ReadRun(source, offset, read.Target, Geometry.BlockBytes);
-            if (Mutant.Is(WriteboostMutant.R10RangesSampledLate)) _rangeSample = _volume.Changes.SampleRanges();
+            if (Mutant.Is(WriteboostMutant.R10RangesSampledLate)) _rangeSample = _changes.SampleRanges();
             if (source == ReadRun.Home) _run.Sample = StripedVersions.Sum(_rangeSample, _granuleSample);
         }
         else if (_granuleSample == StripedVersions.Busy || StripedVersions.IsGranuleStart(read.Key))
@@ -231,7 +231,7 @@ internal sealed unsafe partial class WriteboostQueue
     private bool MayZeroCopy(IoOp* op)
     {
         bool isStaged = op->Own<ReadOp>().Sample != StripedVersions.Busy;
-        bool isSeen = IsFromCache(op) ? _volume.Index.KeepsChecksums : isStaged;
+        bool isSeen = IsFromCache(op) ? _blocks.KeepsChecksums : isStaged;
         return !isSeen && Own(op->Request)->Overlays == 0 && Own(op->Request)->Pending == 1;
     }
 
@@ -259,7 +259,7 @@ internal sealed unsafe partial class WriteboostQueue
         if (op->Result < 0) EndFailed(op);
         else if (!IsIntact(op)) Own(request)->ReadState |= RereadFlag;
         else if (!IsFromCache(op) && op->Own<ReadOp>().Sample != StripedVersions.Busy) Stage(op);
-        if (IsFromCache(op)) _volume.Log.Table.Unpin(op->Own<ReadOp>().Source, op->Own<ReadOp>().Blocks);
+        if (IsFromCache(op)) _log.Table.Unpin(op->Own<ReadOp>().Source, op->Own<ReadOp>().Blocks);
         _io.Release(op);
         if (--Own(request)->Pending == 0) EndRead(request);
     }
@@ -292,7 +292,7 @@ internal sealed unsafe partial class WriteboostQueue
     // Of several blocks, which one it is: that is asked before any is passed over.
     private void EndFailed(IoOp* op)
     {
-        bool isOne = !IsFromCache(op) || op->Own<ReadOp>().Blocks == 1 || _volume.Health.CacheHasFailed;
+        bool isOne = !IsFromCache(op) || op->Own<ReadOp>().Blocks == 1 || _health.CacheHasFailed;
         if (!isOne) Own(op->Request)->ReadState |= RereadFlag | SinglyFlag;
         else if (TryPassOver(op)) Own(op->Request)->ReadState |= RereadFlag;
         else op->Request->Result = -Errno.EIO;
@@ -304,7 +304,7 @@ internal sealed unsafe partial class WriteboostQueue
         bool any = false;
         uint slot = (uint)((op->OffsetBytes - Geometry.SuperblockRegionBytes) >> Geometry.BlockShift);
         for (long done = 0; IsFromCache(op) && done < op->LengthBytes; done += Geometry.BlockBytes, slot++)
-            any |= _volume.Rot.PassOver(slot);
+            any |= _rot.PassOver(slot);
         return any;
     }
 
@@ -312,19 +312,19 @@ internal sealed unsafe partial class WriteboostQueue
     private bool IsIntact(IoOp* op)
     {
         if (!IsFromCache(op)) return true;
-        if (!_volume.Index.KeepsChecksums) _counters.Add(QueueCounters.Unverified, op->Own<ReadOp>().Blocks);
-        bool isSeen = _volume.Index.KeepsChecksums && !Mutant.Is(WriteboostMutant.R5RottenServed);
-        if (!isSeen && !_volume.Index.HasUnread) return true;
+        if (!_blocks.KeepsChecksums) _counters.Add(QueueCounters.Unverified, op->Own<ReadOp>().Blocks);
+        bool isSeen = _blocks.KeepsChecksums && !Mutant.Is(WriteboostMutant.R5RottenServed);
+        if (!isSeen && !_blocks.HasUnread) return true;
         bool intact = true;
         uint slot = (uint)((op->OffsetBytes - Geometry.SuperblockRegionBytes) >> Geometry.BlockShift);
         for (long done = 0; done < op->LengthBytes; done += Geometry.BlockBytes, slot++)
         {
-            if (!isSeen || _volume.Index.IsIntact(slot, (byte*)op->Buffer + done))
+            if (!isSeen || _blocks.IsIntact(slot, (byte*)op->Buffer + done))
             {
-                _volume.Index.MarkRead(slot);
+                _blocks.MarkRead(slot);
                 continue;
             }
-            _volume.Rot.Report(slot);
+            _rot.Report(slot);
             intact = false;
         }
         return intact;

@@ -19,9 +19,9 @@ internal sealed unsafe partial class WriteboostQueue
     // A read of the threshold's length still counts as short.
     private bool IsToBeStaged(Request* request)
     {
-        long threshold = _volume.Options.ReadCacheThreshold * (long)Geometry.BlockBytes;
+        long threshold = _options.ReadCacheThreshold * (long)Geometry.BlockBytes;
         long stream = _readStreams.Note(PlaceOf(request), request->LengthBytes);
-        if (stream <= threshold) return !_volume.ReadOnly && _volume.Health.State == VolumeState.Healthy;
+        if (stream <= threshold) return !_options.ReadOnly && _health.State == VolumeState.Healthy;
         if (threshold != 0) _counters.Add(QueueCounters.SequentialReadBytes, request->LengthBytes);
         return false;
     }
@@ -40,8 +40,8 @@ internal sealed unsafe partial class WriteboostQueue
             Source = (byte*)op->Buffer,
         };
         int blocks = (int)(op->LengthBytes >> Geometry.BlockShift);
-        while (read.Done < blocks && !_volume.Throttle.IsPacing
-            && _volume.Changes.IsUnchanged(read.Key, read.Sampled, read.Sample)
+        while (read.Done < blocks && !_throttle.IsPacing
+            && _changes.IsUnchanged(read.Key, read.Sampled, read.Sample)
             && _appender.TryReserveSpare(Math.Min(blocks - read.Done, SegmentCursor.MaxTake), out Reservation taken))
         {
             Interleaving.Step();
@@ -49,7 +49,7 @@ internal sealed unsafe partial class WriteboostQueue
         }
         _counters.Add(QueueCounters.Staged, read.Entered);
         _counters.Add(QueueCounters.NotStaged, blocks - read.Entered);
-        if (read.Done > 0) _volume.Queues.NoteChange(_index);
+        if (read.Done > 0) _queues.NoteChange(_index);
     }
 
     // Fills slots with the blocks of one read.
@@ -65,13 +65,12 @@ internal sealed unsafe partial class WriteboostQueue
         // No stamp: this memory only serves a start after a crash, and that has no use for clean blocks.
         public void Fill(in LogSlot slot)
         {
-            WriteboostVolume volume = queue._volume;
             byte* source = Source + ((long)Done << Geometry.BlockShift);
             uint checksum = BlockSum.CopyAndCompute(queue._appender.Data(slot), source);
-            uint physical = volume.Geometry.PhysicalSlot(slot.Position);
+            uint physical = queue._geometry.PhysicalSlot(slot.Position);
             ulong key = Key + (ulong)Done++;
             Interleaving.Step();
-            bool enters = volume.Index.TryInsertClean(key, physical, checksum, volume.Changes, Key, Sampled, Sample);
+            bool enters = queue._blocks.TryInsertClean(key, physical, checksum, queue._changes, Key, Sampled, Sample);
             queue._appender.Describe(slot, enters ? LogEntry.ForClean(key, checksum) : default);
             if (enters) Entered++;
         }

@@ -31,11 +31,11 @@ internal sealed unsafe partial class WriteboostQueue
     // What changes is announced before a slot is taken (R10).
     private bool TryAppend(Request* request, int slots)
     {
-        StripedVersions changes = _volume.Changes;
+        StripedVersions changes = _changes;
         ulong key = KeyOf(request, request->OffsetBytes + Own(request)->Progress);
         bool around = changes.BeginLogging(key, slots);
         Interleaving.Step();
-        bool meets = around && _volume.Around.MustWait(key, key + (ulong)slots);
+        bool meets = around && _around.MustWait(key, key + (ulong)slots);
         _meetsAround |= meets;
         bool done = !meets && AppendTo(request, slots);
         changes.EndLogging(key, slots);
@@ -44,12 +44,12 @@ internal sealed unsafe partial class WriteboostQueue
 
     private bool TryAppendRange(Request* request)
     {
-        _volume.Changes.BeginRange();
+        _changes.BeginRange();
         ulong key = KeyOf(request, request->OffsetBytes + Own(request)->Progress);
-        bool meets = _volume.Around.MustWait(key, key + (ulong)RangeBlocks(request));
+        bool meets = _around.MustWait(key, key + (ulong)RangeBlocks(request));
         _meetsAround |= meets;
         bool done = !meets && AppendTo(request, 1);
-        _volume.Changes.EndRange();
+        _changes.EndRange();
         return done;
     }
 
@@ -58,11 +58,11 @@ internal sealed unsafe partial class WriteboostQueue
     private bool AppendTo(Request* request, int slots)
     {
         // Its bucket is on its way into the caches while the block is copied, its versions while it is summed.
-        _volume.Index.Prefetch(KeyOf(request, request->OffsetBytes + Own(request)->Progress));
+        _blocks.Prefetch(KeyOf(request, request->OffsetBytes + Own(request)->Progress));
         if (!TryAdmit(request, slots) || !_appender.TryReserve(slots, out Reservation taken)) return false;
         Own(request)->Ticket = 0;
         // A new segment: time to look how many are left.
-        if (taken.First == 1 && _index != 0) _volume.Queues.WakeFirst();
+        if (taken.First == 1 && _index != 0) _queues.WakeFirst();
         if (Mutant.Is(WriteboostMutant.R3SlotAbandoned) && slots > 8 && Own(request)->ReadState++ == 0) return false;
         Interleaving.Step();
         (_fetchedEnd, _takenEnd) = (0, taken.First + taken.Count);
@@ -90,8 +90,8 @@ internal sealed unsafe partial class WriteboostQueue
         if (length < Geometry.BlockBytes) CopyPart(request, data, within, length);
         else if (request->Fetch != null) FetchRun(request, data, slot.Index);
         else BlockSum.Copy(data, source = request->Data + Own(request)->Progress);
-        _volume.Index.PrefetchVersion(key);
-        if (request->LengthBytes - Own(request)->Progress > length) _volume.Index.Prefetch(key + 1);
+        _blocks.PrefetchVersion(key);
+        if (request->LengthBytes - Own(request)->Progress > length) _blocks.Prefetch(key + 1);
         uint checksum = BlockSum.Compute(source);
         Own(request)->Progress += length;
         Publish(slot, LogEntry.ForData(key, SectorMask.Of(within, length), checksum));
@@ -101,8 +101,8 @@ internal sealed unsafe partial class WriteboostQueue
     private void FetchRun(Request* request, byte* data, int slot)
     {
         if (slot < _fetchedEnd) return;
-        int boundary = _volume.Log.Geometry.BoundarySlots;
-        int end = Math.Min(Math.Min(_takenEnd, _volume.Geometry.SlotsPerSegment + 1), (slot | (boundary - 1)) + 1);
+        int boundary = _log.Geometry.BoundarySlots;
+        int end = Math.Min(Math.Min(_takenEnd, _geometry.SlotsPerSegment + 1), (slot | (boundary - 1)) + 1);
         long blocks = (request->LengthBytes - Own(request)->Progress) >> Geometry.BlockShift;
         int count = (int)Math.Min(end - slot, blocks);
         request->Fetch(request, Own(request)->Progress, data, count << Geometry.BlockShift);
@@ -119,7 +119,7 @@ internal sealed unsafe partial class WriteboostQueue
     private void Publish(in LogSlot slot, in LogEntry entry)
     {
         _appender.Publish(slot, entry);
-        FoundIn former = _volume.Versions.Enter(entry, slot.Position);
+        FoundIn former = _versions.Enter(entry, slot.Position);
         if (entry.Kind == EntryKind.Data) _counters.CountPiece(true, former, entry.Sectors == SectorMask.Full);
     }
 
@@ -127,7 +127,7 @@ internal sealed unsafe partial class WriteboostQueue
     {
         // Whoever is told that a write is kept had all of it logged (R3).
         Invariant.Check(request->Kind != RequestKind.Write || Own(request)->Progress == request->LengthBytes);
-        bool durable = (request->Flags & RequestFlags.Fua) != 0 || !_volume.Memory.Outlives;
+        bool durable = (request->Flags & RequestFlags.Fua) != 0 || !_memory.Outlives;
         if (durable && !Mutant.Is(WriteboostMutant.R6FuaIgnored)) WaitFor(request, Own(request)->WaitPosition);
         else Complete(request, 0);
     }
@@ -145,5 +145,5 @@ internal sealed unsafe partial class WriteboostQueue
     private static ulong KeyOf(int device, long offsetBytes) =>
         BackingTable.KeyOf(device + BackingTable.MinId, offsetBytes);
 
-    private long SizeOf(Request* request) => _volume.Backings.Of(KeyOf(request, 0)).SizeBytes;
+    private long SizeOf(Request* request) => _devices.Of(KeyOf(request, 0)).SizeBytes;
 }

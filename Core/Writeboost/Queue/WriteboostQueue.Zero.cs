@@ -16,7 +16,7 @@ internal sealed unsafe partial class WriteboostQueue
     private bool TryFillZero(Request* request)
     {
         if (Mutant.Is(WriteboostMutant.R9DiscardIgnored)) return true;
-        if (!_volume.Layout.HasRanges) return request->Kind == RequestKind.Discard || TryFillWrite(request);
+        if (!_layout.HasRanges) return request->Kind == RequestKind.Discard || TryFillWrite(request);
         while (Own(request)->Progress < request->LengthBytes)
         {
             if (!TryTakeBudget(request)) return false;
@@ -32,12 +32,12 @@ internal sealed unsafe partial class WriteboostQueue
         long blocks = RangeBlocks(request);
         if (blocks == 0 || Own(request)->HasBudget) return true;
         bool isTaken = blocks > 1
-            ? _volume.Ranges.TryTakeBudget(beyond: _isHurried)
-            : MayBeHole(request) && _volume.Ranges.TryTakeSpareBudget();
+            ? _ranges.TryTakeBudget(beyond: _isHurried)
+            : MayBeHole(request) && _ranges.TryTakeSpareBudget();
         if (isTaken) Own(request)->HasBudget = true;
         if (isTaken || blocks == 1) return true;
         _lacksBudget = true;
-        _volume.RangePressure.Begin();
+        _pressure.Begin();
         return false;
     }
 
@@ -46,7 +46,7 @@ internal sealed unsafe partial class WriteboostQueue
     // Whole blocks from the request's next byte on; the last block of the volume counts as whole when it is short.
     private long RangeBlocks(Request* request)
     {
-        if (!_volume.Layout.HasRanges) return 0;
+        if (!_layout.HasRanges) return 0;
         long offset = request->OffsetBytes + Own(request)->Progress;
         long end = request->OffsetBytes + request->LengthBytes;
         if ((offset & (Geometry.BlockBytes - 1)) != 0) return 0;
@@ -60,7 +60,7 @@ internal sealed unsafe partial class WriteboostQueue
         new Span<byte>(data, Geometry.BlockBytes).Clear();
         long offset = request->OffsetBytes + Own(request)->Progress;
         long left = request->LengthBytes - Own(request)->Progress;
-        if (Own(request)->HasBudget && _volume.Layout.HasRanges)
+        if (Own(request)->HasBudget && _layout.HasRanges)
         {
             long blocks = RangeBlocks(request);
             EntryKind kind = MayBeHole(request) ? EntryKind.Discard : EntryKind.Zeroes;

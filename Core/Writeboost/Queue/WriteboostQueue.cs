@@ -2,16 +2,22 @@ using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Caching;
+using Weir.Core.Cleaning;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Bypass;
+using Weir.Core.Writeboost.Errors;
+using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Settings;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;
 
 /// <summary>
-/// One thread's door to a <see cref="WriteboostVolume"/>: requests come in, are answered from RAM, cache or backing
+/// One thread's door to a volume: requests come in, are answered from RAM, cache or backing
 /// device, or wait for room (parked) or for durability (waiting), and go out through the completed list.
 /// </summary>
 internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, IDisposable
@@ -19,7 +25,28 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
     /// <summary>A request that waits for room when the stop comes is refused when it has waited so long.</summary>
     private const long StopPatienceUs = 2_000_000, RefusalTurnUs = 100_000;
 
-    private readonly WriteboostVolume _volume;
+    private readonly WriteboostOptions _options;
+    private readonly Layout _layout;
+    private readonly Geometry _geometry;
+    private readonly VolumeHealth _health;
+    private readonly QueueSet _queues;
+    private readonly ActivityMark _activity;
+    private readonly BackingTable _devices;
+    private readonly SegmentLog _log;
+    private readonly LogMemory _memory;
+    private readonly ReaderGate _gate;
+    private readonly WriteThrottle _throttle;
+    private readonly RoomRefusal _noRoom;
+    private readonly BlockIndex _blocks;
+    private readonly RangeMap _ranges;
+    private readonly RangePressure _pressure;
+    private readonly VersionMap _versions;
+    private readonly StripedVersions _changes;
+    private readonly RotReports _rot;
+    private readonly WritesAround _around;
+    private readonly RefusingDevices _refusals;
+    private readonly CleanValidity _clean;
+    private readonly Fingerprints _samples;
     private readonly int _index;
     private readonly IoContext _io;
     private readonly LogPort _port;
@@ -41,37 +68,42 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
     private long _refuseFromUs = long.MaxValue;
     private bool _isHurried;
     private RequestList _waiting;
-    private readonly WriteboostTasks? _tasks;
+    private readonly QueueWork? _work;
     private readonly QueueWaker _waker;
     private bool _stopping;
 
     /// <summary>Opened by the volume, on the queue's thread.</summary>
-    internal WriteboostQueue(WriteboostVolume volume, int index, IoContext io)
+    public WriteboostQueue(QueueParts parts, int index, IoContext io)
     {
-        _volume = volume;
-        _index = index;
-        _io = io;
-        _waker = volume.Queues.Open(index, io);
-        _cache = volume.Cache.OpenQueue(io);
-        _backings = new BackingQueues(volume.Backings, io);
+        (_index, _io, _options, _health, _queues) = (index, io, parts.Options, parts.Health, parts.Queues);
+        (_layout, _geometry) = (_options.Layout, parts.Log.Geometry);
+        (_devices, _activity) = (parts.Backings, parts.Activity);
+        (_log, _memory, _gate, _throttle, _noRoom) =
+            (parts.Log, parts.Memory, parts.Gate, parts.Throttle, parts.NoRoom);
+        (_blocks, _ranges, _pressure) = (parts.Index, parts.Ranges, parts.RangePressure);
+        (_versions, _changes, _rot) = (parts.Versions, parts.Changes, parts.Rot);
+        (_around, _refusals, _clean, _samples) = (parts.Around, parts.Refusals, parts.Clean, parts.Samples);
+        _waker = _queues.Open(index, io);
+        _cache = parts.Cache.OpenQueue(io);
+        _backings = new BackingQueues(_devices, io);
         _seenGeneration = _backings.Generation;
         _fallback = new FallbackQueue(
-            volume.Alone.Fallback, index, io, volume.Alone.Flushes, volume.Alone.DescribeLoss);
+            parts.Alone.Fallback, index, io, parts.Alone.Flushes, parts.Alone.DescribeLoss);
         _handler = io.AddHandler(this);
         Invariant.Check(sizeof(WriteboostRequest) <= Request.EngineBytes);
-        _port = new LogPort(volume.Log, volume.Cache, _cache, io) { Options = volume.Options };
-        _appender = new LogAppender(volume.Log, _port);
-        _counters = volume.Counters.Of(index);
+        _port = new LogPort(_log, parts.Cache, _cache, io) { Options = _options };
+        _appender = new LogAppender(_log, _port);
+        _counters = parts.Counters.Of(index);
         _flusher = new BackingFlusher(
-            volume.Around, volume.AroundLosses, volume.FlushLock, volume.Backings, _backings, volume.Health, io);
-        if (index == 0) _tasks = new WriteboostTasks(volume, _port, _cache, _backings, _flusher, _fallback);
+            _around, parts.AroundLosses, parts.FlushLock, _devices, _backings, _health, io);
+        if (index == 0) _work = parts.Work(new QueuePorts(_port, _cache, _backings, _flusher, _fallback));
     }
 
     /// <inheritdoc/>
     public long DeadlineUs => _flushIsForeseen || _waker.IsWoken
         ? 0
         : Math.Min(
-            Math.Min(_tasks?.Background.DeadlineUs ?? long.MaxValue, _port.DeadlineUs),
+            Math.Min(_work?.Background.DeadlineUs ?? long.MaxValue, _port.DeadlineUs),
             Math.Min(_fallback.DeadlineUs, RefusalUs));
 
     private long RefusalUs => _refuseFromUs == long.MaxValue || !IsParkedAny
@@ -85,16 +117,16 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
         request->Next = null;
         *Own(request) = new WriteboostRequest { SubmittedUs = _io.NowUs };
         _counters.CountRequest(request->Kind, request->Flags, request->LengthBytes);
-        _volume.Activity.Note(_io.NowUs);
+        _activity.Note(_io.NowUs);
         // The state is looked at once per request: whoever submits after it has changed no longer meets the log.
-        if (_volume.Health.State == VolumeState.PassThrough)
+        if (_health.State == VolumeState.PassThrough)
         {
             _fallback.Submit(request);
             return;
         }
         int id = IdOf(request);
         _requests[id]++;
-        if (!_volume.Backings.IsServed(id) || !_backings.IsOpen(id)) Complete(request, -Errno.ESHUTDOWN);
+        if (!_devices.IsServed(id) || !_backings.IsOpen(id)) Complete(request, -Errno.ESHUTDOWN);
         else if (request->Kind == RequestKind.Flush) SubmitFlush(request);
         else if (request->Kind == RequestKind.Read) SubmitRead(request);
         else SubmitChange(request);
@@ -124,7 +156,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
         RetryAside();
         RetryReads();
         CheckWaiting();
-        _tasks?.Background.Poll(nowUs);
+        _work?.Background.Poll(nowUs);
         _fallback.Poll(nowUs);
         if (change) NoteDevices();
         if (_stopping && !_waker.HasLeft) ContinueStop();
@@ -146,9 +178,9 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
         Invariant.Check(_waiting.IsEmpty);
         _stopping = true;
         _fallback.BeginStop();
-        if (_tasks == null) return;
-        _volume.Queues.NoteStopped();
-        _tasks.Background.BeginStop();
+        if (_work == null) return;
+        _queues.NoteStopped();
+        _work.Background.BeginStop();
     }
 
     /// <inheritdoc/>
@@ -158,12 +190,12 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
         {
             if (!_stopping) return StopStatus.Running;
             StopStatus own = _waker.HasLeft ? StopStatus.Stopped : StopStatus.Running;
-            return StopStatus.Both(_tasks?.Background.StopStatus ?? own, _fallback.StopStatus);
+            return StopStatus.Both(_work?.Background.StopStatus ?? own, _fallback.StopStatus);
         }
     }
 
     /// <summary>The volume's, which is the first queue's.</summary>
-    public IVolumeBackground? Background => _tasks?.Background;
+    public IVolumeBackground? Background => _work?.Background;
 
     /// <summary>Generation of the device table that this queue goes by; any thread.</summary>
     internal int SeenGeneration => _waker.HasLeft ? int.MaxValue : Volatile.Read(ref _seenGeneration);
@@ -175,24 +207,24 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
     private void NoteDevices()
     {
         Volatile.Write(ref _seenGeneration, _backings.Generation);
-        _volume.Queues.WakeFirst();
+        _queues.WakeFirst();
     }
 
     /// <summary>Gives native memory back; nothing is under way.</summary>
     public void Dispose()
     {
         _overlays.Dispose();
-        _tasks?.Dispose();
+        _work?.Dispose();
         _fallback.Dispose();
     }
 
     // A queue's log writes and flushes come back on its own thread: it stays until they have.
     private void ContinueStop()
     {
-        bool done = _tasks != null ? _tasks.Background.StopStatus.IsOver : _port.IsQuiet && _flusher.IsQuiet;
+        bool done = _work != null ? _work.Background.StopStatus.IsOver : _port.IsQuiet && _flusher.IsQuiet;
         if (!done) return;
         _waker.Leave();
-        if (_tasks == null) _volume.Queues.NoteStopped();
+        if (_work == null) _queues.NoteStopped();
     }
 
     private static WriteboostRequest* Own(Request* request) => WriteboostRequest.Of(request);
@@ -201,8 +233,8 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
     {
         if (result < 0) request->Result = result;
         bool wasRefused = Own(request)->Path == WritePath.Refused;
-        if (wasRefused) _volume.Refusals.Ended(IdOf(request), Own(request)->WaitPosition);
-        long targetUs = _volume.Options.LatencyTargetUs;
+        if (wasRefused) _refusals.Ended(IdOf(request), Own(request)->WaitPosition);
+        long targetUs = _options.LatencyTargetUs;
         if (targetUs != 0) _counters.Latency.Count(_io.NowUs - Own(request)->SubmittedUs, targetUs);
         Volatile.Write(ref _requests[IdOf(request)], _requests[IdOf(request)] - 1);
         _completed.Add(request);
@@ -213,7 +245,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
     private void SubmitChange(Request* request)
     {
         Own(request)->Path = IsToGoAround(request) ? WritePath.Around : WritePath.Logged;
-        if (!_volume.Health.TakesWrites) Complete(request, -Errno.EIO);
+        if (!_health.TakesWrites) Complete(request, -Errno.EIO);
         else if (AwaitsSamples(request)) _parkedAside.Add(request);
         else if (!_parked.IsEmpty) _parked.Add(request);
         else if (!TryGoAround(request))
@@ -221,7 +253,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
             if (TryFill(request)) FinishAtOnce(request);
             else Park(request);
         }
-        _volume.Queues.NoteChange(_index);
+        _queues.NoteChange(_index);
     }
 
     // Whoever waits for something else than room in the log waits aside.
@@ -242,8 +274,8 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
     private bool TryAdmit(Request* request, int slots)
     {
         bool isNew = Own(request)->Ticket == 0;
-        if (_volume.Throttle.TryAdmit(ref Own(request)->Ticket, slots)) return true;
-        if (isNew && _index != 0) _volume.Queues.WakeFirst();
+        if (_throttle.TryAdmit(ref Own(request)->Ticket, slots)) return true;
+        if (isNew && _index != 0) _queues.WakeFirst();
         return false;
     }
 
@@ -258,7 +290,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
             else if (TryGoAround(_parked.First)) _parked.Take();
             else if (TryFill(_parked.First)) FinishChange(_parked.Take());
             else if (_lacksBudget || _meetsAround) Park(_parked.Take());
-            else if (_volume.RoomRefusal.Errno != 0) Refuse(_parked.Take(), -_volume.RoomRefusal.Errno);
+            else if (_noRoom.Errno != 0) Refuse(_parked.Take(), -_noRoom.Errno);
             else return;
         }
     }
@@ -270,7 +302,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
         {
             if (IsRefused(_parkedRanges.First, out int error)) Refuse(_parkedRanges.Take(), error);
             else if (TryFill(_parkedRanges.First)) FinishChange(_parkedRanges.Take());
-            else if (_volume.RoomRefusal.Errno != 0) Refuse(_parkedRanges.Take(), -_volume.RoomRefusal.Errno);
+            else if (_noRoom.Errno != 0) Refuse(_parkedRanges.Take(), -_noRoom.Errno);
             else return;
         }
     }
@@ -293,7 +325,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
 
     private bool IsRefused(Request* request, out int error)
     {
-        error = !_volume.Health.TakesWrites ? -Errno.EIO : -Errno.ESHUTDOWN;
+        error = !_health.TakesWrites ? -Errno.EIO : -Errno.ESHUTDOWN;
         return error == -Errno.EIO
             || (_io.NowUs >= _refuseFromUs && _io.NowUs - Own(request)->SubmittedUs >= StopPatienceUs);
     }
@@ -301,8 +333,8 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
     // What it took of the budget, and did not use, is given back.
     private void Refuse(Request* request, int error)
     {
-        bool isRange = request->Kind != RequestKind.Write && _volume.Layout.HasRanges;
-        if (isRange && Own(request)->HasBudget) _volume.Ranges.ReturnBudget(1);
+        bool isRange = request->Kind != RequestKind.Write && _layout.HasRanges;
+        if (isRange && Own(request)->HasBudget) _ranges.ReturnBudget(1);
         // The log does not take it either: the device's own word.
         if (Own(request)->Path == WritePath.Refused) error = Own(request)->RefusedWith;
         Complete(request, error);

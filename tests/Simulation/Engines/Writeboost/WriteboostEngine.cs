@@ -10,6 +10,7 @@ using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Settings;
 using Weir.Core.Writeboost.Tools;
+using Weir.Core.Writeboost.Volume;
 
 namespace Weir.Tests.Simulation.Engines;
 

@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
+using Weir.Core.Writeboost.Volume;
 
 namespace Weir.Tests.Simulation.Engines;
 

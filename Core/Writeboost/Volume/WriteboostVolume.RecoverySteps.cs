@@ -8,7 +8,7 @@ using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Recovery;
 using Weir.Core.Writeboost.Settings;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Volume;
 
 /// <content>Recovery, as a table of steps.</content>
 public sealed unsafe partial class WriteboostVolume

@@ -10,7 +10,7 @@ using Weir.Core.Writeboost.Queue;
 using Weir.Core.Writeboost.Scrub;
 using Weir.Core.Writeboost.Settings;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Volume;
 
 /// <summary>
 /// The engine <c>writeboost</c>: a log-structured write cache, rebuilt from dm-lc and dm-writeboost (seeds 000, 001,
@@ -70,7 +70,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     /// <inheritdoc/>
     public IVolumeQueue OpenQueue(int index, IoContext io)
     {
-        WriteboostQueue queue = new(this, index, io);
+        WriteboostQueue queue = new(QueueParts, index, io);
         OpenQueues.Add(index, queue);
         io.RegisterSlab(Log.Ram.DataStart, Log.Ram.DataBytes);
         return queue;

@@ -7,11 +7,12 @@ using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Bypass;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Log;
+using Weir.Core.Writeboost.Queue;
 using Weir.Core.Writeboost.Scrub;
 using Weir.Core.Writeboost.Writeback;
 using Errno = Weir.Native.Errno;
 
-namespace Weir.Core.Writeboost.Queue;
+namespace Weir.Core.Writeboost.Volume;
 
 /// <summary>
 /// The volume's background work and its orderly stop (R15), as the two tables that <see cref="BackgroundTasks"/> goes
@@ -32,9 +33,10 @@ internal sealed unsafe class WriteboostTasks : IDisposable
     private readonly DeviceChanger _changer;
 
     /// <summary>Those of the volume, on the first queue's thread.</summary>
-    public WriteboostTasks(WriteboostVolume volume, LogPort port, DeviceQueue cache, BackingQueues backings,
-        BackingFlusher flusher, FallbackQueue fallback)
+    public WriteboostTasks(WriteboostVolume volume, QueuePorts ports)
     {
+        (LogPort port, DeviceQueue cache, BackingQueues backings) = (ports.Log, ports.Cache, ports.Backings);
+        (BackingFlusher flusher, FallbackQueue fallback) = (ports.Flusher, ports.Fallback);
         _volume = volume;
         _port = port;
         _flusher = flusher;
@@ -49,7 +51,7 @@ internal sealed unsafe class WriteboostTasks : IDisposable
         _scrubber = new Scrubber(volume.Log, volume.State, volume.Index, volume.Rot, volume.Scrub, volume.Activity,
             volume.Options, port, cache);
         _notes = volume.Evidence.Notes is { } notes ? new NotesWriter(notes, cache, port) : null;
-        _changer = new DeviceChanger(volume, port, cache, backings, _notes, _writeback);
+        _changer = new DeviceChanger(DevicePartsOf(volume), port, cache, backings, _notes, _writeback);
         Background = new BackgroundTasks(volume.Health, volume.ReadOnly, Tasks(), Stops());
     }
 
@@ -71,20 +73,27 @@ internal sealed unsafe class WriteboostTasks : IDisposable
     // the rescue tries to do without the cache. While the volume stops, no order begins and nothing is looked for.
     private BackgroundTask[] Tasks()
     {
-        OrderedSuperblocks commits = new(_volume, _superblocks);
+        WriteboostVolume v = _volume;
+        OrderedSuperblocks commits = new(v.Commits, v.State, _superblocks, v.Health, v.Cache.Name);
         List<BackgroundTask> tasks =
         [
             new("superblock", BackgroundState.Writing, _superblocks),
-            new("memory", BackgroundState.Writing, new MemoryWatch(_volume, _port)),
-            new("sync interval", BackgroundState.Working, new SyncInterval(_volume, _port, _flusher)),
-            new("ordered flushes", BackgroundState.Working, new OrderedFlushes(_volume, _port, _flusher)),
+            new("memory", BackgroundState.Writing, new MemoryWatch(
+                v.Memory, v.Log, _port, v.Commits, v.Fingerprints, v.Layout.HasEpochs)),
+            new("sync interval", BackgroundState.Working, new SyncInterval(
+                v.Log, v.Around, v.Queues, v.Options, _port, _flusher)),
+            new("ordered flushes", BackgroundState.Working, new OrderedFlushes(
+                v.Flushes, v.Log, v.Around, _port, _flusher)),
             new("ordered superblocks", BackgroundState.Serving, commits),
-            new("growth", BackgroundState.Writing, new CacheGrower(_volume, _superblocks, commits)),
+            new("growth", BackgroundState.Writing, new CacheGrower(
+                v.Log, v.Index, v.State, _superblocks, commits, v.Growth, v.Drains, v.Health, v.Queues, v.Cache.Name,
+                v.Options.Log)),
             new("reclaim", BackgroundState.Working, _reclaimer),
             new("write-back", BackgroundState.Writing, _writeback),
             new("devices", BackgroundState.Writing, _changer),
-            new("writers' pace", BackgroundState.Working, new WriterPace(_volume.Throttle, _volume.Queues, _writeback)),
-            new("full cache", BackgroundState.Working, new FullWait(_volume, _writeback)),
+            new("writers' pace", BackgroundState.Working, new WriterPace(v.Throttle, v.Queues, _writeback)),
+            new("full cache", BackgroundState.Working, new FullWait(
+                v.Log, v.RangePressure, v.RoomRefusal, v.Queues, v.Options, _writeback)),
             new("scrub", BackgroundState.Serving, _scrubber),
             new("rescue", BackgroundState.Failed, _rescue),
             new("ordered flushes without a cache", BackgroundState.Failed, _fallback),
@@ -177,5 +186,15 @@ internal sealed unsafe class WriteboostTasks : IDisposable
         Ranges = volume.Ranges, Backings = volume.Backings, FlushLock = volume.FlushLock, Around = volume.Around,
         AroundLosses = volume.AroundLosses, Marker = volume.StaleMarker, Health = volume.Health,
         Queues = volume.Queues, Options = volume.Options,
+    };
+
+    private static DeviceParts DevicePartsOf(WriteboostVolume volume) => new()
+    {
+        Orders = volume.DeviceOrders, Backings = volume.Backings, Records = volume.Devices,
+        Identity = volume.Identity, Evidence = volume.Evidence, Samples = volume.Fingerprints,
+        Holdings = volume.Holdings, Lost = volume.Lost, Log = volume.Log, Index = volume.Index,
+        Ranges = volume.Ranges, Drains = volume.Drains, Progress = volume.Progress, Around = volume.Around,
+        AroundLosses = volume.AroundLosses, FlushLock = volume.FlushLock, OpenQueues = volume.OpenQueues,
+        Queues = volume.Queues, Health = volume.Health, Options = volume.Options,
     };
 }

@@ -3,7 +3,7 @@ using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Errors;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Volume;
 
 /// <content>What <c>weir drain</c> asks of the volume.</content>
 public sealed unsafe partial class WriteboostVolume : IDrainable

@@ -12,7 +12,7 @@ using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Orders;
 using Weir.Core.Writeboost.Queue;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Volume;
 
 /// <content>The parts that the volume hands out, and what users may ask of them.</content>
 public sealed unsafe partial class WriteboostVolume
@@ -67,6 +67,21 @@ public sealed unsafe partial class WriteboostVolume
     internal ResumeOrders Resumes { get; private set; } = null!;
 
     internal WritebackOrders Writebacks { get; private set; } = null!;
+
+    private QueueParts QueueParts => new()
+    {
+        Options = Options, Health = Health, Queues = Queues, Counters = Counters, Activity = Activity,
+        Backings = Backings, Cache = Cache, Log = Log, Memory = Memory, Gate = Gate, Throttle = Throttle,
+        NoRoom = RoomRefusal, Index = Index, Ranges = Ranges, RangePressure = RangePressure, Versions = Versions,
+        Changes = Changes, Rot = Rot, Around = Around, AroundLosses = AroundLosses, FlushLock = FlushLock,
+        Refusals = Refusals, Clean = Clean, Samples = Fingerprints, Alone = Alone, Work = NewWork,
+    };
+
+    private QueueWork NewWork(QueuePorts ports)
+    {
+        WriteboostTasks tasks = new(this, ports);
+        return new QueueWork(tasks.Background, tasks);
+    }
 
     internal HangWatch NewHangWatch() => new(Hangs, Backings, Progress, Drains, Log);
 

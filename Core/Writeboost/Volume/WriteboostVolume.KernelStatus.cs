@@ -5,7 +5,7 @@ using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Queue;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Volume;
 
 /// <content>
 /// <c>weir status --dm</c>: status and table lines as the kernel's programs print them. <c>native</c> speaks like

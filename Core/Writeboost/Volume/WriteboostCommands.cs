@@ -3,7 +3,7 @@ using System.Collections.Generic;
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Errors;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Volume;
 
 /// <summary>Orders to a volume and questions, under the names of dm-writeboost 2.2 where it has them.</summary>
 public static class WriteboostCommands

@@ -14,7 +14,7 @@ using Weir.Core.Writeboost.Recovery;
 using Weir.Core.Writeboost.Settings;
 using Errno = Weir.Native.Errno;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Volume;
 
 /// <content>Opening, and what the steps of recovery are made of.</content>
 public sealed unsafe partial class WriteboostVolume

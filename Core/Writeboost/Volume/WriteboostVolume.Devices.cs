@@ -9,7 +9,7 @@ using Weir.Core.Writeboost.Orders;
 using Weir.Core.Writeboost.Recovery;
 using Errno = Weir.Native.Errno;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Volume;
 
 /// <content>The backing devices: what is done for each at the start, and the table that keeps them.</content>
 public sealed unsafe partial class WriteboostVolume

@@ -1,7 +1,7 @@
 using Weir.Core.Io;
 using Weir.Core.Writeboost.Backings;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Volume;
 
 /// <summary>A backing device behind its cache, as clients see it.</summary>
 internal sealed class CachedExport(WriteboostVolume volume, BackingDevice device) : IVolumeExport

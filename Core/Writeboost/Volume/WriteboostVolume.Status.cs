@@ -7,7 +7,7 @@ using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
 using Weir.Core.Writeboost.Queue;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Volume;
 
 /// <content>The figures.</content>
 public sealed unsafe partial class WriteboostVolume

@@ -5,7 +5,7 @@ using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Recovery;
 using Errno = Weir.Native.Errno;
 
-namespace Weir.Core.Writeboost;
+namespace Weir.Core.Writeboost.Volume;
 
 /// <content>Whether the backing devices are those that the log is about (R13).</content>
 public sealed unsafe partial class WriteboostVolume
