@@ -50,6 +50,8 @@ internal static class WriteboostMutants
         WriteboostMutant.R8GateUnannounced, WriteboostMutant.R8GateUnfenced, WriteboostMutant.R8GateNotAwaited,
     ];
 
+    // R4EpochNotRaised, R6WriteErrorIgnored, R6FlushErrorIgnored, R6NotAlone and R12NoFlush are in RareFaultTests too,
+    // R10WarmAfterCrash in WarmStartTests: there they need no luck.
     private static readonly Dictionary<Enum, ulong> s_rare = new()
     {
         [WriteboostMutant.R1PublishedFirst] = 149,
