@@ -119,17 +119,36 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
         _counters.CountRequest(request->Kind, request->Flags, request->LengthBytes);
         _activity.Note(_io.NowUs);
         // The state is looked at once per request: whoever submits after it has changed no longer meets the log.
-        if (_health.State == VolumeState.PassThrough)
+        VolumeState state = _health.State;
+        if (Dispatch.Of(state, request->Kind, WritePath.Logged) == RequestAction.PassOn)
         {
             _fallback.Submit(request);
             return;
         }
         int id = IdOf(request);
         _requests[id]++;
-        if (!_devices.IsServed(id) || !_backings.IsOpen(id)) Complete(request, -Errno.ESHUTDOWN);
-        else if (request->Kind == RequestKind.Flush) SubmitFlush(request);
-        else if (request->Kind == RequestKind.Read) SubmitRead(request);
-        else SubmitChange(request);
+        if (!_devices.IsServed(id) || !_backings.IsOpen(id))
+        {
+            Complete(request, -Errno.ESHUTDOWN);
+            return;
+        }
+        if (IsToGoAround(request)) Own(request)->Path = WritePath.Around;
+        Begin(request, Dispatch.Of(state, request->Kind, Own(request)->Path));
+    }
+
+    private void Begin(Request* request, RequestAction action)
+    {
+        switch (action)
+        {
+            case RequestAction.Read: SubmitRead(request); break;
+            case RequestAction.Flush: SubmitFlush(request); break;
+            case RequestAction.Log: SubmitToLog(request); break;
+            case RequestAction.GoAround: SubmitAround(request); break;
+            default:
+                Invariant.Check(action == RequestAction.Fail);
+                Complete(request, -Errno.EIO);
+                break;
+        }
     }
 
     /// <inheritdoc/>
@@ -242,16 +261,22 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
 
     // Requests that need log space keep their order among themselves: none overtakes a parked one. Those that wait for
     // the budget of ranges are overtaken: requests under way at the same time have no order.
-    private void SubmitChange(Request* request)
+    private void SubmitToLog(Request* request)
     {
-        Own(request)->Path = IsToGoAround(request) ? WritePath.Around : WritePath.Logged;
-        if (!_health.TakesWrites) Complete(request, -Errno.EIO);
-        else if (AwaitsSamples(request)) _parkedAside.Add(request);
+        if (!_parked.IsEmpty) _parked.Add(request);
+        else if (TryFill(request)) FinishAtOnce(request);
+        else Park(request);
+        _queues.NoteChange(_index);
+    }
+
+    private void SubmitAround(Request* request)
+    {
+        if (AwaitsSamples(request)) _parkedAside.Add(request);
         else if (!_parked.IsEmpty) _parked.Add(request);
         else if (!TryGoAround(request))
         {
-            if (TryFill(request)) FinishAtOnce(request);
-            else Park(request);
+            SubmitToLog(request);
+            return;
         }
         _queues.NoteChange(_index);
     }
@@ -325,7 +350,8 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
 
     private bool IsRefused(Request* request, out int error)
     {
-        error = !_health.TakesWrites ? -Errno.EIO : -Errno.ESHUTDOWN;
+        bool fails = Dispatch.Of(_health.State, request->Kind, Own(request)->Path) >= RequestAction.Fail;
+        error = fails ? -Errno.EIO : -Errno.ESHUTDOWN;
         return error == -Errno.EIO
             || (_io.NowUs >= _refuseFromUs && _io.NowUs - Own(request)->SubmittedUs >= StopPatienceUs);
     }
