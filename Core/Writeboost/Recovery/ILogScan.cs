@@ -78,5 +78,5 @@ public interface ILogScan : IDisposable
 
     /// <summary>Erases what lies behind <paramref name="endPosition"/> and could be taken for the log's going on
     /// (R4).</summary>
-    void EraseFuture(long endPosition);
+    void EraseStaleTail(long endPosition);
 }

@@ -174,7 +174,7 @@ internal sealed unsafe class LogScan : ILogScan
         new($"{_cache.Name}: reading the log failed: {Errno.Text(error)}");
 
     // The header continues the chain: next sequence, the checksum before it, and the life it can be from. What an
-    // earlier life left behind the settled position is an abandoned future, however well it fits (R4).
+    // earlier life left behind the settled position is a stale tail, however well it fits (R4).
     private bool TryAccept(RecordHeader* header, long position)
     {
         if (!RecordHeader.IsValid(header, _superblock, position)) return false;
@@ -291,8 +291,8 @@ internal sealed unsafe class LogScan : ILogScan
     }
 
     /// <inheritdoc/>
-    public void EraseFuture(long endPosition) =>
-        AbandonedFuture.Erase(endPosition, _superblock, _geometry, _io, _queue, _cache);
+    public void EraseStaleTail(long endPosition) =>
+        StaleTail.Erase(endPosition, _superblock, _geometry, _io, _queue, _cache);
 
     private bool IsWhole(PendingRecord record)
     {

@@ -182,7 +182,7 @@ internal sealed unsafe class SegmentScan : ILogScan
     }
 
     /// <inheritdoc/>
-    public void EraseFuture(long endPosition)
+    public void EraseStaleTail(long endPosition)
     {
         if (Mutant.Is(WriteboostMutant.R4FutureKept)) return;
         // Memory may have had more than the log; never less counts than was found.

@@ -55,7 +55,7 @@ internal sealed unsafe class HeaderSearch(BlockingIo io, DeviceQueue queue, Devi
         if (belongs) Note(superblock, header->Position);
     }
 
-    // The newest header is the last one of the newest life: an abandoned future may have had larger positions (R4).
+    // The newest header is the last one of the newest life: a stale tail may have had larger positions (R4).
     private void Note(in Superblock superblock, long position)
     {
         Guid id = superblock.CacheId;

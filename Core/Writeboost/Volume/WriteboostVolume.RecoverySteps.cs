@@ -36,7 +36,7 @@ public sealed unsafe partial class WriteboostVolume
             new("sample the devices", Reads, static r => r.TakeSamples()),
             new("write what memory has and the log has not", Writes, static r => r.WriteMemory()),
             new("write again what no flush has covered", Writes, static r => r._scan.RewriteUnproven(r._unproven)),
-            new("erase what looks like a later log", Writes, static r => r._scan.EraseFuture(r._end.Position)),
+            new("erase what looks like a later log", Writes, static r => r._scan.EraseStaleTail(r._end.Position)),
             new("write the notes about the devices", Writes, static r => r.WriteNotes()),
             new("flush all devices", Writes, static r => r._volume.FlushDevices(r._io, r._queue)),
             new("make the memory of this life", Writes, static r => r._volume.Memory.Make(r._volume.MostRamSegments),

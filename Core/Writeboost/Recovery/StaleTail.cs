@@ -11,7 +11,7 @@ namespace Weir.Core.Writeboost.Recovery;
 /// So the header goes. Only the segment where the log ends can hold one: the next segment's first header is overwritten
 /// by this life's first record.
 /// </summary>
-internal static unsafe class AbandonedFuture
+internal static unsafe class StaleTail
 {
     /// <summary>
     /// Zeroes the headers that could follow the end of the log, <paramref name="position"/>, in its segment.
