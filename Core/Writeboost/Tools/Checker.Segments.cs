@@ -89,7 +89,7 @@ public sealed partial class Checker
         bool isOthers = !ProveByMemory(ram, scan);
         if (isOthers)
             Note("somebody else has written to this cache since its last run: what memory still holds is not used");
-        else if (RamFinish.HasWork(ram, _cache.Geometry, scan.EndPosition))
+        else if (SharedMemoryReplay.HasWork(ram, _cache.Geometry, scan.EndPosition))
             Note("the last run died and left acknowledged writes in memory: the next start writes them to the log");
     }
 

@@ -54,7 +54,7 @@ public sealed unsafe partial class WriteboostVolume
         private readonly Replay _replay;
         private readonly ILogScan _scan;
         private RamSegments? _memory;
-        private RamFinish? _finish;
+        private SharedMemoryReplay? _finish;
         private LogEnd _end;
         private long _unproven;
         private long _warmBlocks;
@@ -151,11 +151,11 @@ public sealed unsafe partial class WriteboostVolume
         {
             if (_memory == null) return;
             _unproven = _memory.DurablePosition;
-            if (!RamFinish.HasWork(_memory, _volume.Geometry, _end.Position)) return;
+            if (!SharedMemoryReplay.HasWork(_memory, _volume.Geometry, _end.Position)) return;
             if (_volume.ReadOnly)
                 throw new UserErrorException(
                     $"{CacheName}: its last run died and left data in memory: start once without --read-only");
-            _finish = new RamFinish(
+            _finish = new SharedMemoryReplay(
                 _volume.Layout, Superblock, _volume.Geometry, _memory, _io, _queue, _volume.Cache, _replay);
             _finish.Read(_scan);
             _end.Position = _finish.EndPosition;

@@ -14,7 +14,7 @@ namespace Weir.Core.Writeboost.Recovery;
 /// nothing else, because only reads were staged there, gets a record with one of those when others follow: the scan
 /// ends the log where a segment does not begin with a header.
 /// </summary>
-internal sealed unsafe class RamFinish(
+internal sealed unsafe class SharedMemoryReplay(
     Layout layout, Superblock superblock, Geometry geometry, RamSegments ram, BlockingIo io, DeviceQueue queue,
     Device cache, Replay replay) : IDisposable
 {

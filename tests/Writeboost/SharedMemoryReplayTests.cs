@@ -10,7 +10,7 @@ using Xunit;
 namespace Weir.Tests.Writeboost;
 
 /// <summary>What a life that died leaves in memory, and its successor writes to the log (R1, R12).</summary>
-public sealed class RamFinishTests : IDisposable
+public sealed class SharedMemoryReplayTests : IDisposable
 {
     private const int Block = 4096;
     private readonly RamDevice _disk = new(16 << 20);
