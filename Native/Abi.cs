@@ -166,8 +166,6 @@ public static class Const
     public const uint BLKROGET = 0x125e;
     public const uint BLKSSZGET = 0x1268;
     public const uint BLKDISCARD = 0x1277;
-    public const uint BLKPBSZGET = 0x127b;
-    public const uint BLKZEROOUT = 0x127f;
     public const uint BLKGETSIZE64 = 0x80081272;
 
     public const long TMPFS_MAGIC = 0x01021994;

@@ -19,14 +19,6 @@ public static unsafe class BlockDevice
         return result < 0 ? result : size;
     }
 
-    /// <summary>What the device writes without reading first, in bytes (BLKPBSZGET).</summary>
-    public static int PhysicalBlockBytes(int fd)
-    {
-        uint size = 0;
-        int result = Libc.Control(fd, Const.BLKPBSZGET, &size);
-        return result < 0 ? result : (int)size;
-    }
-
     /// <summary>1 when the device refuses writes (BLKROGET).</summary>
     public static int IsReadOnly(int fd)
     {
@@ -40,12 +32,5 @@ public static unsafe class BlockDevice
     {
         long* range = stackalloc long[2] { offsetBytes, lengthBytes };
         return Libc.Control(fd, Const.BLKDISCARD, range);
-    }
-
-    /// <summary>Makes a range read as zeroes, by writing them if need be (BLKZEROOUT).</summary>
-    public static int ZeroOut(int fd, long offsetBytes, long lengthBytes)
-    {
-        long* range = stackalloc long[2] { offsetBytes, lengthBytes };
-        return Libc.Control(fd, Const.BLKZEROOUT, range);
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Generic;
 using Weir.Core.Io;
 
 namespace Weir.Core.Devices;
@@ -10,58 +9,23 @@ namespace Weir.Core.Devices;
 /// <param name="inner">Keeps the data; disposed with this device.</param>
 /// <param name="arm">Says how long things take.</param>
 /// <param name="name">As the user wrote it.</param>
-internal sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) : Device
+internal sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) : WrappedDevice(inner)
 {
     /// <inheritdoc/>
     public override string Name => name;
 
     /// <inheritdoc/>
-    public override long SizeBytes => inner.SizeBytes;
+    public override string KernelName => name;
 
     /// <inheritdoc/>
-    public override long ClientBytes => inner.ClientBytes;
+    public override DeviceQueue OpenQueue(IoContext io) => new Queue(io, base.OpenQueue(io), arm);
 
     /// <inheritdoc/>
-    public override int LogicalBlockBytes => inner.LogicalBlockBytes;
-
-    /// <inheritdoc/>
-    public override bool CanFlush => inner.CanFlush;
-
-    /// <inheritdoc/>
-    public override bool CanWriteDurably => inner.CanWriteDurably;
-
-    /// <summary>The inner device's: a model holds nobody's data.</summary>
-    public override string Identity => inner.Identity;
-
-    /// <inheritdoc/>
-    public override IReadOnlyList<string> Identities => inner.Identities;
-
-    /// <inheritdoc/>
-    public override long SilentMs => inner.SilentMs;
-
-    /// <inheritdoc/>
-    public override ulong ChangeStamp => inner.ChangeStamp;
-
-    /// <summary>What keeps the data.</summary>
-    public Device Inner => inner;
-
-    /// <inheritdoc/>
-    public override DeviceQueue OpenQueue(IoContext io) => new Queue(io, inner.OpenQueue(io), arm);
-
-    /// <inheritdoc/>
-    public override long ExtentEnd(long offsetBytes, out bool isHole) => inner.ExtentEnd(offsetBytes, out isHole);
-
-    /// <inheritdoc/>
-    public override int Preallocate() => inner.Preallocate();
-
-    /// <inheritdoc/>
-    public override int LeaveNote(string name, string text) => inner.LeaveNote(name, text);
-
-    /// <inheritdoc/>
-    public override string? FindNote(string name) => inner.FindNote(name);
-
-    /// <inheritdoc/>
-    public override void Dispose() => inner.Dispose();
+    public override void Dispose()
+    {
+        base.Dispose();
+        Inner.Dispose();
+    }
 
     private sealed class Queue(IoContext io, DeviceQueue innerQueue, DiskArm arm) : DeviceQueue
     {

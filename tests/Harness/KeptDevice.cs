@@ -1,3 +1,4 @@
+using Weir.Core.Devices;
 using Weir.Core.Io;
 
 namespace Weir.Tests.Harness;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Weir.Core.Devices;
 using Weir.Core.Io;
 
 namespace Weir.Tests.Harness;

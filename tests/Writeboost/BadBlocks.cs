@@ -1,4 +1,5 @@
 using System.Collections.Generic;
+using Weir.Core.Devices;
 using Weir.Core.Io;
 
 namespace Weir.Tests.Writeboost;
