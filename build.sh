@@ -162,7 +162,7 @@ case $action in
     ;;
   bench)
     # PART: engine, nbd, recovery, growth, kernels (these without it), or kernel-caches; then --rounds N --seconds N
-    # --scratch FOLDER; after kernels BenchmarkDotNet's.
+    # --scratch FOLDER; after kernels --aot (compiled ahead, as the product is) and BenchmarkDotNet's.
     need gcc libc6-dev zlib1g-dev fio nbdkit qemu-utils qemu-system-x86
     publish
     if [ "${1:-}" = kernel-caches ]; then

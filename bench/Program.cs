@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Running;
 using Weir.Bench.Kernels;
 using Weir.Bench.Measuring;
@@ -13,7 +14,8 @@ namespace Weir.Bench;
 /// <summary>
 /// Everything that is measured: <c>all</c>, or one part by its name; then <c>--rounds N</c> and <c>--seconds N</c>,
 /// <c>--scratch FOLDER</c> for the file system to measure on. Results go to <c>out/bench</c>. What follows
-/// <c>kernels</c> is BenchmarkDotNet's, such as <c>--filter *Device*</c>. Exit code 1: a part failed; the report says
+/// <c>kernels</c> is BenchmarkDotNet's, such as <c>--filter *Device*</c>; with <c>--aot</c> they are compiled ahead, as
+/// the product is. Exit code 1: a part failed; the report says
 /// which, and has what the others found.
 /// </summary>
 internal static class Program
@@ -63,16 +65,18 @@ internal static class Program
     private static int Help()
     {
         Console.WriteLine($"bench [PART] [--rounds N] [--seconds N] [--scratch FOLDER]; PART: all (without it), "
-            + $"{string.Join(", ", s_parts.Select(static part => part.Name))}; kernels also takes BenchmarkDotNet's "
-            + "--filter. Results: out/bench");
+            + $"{string.Join(", ", s_parts.Select(static part => part.Name))}; kernels also takes --aot "
+            + "(compiled ahead: minutes) and BenchmarkDotNet's --filter. Results: out/bench");
         return 0;
     }
 
+    // BenchmarkDotNet explains itself when it does not understand.
     private static int RunKernels(string[] arguments)
     {
-        // BenchmarkDotNet explains itself when it does not understand.
-        return BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly)
-            .Run(arguments, KernelConfig.Verbose(Folder)).Any() ? 0 : 2;
+        string[] others = [.. arguments.Where(static argument => argument != "--aot")];
+        IConfig config = KernelConfig.Verbose(Folder, isAhead: others.Length < arguments.Length);
+        if (others.Length == 0) others = ["--filter", "*"];
+        return BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(others, config).Any() ? 0 : 2;
     }
 
     private static int Measure(IReadOnlyList<Part> parts, Options options)
