@@ -28,7 +28,7 @@ public unsafe class IndexBench
     private uint _slot;
 
     /// <summary>Fills ours.</summary>
-    [GlobalSetup(Targets = [nameof(KernelLookup), nameof(KernelRun), nameof(KernelInsert)])]
+    [GlobalSetup(Targets = [nameof(KernelLookup), nameof(KernelRun), nameof(KernelRunPlain), nameof(KernelInsert)])]
     public void FillIndex()
     {
         _table = new SegmentTable(_geometry);
@@ -95,6 +95,20 @@ public unsafe class IndexBench
     /// <summary>Ours: one block after the other, as a block status asks.</summary>
     [Benchmark(OperationsPerInvoke = RunBlocks), BenchmarkCategory("Run")]
     public long KernelRun()
+    {
+        ulong key = NextKey();
+        long sum = 0;
+        for (uint i = 0; i < RunBlocks; i++)
+        {
+            _index!.PrefetchAlong(key + i);
+            sum += _index.NewestPosition(key + i);
+        }
+        return sum;
+    }
+
+    /// <summary>The same without a look ahead.</summary>
+    [Benchmark(OperationsPerInvoke = RunBlocks), BenchmarkCategory("Run")]
+    public long KernelRunPlain()
     {
         ulong key = NextKey();
         long sum = 0;

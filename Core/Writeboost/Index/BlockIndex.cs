@@ -60,6 +60,9 @@ public sealed unsafe partial class BlockIndex : IDisposable
     public const int MaxVersions = 8;
 
     private const int Devices = 256;
+
+    // Blocks: the bucket is near when its tags are looked at, the node when its block's turn comes.
+    private const uint BucketsAhead = 24, VersionsAhead = 8;
     /// <summary>RAM that a cached block may cost, the segment table included, without and with checksums.</summary>
     public const int MaxBytesPerBlock = 16, MaxBytesPerVerifiedBlock = 20;
 
@@ -186,6 +189,15 @@ public sealed unsafe partial class BlockIndex : IDisposable
         Bucket* home = &_buckets[HomeOf(key, _homeCount, out byte tag)];
         uint places = Match(home->Tags, tag);
         if (places != 0) Sse.Prefetch0(&_nodes[home->Slots[BitOperations.TrailingZeroCount(places)]]);
+    }
+
+    /// <summary>
+    /// For whoever looks up block after block and has come to <paramref name="key"/>: what those some way ahead meet.
+    /// </summary>
+    public void PrefetchAlong(ulong key)
+    {
+        if (key % GroupBlocks == 0) Prefetch(key + BucketsAhead);
+        PrefetchVersion(key + VersionsAhead);
     }
 
     /// <summary>

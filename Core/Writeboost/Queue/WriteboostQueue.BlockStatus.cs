@@ -86,6 +86,7 @@ internal sealed unsafe partial class WriteboostQueue
     // By a range at zero, over all the versions of the block; null: there is nothing of it.
     private bool? IsZeroed(ulong key, long zero)
     {
+        _blocks.PrefetchAlong(key);
         long newest = _blocks.NewestPosition(key);
         return zero == 0 && newest == 0 ? null : newest < zero;
     }
