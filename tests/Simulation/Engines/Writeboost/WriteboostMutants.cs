@@ -67,7 +67,7 @@ internal static class WriteboostMutants
         [WriteboostMutant.R6FlushErrorIgnored] = 855,
         [WriteboostMutant.R6NotRewritten] = 94,
         [WriteboostMutant.R6NotAlone] = 201,
-        [WriteboostMutant.R6SealNotRechecked] = 59,
+        [WriteboostMutant.R6SealNotRechecked] = 100,
         [WriteboostMutant.R8ReadersIgnored] = 206,
         [WriteboostMutant.R8KeptOverRange] = 413,
         [WriteboostMutant.R10CleanAfterCrash] = 189,
