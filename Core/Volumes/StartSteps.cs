@@ -55,8 +55,16 @@ internal sealed class StartSteps<T>
         }
         catch
         {
-            while (done > 0) _steps[--done].Undo?.Invoke(start);
+            Undo(start, done);
             throw;
         }
+    }
+
+    /// <summary>Gives back what all steps have taken, the last first: the life that they began is over.</summary>
+    public void Undo(T start) => Undo(start, _steps.Length);
+
+    private void Undo(T start, int done)
+    {
+        while (done > 0) _steps[--done].Undo?.Invoke(start);
     }
 }

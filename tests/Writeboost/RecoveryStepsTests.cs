@@ -95,6 +95,19 @@ public sealed unsafe class RecoveryStepsTests : IDisposable
         Assert.Equal(["look"], done);
     }
 
+    [Fact]
+    public void AtTheEndOfALifeAllIsGivenBackTheLastFirst()
+    {
+        StartSteps<List<string>> steps = new(
+            new("look", StepKind.Reads, static l => l.Add("look"), Undo: static l => l.Add("undo look")),
+            new("say", StepKind.Reads, static l => l.Add("say")),
+            new("make", StepKind.Writes, static l => l.Add("make"), Undo: static l => l.Add("undo make")));
+        List<string> done = [];
+        steps.Run(done, mayWrite: true);
+        steps.Undo(done);
+        Assert.Equal(["look", "say", "make", "undo make", "undo look"], done);
+    }
+
     private static long ChangesOf(CountingDevice device) => device.Counts[(int)IoKind.Write]
         + device.Counts[(int)IoKind.WriteZeroes] + device.Counts[(int)IoKind.Discard];
 

@@ -19,7 +19,7 @@ namespace Weir.Core.Writeboost.Volume;
 /// <content>Opening, and what the steps of recovery are made of.</content>
 public sealed unsafe partial class WriteboostVolume
 {
-    private WriteboostVolume(
+    internal WriteboostVolume(
         Layout layout, Device cache, DeviceTable? deviceTable, bool isTableDue, Fingerprints fingerprints,
         List<BackingDevice> backings, IRamStore ram, WriteboostOptions options, Superblock superblock)
     {
@@ -70,46 +70,12 @@ public sealed unsafe partial class WriteboostVolume
     public static WriteboostVolume Open(
         IoContext io, Device cache, IReadOnlyList<BackingSpec> backings, IRamStore ram, WriteboostOptions options)
     {
-        DeviceQueue queue = cache.OpenQueue(io);
-        BlockingIo blocking = new(io) { Watch = new IoWatch(options.Progress, options.StopAsked) };
-        Layout layout = options.Layout;
-        Superblock superblock =
-            SuperblockReader.Read(layout, blocking, queue, cache, out string? damaged, out bool copyBFirst);
-        OpenChecks.Check(cache, superblock);
-        CacheGrowth.Apply(ref superblock, cache, options);
-        bool tableBFirst = false, samplesBFirst = false, equal = true;
-        DeviceTable? table = layout.HasDeviceTable
-            ? TableReader.ReadDevices(blocking, queue, cache, superblock, out tableBFirst, out equal)
-            : null;
-        // A cache that the module has formatted has no name yet.
-        if (superblock.CacheId == default) superblock.CacheId = options.NewGuid();
-        using SampleTable samples = table != null
-            ? TableReader.ReadSamples(blocking, queue, cache, superblock, out samplesBFirst)
-            : TableReader.ReadSegmentSamples(blocking, queue, cache, ref superblock, out samplesBFirst);
-        ContentEvidence evidence = new(blocking, table, samples) { HasStopped = superblock.IsClean };
-        if (damaged != null) options.Log($"{cache.Name}: superblock copy {damaged} is damaged; using the other one");
-        // Of a table that was lost nobody can tell whose the log's entries were: all count.
-        long first = table is { IsComplete: true } ? long.MaxValue : superblock.MarkPosition;
-        List<BackingDevice> bound = new Binding(table, first, options, evidence).Bind(backings);
-        Fingerprints fingerprints = new(superblock.CacheId, samples);
-        WriteboostVolume volume = new(layout, cache, table, !equal, fingerprints, bound, ram, options, superblock);
-        try
-        {
-            volume.CheckNotStale();
-            using RecoverySteps recovery =
-                new(volume, blocking, queue, evidence, (copyBFirst, tableBFirst, samplesBFirst));
-            recovery.Run();
-            volume.WarnOfAbsent();
-            foreach (BackingDevice backing in volume.Backings.ToList()) volume.Identity.Warn(backing);
-            return volume;
-        }
-        catch
-        {
-            // The devices are the caller's.
-            volume.DisposeStructures();
-            throw;
-        }
+        using LifeSteps life = new(io, cache, backings, ram, options);
+        return life.Run();
     }
+
+    // With what it was opened: its steps are taken back at the end.
+    private LifeSteps? _life;
 
     private Replay NewReplay() => new(Geometry, Table, Index, Ranges)
     {

@@ -77,15 +77,12 @@ public sealed unsafe partial class WriteboostVolume : IVolume
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public void Dispose() => LifeSteps.Table.Undo(_life!);
+
+    private void DisposeLog()
     {
         Log.Ram.Dispose();
         Log.Dispose();
-        DisposeStructures();
-        OpenQueues.Dispose();
-        foreach (BackingDevice backing in Backings.ToList())
-            if (!backing.IsAbsent) backing.Device.Dispose();
-        Cache.Dispose();
     }
 
     private void DisposeStructures()
@@ -95,7 +92,6 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         Ranges.Dispose();
         Changes.Dispose();
         Gate.Dispose();
-        DeviceTable?.Dispose();
         Fingerprints.Dispose();
         Evidence.Dispose();
     }
