@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Base;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
@@ -74,6 +75,7 @@ internal sealed class CacheGrower(
                 $"{cacheName}: no memory for {segments} segments; 'weir message grow' tries again");
             return;
         }
+        Invariant.Check(_planned == 0);
         superblock.Now.Place(grown);
         _planned = segments;
         Write();
@@ -81,6 +83,10 @@ internal sealed class CacheGrower(
 
     private void Write()
     {
+        // Until both copies say it, the log lies as before: the number only grows.
+        Invariant.Check(!_writing);
+        Invariant.Check(_planned > log.Geometry.SegmentCount);
+        Invariant.Check(superblock.Now.SegmentCount == _planned);
         superblocks.Begin(ref superblock.Now);
         _writing = true;
     }

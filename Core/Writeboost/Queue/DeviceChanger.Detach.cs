@@ -58,7 +58,8 @@ internal sealed partial class DeviceChanger
                 (_step, _slot) = (Step.Forget, 0);
                 break;
             case Step.Forget when ForgetMore():
-                _parts.Backings.Remove(_device!.Id);
+                Invariant.Check(_parts.Backings.Find(_device!.Id) == _device);
+                _parts.Backings.Remove(_device.Id);
                 _parts.Queues.WakeAll();
                 _step = Step.AwaitGone;
                 break;
@@ -156,6 +157,7 @@ internal sealed partial class DeviceChanger
     private bool ForgetMore()
     {
         int id = _device!.Id;
+        Invariant.Check(_device.State is BackingState.Leaving or BackingState.Absent);
         long end = Math.Min(_slot + SlotsPerTurn, _parts.Log.Geometry.SlotCount);
         for (; _slot < end; _slot++)
             if (_parts.Index.IsLinked((uint)_slot) && BackingTable.IdOf(_parts.Index.KeyOf((uint)_slot)) == id)

@@ -150,6 +150,7 @@ internal sealed partial class DeviceChanger : IBackgroundTask, IDisposable
 
     private bool TryBegin()
     {
+        Invariant.Check(_order == null);
         _order = _parts.Orders.Take();
         if (_order == null) return false;
         _device = null;
@@ -171,6 +172,7 @@ internal sealed partial class DeviceChanger : IBackgroundTask, IDisposable
 
     private void Finish(UserErrorException? error)
     {
+        Invariant.Check(_order != null);
         _step = Step.None;
         _order!.Device = _device;
         if (!_isAnswered) _order.Finish(error);

@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Base;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
@@ -44,6 +45,7 @@ internal sealed class FullWait(
 
     private void Refuse(int errno)
     {
+        Invariant.Check(errno > 0);
         noRoom.Errno = errno == Errno.ENOSPC ? Errno.ENOSPC : Errno.EIO;
         options.Log("the cache is full and cannot be written back: writes that need room fail until it can");
         queues.WakeAll();

@@ -44,6 +44,7 @@ internal sealed class MemoryWatch(
         DeadlineUs = long.MaxValue;
         memory.ReportLoss(loss);
         // Whoever saw the memory as good had reserved its slots before.
+        Invariant.Check(_acknowledgedEnd < 0);
         _acknowledgedEnd = log.ReservedEnd;
         log.RequestDurable(port, _acknowledgedEnd);
     }

@@ -1,3 +1,4 @@
+using Weir.Core.Base;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;
@@ -35,6 +36,7 @@ internal sealed class OrderedSuperblocks(
 
     private void Begin()
     {
+        Invariant.Check(_ticket == 0);
         _ticket = orders.Asked;
         superblocks.Begin(ref superblock.Now);
     }
@@ -43,6 +45,7 @@ internal sealed class OrderedSuperblocks(
     {
         if (superblocks.Result >= 0)
         {
+            Invariant.Check(_ticket > orders.Done);
             orders.Done = _ticket;
             _retry.Passed();
             health.Pass(Trouble.Superblock);

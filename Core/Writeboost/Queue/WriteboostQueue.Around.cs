@@ -110,6 +110,8 @@ internal sealed unsafe partial class WriteboostQueue
         }
         ulong first = KeyOf(request, request->OffsetBytes);
         ulong end = KeyOf(request, request->OffsetBytes + request->LengthBytes - 1) + 1;
+        Invariant.Check(end > first);
+        Invariant.Check(Own(request)->Path == WritePath.Around);
         int result = Math.Min(0, op->Result);
         _changes.EndAround(first, (int)(end - first));
         // A failed one may be there in part.
@@ -132,6 +134,8 @@ internal sealed unsafe partial class WriteboostQueue
     // with those that wait for nothing but a turn.
     private void LogInstead(Request* request, int result)
     {
+        Invariant.Check(result < 0);
+        Invariant.Check(Own(request)->Progress == 0);
         _refusals.Refused(IdOf(request), -result);
         (Own(request)->Path, Own(request)->RefusedWith) = (WritePath.Refused, result);
         _parkedAside.Add(request);

@@ -40,6 +40,7 @@ internal sealed unsafe partial class WriteboostQueue
         for (long at = offsetBytes; at < walk.End && !walk.IsLong;)
         {
             long next = StretchEnd(ref walk, at, out bool? logged);
+            Invariant.Check(next > at);
             // The log before the backing device.
             bool hole = logged ?? BackingHole(ref walk, at, ref next);
             if (!TryAdd(extents, ref count, next - at, hole ? HoleAndZero : 0)) break;

@@ -41,6 +41,8 @@ internal sealed unsafe partial class WriteboostQueue
 
     private void WaitFor(Request* request, long position)
     {
+        // Nobody waits for what nobody has reserved: it would never come.
+        Invariant.Check(position <= _log.ReservedEnd);
         Own(request)->WaitPosition = position;
         if (_health.CacheHasFailed)
         {

@@ -57,6 +57,7 @@ internal sealed unsafe partial class WriteboostQueue
     // True when every block's reading has begun. Completions run later, so Pending is still exact afterwards.
     private bool TryRead(Request* request)
     {
+        Invariant.Check(_run.LengthBytes == 0);
         _gate.Enter(_index);
         while (Own(request)->Progress < request->LengthBytes && HasRoom()) ReadBlock(request);
         SubmitRun(request);
@@ -261,12 +262,14 @@ internal sealed unsafe partial class WriteboostQueue
         else if (!IsFromCache(op) && op->Own<ReadOp>().Sample != StripedVersions.Busy) Stage(op);
         if (IsFromCache(op)) _log.Table.Unpin(op->Own<ReadOp>().Source, op->Own<ReadOp>().Blocks);
         _io.Release(op);
+        Invariant.Check(Own(request)->Pending > 0);
         if (--Own(request)->Pending == 0) EndRead(request);
     }
 
     // Nothing of it is under way. What is left of a parked one goes on later.
     private void EndRead(Request* request)
     {
+        Invariant.Check(Own(request)->Pending == 0);
         bool good = request->Result == 0 && (Own(request)->ReadState & RereadFlag) == 0;
         _overlays.End(ref Own(request)->Overlays, good);
         if (Own(request)->Progress < request->LengthBytes) return;
@@ -284,6 +287,7 @@ internal sealed unsafe partial class WriteboostQueue
             Complete(request, -Errno.EIO);
             return;
         }
+        Invariant.Check(Own(request)->Overlays == 0);
         Own(request)->Progress = 0;
         request->IsZeroCopied = false;
         _parkedReads.Add(request);

@@ -47,6 +47,8 @@ internal sealed unsafe partial class WriteboostQueue
             Interleaving.Step();
             _appender.Fill(taken, ref read);
         }
+        Invariant.Check(read.Done <= blocks);
+        Invariant.Check(read.Entered <= read.Done);
         _counters.Add(QueueCounters.Staged, read.Entered);
         _counters.Add(QueueCounters.NotStaged, blocks - read.Entered);
         if (read.Done > 0) _queues.NoteChange(_index);

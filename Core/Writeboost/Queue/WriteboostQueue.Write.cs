@@ -60,6 +60,8 @@ internal sealed unsafe partial class WriteboostQueue
         // Its bucket is on its way into the caches while the block is copied, its versions while it is summed.
         _blocks.Prefetch(KeyOf(request, request->OffsetBytes + Own(request)->Progress));
         if (!TryAdmit(request, slots) || !_appender.TryReserve(slots, out Reservation taken)) return false;
+        Invariant.Check(taken.Count > 0);
+        Invariant.Check(taken.Count <= slots);
         Own(request)->Ticket = 0;
         // A new segment: time to look how many are left.
         if (taken.First == 1 && _index != 0) _queues.WakeFirst();
@@ -105,6 +107,7 @@ internal sealed unsafe partial class WriteboostQueue
         int end = Math.Min(Math.Min(_takenEnd, _geometry.SlotsPerSegment + 1), (slot | (boundary - 1)) + 1);
         long blocks = (request->LengthBytes - Own(request)->Progress) >> Geometry.BlockShift;
         int count = (int)Math.Min(end - slot, blocks);
+        Invariant.Check(count > 0);
         request->Fetch(request, Own(request)->Progress, data, count << Geometry.BlockShift);
         _fetchedEnd = slot + count;
     }
@@ -127,6 +130,7 @@ internal sealed unsafe partial class WriteboostQueue
     {
         // Whoever is told that a write is kept had all of it logged (R3).
         Invariant.Check(request->Kind != RequestKind.Write || Own(request)->Progress == request->LengthBytes);
+        Invariant.Check(!Own(request)->HasBudget);
         bool durable = (request->Flags & RequestFlags.Fua) != 0 || !_memory.Outlives;
         if (durable && !Mutant.Is(WriteboostMutant.R6FuaIgnored)) WaitFor(request, Own(request)->WaitPosition);
         else Complete(request, 0);

@@ -64,6 +64,7 @@ internal sealed unsafe partial class WriteboostQueue
         {
             long blocks = RangeBlocks(request);
             EntryKind kind = MayBeHole(request) ? EntryKind.Discard : EntryKind.Zeroes;
+            Invariant.Check(blocks > 0);
             Own(request)->HasBudget = false;
             Own(request)->Progress += Math.Min(blocks << Geometry.BlockShift, left);
             Publish(slot, LogEntry.ForRange(KeyOf(request, offset), (uint)blocks, kind));

@@ -192,6 +192,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
     public void BeginStop()
     {
         Invariant.Check(_parked.IsEmpty);
+        Invariant.Check(_parkedReads.IsEmpty);
         Invariant.Check(_parkedRanges.IsEmpty);
         Invariant.Check(_parkedAside.IsEmpty);
         Invariant.Check(_waiting.IsEmpty);
@@ -242,6 +243,8 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
     {
         bool done = _work != null ? _work.Background.StopStatus.IsOver : _port.IsQuiet && _flusher.IsQuiet;
         if (!done) return;
+        Invariant.Check(!IsParkedAny);
+        Invariant.Check(_waiting.IsEmpty);
         _waker.Leave();
         if (_work == null) _queues.NoteStopped();
     }
@@ -250,6 +253,10 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
 
     private void Complete(Request* request, int result)
     {
+        // Nobody is told before nothing of it is under way, or laid over its bytes.
+        Invariant.Check(Own(request)->Pending == 0);
+        Invariant.Check(Own(request)->Overlays == 0);
+        Invariant.Check(_requests[IdOf(request)] > 0);
         if (result < 0) request->Result = result;
         bool wasRefused = Own(request)->Path == WritePath.Refused;
         if (wasRefused) _refusals.Ended(IdOf(request), Own(request)->WaitPosition);
@@ -359,6 +366,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
     // What it took of the budget, and did not use, is given back.
     private void Refuse(Request* request, int error)
     {
+        Invariant.Check(error < 0);
         bool isRange = request->Kind != RequestKind.Write && _layout.HasRanges;
         if (isRange && Own(request)->HasBudget) _ranges.ReturnBudget(1);
         // The log does not take it either: the device's own word.
