@@ -3,7 +3,6 @@ using System.IO;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Passthrough;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Settings;
 using Weir.Core.Writeboost.Tools;

@@ -4,7 +4,6 @@ using System.Threading.Tasks;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Settings;
 using Weir.Core.Writeboost.Volume;

@@ -2,7 +2,6 @@ using System;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Passthrough;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Settings;

@@ -4,7 +4,6 @@ using System.Linq;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Settings;

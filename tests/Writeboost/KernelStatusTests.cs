@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using System.Linq;
 using Weir.Core.Devices;
 using Weir.Core.Io;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Settings;
 using Weir.Core.Writeboost.Tools;

@@ -4,7 +4,6 @@ using System.Runtime.InteropServices;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;

@@ -2,7 +2,6 @@ using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Devices;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Log;

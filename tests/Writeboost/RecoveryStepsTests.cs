@@ -5,7 +5,6 @@ using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Settings;
 using Weir.Core.Writeboost.Tools;

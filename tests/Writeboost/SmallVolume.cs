@@ -1,6 +1,5 @@
 using System;
 using Weir.Core.Devices;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Settings;

@@ -1,7 +1,6 @@
 using System;
 using System.Linq;
 using Weir.Core.Io;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Settings;
 using Weir.Core.Writeboost.Volume;
 using Xunit;

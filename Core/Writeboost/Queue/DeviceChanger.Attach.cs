@@ -1,6 +1,5 @@
 using Weir.Core.Base;
 using Weir.Core.Writeboost.Backings;
-using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Queue;
 

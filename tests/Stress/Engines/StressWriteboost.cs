@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Settings;
