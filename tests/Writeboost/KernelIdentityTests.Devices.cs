@@ -2,7 +2,6 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Writeboost;
-using Weir.Core.Writeboost.Format;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;

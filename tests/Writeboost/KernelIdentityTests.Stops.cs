@@ -1,5 +1,4 @@
 using System;
-using Weir.Core.Io;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Tests.Simulation;
