@@ -112,6 +112,8 @@ public enum WriteboostMutant
     R10WarmRangeForgotten,
     /// <summary>R10: clean blocks that were written round count after the next orderly stop.</summary>
     R10OutdatedKept,
+    /// <summary>R10: the log names no block whose bucket has not its tag, be it latched or have overflow.</summary>
+    R10LatchAndOverflowIgnored,
     /// <summary>R10: a write goes round although the log holds newer data of its blocks.</summary>
     R10AroundDirty,
     /// <summary>R10: a write that was refused on its way round the log counts as done.</summary>

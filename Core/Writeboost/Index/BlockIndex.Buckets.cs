@@ -128,7 +128,8 @@ public sealed unsafe partial class BlockIndex
         // What the caller has seen before, it has seen before.
         Volatile.ReadBarrier();
         Vector128<byte> line = Vector128.LoadAligned(home);
-        return line.AsUInt32().GetElement(ControlLane) == 0
+        uint control = line.AsUInt32().GetElement(ControlLane);
+        return (control == 0 || Mutant.Is(WriteboostMutant.R10LatchAndOverflowIgnored))
             && (Vector128.Equals(line, Vector128.Create(tag)).ExtractMostSignificantBits() & AllPlaces) == 0;
     }
 
