@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
@@ -10,21 +11,32 @@ namespace Weir.Tests.Stress;
 
 /// <summary>
 /// Index and segment table while segments are reused: what a look-up has pinned stays until it is unpinned, and is the
-/// block that was asked for (R8). Segments are forgotten in their order and awaited, as the reclaimer does.
+/// block that was asked for (R8). Segments are forgotten in their order and awaited, as the reclaimer does. A block of
+/// which every segment has a newer version is found all the time.
 /// </summary>
 public sealed unsafe class PinTests
 {
-    private const int Blocks = 100, Readers = 3;
+    // The first few are in every segment.
+    private const int Blocks = 100, Always = 4, Readers = 3;
 
     [Fact]
     public void WhatIsPinnedStays()
+    {
+        Exception? failure = Go(Contention.PartMs, null);
+        Assert.True(failure == null, $"{failure}");
+    }
+
+    [Fact]
+    public void TheMutantIsCaught() =>
+        Contention.AssertCaught(Go(Contention.MutantMs, WriteboostMutant.R10LatchAndOverflowIgnored));
+
+    private static Exception? Go(int ms, Enum? mutant)
     {
         using Run run = new();
         Action<Contention>[] work = new Action<Contention>[Readers + 1];
         work[0] = run.Reuse;
         for (int i = 1; i < work.Length; i++) work[i] = run.Read;
-        Exception? failure = Contention.Run(Contention.PartMs, null, run.IsEnough, work);
-        Assert.True(failure == null, $"{failure}");
+        return Contention.Run(ms, mutant, run.IsEnough, work);
     }
 
     private sealed class Run : IDisposable
@@ -35,6 +47,8 @@ public sealed unsafe class PinTests
         private readonly BlockIndex _index;
         // What lies in the slots: the block and its position in the log.
         private readonly long[] _slots = new long[s_geometry.SlotCount];
+        // Segments that have been written in whole.
+        private long _written;
         private long _reads;
         private long _reused;
 
@@ -59,10 +73,11 @@ public sealed unsafe class PinTests
                 _table.Assign(physical, segment, -1);
                 for (int slot = 1; slot < s_geometry.SlotsPerSegment; slot++)
                 {
-                    int block = random.Below(Blocks);
+                    int block = slot <= Always ? slot - 1 : random.Below(Blocks);
                     Volatile.Write(ref _slots[first + slot], Value(block, s_geometry.Position(segment, slot)));
                     _index.Insert((ulong)block, first + (uint)slot, 0xFF, 0);
                 }
+                Volatile.Write(ref _written, segment);
             }
         }
 
@@ -73,8 +88,10 @@ public sealed unsafe class PinTests
             long reads = 0;
             while (!contention.IsOver)
             {
-                int block = random.Below(Blocks);
+                int block = random.Below(random.Chance(50) ? Always : Blocks);
+                bool mustBeThere = block < Always && Volatile.Read(ref _written) > 0;
                 int count = _index.Lookup((ulong)block, versions);
+                Assert.True(count > 0 || !mustBeThere, $"block {block} is lost");
                 if (count == 0) continue;
                 Assert.Equal(1, count);
                 long expected = Value(block, versions[0].Position);

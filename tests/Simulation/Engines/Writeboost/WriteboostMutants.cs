@@ -17,7 +17,7 @@ internal static class WriteboostMutants
         WriteboostMutant.R6AroundFailureForgotten, WriteboostMutant.R10RefusedForgotten,
         // One window of a few instructions: ReadStepsTests tries all of them.
         WriteboostMutant.R10RangesSampledLate,
-        // IndexBucketsTests: the few blocks of the simulation seldom crowd a bucket.
+        // IndexBucketsTests and Stress.PinTests: the few blocks of the simulation seldom crowd a bucket.
         WriteboostMutant.R10LatchAndOverflowIgnored,
         // WarmStartTests: nobody else writes to the devices of the simulation.
         WriteboostMutant.R10ChangeUnnoticed, WriteboostMutant.R10UnnotedIsWarm,
