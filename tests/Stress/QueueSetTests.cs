@@ -15,10 +15,11 @@ public sealed class QueueSetTests
     /// stays lost.
     /// </summary>
     [Fact]
-    public void NobodySleepsThroughAChange() => Assert.Null(Exchange(null));
+    public void NobodySleepsThroughAChange() => Assert.Null(Exchange(Contention.PartMs, null));
 
     [Fact]
-    public void ALostWakeUpIsSeen() => Assert.NotNull(Exchange(SharedMutant.R6WakeLost));
+    public void ALostWakeUpIsSeen() =>
+        Contention.AssertCaught(Exchange(Contention.MutantMs, SharedMutant.R6WakeLost));
 
     /// <summary>Whoever wakes all is never in a context that has gone.</summary>
     [Fact]
@@ -85,60 +86,94 @@ public sealed class QueueSetTests
         Assert.True(first.IsWoken);
     }
 
-    private static Exception? Exchange(Enum? mutant)
+    private static Exception? Exchange(int ms, Enum? mutant)
     {
-        QueueSet queues = new(2);
-        long[] turns = new long[2];
-        return Contention.Run(Contention.PartMs, mutant, () => Volatile.Read(ref turns[1]) > 50,
-            [contention => Play(contention, 0), contention => Play(contention, 1)]);
+        using Talk talk = new();
+        return Contention.Run(ms, mutant, talk.IsEnough,
+            [contention => talk.Play(contention, 0), contention => talk.Play(contention, 1)]);
+    }
 
-        void Play(Contention contention, int index)
+    /// <summary>Two queues; each tells the other of its turn, and sleeps until it has heard of the other's.</summary>
+    private sealed class Talk : IDisposable
+    {
+        private readonly QueueSet _queues = new(2);
+        private readonly SleepingContext[] _ios = [new(), new()];
+        private readonly long[] _turns = new long[2];
+        private int _sleeping;
+        private long _rises;
+
+        public bool IsEnough() => Volatile.Read(ref _turns[1]) > 50;
+
+        public void Dispose()
         {
-            using SleepingContext io = new();
-            QueueWaker waker = queues.Open(index, io);
+            foreach (SleepingContext io in _ios) io.Dispose();
+        }
+
+        public void Play(Contention contention, int index)
+        {
+            QueueWaker waker = _queues.Open(index, _ios[index]);
             for (long turn = 1; !contention.IsOver; turn++)
             {
-                Volatile.Write(ref turns[index], turn);
-                queues.WakeAll();
-                while (Volatile.Read(ref turns[1 - index]) < turn && !contention.IsOver)
+                Volatile.Write(ref _turns[index], turn);
+                _queues.WakeAll();
+                while (Volatile.Read(ref _turns[1 - index]) < turn && !contention.IsOver)
                 {
                     waker.Take();
-                    if (Volatile.Read(ref turns[1 - index]) >= turn) break;
-                    bool isWoken = waker.IsWoken || io.Sleep(contention);
-                    Assert.True(isWoken || contention.IsOver, "a wake-up is lost");
+                    if (Volatile.Read(ref _turns[1 - index]) >= turn) break;
+                    if (!waker.IsWoken) Sleep(contention, _ios[index]);
                 }
             }
-            queues.WakeAll();
+        }
+
+        private void Sleep(Contention contention, SleepingContext io)
+        {
+            Interlocked.Increment(ref _sleeping);
+            while (!io.IsWokenSoon() && !contention.IsOver) Assert.False(IsStuck(), "a wake-up is lost");
+            Interlocked.Decrement(ref _sleeping);
+            Interlocked.Increment(ref _rises);
+            io.Rise();
+        }
+
+        // Who rises sleeps no more, and says so, before it takes the wake-up: where both sleep, neither has one, and
+        // neither has risen meanwhile, nobody will wake anybody.
+        private bool IsStuck()
+        {
+            long rises = Volatile.Read(ref _rises);
+            if (Volatile.Read(ref _sleeping) != _ios.Length) return false;
+            foreach (SleepingContext io in _ios)
+                if (io.HasWakeUp) return false;
+            return Volatile.Read(ref _rises) == rises;
         }
     }
 
     private sealed class SleepingContext : IoContext
     {
-        private const int PatienceMs = 5000;
+        private const int LookMs = 10;
 
-        private readonly SemaphoreSlim _wakeUps = new(0);
+        private readonly ManualResetEventSlim _wakeUp = new();
 
         public volatile bool HasGone;
         public int WokenTooLate;
 
         public override long NowUs => 0;
 
+        /// <summary>Somebody has woken it, and it has not risen.</summary>
+        public bool HasWakeUp => _wakeUp.IsSet;
+
         public override void Wake()
         {
             if (HasGone) Interlocked.Increment(ref WokenTooLate);
-            _wakeUps.Release();
+            _wakeUp.Set();
         }
 
         public override void Pump(bool wait, long deadlineUs)
         {
         }
 
-        /// <summary>False: nobody has woken it for so long that nobody will.</summary>
-        public bool Sleep(Contention contention)
-        {
-            for (int ms = 0; ms < PatienceMs && !contention.IsOver; ms += 10)
-                if (_wakeUps.Wait(10)) return true;
-            return false;
-        }
+        /// <summary>Sleeps for a while; true: somebody has woken it.</summary>
+        public bool IsWokenSoon() => _wakeUp.Wait(LookMs);
+
+        /// <summary>Takes the wake-up.</summary>
+        public void Rise() => _wakeUp.Reset();
     }
 }
