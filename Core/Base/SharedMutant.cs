@@ -17,4 +17,6 @@ public enum SharedMutant
     R10StaleStaged,
     /// <summary>R10: a staged block is entered over a version that was written.</summary>
     R10CleanBeatsDirty,
+    /// <summary>No rule of durability: figures are cleared by zeroing what their queue counts.</summary>
+    CountersZeroed,
 }

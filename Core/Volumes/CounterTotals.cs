@@ -45,6 +45,11 @@ internal sealed class CounterTotals<T>(int queues)
     /// <summary>From now on everything counts from zero (the seeds' clear_stat).</summary>
     public void Clear()
     {
+        if (Mutant.Is(SharedMutant.CountersZeroed))
+        {
+            foreach (T? queue in _queues) queue?.Zero();
+            return;
+        }
         long[] before = new long[_before.Length];
         for (int i = 0; i < before.Length; i++) before[i] = Sum(i);
         Volatile.Write(ref _before, before);

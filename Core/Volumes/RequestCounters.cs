@@ -1,4 +1,5 @@
 using System.Threading;
+using Weir.Core.Base;
 using Weir.Core.Io;
 
 namespace Weir.Core.Volumes;
@@ -46,6 +47,12 @@ internal class RequestCounters(int own = 0)
         _values[RequestsOf(kind)]++;
         _values[BytesOf(kind)] += lengthBytes;
         if ((flags & RequestFlags.Fua) != 0) _values[Fua]++;
+    }
+
+    /// <summary>For <see cref="SharedMutant.CountersZeroed"/>: what nobody may do.</summary>
+    internal void Zero()
+    {
+        for (int i = 0; i < _values.Length; i++) Volatile.Write(ref _values[i], 0);
     }
 
     /// <summary>Raises the number at <paramref name="index"/>; the queue's thread alone.</summary>

@@ -1,5 +1,6 @@
 using System;
 using System.Threading;
+using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Xunit;
@@ -17,19 +18,22 @@ public sealed class RequestCountersTests
     [Fact]
     public void WhatIsClearedDoesNotComeBack()
     {
-        CounterTotals<Counters> totals = new(1);
-        Counters counters = totals.Of(0);
-        Exception? failure = Race(() => counters.CountRequest(RequestKind.Write, RequestFlags.None, 1),
-            totals.Clear, () => totals[RequestCounters.RequestsOf(RequestKind.Write)]);
+        Exception? failure = Race(Contention.PartMs, null);
         Assert.True(failure == null, $"{failure}");
     }
 
-    private static Exception? Race(Action count, Action clear, Func<long> counted)
+    [Fact]
+    public void TheMutantIsCaught() =>
+        Contention.AssertCaught(Race(Contention.MutantMs, SharedMutant.CountersZeroed));
+
+    private static Exception? Race(int ms, Enum? mutant)
     {
+        CounterTotals<Counters> totals = new(1);
+        Counters counters = totals.Of(0);
         // Other lines that both threads write: the counting thread's stores wait for these.
         long[] contended = new long[Lines * LineWords];
         long begun = 0, ended = 0, clears = 0;
-        return Contention.Run(Contention.PartMs, null, () => Volatile.Read(ref clears) > 1000, [Count, Clear]);
+        return Contention.Run(ms, mutant, () => Volatile.Read(ref clears) > 1000, [Count, Clear]);
 
         void Count(Contention contention)
         {
@@ -37,7 +41,7 @@ public sealed class RequestCountersTests
             {
                 for (int k = 0; k < contended.Length; k += LineWords) contended[k] = i;
                 Volatile.Write(ref begun, i);
-                count();
+                counters.CountRequest(RequestKind.Write, RequestFlags.None, 1);
                 Volatile.Write(ref ended, i);
             }
         }
@@ -47,12 +51,12 @@ public sealed class RequestCountersTests
             while (!contention.IsOver)
             {
                 long endedBefore = Volatile.Read(ref ended);
-                clear();
+                totals.Clear();
                 long begunBefore = Volatile.Read(ref begun);
                 for (int k = 0; k < contended.Length; k += LineWords) contended[k] = -1;
                 Thread.SpinWait(50);
                 long endedAfter = Volatile.Read(ref ended);
-                long since = counted();
+                long since = totals[RequestCounters.RequestsOf(RequestKind.Write)];
                 long begunAfter = Volatile.Read(ref begun);
                 Assert.InRange(since, endedAfter - begunBefore, begunAfter - endedBefore);
                 Volatile.Write(ref clears, clears + 1);
