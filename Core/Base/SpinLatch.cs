@@ -3,7 +3,7 @@ using System.Threading;
 namespace Weir.Core.Base;
 
 /// <summary>
-/// A latch for critical sections of a few dozen instructions that never block. Any thread enters, the same exits.
+/// A latch for critical sections of a few dozen instructions that never block; waking a queue is the longest. Any thread enters, the same exits.
 /// One word, written by whoever enters and leaves. A mutable struct: never readonly, never copied.
 /// </summary>
 public struct SpinLatch

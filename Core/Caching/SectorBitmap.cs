@@ -123,7 +123,7 @@ internal readonly unsafe partial struct SectorBitmap
 
     private void CheckRange(int first, int count)
     {
-        Invariant.Check(count >= 0);
+        Invariant.Check(count >= 0 && count <= SectorCount);
         Invariant.Check((uint)first <= (uint)(SectorCount - count));
     }
 

@@ -13,7 +13,7 @@ public unsafe interface IIoHandler
 
 /// <summary>
 /// What one queue thread does I/O with: a fixed pool of operations, a list of completions, a clock. The ring-driven
-/// one is <c>Device/RingContext</c>; the simulation brings its own. Owned by one thread; only <see cref="Wake"/> may
+/// one is <c>Devices/RingContext</c>; the simulation brings its own. Owned by one thread; only <see cref="Wake"/> may
 /// be called from another.
 /// </summary>
 public abstract unsafe class IoContext : IDisposable

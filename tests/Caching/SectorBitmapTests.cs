@@ -45,6 +45,7 @@ public sealed unsafe class SectorBitmapTests
         ulong* words = stackalloc ulong[4];
         SectorBitmap bitmap = new(words, 256);
         Assert.Throws<InvariantException>(() => bitmap.Set(250, 7));
+        Assert.Throws<InvariantException>(() => bitmap.Set(0, 257));
         Assert.Throws<InvariantException>(() => bitmap.Any(-1, 2));
         Assert.Throws<InvariantException>(() => bitmap.All(3, -1));
         foreach (int sectors in new[] { 0, 4, 24, 4096 })

@@ -38,7 +38,7 @@ public unsafe struct DeviceRecord
     [FieldOffset(128)] private fixed byte _identity[MaxIdentityBytes];
 
     /// <summary>It can be the record at place <paramref name="id"/>: free, or of that number.</summary>
-    public readonly bool IsConsistent(int id) => Id == 0 || (Id == id && SizeBytes >= 0 && _firstPosition >= 0);
+    public readonly bool IsConsistent(int id) => Id == 0 || (Id == id && SizeBytes >= 0 && FirstPosition >= 0);
 
     /// <summary>
     /// Entries below belong to a device that had the number before; 0: none do. A table that an older weir wrote has

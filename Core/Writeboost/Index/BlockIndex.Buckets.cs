@@ -149,7 +149,7 @@ public sealed unsafe partial class BlockIndex
 
     private static void Exit(in Held held) => Volatile.Write(ref held.Home->Control, held.Over);
 
-    // The slots of the block's versions, in no order; room for one more than a lookup may return.
+    // The slots of the block's versions, in no order; room for MaxVersions.
     private int SlotsOf(in Held held, uint* slots)
     {
         int count = 0;

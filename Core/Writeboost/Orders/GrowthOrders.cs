@@ -32,7 +32,8 @@ internal sealed class GrowthOrders(
     public int SegmentsWanted => Volatile.Read(ref _segmentsWanted);
 
     /// <summary>
-    /// What lies before the log's wrap must be written back first. Written on the first queue's thread.
+    /// What lies before the log's wrap must be written back first. Written by whoever orders, and by the first queue's
+    /// thread.
     /// </summary>
     public bool AwaitsWriteback
     {

@@ -357,7 +357,8 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
 
     private bool IsRefused(Request* request, out int error)
     {
-        bool fails = Dispatch.Of(_health.State, request->Kind, Own(request)->Path) >= RequestAction.Fail;
+        bool fails = Dispatch.Of(_health.State, request->Kind, Own(request)->Path)
+            is RequestAction.Fail or RequestAction.PassOn;
         error = fails ? -Errno.EIO : -Errno.ESHUTDOWN;
         return error == -Errno.EIO
             || (_io.NowUs >= _refuseFromUs && _io.NowUs - Own(request)->SubmittedUs >= StopPatienceUs);
