@@ -15,6 +15,8 @@ public enum PassthroughMutant
     R6FuaIgnored,
     /// <summary>R6: after a failed flush the next one counts.</summary>
     R6FailureForgotten,
+    /// <summary>R6: a flush begins beside another queue's.</summary>
+    R6FlushesBeside,
     /// <summary>R14: a change with an edge inside a block shares its blocks with others.</summary>
     R14EdgeShared,
     /// <summary>R14: the last block of a change is not locked with the others.</summary>

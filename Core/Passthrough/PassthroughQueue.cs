@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Weir.Core.Base;
 using Weir.Core.Caching;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Passthrough;
@@ -34,11 +35,13 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     private RequestList _completed;
     private int _inFlight;
     private bool _stopping;
+    private readonly QueueWaker _waker;
 
     public PassthroughQueue(PassthroughVolume volume, int index, IoContext io)
     {
         _volume = volume;
         _io = io;
+        _waker = volume.Queues.Open(index, io);
         _device = volume.Backing.OpenQueue(io);
         _blockMask = volume.Backing.LogicalBlockBytes - 1;
         _handler = io.AddHandler(this);
@@ -53,7 +56,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
 
     public StopStatus StopStatus { get; private set; }
 
-    public long DeadlineUs => long.MaxValue;
+    public long DeadlineUs => _waker.IsWoken ? 0 : long.MaxValue;
 
     public void Submit(Request* request)
     {
@@ -74,7 +77,9 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
 
     public void Poll(long nowUs)
     {
+        _waker.Take();
         BeginGranted();
+        BeginFlush();
         while (!_parked.IsEmpty && TryStart(_parked.First)) _ = _parked.Take();
         TryFinishStop();
     }
@@ -82,7 +87,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     public void Completed(IoOp* op)
     {
         Request* request = op->Request;
-        if (request == null) FinishStop(op);
+        if ((Step)op->Step == Step.Flush) EndFlush(op);
         else if (op->Result < 0 && Request.FallBackToMemory(op)) _device.Submit(op);
         else if (op->Result < 0) End(op, request, op->Result);
         else Next(op, request);
@@ -162,21 +167,11 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         _device.Submit(op);
     }
 
-    private void SubmitFlush(IoOp* op)
-    {
-        op->Step = (byte)Step.Flush;
-        op->Kind = IoKind.Flush;
-        _device.Submit(op);
-    }
-
     /// <summary>The request is done. A flush is believed only if none has failed before (R6).</summary>
     private void End(IoOp* op, Request* request, int result)
     {
         if ((Step)op->Step == Step.Flush)
-        {
-            if (result < 0 && !Mutant.Is(PassthroughMutant.R6FailureForgotten)) _volume.FailFlushes(result);
             result = _volume.ResultOfFlush(PassthroughRequest.Of(request)->Resumes, result);
-        }
         if (IsLocked(request)) Unlock(op, request);
         _io.Release(op);
         _inFlight--;
@@ -188,37 +183,6 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         request->Result = result;
         if (result < 0) _counters.Add(PassthroughCounters.Errors, 1);
         _completed.Add(request);
-    }
-
-    /// <summary>R15: when the last request is done, one more flush.</summary>
-    private void TryFinishStop()
-    {
-        if (!_stopping || StopStatus.IsOver || _inFlight > 0 || !_parked.IsEmpty) return;
-        bool flushes = !_volume.ReadOnly || Mutant.Is(PassthroughMutant.R16ReadOnlyFlushes);
-        if (!flushes || Mutant.Is(PassthroughMutant.R15StopWithoutFlush))
-        {
-            EndStop(0);
-            return;
-        }
-        IoOp* op = _io.Acquire(_handler, IoKind.Flush, urgent: true);
-        if (op == null) return;
-        _inFlight++;
-        SubmitFlush(op);
-    }
-
-    private void FinishStop(IoOp* op)
-    {
-        if (op->Result < 0) _volume.FailFlushes(op->Result);
-        _io.Release(op);
-        _inFlight--;
-        EndStop(_volume.FlushError);
-    }
-
-    private void EndStop(int result)
-    {
-        StopStatus = StopStatus.EndedWith(result);
-        _edges?.Dispose();
-        NativeMemory.Free(_lockOf);
     }
 
     private static IoKind KindOf(Request* request) => request->Kind switch

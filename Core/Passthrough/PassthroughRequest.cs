@@ -9,6 +9,8 @@ internal unsafe struct PassthroughRequest
     public long Progress;
     /// <summary>How often flushes had been resumed when it came.</summary>
     public int Resumes;
+    /// <summary>The operation that it holds, while it waits for a flush.</summary>
+    public IoOp* Op;
 
     /// <summary>That of <paramref name="request"/>.</summary>
     public static PassthroughRequest* Of(Request* request) => (PassthroughRequest*)request->Engine;

@@ -21,6 +21,12 @@ namespace Weir.Core.Passthrough;
 /// </remarks>
 public sealed class PassthroughVolume : IVolume, IVolumeExport
 {
+    // Of a flush: the negative errno.
+    private sealed record Failure(int Error, DateTimeOffset Since)
+    {
+        public string SinceText => Since.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    }
+
     private const int QueuesMax = 64;
 
     // As the state of that name has in the engine with a cache.
@@ -31,9 +37,8 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     // Of 64 KiB each, so that a request takes few of them: requests within 256 MiB meet only where they are.
     private const int LockCells = 4096, BlocksPerCell = 16;
 
-    private int _flushError;
+    private volatile Failure? _failure;
     private int _resumes;
-    private DateTimeOffset _since;
 
     /// <summary>Serves <paramref name="backing"/>, which stays the caller's to dispose, after this volume.</summary>
     public PassthroughVolume(Device backing, string name = "", bool readOnly = false)
@@ -43,6 +48,7 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
         Backing = backing;
         Name = name;
         ReadOnly = readOnly;
+        FlushLock = new FlushLock(Queues.WakeAll);
         if (backing.LogicalBlockBytes > SectorBytes) Locks = new BlockLocks(LockCells, BlocksPerCell);
     }
 
@@ -74,7 +80,13 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     public bool CanFastZero => false;
 
     /// <summary>0, or the negative errno of the first flush that failed.</summary>
-    internal int FlushError => Volatile.Read(ref _flushError);
+    internal int FlushError => _failure?.Error ?? 0;
+
+    /// <summary>Who is woken.</summary>
+    internal QueueSet Queues { get; } = new(QueuesMax);
+
+    /// <summary>One flush of the device at a time, all queues together.</summary>
+    internal FlushLock FlushLock { get; }
 
     /// <summary>What all queues have done.</summary>
     internal CounterTotals<PassthroughCounters> Counters { get; } = new(QueuesMax);
@@ -115,12 +127,10 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     }
 
     /// <inheritdoc/>
-    public string? FlushLoss => FlushError < 0
-        ? $"backing device {Backing.Name}: a flush failed at {Since}: {Errno.Text(FlushError)}; what was written since "
-            + "the last flush that succeeded may be lost"
+    public string? FlushLoss => _failure is { } failure
+        ? $"backing device {Backing.Name}: a flush failed at {failure.SinceText}: {Errno.Text(failure.Error)}; what "
+            + "was written since the last flush that succeeded may be lost"
         : null;
-
-    private string Since => _since.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     /// <summary>
     /// Whoever has to know what may be lost has been told: flushes that come from now on are the device's to answer.
@@ -130,7 +140,7 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     {
         if (FlushError == 0) return;
         Interlocked.Increment(ref _resumes);
-        Volatile.Write(ref _flushError, 0);
+        _failure = null;
     }
 
     /// <summary>How often flushes were resumed; noted before one begins, for <see cref="ResultOfFlush"/>.</summary>
@@ -147,8 +157,6 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     /// <summary>Remembers the first failure.</summary>
     internal void FailFlushes(int error)
     {
-        if (FlushError != 0) return;
-        _since = DateTimeOffset.UtcNow;
-        Interlocked.CompareExchange(ref _flushError, error, 0);
+        if (FlushError == 0) Interlocked.CompareExchange(ref _failure, new Failure(error, DateTimeOffset.UtcNow), null);
     }
 }

@@ -1,42 +1,11 @@
 using System;
 using System.Runtime.InteropServices;
-using System.Threading;
 using Weir.Core.Io;
 
 namespace Weir.Core.Volumes;
 
 /// <summary>
-/// Orders to make durable what was acknowledged, on their way from threads that wait to the first queue's: how many
-/// have been given, how many are done, and how the last round ended.
-/// </summary>
-internal sealed class FlushTickets
-{
-    private long _asked;
-    private long _done;
-    private volatile string? _failure;
-
-    /// <summary>How many were given; any thread.</summary>
-    public long Asked => Volatile.Read(ref _asked);
-
-    /// <summary>Those up to this one are done; any thread. Looked at before <see cref="Failure"/>.</summary>
-    public long Done => Volatile.Read(ref _done);
-
-    /// <summary>Why the last round failed; null: it did not.</summary>
-    public string? Failure => _failure;
-
-    /// <summary>One more; its number.</summary>
-    public long Ask() => Interlocked.Increment(ref _asked);
-
-    /// <summary>All up to <paramref name="ticket"/> are done.</summary>
-    public void End(long ticket, string? failure)
-    {
-        _failure = failure;
-        Volatile.Write(ref _done, ticket);
-    }
-}
-
-/// <summary>
-/// Carries these orders out while the backing devices are served alone: each is flushed as if a client had asked,
+/// Carries out the orders of <see cref="FlushTickets"/> while the backing devices are served alone: each is flushed as if a client had asked,
 /// through the first queue's way to it. One round for all who have asked before it began.
 /// </summary>
 /// <param name="orders">What is asked.</param>

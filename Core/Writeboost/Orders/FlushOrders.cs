@@ -62,7 +62,7 @@ internal sealed class FlushOrders(
             OrderProgress open = OrderProgress.UnderWay("the backing devices, which are served without the cache, are "
                 + "not flushed");
             if (tickets.Done < ticket) return open;
-            return tickets.Failure is { } failure ? open.Fail(failure) : OrderProgress.DoneWith(
+            return tickets.FailureOf(ticket) is { } failure ? open.Fail(failure) : OrderProgress.DoneWith(
                 "done, the cache device has failed, and all that was acknowledged is durable on the backing devices");
         };
     }

@@ -36,6 +36,8 @@ public sealed class PassthroughEngine : IInjectedEngine
         {
             // ErrorInjectionTests.
             PassthroughMutant.R6FailureForgotten,
+            // FlushesBesideTests: the simulated device tells each flush of a failure.
+            PassthroughMutant.R6FlushesBeside,
             // VolumeContractTests: requests that overlap in the very steps that matter are rare.
             PassthroughMutant.R14WholeUnlocked,
         },
