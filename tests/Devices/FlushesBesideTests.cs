@@ -1,11 +1,9 @@
-using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Core.Passthrough;
 using Weir.Core.Volumes;
-using Weir.Tests.Harness;
 using Xunit;
 using Errno = Weir.Native.Errno;
 
@@ -38,7 +36,8 @@ public sealed unsafe class FlushesBesideTests
     [Fact]
     public void ThoseThatWaitShareOne()
     {
-        using OneErrorDevice device = new(new RamDevice(1 << 20)) { HasLost = false };
+        using RamDevice ram = new(1 << 20);
+        using OneErrorDevice device = new(ram) { HasLost = false };
         using PassthroughVolume volume = new(device);
         using MemoryContext io = new();
         IVolumeQueue queue = volume.OpenQueue(0, io);
@@ -71,7 +70,8 @@ public sealed unsafe class FlushesBesideTests
 
     private static (int First, int Second) FlushOfTwoQueues()
     {
-        using OneErrorDevice device = new(new RamDevice(1 << 20)) { HasLost = true };
+        using RamDevice ram = new(1 << 20);
+        using OneErrorDevice device = new(ram) { HasLost = true };
         using PassthroughVolume volume = new(device);
         using MemoryContext one = new(), other = new();
         IVolumeQueue first = volume.OpenQueue(0, one), second = volume.OpenQueue(1, other);
@@ -92,7 +92,7 @@ public sealed unsafe class FlushesBesideTests
     }
 
     /// <summary>Keeps flushes until they are answered, the newest first and one a time; the first has the error.</summary>
-    private sealed class OneErrorDevice(RamDevice inner) : WrappedDevice(inner), IDisposable
+    private sealed class OneErrorDevice(RamDevice inner) : WrappedDevice(inner)
     {
         private readonly Stack<(IoContext Io, nint Op, int Result)> _held = [];
 
@@ -107,8 +107,6 @@ public sealed unsafe class FlushesBesideTests
             if (_held.TryPop(out (IoContext Io, nint Op, int Result) flush))
                 flush.Io.Complete((IoOp*)flush.Op, flush.Result);
         }
-
-        public override void Dispose() => Inner.Dispose();
 
         private sealed class Queue(OneErrorDevice device, IoContext io, DeviceQueue inner) : DeviceQueue
         {

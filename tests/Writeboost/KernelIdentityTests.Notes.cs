@@ -1,8 +1,6 @@
 using System;
 using System.Linq;
 using System.Numerics;
-using Weir.Core.Io;
-using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Xunit;

@@ -1,6 +1,4 @@
 using System;
-using Weir.Core.Writeboost;
-using Weir.Core.Writeboost.Format;
 using Weir.Tests.Simulation;
 using Xunit;
 

@@ -4,7 +4,6 @@ using Weir.Core.Base;
 using Weir.Core.Io;
 using Weir.Core.Writeboost;
 using Weir.Core.Writeboost.Errors;
-using Weir.Core.Writeboost.Tools;
 using Xunit;
 
 namespace Weir.Tests.Writeboost;
