@@ -11,7 +11,7 @@ namespace Weir.Core.Io;
 public sealed unsafe class BlockingIo : IIoHandler
 {
     private readonly IoContext _io;
-    private readonly byte _handler;
+    private readonly ushort _handler;
     private readonly Dictionary<Device, DeviceQueue> _queues = [];
     private int _outstanding;
     private int _error;

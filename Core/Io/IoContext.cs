@@ -27,7 +27,7 @@ public abstract unsafe class IoContext : IDisposable
     public const int Reserve = 256;
 
     private readonly IoOp* _pool;
-    private readonly IIoHandler?[] _handlers = new IIoHandler?[64];
+    private IIoHandler?[] _handlers = new IIoHandler?[64];
     private IoOp* _free;
     private IoOp* _completedHead;
     private IoOp* _completedTail;
@@ -70,16 +70,20 @@ public abstract unsafe class IoContext : IDisposable
     public virtual string? Warning => null;
 
     /// <summary>Registers a receiver of completions; control path.</summary>
-    public byte AddHandler(IIoHandler handler)
+    public ushort AddHandler(IIoHandler handler)
     {
         int place = Array.IndexOf(_handlers, null);
-        Invariant.Check(place >= 0);
+        if (place < 0)
+        {
+            place = _handlers.Length;
+            Array.Resize(ref _handlers, 2 * place);
+        }
         _handlers[place] = handler;
-        return (byte)place;
+        return checked((ushort)place);
     }
 
     /// <summary>The receiver expects nothing any more; its number is free.</summary>
-    public void RemoveHandler(byte handler)
+    public void RemoveHandler(ushort handler)
     {
         Invariant.Check(_handlers[handler] != null);
         _handlers[handler] = null;
@@ -88,7 +92,7 @@ public abstract unsafe class IoContext : IDisposable
     /// <summary>
     /// A cleared operation, or null: back-pressure. Background work passes <paramref name="urgent"/>.
     /// </summary>
-    public IoOp* Acquire(byte handler, IoKind kind, bool urgent = false)
+    public IoOp* Acquire(ushort handler, IoKind kind, bool urgent = false)
     {
         if (FreeCount <= (urgent ? 0 : Reserve)) return null;
         IoOp* op = _free;

@@ -32,7 +32,7 @@ public unsafe struct IoOp
     /// <summary>What is asked.</summary>
     public IoKind Kind;
     /// <summary>Whose completion this is: index into the context's handlers.</summary>
-    public byte Handler;
+    public ushort Handler;
     /// <summary>The handler's own name for this step.</summary>
     public byte Step;
     /// <summary>How often it has been tried again.</summary>

@@ -19,7 +19,7 @@ internal sealed unsafe class TwoCopyWriter : IIoHandler, System.IDisposable
     private readonly int _bytes;
     private readonly DeviceQueue _device;
     private readonly IoContext _io;
-    private readonly byte _handler;
+    private readonly ushort _handler;
     private readonly AlignedMemory _buffer;
     private readonly IFlushSource? _flushes;
     private long _firstOffset;

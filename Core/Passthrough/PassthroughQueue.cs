@@ -29,7 +29,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     private readonly IoContext _io;
     private readonly DeviceQueue _device;
     private readonly long _blockMask;
-    private readonly byte _handler;
+    private readonly ushort _handler;
     private readonly PassthroughCounters _counters;
     private RequestList _parked;
     private RequestList _completed;

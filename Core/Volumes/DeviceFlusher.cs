@@ -17,7 +17,7 @@ internal sealed unsafe class DeviceFlusher : IIoHandler
 
     private readonly FlushLock _lock;
     private readonly IoContext _io;
-    private readonly byte _handler;
+    private readonly ushort _handler;
     private int _left;
 
     /// <summary>

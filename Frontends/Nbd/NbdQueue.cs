@@ -30,7 +30,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler, IPla
     private readonly Connection[] _touched;
     private int _touchedCount;
     private int _openCount;
-    private byte _handler;
+    private ushort _handler;
     private long _timerUs = long.MaxValue;
     private bool _stopping;
     private QueueThread? _thread;

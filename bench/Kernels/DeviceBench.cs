@@ -21,7 +21,7 @@ public unsafe class DeviceBench : IIoHandler
     private Device _device = null!;
     private DeviceQueue _queue = null!;
     private string? _path;
-    private byte _handler;
+    private ushort _handler;
     private int _done;
     private ulong _random = 1;
 

@@ -26,7 +26,7 @@ internal sealed unsafe class DeviceClient : IIoHandler, IDisposable
 
     public RingContext Io { get; }
 
-    public byte Handler { get; }
+    public ushort Handler { get; }
 
     public byte* Memory => _slab.Start;
 

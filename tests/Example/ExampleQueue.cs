@@ -10,7 +10,7 @@ internal sealed unsafe class ExampleQueue : IVolumeQueue, IIoHandler
     private readonly ExampleVolume _volume;
     private readonly IoContext _io;
     private readonly DeviceQueue _device;
-    private readonly byte _handler;
+    private readonly ushort _handler;
     private RequestList _parked, _completed;
     private int _inFlight;
     private bool _stopping;

@@ -19,9 +19,6 @@ namespace Weir.Core.Writeboost.Errors;
 /// </summary>
 internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
 {
-    // Each takes one of a context's places for handlers.
-    private const int MaxDevices = 32;
-
     private struct RescueOp
     {
         // The backing device's number.
@@ -35,7 +32,7 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
     private readonly BackingTable _devices;
     private readonly LogPort _port;
     private readonly BackingQueues _backings;
-    private readonly byte _handler;
+    private readonly ushort _handler;
     private readonly DeviceFlusher _flusher;
     private readonly Func<bool> _isLeft;
     private readonly List<BackingDevice> _touched = [];
@@ -115,11 +112,6 @@ internal sealed unsafe class Rescue : IIoHandler, IBackgroundTask, IDisposable
         }
         _log.Shut(_port);
         if (!_isLeft() || !_log.IsAllSealed) return false;
-        if (_devices.ToList().Count > MaxDevices)
-        {
-            GiveUp($"that is done for at most {MaxDevices} backing devices");
-            return false;
-        }
         if (_index.RottenCount > 0)
         {
             GiveUp("some blocks are rotten, which only the log says");

@@ -30,7 +30,7 @@ public sealed unsafe class LogPort : IIoHandler, IFlushSource
     private readonly SegmentLog _log;
     private readonly Device _device;
     private readonly DeviceQueue _cache;
-    private readonly byte _handler;
+    private readonly ushort _handler;
     private int _inFlight;
     private bool _stalled;
     private RetryClock _writes;

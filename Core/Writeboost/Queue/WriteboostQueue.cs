@@ -54,7 +54,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
     private readonly DeviceQueue _cache;
     private readonly BackingQueues _backings;
     private readonly FallbackQueue _fallback;
-    private readonly byte _handler;
+    private readonly ushort _handler;
     private readonly QueueCounters _counters;
     private readonly int[] _requests = new int[BackingTable.MaxId + 1];
     private int _seenGeneration;

@@ -26,7 +26,7 @@ internal sealed unsafe class HeaderStream : IIoHandler, IDisposable
     }
 
     private readonly IoContext _io;
-    private readonly byte _handler;
+    private readonly ushort _handler;
     private readonly DeviceQueue _queue;
     private readonly Device _device;
     private readonly int _count;

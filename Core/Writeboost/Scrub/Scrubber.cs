@@ -39,7 +39,7 @@ internal sealed unsafe partial class Scrubber : IIoHandler, IBackgroundTask, IDi
     private readonly LogPort _port;
     private readonly IoContext _io;
     private readonly DeviceQueue _cache;
-    private readonly byte _handler;
+    private readonly ushort _handler;
     private readonly byte* _data;
     private readonly LogEntry* _entries;
     private readonly UnreadPlaces _unread;

@@ -32,7 +32,7 @@ internal sealed unsafe partial class WritebackEngine : IIoHandler, IBackgroundTa
     private readonly DeviceQueue _cache;
     private readonly BackingQueues _backings;
     private readonly SuperblockWriter _superblocks;
-    private readonly byte _handler;
+    private readonly ushort _handler;
     private readonly Batch _batch;
     private Phase _phase;
     private int _outstanding;

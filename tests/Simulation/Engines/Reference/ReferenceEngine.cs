@@ -128,7 +128,7 @@ public sealed unsafe class ReferenceQueue : IVolumeQueue, IIoHandler
     private readonly long _sizeBytes;
     private readonly ReferenceFlaw _flaw;
     private readonly ReferenceTurn _turn;
-    private readonly byte _handler;
+    private readonly ushort _handler;
     private readonly byte* _block = (byte*)NativeMemory.AlignedAlloc(Block, Block); // kept: a few, in tests only
     private readonly byte* _before = (byte*)NativeMemory.AlignedAlloc(Block, Block);
     private readonly Queue<nint> _waiting = new();
