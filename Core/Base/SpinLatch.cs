@@ -3,8 +3,9 @@ using System.Threading;
 namespace Weir.Core.Base;
 
 /// <summary>
-/// A latch for critical sections of a few dozen instructions that never block; waking a queue is the longest. Any thread enters, the same exits.
-/// One word, written by whoever enters and leaves. A mutable struct: never readonly, never copied.
+/// A latch for critical sections of a few dozen instructions that never block; waking a queue is the longest. Any
+/// thread enters, the same exits. One word, written by whoever enters and leaves. A mutable struct: never readonly,
+/// never copied.
 /// </summary>
 public struct SpinLatch
 {

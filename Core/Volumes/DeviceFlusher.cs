@@ -6,7 +6,8 @@ namespace Weir.Core.Volumes;
 
 /// <summary>
 /// Flushes devices for one user on one thread, as <see cref="FlushLock"/> wants it: take the lock, submit, count every
-/// failure and tell whoever must know, give the lock back. (Passthrough flushes with the operations of its clients, under the same lock.)
+/// failure and tell whoever must know, give the lock back. (Passthrough
+/// flushes with the operations of its clients, under the same lock.)
 /// </summary>
 internal sealed unsafe class DeviceFlusher : IIoHandler
 {

@@ -5,8 +5,8 @@ using Weir.Core.Io;
 namespace Weir.Core.Volumes;
 
 /// <summary>
-/// Carries out the orders of <see cref="FlushTickets"/> while the backing devices are served alone: each is flushed as if a client had asked,
-/// through the first queue's way to it. One round for all who have asked before it began.
+/// Carries out the orders of <see cref="FlushTickets"/> while the backing devices are served alone: each is flushed as
+/// if a client had asked, through the first queue's way to it. One round for all who have asked before it began.
 /// </summary>
 /// <param name="orders">What is asked.</param>
 /// <param name="queues">The ways to the devices.</param>

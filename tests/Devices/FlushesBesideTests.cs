@@ -91,7 +91,7 @@ public sealed unsafe class FlushesBesideTests
         return (requests[0].Result, requests[1].Result);
     }
 
-    /// <summary>Keeps flushes until they are answered, the newest first and one a time; the first has the error.</summary>
+    /// <summary>Keeps flushes until they are answered, the newest first; the first to come has the error.</summary>
     private sealed class OneErrorDevice(RamDevice inner) : WrappedDevice(inner)
     {
         private readonly Stack<(IoContext Io, nint Op, int Result)> _held = [];
