@@ -99,9 +99,7 @@ internal sealed unsafe class ExampleQueue : IVolumeQueue, IIoHandler
 
     private static long BlockOf(Request* request) => request->OffsetBytes / BlockCache.BlockBytes;
 
-    private static IoKind KindOf(RequestKind kind) => kind switch
-    {
-        RequestKind.Read => IoKind.Read, RequestKind.Write => IoKind.Write, RequestKind.Flush => IoKind.Flush,
-        RequestKind.Discard => IoKind.Discard, _ => IoKind.WriteZeroes,
-    };
+    private static IoKind KindOf(RequestKind kind) => kind == RequestKind.Read ? IoKind.Read
+        : kind == RequestKind.Write ? IoKind.Write : kind == RequestKind.Flush ? IoKind.Flush
+        : kind == RequestKind.Discard ? IoKind.Discard : IoKind.WriteZeroes;
 }

@@ -111,7 +111,10 @@ public sealed unsafe partial class WriteboostVolume
 
         private void Make() => _volume = new WriteboostVolume(
             options.Layout, cache, _table, _tableIsDue, new Fingerprints(_superblock.CacheId, _samples!), _bound, ram,
-            options, _superblock) { _life = this };
+            options, _superblock)
+        {
+            _life = this,
+        };
 
         private void Recover()
         {

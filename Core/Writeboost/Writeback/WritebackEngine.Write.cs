@@ -83,13 +83,13 @@ internal sealed unsafe partial class WritebackEngine
         ulong key = _batch.Blocks[index].Key;
         bool whole = _batch.Blocks[index].Sectors == SectorMask.Full || _devices.IsAbsent(key);
         if (whole || _devices.Of(key).Device.LogicalBlockBytes <= Geometry.SectorBytes) return;
-        int room = _scratch.Take();
+        int buffer = _scratch.Take();
         IoOp* op = Acquire(IoKind.Read);
         op->Step = FillStep;
         op->OffsetBytes = BackingTable.OffsetOf(key);
         op->LengthBytes = Geometry.BlockBytes;
-        op->Buffer = _scratch.At(room);
-        op->Own<WritebackOp>() = new WritebackOp { Buffer = room, Index = index };
+        op->Buffer = _scratch.At(buffer);
+        op->Own<WritebackOp>() = new WritebackOp { Buffer = buffer, Index = index };
         Submit(op, BackingTable.IdOf(key));
     }
 
@@ -107,8 +107,8 @@ internal sealed unsafe partial class WritebackEngine
         if (_cursor == 0) _hole = default;
         while (_cursor < _batch.BlockCount && NeedsNoWrite(_batch.Blocks[_cursor])) _cursor++;
         if (_cursor == _batch.BlockCount) return;
-        int room = _scratch.Take();
-        WriteCoalescer bytes = new(_scratch.At(room));
+        int buffer = _scratch.Take();
+        WriteCoalescer bytes = new(_scratch.At(buffer));
         long start = -1, end = -1;
         int first = _cursor;
         ulong key = _batch.Blocks[_cursor].Key;
@@ -122,7 +122,7 @@ internal sealed unsafe partial class WritebackEngine
         op->OffsetBytes = start;
         op->LengthBytes = end - start;
         op->Buffer = bytes.Start;
-        op->Own<WritebackOp>() = new WritebackOp { Buffer = room, Work = _cursor - first };
+        op->Own<WritebackOp>() = new WritebackOp { Buffer = buffer, Work = _cursor - first };
         Submit(op, BackingTable.IdOf(key));
     }
 
