@@ -6,7 +6,7 @@ using Weir.Core.Io;
 namespace Weir.Frontends;
 
 /// <summary>
-/// One thread per queue. It owns an <see cref="IoContext"/> and its own door to each volume, and turns one loop:
+/// One thread per queue. It owns an <see cref="IoContext"/> and its own queue of each volume, and turns one loop:
 /// submit and wait, run completions, parse requests, poll the engine, collect answers, prepare replies. Frontend and
 /// devices share the ring, so that a batch of requests costs one system call.
 /// </summary>
@@ -70,7 +70,7 @@ internal sealed unsafe class QueueThread : IDisposable
     /// <summary>Managed bytes the thread has allocated so far: constant under load. Any thread.</summary>
     public long AllocatedBytes => Volatile.Read(ref _allocatedBytes);
 
-    /// <summary>The thread's door to a volume; on the thread.</summary>
+    /// <summary>The thread's queue of a volume; on the thread.</summary>
     public IVolumeQueue Volume(IVolume volume) => _queues[Array.IndexOf(_volumes, volume)];
 
     /// <summary>Runs the thread and waits until it is ready. Throws what went wrong there.</summary>

@@ -24,8 +24,8 @@ internal sealed class Server : IDisposable
     private readonly OpenedVolume _volume;
     private readonly IServing _serving;
     private readonly ServingSpec _spec;
-    private readonly VolumeDoor _door = new();
-    private const int DoorPatienceMs = 5000;
+    private readonly RundownGuard _rundown = new();
+    private const int RundownPatienceMs = 5000;
     private const int LeaveMs = 500;
 
     private int _result = Pending;
@@ -81,7 +81,7 @@ internal sealed class Server : IDisposable
         if (_serving.Warning is { } warning) Program.Log(warning);
         foreach (OpenedExport export in _volume.Exports) Program.Ready.Add("weir: ready " + export.Describe(_serving));
         _stopAsked.Wait();
-        _door.Announce();
+        _rundown.Announce();
         _watcher.Start();
         _result = Finish();
         _watcher.Dispose();
@@ -100,7 +100,7 @@ internal sealed class Server : IDisposable
         _lastWords = [.. health.Lines];
         foreach (string line in _lastWords) Program.Log(line);
         // Held up by a device that hangs: the process's end closes what is in use.
-        if (!_door.Close(DoorPatienceMs)) return result;
+        if (!_rundown.Close(RundownPatienceMs)) return result;
         _serving.Dispose();
         _volume.Dispose();
         return result;
@@ -111,7 +111,7 @@ internal sealed class Server : IDisposable
         if (_spec.Control == null) return null;
         try
         {
-            ControlServer control = new(_spec.Control, new ControlCommands(_door, _volume, Report, StopAndWait)
+            ControlServer control = new(_spec.Control, new ControlCommands(_rundown, _volume, Report, StopAndWait)
             {
                 LastWords = () => _lastWords,
                 KernelStatus = _volume.Volume is IKernelStatus kernel ? kernel.KernelStatus : null,

@@ -86,7 +86,7 @@ public abstract class Device : IDisposable
     /// </summary>
     public static bool MayHaveChanged(ulong before, ulong now) => before != 0 && before != now;
 
-    /// <summary>The thread's own door; called on that thread.</summary>
+    /// <summary>The thread's own queue; called on that thread.</summary>
     public abstract DeviceQueue OpenQueue(IoContext io);
 
     /// <summary>
@@ -136,7 +136,7 @@ public abstract class Device : IDisposable
     public abstract void Dispose();
 }
 
-/// <summary>One thread's door to one device.</summary>
+/// <summary>One thread's way to one device.</summary>
 public abstract unsafe class DeviceQueue
 {
     /// <summary>

@@ -50,7 +50,7 @@ public struct Extent
 }
 
 /// <summary>
-/// One queue thread's door to a volume. Everything here is called on that thread only. Nothing blocks, nothing
+/// One queue thread's way to a volume. Everything here is called on that thread only. Nothing blocks, nothing
 /// allocates, and no completion is reported from inside <see cref="Submit"/>.
 /// </summary>
 public unsafe interface IVolumeQueue

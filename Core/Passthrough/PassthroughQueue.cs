@@ -9,7 +9,7 @@ using Errno = Weir.Native.Errno;
 namespace Weir.Core.Passthrough;
 
 /// <summary>
-/// One thread's door to a <see cref="PassthroughVolume"/>. A request holds one operation from its start to its end
+/// One thread's way to a <see cref="PassthroughVolume"/>. A request holds one operation from its start to its end
 /// and submits it once per <see cref="Step"/>; requests that find a pool empty wait in order.
 /// </summary>
 internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler

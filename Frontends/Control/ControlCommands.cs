@@ -10,13 +10,13 @@ using Errno = Weir.Native.Errno;
 namespace Weir.Frontends.Control;
 
 /// <summary>What can be asked of a served volume over its control socket.</summary>
-/// <param name="door">Held open while something is done with the volume.</param>
+/// <param name="rundown">Held open while something is done with the volume.</param>
 /// <param name="volume">What <c>message</c> can set, and ask of it.</param>
 /// <param name="report">Adds the figures of the program and the volume.</param>
 /// <param name="stop">Begins the orderly stop, forced or not, and returns when it is over: 0, or a negative
 /// errno.</param>
 internal sealed class ControlCommands(
-    VolumeDoor door, OpenedVolume volume, Action<IStatusWriter> report, Func<bool, int> stop)
+    RundownGuard rundown, OpenedVolume volume, Action<IStatusWriter> report, Func<bool, int> stop)
 {
     /// <summary>The lines that the kernel's own program would have printed, where there was one.</summary>
     public Func<string>? KernelStatus { get; init; }
@@ -44,7 +44,7 @@ internal sealed class ControlCommands(
     /// </summary>
     public string Run(string line, Func<bool> isGone, Action<long, long>? progress = null) =>
         IsStop(line) ? Stop(IsForcedStop(line))
-            : door.Visit(() => Visit(line, new OrderClient(door, isGone, progress)));
+            : rundown.Visit(() => Visit(line, new OrderClient(rundown, isGone, progress)));
 
     private string Visit(string line, OrderClient client)
     {
@@ -58,7 +58,7 @@ internal sealed class ControlCommands(
             ["status", ..] => Table(),
             ["message", var key] when IsKey(key, "help") => Help(),
             ["message", var key, ..] when IsKey(key, "help") => throw new UserErrorException("help takes no value", 2),
-            ["message", ..] when door.IsClosing => throw new UserErrorException("stopping"),
+            ["message", ..] when rundown.IsClosing => throw new UserErrorException("stopping"),
             ["message", var key, .. var values] => Message(key, values, client),
             _ => throw new UserErrorException($"unknown request '{line}'; known: status, message, stop", 2),
         };

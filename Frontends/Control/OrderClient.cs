@@ -6,17 +6,17 @@ namespace Weir.Frontends.Control;
 
 /// <summary>A client of the control socket that has given an order: he waits until it ends, he goes, or the volume
 /// does.</summary>
-/// <param name="door">Of the volume.</param>
+/// <param name="rundown">Of the volume.</param>
 /// <param name="isGone">He has gone.</param>
 /// <param name="progress">Takes blocks left and blocks in all; null: he does not want to know.</param>
-internal sealed class OrderClient(VolumeDoor door, Func<bool> isGone, Action<long, long>? progress) : IOrderWaiter
+internal sealed class OrderClient(RundownGuard rundown, Func<bool> isGone, Action<long, long>? progress) : IOrderWaiter
 {
     private const double ReportIntervalMs = 200;
 
     private long _reportedAt;
 
     /// <inheritdoc/>
-    public string? GivesUp => door.IsClosing ? "the volume stops" : isGone() ? "nobody waits any more" : null;
+    public string? GivesUp => rundown.IsClosing ? "the volume stops" : isGone() ? "nobody waits any more" : null;
 
     /// <inheritdoc/>
     public void Report(in OrderProgress at)

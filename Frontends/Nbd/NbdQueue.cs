@@ -57,7 +57,7 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler, IPla
     /// <summary>How long a client may take for an option, or for its last replies.</summary>
     public long IdleUs => _server.IdleUs;
 
-    /// <summary>The thread's door to an export's volume.</summary>
+    /// <summary>The thread's queue of an export's volume.</summary>
     public IVolumeQueue Volume(Export export) => _thread!.Volume(export.Volume);
 
     /// <inheritdoc/>

@@ -8,7 +8,7 @@ namespace Weir.Frontends.Ublk;
 
 /// <summary>
 /// One block device, <c>/dev/ublkbN</c>, of the program: made, started, stopped and deleted here, each step on a thread
-/// that may wait. Its queues are served by the <see cref="UblkDoor"/>s.
+/// that may wait. Its queues are served by the <see cref="UblkHardwareQueue"/>s.
 /// </summary>
 internal sealed partial class UblkDevice : IDisposable
 {

@@ -12,10 +12,10 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
     // Thirty-two requests of the largest size, or thousands of the usual one: more than pay.
     private const int MemoryBytes = 32 << 20;
 
-    private readonly UblkDoor?[] _doors = new UblkDoor?[UblkServer.DevicesMax];
+    private readonly UblkHardwareQueue?[] _hardwareQueues = new UblkHardwareQueue?[UblkServer.DevicesMax];
     private QueueThread? _thread;
     private Arena? _arena;
-    private int _doorsEnd;
+    private int _end;
     private int _first;
     private bool _memoryFreed;
     private bool _stopping;
@@ -25,8 +25,8 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
     {
         get
         {
-            for (int i = 0; i < _doorsEnd; i++)
-                if (_doors[i] is { HasWork: true } door && (_memoryFreed || !door.IsStalled)) return true;
+            for (int i = 0; i < _end; i++)
+                if (_hardwareQueues[i] is { HasWork: true } served && (_memoryFreed || !served.IsStalled)) return true;
             return false;
         }
     }
@@ -38,7 +38,7 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
     public bool MayRefuseAtStop => false; // a file system's dirty pages would be lost
 
     /// <inheritdoc/>
-    public bool IsStopped => _stopping && Array.TrueForAll(_doors, static door => door == null);
+    public bool IsStopped => _stopping && Array.TrueForAll(_hardwareQueues, static served => served == null);
 
     /// <inheritdoc/>
     public void Open(QueueThread thread)
@@ -55,13 +55,13 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
     {
         if (message.Kind != QueueMessageKind.ExportAdded) return;
         UblkDevice device = server.DeviceAt(message.Value);
-        UblkDoor door = new(
+        UblkHardwareQueue served = new(
             device, _thread!.Index, message.Value, (RingContext)_thread.Io, _thread.Volume(device.Export.Volume),
             _arena!);
-        _doors[message.Value] = door;
-        _doorsEnd = Math.Max(_doorsEnd, message.Value + 1);
-        device.Counters[_thread.Index] = door.Counters;
-        door.Begin();
+        _hardwareQueues[message.Value] = served;
+        _end = Math.Max(_end, message.Value + 1);
+        device.Counters[_thread.Index] = served.Counters;
+        served.Begin();
     }
 
     /// <inheritdoc/>
@@ -69,26 +69,26 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
     {
         _memoryFreed = false;
         // Each first in its turn, so that none takes all the memory before another comes.
-        if (++_first >= _doorsEnd) _first = 0;
-        for (int i = _first; i < _doorsEnd; i++) _doors[i]?.Step();
-        for (int i = 0; i < _first; i++) _doors[i]?.Step();
+        if (++_first >= _end) _first = 0;
+        for (int i = _first; i < _end; i++) _hardwareQueues[i]?.Step();
+        for (int i = 0; i < _first; i++) _hardwareQueues[i]?.Step();
     }
 
     /// <inheritdoc/>
     public void Complete(Request* request)
     {
         _memoryFreed = true;
-        _doors[request->FrontendInt]!.Complete(request);
+        _hardwareQueues[request->FrontendInt]!.Complete(request);
     }
 
-    /// <summary>A door that is over closes by itself: its device has been stopped.</summary>
+    /// <summary>A hardware queue that is over ends by itself: its device has been stopped.</summary>
     public void EndTurn(long nowUs)
     {
-        for (int i = 0; i < _doorsEnd; i++)
+        for (int i = 0; i < _end; i++)
         {
-            if (_doors[i] is not { IsOver: true } door) continue;
-            _doors[i] = null;
-            door.Dispose();
+            if (_hardwareQueues[i] is not { IsOver: true } served) continue;
+            _hardwareQueues[i] = null;
+            served.Dispose();
             server.DeviceAt(i).QueueHasEnded();
         }
     }
@@ -99,7 +99,7 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (UblkDoor? door in _doors) door?.Dispose();
+        foreach (UblkHardwareQueue? served in _hardwareQueues) served?.Dispose();
         _arena?.Dispose();
     }
 }

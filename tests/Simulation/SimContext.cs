@@ -8,7 +8,7 @@ namespace Weir.Tests.Simulation;
 public sealed class SimStuckException(string message) : Exception(message);
 
 /// <summary>
-/// One queue thread's door to the simulated world. Operations pend here until a pump picks them, one by one, in the
+/// One queue thread's way to the simulated world. Operations pend here until a pump picks them, one by one, in the
 /// order of the world's mood; the clock moves with them.
 /// </summary>
 public sealed unsafe class SimContext(SimWorld world) : IoContext

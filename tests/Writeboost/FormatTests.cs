@@ -25,7 +25,7 @@ public sealed unsafe partial class FormatTests
             (nameof(RecordHeader.Sequence), 56), (nameof(RecordHeader.Position), 64),
             (nameof(RecordHeader.DurablePosition), 72), (nameof(RecordHeader.PreviousChecksum), 80),
             (nameof(RecordHeader.SegmentCount), 84), (nameof(RecordHeader.SegmentBytes), 88),
-            (nameof(RecordHeader.SegmentShift), 92), (nameof(RecordHeader.MarkPosition), 96),
+            (nameof(RecordHeader.PlacementOffset), 92), (nameof(RecordHeader.MarkPosition), 96),
             (nameof(RecordHeader.Secret), 104),
             (nameof(RecordHeader.Checksum), 4092));
         AssertOffsets<Superblock>(
@@ -36,7 +36,7 @@ public sealed unsafe partial class FormatTests
             (nameof(Superblock.MarkPosition), 72), (nameof(Superblock.MarkSequence), 80),
             (nameof(Superblock.SettledPosition), 88), (nameof(Superblock.SettledSequence), 96),
             (nameof(Superblock.MarkChecksum), 104), (nameof(Superblock.SettledChecksum), 108),
-            (nameof(Superblock.CleanPosition), 112), (nameof(Superblock.SegmentShift), 120),
+            (nameof(Superblock.CleanPosition), 112), (nameof(Superblock.PlacementOffset), 120),
             (nameof(Superblock.KnownEpoch), 128), (nameof(Superblock.KeptPosition), 136),
             (nameof(Superblock.KeptKey), 144),
             (nameof(Superblock.RamBoot), 152), (nameof(Superblock.RamFolder), 160),
@@ -124,7 +124,7 @@ public sealed unsafe partial class FormatTests
     }
 
     private static Geometry Place(in Superblock superblock) =>
-        new(superblock.SegmentBytes, superblock.SegmentCount, segmentShift: 5);
+        new(superblock.SegmentBytes, superblock.SegmentCount, placementOffset: 5);
 
     private static RecordInfo Record(int entryCount, uint previousChecksum) => new()
     {

@@ -103,7 +103,7 @@ public sealed unsafe class GrowthTests
                             }
                             Geometry copy = before;
                             before.Adopt(after);
-                            Assert.Equal((larger, after.SegmentShift), (copy.SegmentCount, copy.SegmentShift));
+                            Assert.Equal((larger, after.PlacementOffset), (copy.SegmentCount, copy.PlacementOffset));
                             grown++;
                         }
         Assert.True(grown > 10_000);

@@ -3,7 +3,7 @@ using Weir.Core.Io;
 
 namespace Weir.Core.Writeboost.Backings;
 
-/// <summary>One thread's doors to the backing devices, by their numbers.</summary>
+/// <summary>One thread's queues of the backing devices, by their numbers.</summary>
 internal sealed class BackingQueues
 {
     private readonly BackingTable _table;
@@ -19,7 +19,7 @@ internal sealed class BackingQueues
         _ = Update();
     }
 
-    /// <summary>The door to device <paramref name="id"/>, which is there.</summary>
+    /// <summary>The queue of device <paramref name="id"/>, which is there.</summary>
     public DeviceQueue this[int id]
     {
         get
@@ -31,7 +31,7 @@ internal sealed class BackingQueues
     }
 
     /// <summary>
-    /// This thread has a door to device <paramref name="id"/> as the table has it now: in the turn in which another
+    /// This thread has a queue of device <paramref name="id"/> as the table has it now: in the turn in which another
     /// thread enters or removes a device, it has not yet, or still that to its predecessor.
     /// </summary>
     public bool IsOpen(int id) => _queues[id] != null && _devices[id] == _table.Find(id);

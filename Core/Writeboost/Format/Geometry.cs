@@ -6,8 +6,8 @@ namespace Weir.Core.Writeboost.Format;
 
 /// <summary>
 /// Where things are. The log is an endless row of 4 KiB slots; a <b>position</b> numbers them: segment sequence times
-/// slots per segment, plus slot. Segment <c>s</c> lies in physical segment <c>(s + SegmentShift) mod SegmentCount</c>.
-/// Sequences start at 1, so position 0 is before everything.
+/// slots per segment, plus slot. Segment <c>s</c> lies in physical segment <c>(s + PlacementOffset) mod
+/// SegmentCount</c>. Sequences start at 1, so position 0 is before everything.
 /// </summary>
 /// <remarks>
 /// Count and shift change when a cache grows while it is served: both in one word, which all copies of a geometry
@@ -52,15 +52,15 @@ public readonly struct Geometry
 
     /// <summary>
     /// Geometry of a cache with <paramref name="segmentCount"/> segments, of which the one with sequence s lies at
-    /// place (s + <paramref name="segmentShift"/>) mod that.
+    /// place (s + <paramref name="placementOffset"/>) mod that.
     /// </summary>
-    public Geometry(int segmentBytes, int segmentCount, int segmentShift = 0)
+    public Geometry(int segmentBytes, int segmentCount, int placementOffset = 0)
     {
         Invariant.Check(System.Numerics.BitOperations.IsPow2(segmentBytes));
         Invariant.Check(segmentCount >= MinSegments);
-        Invariant.Check((uint)segmentShift < (uint)segmentCount);
+        Invariant.Check((uint)placementOffset < (uint)segmentCount);
         SegmentBytes = segmentBytes;
-        _ring = new Ring { Word = Pack(segmentCount, segmentShift) };
+        _ring = new Ring { Word = Pack(segmentCount, placementOffset) };
         SlotShift = System.Numerics.BitOperations.Log2((uint)segmentBytes) - BlockShift;
     }
 
@@ -68,7 +68,7 @@ public readonly struct Geometry
     public int SegmentCount => (int)Volatile.Read(ref _ring.Word);
 
     /// <summary>What is added to a sequence before its place is taken from it.</summary>
-    public int SegmentShift => (int)(Volatile.Read(ref _ring.Word) >> 32);
+    public int PlacementOffset => (int)(Volatile.Read(ref _ring.Word) >> 32);
 
     /// <summary>Both of one moment.</summary>
     public (int Count, int Shift) Placement

@@ -68,8 +68,8 @@ public abstract unsafe class Layout
     /// </summary>
     public virtual bool HasCleanPosition => false;
 
-    /// <summary>As <see cref="Geometry.SegmentShift"/>, in a cache of this layout.</summary>
-    public abstract int SegmentShift(in Superblock superblock);
+    /// <summary>As <see cref="Geometry.PlacementOffset"/>, in a cache of this layout.</summary>
+    public abstract int PlacementOffset(in Superblock superblock);
 
     /// <summary>Smallest, largest and usual size of a segment.</summary>
     public abstract int MinSegmentBytes { get; }
@@ -135,5 +135,5 @@ public abstract unsafe class Layout
 
     /// <summary>Where the slots of a cache in this layout lie.</summary>
     public Geometry GeometryOf(in Superblock superblock) =>
-        new(superblock.SegmentBytes, superblock.SegmentCount, SegmentShift(superblock));
+        new(superblock.SegmentBytes, superblock.SegmentCount, PlacementOffset(superblock));
 }

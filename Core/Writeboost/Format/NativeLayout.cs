@@ -34,7 +34,7 @@ internal sealed unsafe class NativeLayout : Layout
     public override bool HasEpochs => true;
 
     /// <inheritdoc/>
-    public override int SegmentShift(in Superblock superblock) => superblock.SegmentShift;
+    public override int PlacementOffset(in Superblock superblock) => superblock.PlacementOffset;
 
     /// <inheritdoc/>
     public override int MinSegmentBytes => Geometry.MinSegmentBytes;
@@ -119,7 +119,7 @@ internal sealed unsafe class NativeLayout : Layout
         record->Position = info.Position;
         record->DurablePosition = info.DurablePosition;
         record->PreviousChecksum = info.PreviousChecksum;
-        (record->SegmentCount, record->SegmentShift) = geometry.Placement;
+        (record->SegmentCount, record->PlacementOffset) = geometry.Placement;
         record->SegmentBytes = superblock.SegmentBytes;
         record->MarkPosition = info.MarkPosition;
         record->Secret = superblock.Secret;

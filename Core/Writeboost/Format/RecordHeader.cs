@@ -19,7 +19,7 @@ namespace Weir.Core.Writeboost.Format;
 ///   80  previous header's checksum u32
 ///   84  segments                  u32   what a lost superblock is rebuilt from, down to the secret
 ///   88  segment bytes             u32
-///   92  segment shift             u32
+///   92  placement offset          u32
 ///   96  mark                      u64   as known when this was written: at most the superblock's
 ///  104  secret                    16 bytes
 ///  120  zero
@@ -68,7 +68,7 @@ public unsafe struct RecordHeader
     /// <summary>As in the superblock.</summary>
     [FieldOffset(88)] public int SegmentBytes;
     /// <summary>As in the superblock.</summary>
-    [FieldOffset(92)] public int SegmentShift;
+    [FieldOffset(92)] public int PlacementOffset;
     /// <summary>Everything below was on the backing device when it was written.</summary>
     [FieldOffset(96)] public long MarkPosition;
     /// <summary>As in the superblock; no client ever reads a header.</summary>

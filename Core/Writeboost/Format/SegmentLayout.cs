@@ -42,7 +42,7 @@ public abstract unsafe class SegmentLayout : Layout
     public override bool HasEpochs => false;
 
     /// <summary>Segment 1 lies first.</summary>
-    public override int SegmentShift(in Superblock superblock) => superblock.SegmentCount - 1;
+    public override int PlacementOffset(in Superblock superblock) => superblock.SegmentCount - 1;
 
     /// <inheritdoc/>
     public override int DefaultSegmentBytes => SegmentBytes;

@@ -24,7 +24,7 @@ namespace Weir.Core.Writeboost.Format;
 ///                                             stop; records behind it belong to this epoch, and start a segment
 ///  104  mark checksum, settled checksum u32, u32  headers before mark and settled position
 ///  112  clean position             u64   clean blocks that were logged below it count no more
-///  120  segment shift              u32   segment s lies at place (s + shift) mod count; changes when the cache grows
+///  120  placement offset           u32   segment s lies at place (s + offset) mod count; changes when the cache grows
 ///  124  zero
 ///  128  known epoch               u64   the fields from here on are the ones of the life with this epoch, else nothing
 ///  136  kept position, kept key   u64, u64   data below this position, of blocks below this key, is on the backing
@@ -52,7 +52,9 @@ public unsafe struct Superblock
     public const ulong MagicValue = 0x3130425352494557;
     /// <summary>Format version.</summary>
     public const uint VersionValue = 2;
-    /// <summary>The same, where <see cref="SegmentShift"/> is not 0: who does not know it must not open it.</summary>
+    /// <summary>
+    /// The same, where <see cref="PlacementOffset"/> is not 0: who does not know it must not open the cache.
+    /// </summary>
     public const uint GrownVersion = 3;
     /// <summary>Flag: the last stop was orderly, nothing lies behind <see cref="SettledPosition"/>.</summary>
     public const uint CleanFlag = 1;
@@ -92,8 +94,8 @@ public unsafe struct Superblock
     [FieldOffset(108)] public uint SettledChecksum;
     /// <summary>Clean blocks that were logged below it may be out of date (R10).</summary>
     [FieldOffset(112)] public long CleanPosition;
-    /// <summary>As <see cref="Geometry.SegmentShift"/>.</summary>
-    [FieldOffset(120)] public int SegmentShift;
+    /// <summary>As <see cref="Geometry.PlacementOffset"/>.</summary>
+    [FieldOffset(120)] public int PlacementOffset;
     [FieldOffset(124)] private uint _zero124;
     /// <summary>The last epoch of a program that knew the fields behind this one.</summary>
     [FieldOffset(128)] public long KnownEpoch;
@@ -141,7 +143,7 @@ public unsafe struct Superblock
     public readonly bool HasPlaces => SegmentBytes is >= Geometry.MinSegmentBytes and <= Geometry.MaxSegmentBytes
         && BitOperations.IsPow2(SegmentBytes)
         && SegmentCount >= Geometry.MinSegments
-        && (uint)SegmentShift < (uint)SegmentCount;
+        && (uint)PlacementOffset < (uint)SegmentCount;
 
     private readonly int SlotsPerSegment => SegmentBytes >> Geometry.BlockShift;
 
@@ -198,8 +200,8 @@ public unsafe struct Superblock
     /// <summary>Takes over where segments lie.</summary>
     public void Place(in Geometry geometry)
     {
-        (SegmentCount, SegmentShift) = geometry.Placement;
-        if (SegmentShift != 0) Version = GrownVersion;
+        (SegmentCount, PlacementOffset) = geometry.Placement;
+        if (PlacementOffset != 0) Version = GrownVersion;
     }
 
     /// <summary>Notes that the log up to <paramref name="position"/> is whole and durable.</summary>
@@ -215,7 +217,7 @@ public unsafe struct Superblock
         superblock->Magic == MagicValue
         && superblock->Checksum == Crc32C.Compute((byte*)superblock, ChecksumOffset)
         && superblock->Version is VersionValue or GrownVersion
-        && (superblock->Version == GrownVersion || superblock->SegmentShift == 0);
+        && (superblock->Version == GrownVersion || superblock->PlacementOffset == 0);
 
     // Stafford's variant 13 of the 64-bit finalizer: every bit of the input moves every bit of the output.
     private static ulong Mix(ulong value)

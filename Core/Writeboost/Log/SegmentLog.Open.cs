@@ -12,7 +12,7 @@ public sealed unsafe partial class SegmentLog
     // A flush for want of RAM shall free an eighth of it: fewer would let flushes follow each other for little.
     private const int RamReliefShare = 8;
 
-    private readonly ReaderGate _gate;
+    private readonly ReaderEpoch _readers;
     private readonly int[] _free;
     private SpinLatch _open;
     private SpinLatch _release;
@@ -212,7 +212,7 @@ public sealed unsafe partial class SegmentLog
 
     private void GiveBack(Span<int> rams)
     {
-        _gate.Quiesce();
+        _readers.Synchronize();
         Interleaving.Step();
         _open.Enter();
         foreach (int ram in rams) _free[_freeCount++] = ram;

@@ -35,20 +35,20 @@ public sealed unsafe partial class SegmentLog : IDisposable
     /// <param name="geometry">Of the cache.</param>
     /// <param name="ram">Fresh RAM segments of this life.</param>
     /// <param name="table">What recovery put into the segments.</param>
-    /// <param name="gate">Where readers of RAM stand.</param>
+    /// <param name="readers">Where readers of RAM stand.</param>
     /// <param name="health">Told when the cache device fails.</param>
     /// <param name="end">Where the log ends so far.</param>
     /// <param name="wakeQueues">Makes all queues look at their waiting requests.</param>
     public SegmentLog(
         Layout layout, in Superblock superblock, in Geometry geometry, RamSegments ram, SegmentTable table,
-        ReaderGate gate, VolumeHealth health, in LogEnd end, Action wakeQueues)
+        ReaderEpoch readers, VolumeHealth health, in LogEnd end, Action wakeQueues)
     {
         Layout = layout;
         _superblock = superblock;
         _geometry = geometry;
         Ram = ram;
         Table = table;
-        _gate = gate;
+        _readers = readers;
         Health = health;
         _wakeQueues = wakeQueues;
         int slots = ram.Count * geometry.SlotsPerSegment;

@@ -48,9 +48,9 @@ internal sealed partial class DeviceChanger
             if (TableFailed(ResultOf(_table?.Result ?? 0))) return;
             _parts.Backings.Set(_device!);
             Announce();
-            _step = Step.AwaitDoors;
+            _step = Step.AwaitQueues;
         }
-        if (_step == Step.AwaitDoors && _parts.OpenQueues.HaveSeen(_parts.Backings.Generation)) Finish(null);
+        if (_step == Step.AwaitQueues && _parts.OpenQueues.HaveSeen(_parts.Backings.Generation)) Finish(null);
     }
 
     // Where the device begins must not lie behind the log's end after a power cut: what is logged then would be taken

@@ -12,7 +12,7 @@ namespace Weir.Core.Writeboost.Queue;
 
 /// <summary>
 /// Attaches and detaches backing devices while the volume is served (R13), one at a time, as part of the volume's
-/// background work. Attach: no batch under way, samples and device table written, every queue has its door, then the
+/// background work. Attach: no batch under way, samples and device table written, every queue knows it, then the
 /// export. Detach: drain while clients are served, refuse new requests, drain the rest, flush the device, mark beyond
 /// every record that names it, device table written, its blocks out of the index, every queue has let go, and only then
 /// is the number free. An order whose device table is refused has failed: the table is written again as it was, with
@@ -79,7 +79,7 @@ internal sealed partial class DeviceChanger : IBackgroundTask, IDisposable
         AwaitQuiet,
         WriteSamples,
         WriteAttached,
-        AwaitDoors,
+        AwaitQueues,
         Drain,
         Refuse,
         DrainRest,
@@ -93,8 +93,8 @@ internal sealed partial class DeviceChanger : IBackgroundTask, IDisposable
     public long DeadlineUs { get; private set; } = long.MaxValue;
 
     // No batch of write-back may begin: what it does with a device is settled at its start, so none begins before the
-    // device that comes is in the table and this thread has its door.
-    private bool WantsQuiet => _step is Step.AwaitQuiet or Step.WriteSamples or Step.WriteAttached or Step.AwaitDoors;
+    // device that comes is in the table and this thread has its queue.
+    private bool WantsQuiet => _step is Step.AwaitQuiet or Step.WriteSamples or Step.WriteAttached or Step.AwaitQueues;
 
     /// <summary>Nothing is under way.</summary>
     public bool IsQuiet => _step == Step.None && !_rewriting;
@@ -118,7 +118,7 @@ internal sealed partial class DeviceChanger : IBackgroundTask, IDisposable
         DeadlineUs = _step == Step.Forget ? 0 : nowUs + TurnUs;
         if (MayTurnBack && (_order!.IsCancelled || !_parts.Health.TakesWrites || IsHeldUp)) TurnBack();
         else if (!_isAnswered && IsNotToBeTakenBack && _order!.IsHung) Answer();
-        if (_step is not Step.None and <= Step.AwaitDoors) Attach(writebackIsQuiet);
+        if (_step is not Step.None and <= Step.AwaitQueues) Attach(writebackIsQuiet);
         else if (_step != Step.None) Detach();
         if (_step == Step.None) DeadlineUs = long.MaxValue;
     }

@@ -7,7 +7,7 @@ namespace Weir.Core.Writeboost.Queue;
 /// <summary>The volume's queues, by number. Entered by the thread that opens one, looked at by any.</summary>
 internal sealed class OpenQueues : IDisposable
 {
-    private readonly WriteboostQueue?[] _queues = new WriteboostQueue?[ReaderGate.MaxQueues];
+    private readonly WriteboostQueue?[] _queues = new WriteboostQueue?[ReaderEpoch.MaxQueues];
 
     /// <summary>Queue number <paramref name="index"/> has been opened.</summary>
     public void Add(int index, WriteboostQueue queue) => Volatile.Write(ref _queues[index], queue);

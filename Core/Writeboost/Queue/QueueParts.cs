@@ -43,7 +43,7 @@ internal sealed record QueueParts
     public required LogMemory Memory { get; init; }
 
     /// <summary>What readers pass.</summary>
-    public required ReaderGate Gate { get; init; }
+    public required ReaderEpoch Readers { get; init; }
 
     /// <summary>How fast writers may go.</summary>
     public required WriteThrottle Throttle { get; init; }

@@ -16,7 +16,7 @@ internal sealed unsafe partial class WriteboostQueue
     /// <summary>Blocks asked for, one by one, for one answer: two or three milliseconds.</summary>
     private const int MaxStatusLookups = 32768;
 
-    /// <summary>Blocks looked at between two looks at the ranges: some microseconds in the gate.</summary>
+    /// <summary>Blocks looked at between two looks at the ranges: some microseconds in the epoch.</summary>
     private const int StatusRunBlocks = 64;
 
     /// <summary>Extents of the backing device looked at for one answer.</summary>
@@ -53,7 +53,7 @@ internal sealed unsafe partial class WriteboostQueue
     private long StretchEnd(ref StatusWalk walk, long at, out bool? logged)
     {
         ulong key = KeyOf(walk.Device, at);
-        _gate.Enter(_index);
+        _readers.Enter(_index);
         bool isRange = _ranges.TryFind(key, 0, long.MaxValue, out RangeMap.Interval range);
         bool isOver = isRange && range.Start == key;
         // Up to there the ranges say the same.
@@ -69,7 +69,7 @@ internal sealed unsafe partial class WriteboostQueue
         {
             end = RunEnd(ref walk, key, end, isOver ? range.Position : 0, out logged);
         }
-        _gate.Exit(_index);
+        _readers.Exit(_index);
         return Math.Min(at + ((long)(end - key) << Geometry.BlockShift) - (at & (Geometry.BlockBytes - 1)), walk.End);
     }
 

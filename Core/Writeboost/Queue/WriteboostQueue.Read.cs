@@ -58,10 +58,10 @@ internal sealed unsafe partial class WriteboostQueue
     private bool TryRead(Request* request)
     {
         Invariant.Check(_run.LengthBytes == 0);
-        _gate.Enter(_index);
+        _readers.Enter(_index);
         while (Own(request)->Progress < request->LengthBytes && HasRoom()) ReadBlock(request);
         SubmitRun(request);
-        _gate.Exit(_index);
+        _readers.Exit(_index);
         return Own(request)->Progress == request->LengthBytes;
     }
 

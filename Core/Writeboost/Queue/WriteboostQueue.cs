@@ -17,7 +17,7 @@ using Errno = Weir.Native.Errno;
 namespace Weir.Core.Writeboost.Queue;
 
 /// <summary>
-/// One thread's door to a volume: requests come in, are answered from RAM, cache or backing
+/// One thread's way to a volume: requests come in, are answered from RAM, cache or backing
 /// device, or wait for room (parked) or for durability (waiting), and go out through the completed list.
 /// </summary>
 internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler, IDisposable
@@ -34,7 +34,7 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
     private readonly BackingTable _devices;
     private readonly SegmentLog _log;
     private readonly LogMemory _memory;
-    private readonly ReaderGate _gate;
+    private readonly ReaderEpoch _readers;
     private readonly WriteThrottle _throttle;
     private readonly RoomRefusal _noRoom;
     private readonly BlockIndex _blocks;
@@ -78,8 +78,8 @@ internal sealed unsafe partial class WriteboostQueue : IVolumeQueue, IIoHandler,
         (_index, _io, _options, _health, _queues) = (index, io, parts.Options, parts.Health, parts.Queues);
         (_layout, _geometry) = (_options.Layout, parts.Log.Geometry);
         (_devices, _activity) = (parts.Backings, parts.Activity);
-        (_log, _memory, _gate, _throttle, _noRoom) =
-            (parts.Log, parts.Memory, parts.Gate, parts.Throttle, parts.NoRoom);
+        (_log, _memory, _readers, _throttle, _noRoom) =
+            (parts.Log, parts.Memory, parts.Readers, parts.Throttle, parts.NoRoom);
         (_blocks, _ranges, _pressure) = (parts.Index, parts.Ranges, parts.RangePressure);
         (_versions, _changes, _rot) = (parts.Versions, parts.Changes, parts.Rot);
         (_around, _refusals, _clean, _samples) = (parts.Around, parts.Refusals, parts.Clean, parts.Samples);

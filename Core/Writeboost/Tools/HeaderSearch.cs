@@ -40,13 +40,13 @@ internal sealed unsafe class HeaderSearch(BlockingIo io, DeviceQueue queue, Devi
         Superblock superblock = new()
         {
             Magic = Superblock.MagicValue,
-            Version = header->SegmentShift == 0 ? Superblock.VersionValue : Superblock.GrownVersion,
+            Version = header->PlacementOffset == 0 ? Superblock.VersionValue : Superblock.GrownVersion,
             CacheId = header->CacheId,
             Secret = header->Secret,
             Epoch = header->Epoch,
             SegmentBytes = header->SegmentBytes,
             SegmentCount = header->SegmentCount,
-            SegmentShift = header->SegmentShift,
+            PlacementOffset = header->PlacementOffset,
             MarkPosition = header->MarkPosition,
         };
         Geometry geometry = Layout.Native.GeometryOf(superblock);
@@ -71,7 +71,7 @@ internal sealed unsafe class HeaderSearch(BlockingIo io, DeviceQueue queue, Devi
         header->SegmentBytes is >= Geometry.MinSegmentBytes and <= Geometry.MaxSegmentBytes
         && int.IsPow2(header->SegmentBytes)
         && header->SegmentCount >= Geometry.MinSegments
-        && (uint)header->SegmentShift < (uint)header->SegmentCount
+        && (uint)header->PlacementOffset < (uint)header->SegmentCount
         && Geometry.SegmentsIn(device.SizeBytes, header->SegmentBytes) >= header->SegmentCount;
 }
 

@@ -50,7 +50,7 @@ public sealed unsafe class OfflineCache : IDisposable
     /// <summary>For reads and writes that are waited for.</summary>
     public BlockingIo Io { get; }
 
-    /// <summary>The device's door.</summary>
+    /// <summary>The device's queue.</summary>
     public DeviceQueue Queue { get; }
 
     /// <summary>Told how far the work has come: of what, how many are done, of how many.</summary>

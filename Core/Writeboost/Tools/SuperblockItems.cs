@@ -39,7 +39,7 @@ internal static unsafe class SuperblockItems
         items.Number("epoch", superblock->Epoch);
         items.Number("segment_size_bytes", superblock->SegmentBytes);
         items.Number("segments", superblock->SegmentCount);
-        items.Number("segment_shift", superblock->SegmentShift);
+        items.Number("segment_shift", superblock->PlacementOffset);
         items.Number("mark_position", superblock->MarkPosition);
         items.Number("mark_sequence", superblock->MarkSequence);
         items.Number("settled_position", superblock->SettledPosition);

@@ -46,7 +46,7 @@ internal sealed unsafe class WriteboostTasks : IDisposable
         volume.Fingerprints.Serve(cache, port, life);
         _writeback = new WritebackEngine(WritebackPartsOf(volume), port, cache, backings, _superblocks);
         _reclaimer = new Reclaimer(volume.Log, volume.Index, volume.Ranges, volume.Versions, volume.RangePressure,
-            volume.Drains, volume.Gate);
+            volume.Drains, volume.Readers);
         _rescue = new Rescue(RescuePartsOf(volume), port, backings, IsCacheLeft);
         _scrubber = new Scrubber(volume.Log, volume.State, volume.Index, volume.Rot, volume.Scrub, volume.Activity,
             volume.Options, port, cache);

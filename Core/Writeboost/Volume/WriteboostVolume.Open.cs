@@ -44,7 +44,7 @@ public sealed unsafe partial class WriteboostVolume
         Changes = new StripedVersions(Geometry.SlotCount);
         Around = new WritesAround(Queues.WakeAll);
         FlushLock = new FlushLock(Queues.WakeAll);
-        Gate = new ReaderGate();
+        Readers = new ReaderEpoch();
         RangePressure = new RangePressure(Queues);
         Holdings = new LogHoldings(Index, Ranges);
         Evidence = new LogEvidence(cache, State, Backings, Holdings, fingerprints, options);
@@ -147,7 +147,7 @@ public sealed unsafe partial class WriteboostVolume
     {
         RamSegments segments = Memory.Take(MostRamSegments);
         segments.NoteSealed(Geometry.SegmentOf(end.Position - 1), end.HeaderChecksum);
-        return new SegmentLog(Layout, Superblock, Geometry, segments, Table, Gate, Health, end, Queues.WakeAll);
+        return new SegmentLog(Layout, Superblock, Geometry, segments, Table, Readers, Health, end, Queues.WakeAll);
     }
 
     // A segment that no header proves must be found again among those that memory still had.

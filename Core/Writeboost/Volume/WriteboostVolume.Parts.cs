@@ -71,7 +71,7 @@ public sealed unsafe partial class WriteboostVolume
     private QueueParts QueueParts => new()
     {
         Options = Options, Health = Health, Queues = Queues, Counters = Counters, Activity = Activity,
-        Backings = Backings, Cache = Cache, Log = Log, Memory = Memory, Gate = Gate, Throttle = Throttle,
+        Backings = Backings, Cache = Cache, Log = Log, Memory = Memory, Readers = Readers, Throttle = Throttle,
         NoRoom = RoomRefusal, Index = Index, Ranges = Ranges, RangePressure = RangePressure, Versions = Versions,
         Changes = Changes, Rot = Rot, Around = Around, AroundLosses = AroundLosses, FlushLock = FlushLock,
         Refusals = Refusals, Clean = Clean, Samples = Fingerprints, Alone = Alone, Work = NewWork,

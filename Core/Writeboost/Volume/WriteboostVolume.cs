@@ -57,13 +57,13 @@ public sealed unsafe partial class WriteboostVolume : IVolume
 
     internal ScrubFigures Scrub { get; } = new();
 
-    internal ReaderGate Gate { get; }
+    internal ReaderEpoch Readers { get; }
 
     internal WriteThrottle Throttle { get; } = new();
 
-    internal QueueSet Queues { get; } = new(ReaderGate.MaxQueues);
+    internal QueueSet Queues { get; } = new(ReaderEpoch.MaxQueues);
 
-    internal CounterTotals<QueueCounters> Counters { get; } = new(ReaderGate.MaxQueues);
+    internal CounterTotals<QueueCounters> Counters { get; } = new(ReaderEpoch.MaxQueues);
 
     internal CleaningGovernor Governor { get; private set; } = null!;
 
@@ -91,7 +91,7 @@ public sealed unsafe partial class WriteboostVolume : IVolume
         Index.Dispose();
         Ranges.Dispose();
         Changes.Dispose();
-        Gate.Dispose();
+        Readers.Dispose();
         Fingerprints.Dispose();
         Evidence.Dispose();
     }

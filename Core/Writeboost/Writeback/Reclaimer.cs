@@ -13,7 +13,7 @@ namespace Weir.Core.Writeboost.Writeback;
 /// </summary>
 internal sealed class Reclaimer(
     SegmentLog log, BlockIndex index, RangeMap ranges, VersionMap versions, RangePressure pressure, Drains drains,
-    ReaderGate gate) : IBackgroundTask
+    ReaderEpoch readers) : IBackgroundTask
 {
     private const long ReaderPollUs = 200;
 
@@ -68,7 +68,7 @@ internal sealed class Reclaimer(
         if (count > 0)
         {
             ranges.RemoveBelow(log.Geometry.Position(end, 0));
-            gate.Quiesce();
+            readers.Synchronize();
             Interleaving.Step();
             ranges.ReturnBudget(count);
         }

@@ -48,7 +48,7 @@ internal static class WriteboostMutants
         WriteboostMutant.R13NumberInherits,
         // KernelIdentityTests: the simulation's disks do not change places.
         WriteboostMutant.R13LogNotAsked,
-        // Stress.ReaderGateTests, on real threads: one of them is about what real processors reorder.
+        // Stress.ReaderEpochTests, on real threads: one of them is about what real processors reorder.
         WriteboostMutant.R8GateUnannounced, WriteboostMutant.R8GateUnfenced, WriteboostMutant.R8GateNotAwaited,
     ];
 

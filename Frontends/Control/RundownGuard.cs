@@ -9,7 +9,7 @@ namespace Weir.Frontends.Control;
 /// closed, and whoever closes it waits until all have left, or leaves the volume to them. Orders that take their time
 /// look at <see cref="IsClosing"/>.
 /// </summary>
-internal sealed class VolumeDoor
+internal sealed class RundownGuard
 {
     private readonly object _turnstile = new();
     private int _visitors;

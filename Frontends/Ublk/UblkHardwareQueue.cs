@@ -18,7 +18,7 @@ namespace Weir.Frontends.Ublk;
 /// copies to and from. Requests have memory of their own from the thread's arena all the same: engines want it aligned
 /// as the offset is. When there is none, what has come waits.
 /// </remarks>
-internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
+internal sealed unsafe class UblkHardwareQueue : ICommandHandler, IDisposable
 {
     private readonly UblkDevice _device;
     private readonly RingContext _io;
@@ -36,7 +36,7 @@ internal sealed unsafe class UblkDoor : ICommandHandler, IDisposable
 
     /// <summary>Opens hardware queue <paramref name="queue"/> of a device; commands go out with <see cref="Begin"/>.
     /// </summary>
-    public UblkDoor(UblkDevice device, int queue, int index, RingContext io, IVolumeQueue volume, Arena arena)
+    public UblkHardwareQueue(UblkDevice device, int queue, int index, RingContext io, IVolumeQueue volume, Arena arena)
     {
         (_device, _queue, _index, _io, _volume, _arena) = (device, queue, index, io, volume, arena);
         int depth = device.Depth;

@@ -10,7 +10,7 @@ namespace Weir.Core.Writeboost.Log;
 /// segment out of <see cref="SegmentTable"/>, then waits until every counter is even or has moved: whoever looks later
 /// sees no RAM segment. Copies are short and never wait, so neither does the releaser for long.
 /// </summary>
-public sealed unsafe class ReaderGate : System.IDisposable
+public sealed unsafe class ReaderEpoch : System.IDisposable
 {
     private const int LineBytes = 128;
 
@@ -19,8 +19,8 @@ public sealed unsafe class ReaderGate : System.IDisposable
 
     private readonly byte* _lines = (byte*)NativeMemory.AlignedAlloc(MaxQueues * LineBytes, LineBytes);
 
-    /// <summary>A gate nobody stands in.</summary>
-    public ReaderGate() => NativeMemory.Clear(_lines, MaxQueues * LineBytes);
+    /// <summary>An epoch that nobody reads in.</summary>
+    public ReaderEpoch() => NativeMemory.Clear(_lines, MaxQueues * LineBytes);
 
     /// <summary>Queue <paramref name="queue"/> begins to look and copy.</summary>
     public void Enter(int queue)
@@ -43,9 +43,9 @@ public sealed unsafe class ReaderGate : System.IDisposable
     }
 
     /// <summary>
-    /// Waits until every reader that may have seen the former table has gone. Not from inside the gate.
+    /// Waits until every reader that may have seen the former table has gone. Not from inside it.
     /// </summary>
-    public void Quiesce()
+    public void Synchronize()
     {
         if (Mutant.Is(WriteboostMutant.R8GateNotAwaited)) return;
         Interlocked.MemoryBarrier();

@@ -12,7 +12,7 @@ namespace Weir.Tests.Stress;
 /// The reader gate and the segment table: a RAM segment is handed out, filled and taken back all the time, while
 /// readers copy from it. Nobody ever copies what was put there after it was given back (R8).
 /// </summary>
-public sealed unsafe class ReaderGateTests
+public sealed unsafe class ReaderEpochTests
 {
     private const int Readers = 2, Words = 512, Lines = 16, LineWords = 16;
     private const long Scribble = -1;
@@ -38,7 +38,7 @@ public sealed unsafe class ReaderGateTests
     private sealed class Run : IDisposable
     {
         private readonly SegmentTable _table = new(new Geometry(128 << 10, 8));
-        private readonly ReaderGate _gate = new();
+        private readonly ReaderEpoch _gate = new();
         private readonly AlignedMemory _ram = new(Words * sizeof(long));
         // Written by all readers: their next stores wait for these, and loads overtake them where nothing forbids it.
         private readonly long[] _contended = new long[Lines * LineWords];
@@ -73,7 +73,7 @@ public sealed unsafe class ReaderGateTests
                 _table.Assign(0, value, 0);
                 Thread.SpinWait(random.Below(100));
                 _table.LeaveRam(0);
-                _gate.Quiesce();
+                _gate.Synchronize();
                 words.Fill(Scribble);
             }
         }
