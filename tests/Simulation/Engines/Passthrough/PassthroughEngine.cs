@@ -36,12 +36,13 @@ public sealed class PassthroughEngine : IInjectedEngine
         {
             // ErrorInjectionTests.
             PassthroughMutant.R6FailureForgotten,
-            // FlushesBesideTests: the simulated device tells each flush of a failure.
-            PassthroughMutant.R6FlushesBeside,
+            // PassthroughFlushTests: the simulated device tells each flush of a failure, and a crash on the way out of
+            // a life that only read is rare.
+            PassthroughMutant.R6FlushesBeside, PassthroughMutant.R16ReadOnlyFlushes,
             // VolumeContractTests: requests that overlap in the very steps that matter are rare.
-            PassthroughMutant.R14WholeUnlocked,
+            PassthroughMutant.R14WholeUnlocked, PassthroughMutant.R14LastUnlocked,
         },
-        new Dictionary<Enum, ulong> { [PassthroughMutant.R16ReadOnlyFlushes] = 4612 });
+        new Dictionary<Enum, ulong>());
 
     /// <summary>All of it, on the only device.</summary>
     public IReadOnlyList<InjectionSeries> Series { get; } =

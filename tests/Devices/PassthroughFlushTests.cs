@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Devices;
@@ -10,27 +11,23 @@ using Errno = Weir.Native.Errno;
 namespace Weir.Tests.Devices;
 
 /// <summary>
-/// Flushes of two queues at a time (R6): the system tells one of them alone that something was lost, and may answer
-/// the other first.
+/// Whose flushes are believed (R6), and who does not flush (R16). Of two flushes at a time the system tells one alone
+/// that something was lost, and may answer the other first.
 /// </summary>
-public sealed unsafe class FlushesBesideTests
+public sealed unsafe class PassthroughFlushTests
 {
     [Fact]
     public void NoneIsBelievedBesideOneThatFails() => Assert.Equal((-Errno.EIO, -Errno.EIO), FlushOfTwoQueues());
 
     [Fact]
-    public void WithoutTheLockOneIs()
-    {
-        Mutant.Active = PassthroughMutant.R6FlushesBeside;
-        try
-        {
-            Assert.Equal((-Errno.EIO, 0), FlushOfTwoQueues());
-        }
-        finally
-        {
-            Mutant.Active = null;
-        }
-    }
+    public void WithoutTheLockOneIs() => Assert.Equal(
+        (-Errno.EIO, 0), With(PassthroughMutant.R6FlushesBeside, FlushOfTwoQueues));
+
+    /// <summary>R16: what is served read-only is not even flushed.</summary>
+    [Fact]
+    public void TheStopOfAReadOnlyVolumeFlushesNothing() => Assert.Equal(
+        (0, 1, 1), (FlushesOfStop(readOnly: true), FlushesOfStop(readOnly: false),
+            With(PassthroughMutant.R16ReadOnlyFlushes, static () => FlushesOfStop(readOnly: true))));
 
     /// <summary>Whoever waits when a flush begins is answered by it.</summary>
     [Fact]
@@ -66,6 +63,35 @@ public sealed unsafe class FlushesBesideTests
         long second = tickets.Ask();
         tickets.End(second, null);
         Assert.Equal(("lost", null), (tickets.FailureOf(first), tickets.FailureOf(second)));
+    }
+
+    private static T With<T>(PassthroughMutant mutant, Func<T> run)
+    {
+        Mutant.Active = mutant;
+        try
+        {
+            return run();
+        }
+        finally
+        {
+            Mutant.Active = null;
+        }
+    }
+
+    private static int FlushesOfStop(bool readOnly)
+    {
+        using RamDevice ram = new(1 << 20);
+        using OneErrorDevice device = new(ram);
+        using PassthroughVolume volume = new(device, readOnly: readOnly);
+        using MemoryContext io = new();
+        IVolumeQueue queue = volume.OpenQueue(0, io);
+        queue.BeginStop();
+        while (!queue.StopStatus.IsOver)
+        {
+            device.AnswerNewestFirst();
+            QueueDriver.Turn(io, queue, sleepUs: 0);
+        }
+        return device.Flushes;
     }
 
     private static (int First, int Second) FlushOfTwoQueues()
