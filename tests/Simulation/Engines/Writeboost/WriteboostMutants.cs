@@ -58,7 +58,7 @@ internal static class WriteboostMutants
     {
         [WriteboostMutant.R1PublishedFirst] = 149,
         [WriteboostMutant.R4ChainIgnored] = 48,
-        [WriteboostMutant.R4EpochNotRaised] = 1468,
+        [WriteboostMutant.R4EpochNotRaised] = 1526,
         [WriteboostMutant.R4FutureKept] = 310,
         [WriteboostMutant.R5RotIsTorn] = 113,
         [WriteboostMutant.R5RottenServed] = 45,
@@ -73,6 +73,7 @@ internal static class WriteboostMutants
         [WriteboostMutant.R8ReadersIgnored] = 206,
         [WriteboostMutant.R8KeptOverRange] = 413,
         [WriteboostMutant.R10CleanAfterCrash] = 189,
+        [SharedMutant.R10StaleStaged] = 389,
         [WriteboostMutant.R10WarmAfterCrash] = 219,
         [WriteboostMutant.R11PoisonNotMoved] = 98,
         [WriteboostMutant.R11GivenUpNotLogged] = 98,
