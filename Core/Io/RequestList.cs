@@ -1,8 +1,16 @@
+using Weir.Core.Base;
+
 namespace Weir.Core.Io;
 
-/// <summary>Requests in order, linked through <see cref="Request.Next"/>. A mutable struct: never copy it.</summary>
+/// <summary>
+/// Requests in order, linked through <see cref="Request.Next"/>, which is null for a request that is in no list: the
+/// last one's is a mark. Nobody is in two: who was added to a second would cut the first. A mutable struct: never copy
+/// it.
+/// </summary>
 internal unsafe struct RequestList
 {
+    private const nint Last = -1;
+
     private Request* _head;
     private Request* _tail;
 
@@ -15,7 +23,8 @@ internal unsafe struct RequestList
     /// <summary>Adds one at the end.</summary>
     public void Add(Request* request)
     {
-        request->Next = null;
+        Invariant.Check(request->Next == null);
+        request->Next = (Request*)Last;
         if (_head == null) _head = request; else _tail->Next = request;
         _tail = request;
     }
@@ -25,7 +34,7 @@ internal unsafe struct RequestList
     {
         Request* first = _head;
         if (first == null) return null;
-        _head = first->Next;
+        _head = first->Next == (Request*)Last ? null : first->Next;
         first->Next = null;
         return first;
     }

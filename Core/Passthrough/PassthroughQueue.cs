@@ -80,7 +80,8 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         _waker.Take();
         BeginGranted();
         BeginFlush();
-        while (!_parked.IsEmpty && TryStart(_parked.First)) _ = _parked.Take();
+        IoOp* op;
+        while (!_parked.IsEmpty && (op = TryAcquire(_parked.First)) != null) Start(op, _parked.Take());
         TryFinishStop();
     }
 
@@ -120,19 +121,32 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     /// <summary>Nothing to flush where nothing is written; all else changes something.</summary>
     private static int ReadOnlyResult(Request* request) => request->Kind == RequestKind.Flush ? 0 : -Errno.EPERM;
 
-    /// <summary>False: no operation free, or no memory for its edges; nothing has happened.</summary>
     private bool TryStart(Request* request)
     {
-        bool isMerged = IsMerged(request);
-        if (isMerged && _edges!.FreeCount == 0) return false;
-        IoOp* op = _io.Acquire(_handler, KindOf(request));
+        IoOp* op = TryAcquire(request);
         if (op == null) return false;
+        Start(op, request);
+        return true;
+    }
+
+    /// <summary>Null: no operation free, or no memory for its edges; nothing has happened.</summary>
+    private IoOp* TryAcquire(Request* request)
+    {
+        bool isMerged = IsMerged(request);
+        if (isMerged && _edges!.FreeCount == 0) return null;
+        IoOp* op = _io.Acquire(_handler, KindOf(request));
+        if (op == null) return null;
         op->Request = request;
         if (isMerged) EdgeOf(op) = _edges!.Take();
+        return op;
+    }
+
+    // The request is in no list: it may enter another at once.
+    private void Start(IoOp* op, Request* request)
+    {
         _inFlight++;
         if (IsLocked(request)) BeginLocked(op, request);
         else Begin(op, request);
-        return true;
     }
 
     private void Begin(IoOp* op, Request* request)

@@ -103,6 +103,33 @@ public sealed unsafe class VolumeContractTests
         served.Driver.Stop();
     }
 
+    /// <summary>More than can be under way, flushes and parts of blocks among them: those that wait get their turn.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public void AllOfManyRequestsAreAnswered(string engine)
+    {
+        const int Requests = IoContext.PoolSize + 500;
+        foreach (int blockBytes in ContractEngines.BlockBytesOf(engine))
+        {
+            using ContractVolume served = new(engine, blockBytes);
+            using AlignedMemory memory = new(8192), list = new(Requests * sizeof(Request));
+            Request* requests = (Request*)list.Pointer;
+            for (int i = 0; i < Requests; i++)
+            {
+                bool isFlush = i % 7 == 3, isPart = i % 3 == 1;
+                requests[i] = isFlush ? new Request { Kind = RequestKind.Flush } : new Request
+                {
+                    Kind = RequestKind.Write, OffsetBytes = (i % 500 * 4096L) + (isPart ? Sector : 0),
+                    LengthBytes = isPart ? Sector : 4096, Data = memory.Pointer + (isPart ? Sector : 0),
+                };
+                served.Driver.Queue.Submit(&requests[i]);
+            }
+            EndAll(served.Driver, Requests);
+            served.Driver.Stop();
+        }
+    }
+
     /// <summary>Whoever wins, no sector is a mix, and who was acknowledged before others began does not win.</summary>
     [Theory]
     [MemberData(nameof(Engines))]
