@@ -100,7 +100,7 @@ internal interface IPolicy<TSelf> : IDisposable
     {
     }
 
-    /// <summary>Sets what can be set (<see cref="PolicyInfo.Settings"/>), by its place there; within its range.</summary>
+    /// <summary>Sets a thing (<see cref="PolicyInfo.Settings"/>), by its place there, within its range.</summary>
     void Set(int setting, long value)
     {
     }

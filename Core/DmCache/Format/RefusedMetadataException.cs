@@ -1,0 +1,9 @@
+using System;
+
+namespace Weir.Core.DmCache.Format;
+
+/// <summary>
+/// Whole, but not metadata that this version can open: another magic number, version or feature. The message names
+/// what was found and what was expected.
+/// </summary>
+internal sealed class RefusedMetadataException(string message) : Exception(message);
