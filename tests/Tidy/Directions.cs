@@ -15,7 +15,7 @@ namespace Weir.Tests.Tidy;
 internal static partial class Directions
 {
     /// <summary>What engines share. Each may see those before it.</summary>
-    private static readonly string[] s_rooms = ["Caching", "Metadata", "Volumes", "Cleaning"];
+    private static readonly string[] s_rooms = ["Caching", "Metadata", "Volumes", "Cleaning", "Traces"];
 
     private static bool IsCompose(string path) => path.StartsWith("Frontends/Compose/", StringComparison.Ordinal);
 

@@ -135,6 +135,7 @@ public sealed class TidyTests
     [InlineData("Core/Caching/A.cs", "using Weir.Core.Volumes;")]
     [InlineData("Core/Volumes/A.cs", "using Weir.Core.Devices;")]
     [InlineData("Core/Devices/A.cs", "using Weir.Core.Volumes;")]
+    [InlineData("Core/Traces/A.cs", "using Weir.Core.DmCache;")]
     [InlineData("Core/Devices/A.cs", "Weir.Frontends.Program.Main();")]
     [InlineData("Frontends/Server.cs", "using Weir.Core.Writeboost;")]
     [InlineData("Frontends/Server.cs", "using Weir.Frontends.Nbd;")]
