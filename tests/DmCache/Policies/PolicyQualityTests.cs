@@ -1,0 +1,99 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.DmCache.Policies;
+using Xunit;
+
+namespace Weir.Tests.DmCache.Policies;
+
+/// <summary>Policies do what their papers say: compared with plain forms of them, request for request.</summary>
+public sealed class PolicyQualityTests
+{
+    private const int Requests = 30_000, Homes = 600;
+    private const uint Places = 100;
+
+    public static TheoryData<string> Exact() => ["fifo", "lru", "mru", "sieve"];
+
+    [Theory]
+    [MemberData(nameof(Exact))]
+    public void DecidesAsThePaperSays(string policy)
+    {
+        foreach (uint places in new uint[] { 1, 2, 7, 100, 500 })
+            for (int seed = 0; seed < 4; seed++)
+                PolicyQuality.AssertSame(policy, places, ReferenceOf(policy, (int)places),
+                    PolicyTraces.Mixed(seed, Homes, Requests));
+    }
+
+    /// <summary>Its ghosts are not exactly those of the paper: they are forgotten by bucket.</summary>
+    [Fact]
+    public void S3FifoIsCloseToThePaper()
+    {
+        foreach (uint places in new uint[] { 50, 100, 300 })
+        {
+            IEnumerable<long> trace = [.. PolicyTraces.Mixed(1, Homes, Requests)];
+            int misses = PolicyQuality.Misses("s3fifo", places, trace);
+            int expected = PolicyQuality.Misses(new S3FifoReference((int)places), trace);
+            Assert.InRange(misses, expected * 0.98, expected * 1.02);
+        }
+    }
+
+    [Fact]
+    public void ALoopOverMoreThanFits()
+    {
+        int Missed(string policy) => PolicyQuality.Misses(policy, Places, PolicyTraces.Loop(150, 15_000));
+        Assert.Equal(15_000, Missed("lru"));
+        Assert.Equal(15_000, Missed("fifo"));
+        // All but one place keep what they have; 99 of 150 blocks are found, once they are in.
+        Assert.InRange(Missed("mru"), 5_000, 5_300);
+    }
+
+    [Fact]
+    public void AScanLeavesTheHotBlocksIn()
+    {
+        foreach (string policy in new[] { "s3fifo", "sieve" })
+        {
+            List<long> trace = [];
+            for (int round = 0; round < 6; round++)
+                for (long hot = 0; hot < 80; hot++) trace.Add(hot);
+            for (long cold = 0; cold < 1000; cold++) trace.Add(10_000 + cold);
+            int before = PolicyQuality.Misses(policy, Places, trace);
+            for (long hot = 0; hot < 80; hot++) trace.Add(hot);
+            Assert.InRange(PolicyQuality.Misses(policy, Places, trace) - before, 0, 8);
+        }
+    }
+
+    /// <summary>What the default policy keeps of a place, all in all.</summary>
+    [Theory]
+    [InlineData("fifo", 8.1)]
+    [InlineData("lru", 8.1)]
+    [InlineData("sieve", 8.2)]
+    [InlineData("s3fifo", 15)]
+    public void MemoryOfAPlaceIsBounded(string policy, double bytes) =>
+        Assert.InRange(PolicyMemory.BytesOfAPlace(policy, 1 << 20), 0.1, bytes);
+
+    private static IReference ReferenceOf(string policy, int places) => policy switch
+    {
+        "fifo" => new ListReference(places, hitMakesNew: false, newestGoes: false),
+        "lru" => new ListReference(places, hitMakesNew: true, newestGoes: false),
+        "mru" => new ListReference(places, hitMakesNew: true, newestGoes: true),
+        "sieve" => new SieveReference(places),
+        _ => throw new ArgumentException("no reference for " + policy, nameof(policy)),
+    };
+}
+
+/// <summary>What a policy takes.</summary>
+internal readonly struct PolicyMemory(uint places) : IPolicyVisitor<long>
+{
+    /// <summary>Bytes of memory for each place.</summary>
+    public static double BytesOfAPlace(string policy, uint places)
+    {
+        PolicyMemory visitor = new(places);
+        return (double)PolicyTable.Visit<long, PolicyMemory>(policy, ref visitor) / places;
+    }
+
+    public long Visit<TPolicy>()
+        where TPolicy : struct, IPolicy<TPolicy>
+    {
+        using TPolicy policy = TPolicy.Create(new PolicyShape(places, places * 16L, 128, 1));
+        return policy.MemoryBytes;
+    }
+}
