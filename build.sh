@@ -43,6 +43,7 @@ has() {
     kmod) command -v depmod > /dev/null ;;
     xz-utils) command -v xz > /dev/null ;;
     make) command -v make > /dev/null ;;
+    thin-provisioning-tools) command -v cache_check > /dev/null && command -v cache_restore > /dev/null ;;
     xfsprogs) command -v mkfs.xfs > /dev/null ;;
     btrfs-progs) command -v mkfs.btrfs > /dev/null ;;
     nbd-client) command -v nbd-client > /dev/null ;;
@@ -138,7 +139,8 @@ test_all() {
       *) usage ;;
     esac
   done
-  need gcc libc6-dev zlib1g-dev fio nbdkit libnbd-bin qemu-utils e2fsprogs python3
+  need gcc libc6-dev zlib1g-dev fio nbdkit libnbd-bin qemu-utils e2fsprogs python3 \
+    thin-provisioning-tools
   prepare_vm
   publish
   # Whitespace here; the compiler has looked at all other rules of .editorconfig.

@@ -17,6 +17,10 @@ public enum SharedMutant
     R10StaleStaged,
     /// <summary>R10: a staged block is entered over a version that was written.</summary>
     R10CleanBeatsDirty,
+    /// <summary>B6: a metadata block that the commit under way has freed is written before it has ended.</summary>
+    B6FreedReused,
+    /// <summary>No rule of durability: an array that shrinks to whole blocks keeps one block too many.</summary>
+    D19TailKept,
     /// <summary>No rule of durability: figures are cleared by zeroing what their queue counts.</summary>
     CountersZeroed,
 }

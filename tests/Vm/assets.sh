@@ -4,6 +4,7 @@
 #     qemu/              QEMU 10 with its firmware (the 7.2 of bookworm crashes guests with two processors)
 #     k6/, k7/           Linux 6.12 and the newest of Debian's testing suite: vmlinuz, lib/modules/VERSION
 #     k6 also has        the module dm-writeboost, built for it
+#     tpt/               thin-provisioning-tools 1.1, which run on bookworm as they are (its own are 0.9)
 #     ublk_cmd.h         the newest of the kernel's headers
 # What is there already stays. About 250 MB are fetched, from the mirror that apt is set up with.
 set -euo pipefail
@@ -117,7 +118,12 @@ ublk_cmd.h() {
   rm -rf libc.new
 }
 
-for part in qemu k6 k7 ublk_cmd.h; do
+tpt() {
+  from_suite trixie thin-provisioning-tools tpt.new
+  mv tpt.new tpt
+}
+
+for part in qemu k6 k7 tpt ublk_cmd.h; do
   [ -e "$part" ] && continue
   say "fetching $part"
   rm -rf "$part.new"

@@ -1,5 +1,6 @@
 using System;
-using System.Collections.Generic;
+using Weir.Core.Base;
+using Weir.Core.Metadata.Persistent;
 
 namespace Weir.Core.DmCache.Format;
 
@@ -11,115 +12,131 @@ namespace Weir.Core.DmCache.Format;
 /// What is named Try returns false when <see cref="MissingBlock"/> is wanted: <see cref="Supply"/> it and call again.
 /// Nothing is lost by that. Spans stay valid until the next call. Commit: <see cref="TryPrepareCommit"/>; write what
 /// <see cref="BlockToWrite"/> hands out; flush; write <see cref="SuperblockToWrite"/> to block 0; flush;
-/// <see cref="EndCommit"/>. Nothing is changed between the first and the last of these.
+/// <see cref="EndCommit"/>. Nothing is changed between the first and the last of these. Everything may throw
+/// <see cref="DamagedMetadataException"/>, and what changes anything <see cref="MetadataFullException"/>.
 /// </remarks>
-internal sealed unsafe class CacheMetadata : IDisposable
+internal sealed unsafe partial class CacheMetadata : IDisposable
 {
     /// <summary>Bytes of a metadata block.</summary>
-    public const int BlockBytes = 4096;
+    public const int BlockBytes = BlockKind.BlockBytes;
 
     /// <summary>Most blocks that metadata can have.</summary>
-    public const long MaxBlocks = 255 * 16320;
+    public const long MaxBlocks = SpaceMapFormat.MaxBlocks;
+
+    /// <summary>Bytes of a hint.</summary>
+    public const int HintBytes = sizeof(uint);
+
+    private readonly BlockManager _blocks;
+    private readonly AlignedMemory _superblock = new(BlockBytes);
+    private readonly AlignedMemory _durable = new(BlockBytes);
+    private SpaceMap? _space;
+    private Transaction? _transaction;
+    private PersistentArray? _mappings;
+    private Bitset? _dirty;
+    private PersistentArray? _hints;
+    private Bitset? _discards;
+    private Superblock? _head;
 
     /// <summary>
     /// Metadata that are going to be opened; up to <paramref name="cacheBlocks"/> clean blocks are kept in memory.
     /// </summary>
-    public CacheMetadata(int cacheBlocks) => throw new NotSupportedException($"{cacheBlocks}");
-
-    /// <summary>New metadata: all of them are written by the first commit.</summary>
-    public static CacheMetadata Create(in CacheShape shape, int cacheBlocks) =>
-        throw new NotSupportedException($"{shape} {cacheBlocks}");
-
-    /// <summary>
-    /// Opens them: superblock and space map. Throws <see cref="RefusedMetadataException"/> or
-    /// <c>DamagedMetadataException</c>.
-    /// </summary>
-    public bool TryOpen() => throw new NotSupportedException();
+    public CacheMetadata(int cacheBlocks) => _blocks = new BlockManager(cacheBlocks);
 
     /// <summary>The block that the call wants that has just returned false.</summary>
-    public long MissingBlock => throw new NotSupportedException();
+    public long MissingBlock => _blocks.MissingBlock;
 
     /// <summary>The content of a block; one that is here already stays as it is.</summary>
-    public void Supply(long block, ReadOnlySpan<byte> bytes) => throw new NotSupportedException();
+    public void Supply(long block, ReadOnlySpan<byte> bytes)
+    {
+        _blocks.BeginOperation();
+        _blocks.Supply(block, bytes);
+    }
 
     /// <summary>The superblock.</summary>
-    public Superblock Head => throw new NotSupportedException();
+    public Superblock Head => Opened(_head);
 
-    /// <summary>Weir was the last to write the superblock.</summary>
-    public bool IsOurs => throw new NotSupportedException();
+    /// <summary>Weir was the last to write the superblock, when it was opened.</summary>
+    public bool IsOurs { get; private set; }
 
     /// <summary>Blocks of 4 KiB in all.</summary>
-    public long MetadataBlocks => throw new NotSupportedException();
+    public long MetadataBlocks => Opened(_space).Blocks;
 
     /// <summary>
-    /// How many blocks changes can still take before a commit: one for each block that is changed for the first time.
+    /// How many blocks changes can still take before a commit: one for each block that is changed for the first time,
+    /// nodes on the way to it included.
     /// </summary>
-    public long FreeMetadataBlocks => throw new NotSupportedException();
+    public long FreeMetadataBlocks => Opened(_space).Free;
+
+    /// <summary>Blocks that are in use.</summary>
+    public long UsedMetadataBlocks => Opened(_space).Allocated;
+
+    /// <summary>Bytes of memory for blocks.</summary>
+    public long MemoryBytes => _blocks.MemoryBytes;
 
     /// <summary>The mappings from <paramref name="firstPlace"/> to the end of their array block.</summary>
-    public bool TryReadMappings(uint firstPlace, out ReadOnlySpan<ulong> words) => throw new NotSupportedException();
+    public bool TryReadMappings(uint firstPlace, out ReadOnlySpan<ulong> words) =>
+        TryReadWords(Opened(_mappings), firstPlace, out words);
 
-    /// <summary>(home &lt;&lt; 16) | flags: 1 valid, 2 dirty (version 1 only); 0: nothing is there.</summary>
-    public bool TrySetMapping(uint place, ulong word) => throw new NotSupportedException();
+    /// <summary>
+    /// (home &lt;&lt; 16) | flags: 1 valid, 2 dirty (version 1 only); 0: nothing is there. See <see cref="Mapping"/>.
+    /// </summary>
+    public bool TrySetMapping(uint place, ulong word)
+    {
+        Invariant.Check(Head.Version == 1 || (word & Mapping.Dirty) == 0);
+        Invariant.Check(word == 0 || (word & Mapping.Valid) != 0);
+        BeginChange();
+        if (!Opened(_mappings).TryChange(place, out byte* entry)) return false;
+        *(ulong*)entry = word;
+        return true;
+    }
 
     /// <summary>Version 2: dirty bits of 64 places each, to the end of their array block.</summary>
-    public bool TryReadDirtyWords(uint firstWord, out ReadOnlySpan<ulong> words) => throw new NotSupportedException();
-
-    /// <summary>Version 2: the dirty bits of 64 places.</summary>
-    public bool TrySetDirtyWord(uint word, ulong bits) => throw new NotSupportedException();
-
-    /// <summary>Makes the hints those of a policy: all zero when they were another one's.</summary>
-    public bool TryBeginHints(string policyName, int hintBytes, (uint, uint, uint) version) =>
-        throw new NotSupportedException();
-
-    /// <summary>The hints to the end of their array block; empty when there are none.</summary>
-    public bool TryReadHints(uint firstPlace, out ReadOnlySpan<uint> hints) => throw new NotSupportedException();
-
-    /// <summary>After <see cref="TryBeginHints"/>.</summary>
-    public bool TrySetHint(uint place, uint hint) => throw new NotSupportedException();
+    public bool TryReadDirtyWords(uint firstWord, out ReadOnlySpan<ulong> words) =>
+        TryReadWords(Opened(_dirty).Words, firstWord, out words);
 
     /// <summary>
-    /// As many discard blocks of this size; those that were marked stay so only when the size is the same.
+    /// Version 2: the dirty bits of 64 places. Those past the last place are zero; those of places where nothing is
+    /// have to be, or <c>cache_check</c> refuses the metadata.
     /// </summary>
-    public bool TryResizeDiscards(long blockSectors, long count) => throw new NotSupportedException();
+    public bool TrySetDirtyWord(uint word, ulong bits)
+    {
+        BeginChange();
+        return Opened(_dirty).TrySet(word, bits);
+    }
 
     /// <summary>The discard marks of 64 discard blocks each, to the end of their array block.</summary>
-    public bool TryReadDiscardWords(long firstWord, out ReadOnlySpan<ulong> words) => throw new NotSupportedException();
+    public bool TryReadDiscardWords(long firstWord, out ReadOnlySpan<ulong> words) =>
+        TryReadWords(Opened(_discards).Words, firstWord, out words);
 
-    /// <summary>The marks of 64 discard blocks.</summary>
-    public bool TrySetDiscardWord(long word, ulong bits) => throw new NotSupportedException();
-
-    /// <summary>As many places, in all arrays. Those that are cut off are gone, whatever they held.</summary>
-    public bool TryResize(uint places) => throw new NotSupportedException();
-
-    /// <summary>
-    /// Adds the blocks of an array, in order of their entries, so that they can be read in a few large pieces and
-    /// supplied.
-    /// </summary>
-    public bool TryListBlocks(CacheArray array, List<ArrayBlock> blocks) => throw new NotSupportedException();
-
-    /// <summary>There is something to commit. A changed <see cref="Head"/> alone is not seen.</summary>
-    public bool HasChanges => throw new NotSupportedException();
-
-    /// <summary>Settles what is going to be written. The superblock is as <see cref="Head"/> says now.</summary>
-    public bool TryPrepareCommit() => throw new NotSupportedException();
-
-    /// <summary>Blocks to write before the superblock.</summary>
-    public int WriteCount => throw new NotSupportedException();
-
-    /// <summary>Number and content of one of them, ascending.</summary>
-    public long BlockToWrite(int index, out byte* bytes) => throw new NotSupportedException();
-
-    /// <summary>Block 0.</summary>
-    public byte* SuperblockToWrite => throw new NotSupportedException();
-
-    /// <summary>
-    /// The commit has ended. After one that failed nothing can be changed any more; what has been changed can be read.
-    /// </summary>
-    public void EndCommit(bool succeeded) => throw new NotSupportedException();
+    /// <summary>The marks of 64 discard blocks. Those past the last block are zero.</summary>
+    public bool TrySetDiscardWord(long word, ulong bits)
+    {
+        BeginChange();
+        return Opened(_discards).TrySet(word, bits);
+    }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        _blocks.Dispose();
+        _superblock.Dispose();
+        _durable.Dispose();
+    }
+
+    private DiskSuperblock* Disk => (DiskSuperblock*)_superblock.Pointer;
+
+    private static T Opened<T>(T? part) where T : class
+    {
+        Invariant.Check(part != null);
+        return part;
+    }
+
+    private bool TryReadWords(PersistentArray array, long first, out ReadOnlySpan<ulong> words)
+    {
+        words = default;
+        _blocks.BeginOperation();
+        if (!array.TryRead(first, out byte* entries, out int count)) return false;
+        words = new ReadOnlySpan<ulong>(entries, count);
+        return true;
     }
 }

@@ -1,0 +1,129 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.DmCache.Format;
+using Weir.Core.Metadata.Persistent;
+using Xunit;
+
+namespace Weir.Tests.DmCache.Format;
+
+/// <summary>Random changes beside a model, with thin-provisioning-tools as judges.</summary>
+public sealed class CacheMetadataTests
+{
+    private const int Runs = 20, CommitsOfARun = 12, StepsOfACommit = 60;
+
+    [Fact]
+    public void RandomChangesReadAsTheyWereMadeAndTheJudgesAcceptThem()
+    {
+        for (ulong seed = 1; seed <= Runs; seed++)
+        {
+            using CacheModel model = new(seed);
+            for (int commit = 0; commit < CommitsOfARun; commit++)
+            {
+                for (int step = 0; step < StepsOfACommit; step++) model.Step();
+                model.Commit();
+                model.CheckAll();
+                if (commit % 3 == 0) model.Reopen();
+            }
+            foreach (Judge judge in Judge.Both) judge.Accepts(model.Image);
+        }
+    }
+
+    [Theory]
+    [InlineData(SharedMutant.None, 0)]
+    [InlineData(SharedMutant.B6FreedReused, 1)]
+    public void ACommitThatEndsAnywhereLeavesTheStateBefore(SharedMutant mutant, int leastBroken)
+    {
+        int broken = 0;
+        Mutant.Active = mutant;
+        try
+        {
+            for (ulong seed = 101; seed < 104; seed++)
+            {
+                using CacheModel model = new(seed);
+                for (int step = 0; step < 200; step++) model.Step();
+                model.Commit();
+                for (int step = 0; step < 100; step++) model.Step();
+                broken += CrashesThatBreak(model);
+            }
+        }
+        finally
+        {
+            Mutant.Active = null;
+        }
+        Assert.InRange(broken, leastBroken, leastBroken == 0 ? 0 : int.MaxValue);
+    }
+
+    [Theory]
+    [InlineData(SharedMutant.None, true)]
+    [InlineData(SharedMutant.D19TailKept, false)]
+    public void AShrunkArrayKeepsNothingBehindItsEnd(SharedMutant mutant, bool isRight)
+    {
+        Mutant.Active = mutant;
+        try
+        {
+            MetadataImage image = MetadataImage.Blank(1024);
+            using CacheMetadata metadata = CacheMetadata.Create(new CacheShape(2, 64, 1100, 1024), 64);
+            for (uint place = 0; place < 1100; place++)
+                image.Run(metadata, () => metadata.TrySetMapping(place, Mapping.WordOf(place)));
+            image.Commit(metadata);
+            foreach (uint places in (uint[])[1018, 509, 508])
+            {
+                image.Run(metadata, () => metadata.TryResize(places));
+                image.Commit(metadata);
+            }
+            image.Run(metadata, () => metadata.TryResize(1100));
+            image.Commit(metadata);
+            bool isEmpty = Array.TrueForAll(image.Mappings(metadata)[508..], static word => word == 0);
+            Assert.Equal(isRight, isEmpty && !Judge.New.Refuses(image));
+        }
+        catch (DamagedMetadataException) when (!isRight)
+        {
+        }
+        finally
+        {
+            Mutant.Active = null;
+        }
+    }
+
+    // At each block of the commit: what does the superblock that is still there name?
+    private static int CrashesThatBreak(CacheModel model)
+    {
+        MetadataImage before = model.Image.Copy();
+        string expected = Read(before);
+        CacheMetadata metadata = model.Metadata;
+        model.Image.Run(metadata, metadata.TryPrepareCommit);
+        int broken = 0;
+        for (int writes = 0; writes <= metadata.WriteCount; writes++)
+        {
+            MetadataImage crashed = before.Copy();
+            Write(metadata, crashed, writes);
+            if (Read(crashed) != expected) broken++;
+            else Assert.Equal(References.Of(crashed), References.Counted(crashed));
+        }
+        return broken;
+    }
+
+    private static unsafe void Write(CacheMetadata metadata, MetadataImage image, int writes)
+    {
+        for (int i = 0; i < writes; i++)
+        {
+            long block = metadata.BlockToWrite(i, out byte* from);
+            new ReadOnlySpan<byte>(from, MetadataImage.BlockBytes).CopyTo(image.Block(block));
+        }
+    }
+
+    private static string Read(MetadataImage image)
+    {
+        try
+        {
+            using CacheMetadata metadata = image.Open();
+            return string.Join(',', image.Mappings(metadata)) + '|' + string.Join(',', image.Hints(metadata)) + '|'
+                + string.Join(',', image.DiscardWords(metadata)) + '|'
+                + (metadata.Head.Version == 2 ? string.Join(',', image.DirtyWords(metadata)) : "");
+        }
+        catch (DamagedMetadataException damage)
+        {
+            return damage.Message;
+        }
+    }
+}
