@@ -6,7 +6,7 @@ namespace Weir.Core.Traces;
 /// <summary>
 /// A trace as accesses of numbered blocks, in memory: 8 bytes each. Any thread reads it; it never changes.
 /// </summary>
-internal sealed class CompactTrace
+public sealed class CompactTrace
 {
     /// <summary>Accesses of a chunk: so that a long trace needs no array beyond what there can be.</summary>
     internal const int ChunkBits = 20;
@@ -50,7 +50,8 @@ internal sealed class CompactTrace
     }
 
     /// <summary>Places of a cache of <paramref name="percent"/> of all blocks; at least one.</summary>
-    public uint PlacesOf(double percent) => (uint)Math.Clamp(Math.Ceiling(Blocks * percent / 100), 1, uint.MaxValue / 2);
+    public uint PlacesOf(double percent) =>
+        (uint)Math.Clamp(Math.Ceiling(Blocks * percent / 100), 1, uint.MaxValue / 2);
 }
 
 /// <summary>Counts of a trace.</summary>
@@ -60,5 +61,5 @@ internal sealed class CompactTrace
 /// <param name="Discards">Requests besides, that are not simulated.</param>
 /// <param name="Bytes">Of all reads and writes.</param>
 /// <param name="SpanUs">From the first to the last; 0: the trace has no times.</param>
-internal readonly record struct TraceFigures(
+public readonly record struct TraceFigures(
     int BlockBytes, long Requests, long Writes, long Discards, long Bytes, long SpanUs);

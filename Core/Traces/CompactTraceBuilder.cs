@@ -124,8 +124,8 @@ internal sealed class CompactTraceBuilder
         return new BlockAccess[1 << CompactTrace.ChunkBits];
     }
 
-    // An access has 8 bytes here and 4 where its next one is looked for; a block 12 in the table of numbers, 8 where its
-    // home is kept, and 8 in each simulation under way.
+    // An access has 8 bytes here and 4 where its next one is looked for; a block 12 in the table of numbers, 8 where
+    // its home is kept, and 4 in each simulation under way.
     private void CheckMemory(long moreBytes)
     {
         const int accessBytes = 12, blockBytes = 24;

@@ -1,7 +1,7 @@
 namespace Weir.Core.Traces;
 
 /// <summary>What a simulated cache did with a trace.</summary>
-internal struct SimulationCounts
+public struct SimulationCounts
 {
     /// <summary>Accesses of blocks.</summary>
     public long Accesses;

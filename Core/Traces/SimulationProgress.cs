@@ -4,7 +4,7 @@ using Weir.Core.Base;
 namespace Weir.Core.Traces;
 
 /// <summary>How many accesses all simulations together have done; any thread.</summary>
-internal sealed class SimulationProgress
+public sealed class SimulationProgress
 {
     private long _done;
     private bool _isStopped;

@@ -4,7 +4,7 @@ using Weir.Core.Base;
 namespace Weir.Core.Traces;
 
 /// <summary>Tells kinds of traces from each other, by name and by content.</summary>
-internal static class TraceKinds
+public static class TraceKinds
 {
     /// <summary>As users write them.</summary>
     private static readonly (string Name, TraceFormat Format)[] s_names =

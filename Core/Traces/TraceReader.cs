@@ -13,10 +13,7 @@ internal abstract class TraceReader : IDisposable
     /// <summary>No offset is beyond: no device is.</summary>
     public const long OffsetBytesMax = 1L << 60;
 
-    /// <summary>More different devices in one trace are damage.</summary>
-    private const int DevicesMax = 4096;
-
-    private readonly Dictionary<string, int> _devices = [];
+    private TraceDevices _devices = new();
     private byte[] _lastName = [];
     private int _lastDevice = -1;
     private long _lastUs;
@@ -37,13 +34,18 @@ internal abstract class TraceReader : IDisposable
     public TraceInput Input { get; }
 
     /// <summary>Opens the trace at <paramref name="path"/>; without a format the content says which it is.</summary>
+    /// <param name="path">A file, which may be compressed.</param>
+    /// <param name="format">Its kind, when the user knows better.</param>
+    /// <param name="devices">Those of the parts before it, if it is one of several.</param>
     /// <exception cref="UserErrorException">It cannot be read, or is none.</exception>
-    public static TraceReader Open(string path, TraceFormat? format = null)
+    public static TraceReader Open(string path, TraceFormat? format = null, TraceDevices? devices = null)
     {
         TraceInput input = TraceInput.Open(path);
         try
         {
-            return Make(input, format ?? TraceKinds.Recognise(input));
+            TraceReader reader = Make(input, format ?? TraceKinds.Recognise(input));
+            if (devices != null) reader._devices = devices;
+            return reader;
         }
         catch
         {
@@ -79,13 +81,9 @@ internal abstract class TraceReader : IDisposable
     private protected int DeviceOf(ReadOnlySpan<byte> name)
     {
         if (_lastDevice >= 0 && name.SequenceEqual(_lastName)) return _lastDevice;
-        string key = System.Text.Encoding.Latin1.GetString(name);
-        if (!_devices.TryGetValue(key, out int device))
-        {
-            if (_devices.Count == DevicesMax)
-                throw Wrong($"one more device, '{Fields.Show(name)}'", $"at most {DevicesMax} in a trace");
-            _devices[key] = device = _devices.Count;
-        }
+        int device = _devices.NumberOf(name);
+        if (device < 0)
+            throw Wrong($"one more device, '{Fields.Show(name)}'", $"at most {TraceDevices.Max} in a trace");
         (_lastName, _lastDevice) = (name.ToArray(), device);
         return device;
     }
@@ -114,4 +112,23 @@ internal abstract class TraceReader : IDisposable
         TraceFormat.Oracle => new OracleReader(input),
         _ => new CsvReader(input),
     };
+}
+
+/// <summary>Numbers the devices of a trace by their names, over all of its parts.</summary>
+internal sealed class TraceDevices
+{
+    /// <summary>More are damage.</summary>
+    public const int Max = 4096;
+
+    private readonly Dictionary<string, int> _numbers = [];
+
+    /// <summary>From 0 on; -1: there are too many.</summary>
+    public int NumberOf(ReadOnlySpan<byte> name)
+    {
+        string key = System.Text.Encoding.Latin1.GetString(name);
+        if (_numbers.TryGetValue(key, out int number)) return number;
+        if (_numbers.Count == Max) return -1;
+        _numbers[key] = _numbers.Count;
+        return _numbers.Count - 1;
+    }
 }

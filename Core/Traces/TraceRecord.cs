@@ -31,7 +31,7 @@ internal struct TraceRecord
 }
 
 /// <summary>The kinds of traces that are read.</summary>
-internal enum TraceFormat
+public enum TraceFormat
 {
     /// <summary>fio: <c>write_iolog</c>, versions 2 and 3.</summary>
     Fio,

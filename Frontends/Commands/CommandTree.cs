@@ -31,5 +31,6 @@ internal static class CommandTree
         DrainCommand.Build(),
         RepairCommand.Build(),
         BenchCommand.Build(),
+        SimulateCommand.Build(),
     };
 }

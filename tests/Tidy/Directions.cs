@@ -81,12 +81,14 @@ internal static partial class Directions
 
     /// <summary>
     /// A frontend speaks to the ring itself: its sockets and the devices share it. One whose clients think in bytes
-    /// locks blocks as engines do.
+    /// locks blocks as engines do. Who simulates reads traces.
     /// </summary>
     private static bool IsFrontendsRing(string path, string name) => name switch
     {
         "Weir.Core.Devices" => path.Split('/').Length > 2 && path.Split('/')[1] is "Nbd" or "Ublk" or "Bench",
         "Weir.Core.Caching" => path.StartsWith("Frontends/Nbd/", StringComparison.Ordinal),
+        "Weir.Core.Traces" => path.StartsWith("Frontends/Simulate/", StringComparison.Ordinal)
+            || path == "Frontends/Commands/SimulateCommand.cs",
         _ => false,
     };
 
