@@ -23,4 +23,6 @@ public enum PolicyMutant
     S3NoGhosts,
     /// <summary>s3fifo: what was used twice in the small queue leaves with the rest.</summary>
     S3NoPromotion,
+    /// <summary>mq: uses are never halved (D4).</summary>
+    MqNoAgeing,
 }

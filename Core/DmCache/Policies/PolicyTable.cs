@@ -22,8 +22,8 @@ internal static class PolicyTable
 
     private static readonly PolicyInfo[] s_infos =
     [
-        S3FifoPolicy.Info, SievePolicy.Info, LruOrder.Info, FifoOrder.Info, MruOrder.Info, CleanerKind.Info,
-        NoopKind.Info,
+        S3FifoPolicy.Info, SievePolicy.Info, SmqPolicy.Info, MqPolicy.Info, LruOrder.Info, FifoOrder.Info,
+        MruOrder.Info, CleanerKind.Info, NoopKind.Info,
     ];
 
     /// <summary>All of them.</summary>
@@ -48,6 +48,8 @@ internal static class PolicyTable
         {
             "s3fifo" => visitor.Visit<S3FifoPolicy>(),
             "sieve" => visitor.Visit<SievePolicy>(),
+            "smq" => visitor.Visit<SmqPolicy>(),
+            "mq" => visitor.Visit<MqPolicy>(),
             "lru" => visitor.Visit<ListPolicy<LruOrder>>(),
             "fifo" => visitor.Visit<ListPolicy<FifoOrder>>(),
             "mru" => visitor.Visit<ListPolicy<MruOrder>>(),

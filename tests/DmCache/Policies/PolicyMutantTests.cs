@@ -18,6 +18,10 @@ public sealed class PolicyMutantTests
     [InlineData(PolicyMutant.GateNotAsked, "sieve", "FindsNoneWhereNoneMayGo")]
     [InlineData(PolicyMutant.GateNotAsked, "s3fifo", "FindsNoneWhereNoneMayGo")]
     [InlineData(PolicyMutant.HintsIgnored, "lru", "ReloadDecidesAlike")]
+    [InlineData(PolicyMutant.HintsIgnored, "smq", "ReloadDecidesAlike")]
+    [InlineData(PolicyMutant.HintsIgnored, "mq", "ReloadDecidesAlike")]
+    [InlineData(PolicyMutant.SearchFromTheStart, "mq", "FindsTheOneThatMayGo")]
+    [InlineData(PolicyMutant.GateNotAsked, "mq", "AnyOrder")]
     [InlineData(PolicyMutant.StreamsAdmitted, "lru", "StreamsStayOutside")]
     [InlineData(PolicyMutant.SieveMarkKept, "sieve", "FindsTheOneThatMayGo")]
     public void IsCaughtByTheContract(PolicyMutant mutant, string policy, string check)
@@ -46,6 +50,10 @@ public sealed class PolicyMutantTests
     [InlineData(PolicyMutant.S3NoPromotion)]
     public void IsCaughtByAScan(PolicyMutant mutant) =>
         AssertCaught(mutant, new PolicyQualityTests().AScanLeavesTheHotBlocksIn);
+
+    [Fact]
+    public void UsesThatDoNotAgeAreCaught() =>
+        AssertCaught(PolicyMutant.MqNoAgeing, new MqPolicyTests().AdaptationDoesNotDependOnHistory);
 
     [Fact]
     public void ForgottenHintsAreCaught() =>

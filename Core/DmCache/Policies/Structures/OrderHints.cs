@@ -19,20 +19,32 @@ internal struct OrderHints : IDisposable
     private const int StepsMax = 1024, RankBits = 16, ByteMask = 0xFF;
 
     private readonly uint _places;
-    private readonly int _queues, _steps, _firstList;
+    private readonly int _queues, _steps, _firstList, _together;
     private Cells<ushort> _ranks;
     private long _ranksAt;
     private bool _isLoading;
 
     /// <summary>For that many of the policy's lists, the first ones; those for the steps come after.</summary>
     public OrderHints(uint places, int queues, int lists)
+        : this(places, queues, lists, together: 0)
     {
+    }
+
+    private OrderHints(uint places, int queues, int lists, int together)
+    {
+        _together = together;
         _places = places;
         _queues = queues;
         _steps = StepsFor(places);
         _firstList = lists;
         _isLoading = true;
     }
+
+    /// <summary>
+    /// For levels that are one order, from the lowest to the highest: the first <paramref name="levels"/> of the
+    /// policy's lists. Whatever was loaded goes to the first one of them, from where the policy takes it.
+    /// </summary>
+    public static OrderHints OfLevels(uint places, int levels, int lists) => new(places, 1, lists, levels);
 
     /// <summary>Bytes that it takes, after hints were asked for.</summary>
     public readonly long MemoryBytes => _ranks.IsEmpty ? 0 : _ranks.SizeBytes;
@@ -49,6 +61,9 @@ internal struct OrderHints : IDisposable
         int queue = (int)((hint >> RankBits) & ByteMask);
         return IsKnown(hint) && queue < _queues ? queue : unknown;
     }
+
+    /// <summary>The policy's own sixteen bits of a hint; 0: it is not known.</summary>
+    public static ushort UpperOf(uint hint) => IsKnown(hint) ? (ushort)(hint >> RankBits) : (ushort)0;
 
     /// <summary>What else a hint says.</summary>
     public static byte ExtraOf(uint hint) => IsKnown(hint) ? (byte)(hint >> 24) : (byte)0;
@@ -74,8 +89,14 @@ internal struct OrderHints : IDisposable
     public uint HintOf(ref PlaceLists lists, uint place, int queue, byte extra = 0)
     {
         if (_isLoading) Settle(ref lists);
+        return HintOf(ref lists, place, (ushort)((extra << 8) | queue));
+    }
+
+    /// <summary>The hint of a block, with sixteen bits that are the policy's own.</summary>
+    public uint HintOf(ref PlaceLists lists, uint place, ushort upper)
+    {
         if (_ranks.IsEmpty || _ranksAt != lists.Changes) Rank(ref lists);
-        return ((uint)extra << 24) | ((uint)queue << RankBits) | _ranks[place];
+        return ((uint)upper << RankBits) | _ranks[place];
     }
 
     /// <inheritdoc/>
@@ -92,11 +113,14 @@ internal struct OrderHints : IDisposable
     private void Rank(ref PlaceLists lists)
     {
         if (_ranks.IsEmpty) _ranks = new Cells<ushort>(_places);
-        for (int queue = 0; queue < _queues; queue++)
+        ulong together = 0, rank = 0;
+        for (int level = 0; level < _together; level++) together += lists.Count(level);
+        for (int list = 0; list < Math.Max(_together, _queues); list++)
         {
-            ulong count = lists.Count(queue), rank = 0;
-            for (uint node = lists.Oldest(queue); node != PlaceLists.None; node = lists.Newer(node), rank++)
-                if (node < _places) _ranks[node] = (ushort)(((rank << RankBits) + count - 1) / count);
+            if (_together == 0) rank = 0;
+            ulong count = _together == 0 ? lists.Count(list) : together;
+            for (uint node = lists.Oldest(list); node != PlaceLists.None; node = lists.Newer(node), rank++)
+                _ranks[node] = (ushort)(((rank << RankBits) + count - 1) / count);
         }
         _ranksAt = lists.Changes;
     }

@@ -35,6 +35,9 @@ internal unsafe struct PlaceBits : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void Clear(uint place) => _words[place >> WordShift] &= ~(1UL << (int)(place & (WordBits - 1)));
 
+    /// <summary>Clears all.</summary>
+    public readonly void ClearAll() => new Span<ulong>(_words.Start, (int)_words.Count).Clear();
+
     /// <summary>How many are set.</summary>
     public readonly long Count()
     {

@@ -129,11 +129,42 @@ internal struct PlaceLists : IDisposable
     public readonly uint FindVictim<TGate>(int list, ref TGate gate)
         where TGate : struct, IVictimGate
     {
+        int budget = OthersLookedAt;
+        uint victim = FindAmongOldest(list, ref gate);
+        return victim != None || Count(list) <= OldestLookedAt ? victim : FindAtCursor(list, ref gate, ref budget);
+    }
+
+    /// <summary>The first one that may go, of the few oldest.</summary>
+    public readonly uint FindAmongOldest<TGate>(int list, ref TGate gate)
+        where TGate : struct, IVictimGate
+    {
         uint node = Oldest(list);
         for (int i = 0; i < OldestLookedAt && node != None; i++, node = Newer(node))
             if (MayGo(node, ref gate)) return node;
-        return node == None ? None : FindFurther(ref _heads[list], node, ref gate);
+        return None;
     }
+
+    /// <summary>
+    /// The first one that may go from the cursor on, of as many as <paramref name="budget"/> has left; at the end of
+    /// the list, the cursor goes back to the oldest.
+    /// </summary>
+    public readonly uint FindAtCursor<TGate>(int list, ref TGate gate, ref int budget)
+        where TGate : struct, IVictimGate
+    {
+        ref Head head = ref _heads[list];
+        uint node = head.Cursor == None || Mutant.Is(PolicyMutant.SearchFromTheStart) ? Oldest(list) : head.Cursor;
+        for (; budget > 0 && node != None; budget--, node = Newer(node))
+        {
+            if (!MayGo(node, ref gate)) continue;
+            head.Cursor = node;
+            return node;
+        }
+        head.Cursor = node;
+        return None;
+    }
+
+    /// <summary>The search at the cursor would begin at the oldest.</summary>
+    public readonly bool IsCursorAtStart(int list) => _heads[list].Cursor == None;
 
     /// <summary>Throws when a list and its count differ, or its two directions.</summary>
     public readonly void CheckInvariants(int list)
@@ -158,20 +189,6 @@ internal struct PlaceLists : IDisposable
     {
         _nodes.Dispose();
         _heads.Dispose();
-    }
-
-    private readonly uint FindFurther<TGate>(ref Head head, uint node, ref TGate gate)
-        where TGate : struct, IVictimGate
-    {
-        if (head.Cursor != None && !Mutant.Is(PolicyMutant.SearchFromTheStart)) node = head.Cursor;
-        for (int i = 0; i < OthersLookedAt && node != None; i++, node = Newer(node))
-        {
-            if (!MayGo(node, ref gate)) continue;
-            head.Cursor = node;
-            return node;
-        }
-        head.Cursor = node;
-        return None;
     }
 
     private static bool MayGo<TGate>(uint node, ref TGate gate)
