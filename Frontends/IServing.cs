@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using Weir.Core.Io;
+using Weir.Frontends.Recording;
 
 namespace Weir.Frontends;
 
@@ -40,6 +41,9 @@ internal interface IServing : IDisposable
 
     /// <summary>Exports may have grown: tells clients that can be told while they are connected. Any thread.</summary>
     void Resize();
+
+    /// <summary>Where the queue threads say what clients ask for.</summary>
+    IReadOnlyList<TraceTap> Taps { get; }
 
     /// <summary>One line to print about what works, but not as well as it could; or null.</summary>
     string? Warning { get; }

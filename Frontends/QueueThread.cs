@@ -2,6 +2,7 @@ using System;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Frontends.Recording;
 
 namespace Weir.Frontends;
 
@@ -57,6 +58,9 @@ internal sealed unsafe class QueueThread : IDisposable
 
     /// <summary>Number of the queue.</summary>
     public int Index { get; }
+
+    /// <summary>Where it says what clients ask for.</summary>
+    public TraceTap Tap { get; } = new();
 
     /// <summary>The thread's context: on the thread, and for <see cref="IoContext.Wake"/>.</summary>
     public IoContext Io => _io ?? throw new InvalidOperationException("the queue is not open");

@@ -7,6 +7,7 @@ using Weir.Core.Io;
 using Weir.Frontends.Commands;
 using Weir.Frontends.Compose;
 using Weir.Frontends.Control;
+using Weir.Frontends.Recording;
 using Weir.Frontends.Status;
 using Weir.Native;
 
@@ -25,6 +26,7 @@ internal sealed class Server : IDisposable
     private readonly IServing _serving;
     private readonly ServingSpec _spec;
     private readonly RundownGuard _rundown = new();
+    private readonly TraceRecorder _recorder = new(Program.Log);
     private const int RundownPatienceMs = 5000;
     private const int LeaveMs = 500;
 
@@ -41,11 +43,15 @@ internal sealed class Server : IDisposable
         using IListening listening = Listening.Open(volume, serving);
         if (serving.Control != null) UnixSocketFile.Check(serving.Control);
         _watcher = new StopWatcher(() => _volume!.Volume.Hang);
+        // Before anything is opened: a file that cannot be is the user's mistake.
+        if (volume.Trace is { } trace) _recorder.Start(trace);
         _volume = ToolCommand.WithProgress(shows: true, progress => Opening.Run(volume, Program.Log, progress));
         try
         {
             _serving = listening.Serve(_volume, serving.Queues, Die);
             _volume.Serving = _serving;
+            _volume.Commands = [.. _volume.Commands, _recorder.Command];
+            _recorder.Connect(_serving.Taps);
         }
         catch
         {
@@ -95,6 +101,7 @@ internal sealed class Server : IDisposable
     {
         _serving.Stop(force: false);
         int result = _serving.Join();
+        _recorder.Dispose();
         HealthNote health = new();
         _volume.Volume.Report(health);
         _lastWords = [.. health.Lines];
@@ -170,6 +177,7 @@ internal sealed class Server : IDisposable
         status.Text("access", _volume.Volume.ReadOnly ? "read-only" : "read-write");
         _volume.Volume.Report(status);
         _serving.Report(status);
+        _recorder.Report(status);
         if (_volume.Tunables.Count > 0) status.Group("options", ReportOptions);
     }
 

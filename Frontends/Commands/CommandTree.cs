@@ -32,5 +32,6 @@ internal static class CommandTree
         RepairCommand.Build(),
         BenchCommand.Build(),
         SimulateCommand.Build(),
+        RecordCommand.Build(),
     };
 }

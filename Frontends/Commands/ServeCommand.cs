@@ -35,7 +35,7 @@ internal static class ServeCommand
                 Memory = result.GetValue(memory),
                 ReadOnly = result.GetValue(readOnly),
             };
-            return Server.Run(spec.Check(), listening.Read(result, spec.Name));
+            return Server.Run(spec.TakeTrace().Check(), listening.Read(result, spec.Name));
         });
         return command;
     }

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Frontends.Compose;
+using Weir.Frontends.Recording;
 
 namespace Weir.Frontends.Commands;
 
@@ -29,6 +30,9 @@ internal sealed record VolumeSpec
     /// <summary>The folder for memory that outlives the process, or <see cref="NoMemory"/>; null: the best.</summary>
     public string? Memory { get; init; }
 
+    /// <summary>A file to record in what clients ask for (<c>--option trace=PATH</c>); null: none.</summary>
+    public string? Trace { get; init; }
+
     /// <summary>Write nothing anywhere.</summary>
     public bool ReadOnly { get; init; }
 
@@ -54,6 +58,20 @@ internal sealed record VolumeSpec
         Devices.Check(kind);
         kind.Check(this);
         return this;
+    }
+
+    /// <summary>Takes the option that is no engine's from the others; given more than once, the last counts.</summary>
+    public VolumeSpec TakeTrace()
+    {
+        List<KeyValuePair<string, string>> others = [];
+        string? trace = null;
+        foreach (KeyValuePair<string, string> option in Options)
+        {
+            if (!option.Key.Equals(TraceRecorder.Key, StringComparison.OrdinalIgnoreCase)) others.Add(option);
+            else if (option.Value.Length > 0) trace = option.Value;
+            else throw new UserErrorException($"--option {option.Key}=: expected a file", Program.WrongUsage);
+        }
+        return this with { Options = others, Trace = trace };
     }
 
     /// <summary>Splits <c>KEY=VALUE</c>.</summary>

@@ -241,7 +241,9 @@ internal sealed unsafe partial class Connection
         RequestKind kind = KindOf(command->Type);
         RequestFlags flags = EngineFlags(command->Flags) & RequestFlags.Fua;
         long lengthBytes = kind == RequestKind.Flush ? 0 : command->LengthBytes;
-        if (kind != RequestKind.None) _volume!.CountAsked(kind, flags, lengthBytes);
+        if (kind == RequestKind.None) return;
+        _volume!.CountAsked(kind, flags, lengthBytes);
+        _queue.Tap.Note(kind, command->OffsetBytes, lengthBytes, _export!.Name);
     }
 
     private static RequestKind KindOf(NbdCommand command) => command switch

@@ -4,6 +4,7 @@ using Weir.Core.Base;
 using Weir.Core.Caching;
 using Weir.Core.Devices;
 using Weir.Core.Io;
+using Weir.Frontends.Recording;
 using Weir.Native;
 
 namespace Weir.Frontends.Nbd;
@@ -56,6 +57,9 @@ internal sealed unsafe partial class NbdQueue : IQueueFrontend, IIoHandler, IPla
 
     /// <summary>How long a client may take for an option, or for its last replies.</summary>
     public long IdleUs => _server.IdleUs;
+
+    /// <summary>Where it is noted what clients ask for.</summary>
+    public TraceTap Tap => _thread!.Tap;
 
     /// <summary>The thread's queue of an export's volume.</summary>
     public IVolumeQueue Volume(Export export) => _thread!.Volume(export.Volume);

@@ -6,6 +6,7 @@ using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
+using Weir.Frontends.Recording;
 using Weir.Native;
 
 namespace Weir.Frontends.Nbd;
@@ -133,6 +134,9 @@ internal sealed class NbdServer : IServing
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Uris => Array.ConvertAll(Listeners, listener => listener.Uri(FirstName));
+
+    /// <inheritdoc/>
+    public IReadOnlyList<TraceTap> Taps => Array.ConvertAll(_threads, static thread => thread.Tap);
 
     /// <inheritdoc/>
     public string? Warning => QueueThread.WarningOf(_threads);

@@ -165,6 +165,10 @@ internal static class Meanings
         // The queue threads.
         ["queue_turns"] = "turns of the queue threads' loops since the start",
         ["queue_allocated_bytes"] = "bytes that the queue threads have allocated on the managed heap since the start",
+        // What clients ask for, recorded.
+        ["trace"] = "the file that requests are recorded in; off, or why that has failed",
+        ["trace_requests"] = "requests recorded since the start",
+        ["trace_dropped_requests"] = "requests left out of a recording because its file was too slow, since the start",
         // NBD.
         ["nbd_open_connections"] = "connections now",
         ["nbd_accepted_connections"] = "connections since the start, whatever has become of them",

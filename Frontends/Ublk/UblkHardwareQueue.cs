@@ -1,8 +1,10 @@
 using System;
 using System.Runtime.InteropServices;
+using System.Text;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
+using Weir.Frontends.Recording;
 using Weir.Native;
 using Weir.Native.Ublk;
 
@@ -30,15 +32,19 @@ internal sealed unsafe class UblkHardwareQueue : ICommandHandler, IDisposable
     private readonly Request* _requests;
     private readonly ushort* _arrived;
     private readonly Arena _arena;
+    private readonly TraceTap _tap;
+    private readonly byte[] _name;
     private readonly Slab? _driversBuffers;
     private int _arrivedCount;
     private int _ended;
 
     /// <summary>Opens hardware queue <paramref name="queue"/> of a device; commands go out with <see cref="Begin"/>.
     /// </summary>
-    public UblkHardwareQueue(UblkDevice device, int queue, int index, RingContext io, IVolumeQueue volume, Arena arena)
+    public UblkHardwareQueue(
+        UblkDevice device, int queue, int index, RingContext io, IVolumeQueue volume, Arena arena, TraceTap tap)
     {
         (_device, _queue, _index, _io, _volume, _arena) = (device, queue, index, io, volume, arena);
+        (_tap, _name) = (tap, Encoding.UTF8.GetBytes(device.Export.Part.Name));
         int depth = device.Depth;
         _descriptors = device.Descriptors(queue);
         _requests = (Request*)NativeMemory.AllocZeroed((nuint)depth, (nuint)sizeof(Request));
@@ -161,6 +167,7 @@ internal sealed unsafe class UblkHardwareQueue : ICommandHandler, IDisposable
         }
         if (!TryPlace(request, tag)) return false;
         Counters.Count(request);
+        _tap.Note(request->Kind, request->OffsetBytes, request->LengthBytes, _name);
         _volume.Submit(request);
         return true;
     }

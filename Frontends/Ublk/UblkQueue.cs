@@ -57,7 +57,7 @@ internal sealed unsafe class UblkQueue(UblkServer server) : IQueueFrontend
         UblkDevice device = server.DeviceAt(message.Value);
         UblkHardwareQueue served = new(
             device, _thread!.Index, message.Value, (RingContext)_thread.Io, _thread.Volume(device.Export.Volume),
-            _arena!);
+            _arena!, _thread.Tap);
         _hardwareQueues[message.Value] = served;
         _end = Math.Max(_end, message.Value + 1);
         device.Counters[_thread.Index] = served.Counters;

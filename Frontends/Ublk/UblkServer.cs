@@ -5,6 +5,7 @@ using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
+using Weir.Frontends.Recording;
 using Weir.Native;
 
 namespace Weir.Frontends.Ublk;
@@ -47,6 +48,9 @@ internal sealed class UblkServer : IServing
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Uris => Devices.Select(static device => device.Path).ToList();
+
+    /// <inheritdoc/>
+    public IReadOnlyList<TraceTap> Taps => Array.ConvertAll(_threads, static thread => thread.Tap);
 
     /// <inheritdoc/>
     public string? Warning => _warning ?? QueueThread.WarningOf(_threads);
