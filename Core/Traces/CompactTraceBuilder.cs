@@ -11,7 +11,7 @@ internal sealed class CompactTraceBuilder
     /// <summary>A stream is long from here on: a cache that it ran through would hold nothing else.</summary>
     public const long SequentialBytes = 4 << 20;
 
-    /// <summary>A while, for policies: as in the kernel, or where a trace has no times, so many requests.</summary>
+    /// <summary>A while, for policies: a second, or where a trace has no times, so many requests.</summary>
     private const long TickUs = 1_000_000, TickRequests = 4096;
 
     private const int SectorBytes = 512, DeviceAt = 48;
@@ -101,7 +101,8 @@ internal sealed class CompactTraceBuilder
         if (record.Op == TraceOp.Write) _writes++;
         _lastUs = record.TimeUs;
         if (_firstUs < 0) _firstUs = _tickUs = _lastUs;
-        if (_lastUs - _tickUs < TickUs && _requests - _tickRequest < TickRequests) return BlockAccessFlags.Begins;
+        bool isDue = _lastUs > _tickUs ? _lastUs - _tickUs >= TickUs : _requests - _tickRequest >= TickRequests;
+        if (!isDue) return BlockAccessFlags.Begins;
         (_tickUs, _tickRequest) = (_lastUs, _requests);
         return BlockAccessFlags.Begins | BlockAccessFlags.Tick;
     }
