@@ -29,6 +29,7 @@ internal static class CommandTree
         CheckCommand.Build(),
         DumpCommand.Build(),
         DrainCommand.Build(),
+        RestoreCommand.Build(),
         RepairCommand.Build(),
         BenchCommand.Build(),
         SimulateCommand.Build(),

@@ -26,7 +26,9 @@ internal sealed record DeviceSpec
     public void Check(IEngineKind kind)
     {
         bool hasCache = kind.HasUseFor(DeviceRole.Cache);
-        if (hasCache && Cache == null) throw Usage($"{kind.Name} needs --cache PATH");
+        bool hasMetadata = Metadata != null && kind.HasUseFor(DeviceRole.Metadata);
+        // Metadata can be looked at alone; who serves asks for both.
+        if (hasCache && Cache == null && !hasMetadata) throw Usage($"{kind.Name} needs --cache PATH");
         if (!hasCache && Cache != null) throw Usage($"{kind.Name} has no cache; leave --cache out");
         if (!kind.HasUseFor(DeviceRole.Metadata) && Metadata != null)
             throw Usage($"{kind.Name} has no metadata device; leave --metadata out");

@@ -9,7 +9,8 @@ namespace Weir.Frontends.Compose;
 internal static class EngineTable
 {
     /// <summary>In the order in which users are told of them.</summary>
-    public static IReadOnlyList<IEngineKind> All { get; } = [new WriteboostKind(), new PassthroughKind()];
+    public static IReadOnlyList<IEngineKind> All { get; } =
+        [new WriteboostKind(), new DmCacheKind(), new PassthroughKind()];
 
     /// <summary>By the names that users give, in words.</summary>
     public static string Names => NamesOf(All);

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Frontends.Commands;
@@ -64,6 +65,10 @@ internal interface IEngineTools
     /// <summary>Shows what lies on the devices.</summary>
     void Dump(in ToolRun run, IItemWriter items);
 
+    /// <summary>Makes what <see cref="Dump"/> has shown into a cache again; one line that says what was made.</summary>
+    string Restore(in ToolRun run, string input) => throw new UserErrorException(
+        $"{run.Spec.Engine} cannot be made from a dump", Program.WrongUsage);
+
     /// <summary>
     /// Repairs, or with <paramref name="write"/> false says what it would do; false when more must be decided first.
     /// </summary>
@@ -107,6 +112,8 @@ internal enum EngineCommand
     Check,
     /// <summary><c>weir dump</c>.</summary>
     Dump,
+    /// <summary><c>weir restore</c>.</summary>
+    Restore,
     /// <summary><c>weir repair</c>.</summary>
     Repair,
     /// <summary><c>weir drain</c>.</summary>

@@ -25,7 +25,7 @@ public sealed class EngineTableTests
     public void EveryEngineIsFoundByItsName()
     {
         foreach (IEngineKind kind in EngineTable.All) Assert.Same(kind, EngineTable.Find(kind.Name));
-        Assert.Equal("unknown engine 'nonsense'; this version has: writeboost, passthrough",
+        Assert.Equal("unknown engine 'nonsense'; this version has: writeboost, dmcache, passthrough",
             ErrorOf(static () => EngineTable.Find("nonsense")));
         Assert.Equal("passthrough has no cache to drain",
             ErrorOf(static () => EngineTable.ToolsOf("passthrough", "drain")));

@@ -25,7 +25,7 @@ internal sealed unsafe partial class CacheMetadata
             throw new MetadataFullException(shape.MetadataBlocks);
         CacheMetadata made = new(cacheBlocks);
         made._head = new Superblock { Version = shape.Version, BlockSectors = shape.BlockSectors, IsClean = true };
-        made.Begin(shape.MetadataBlocks);
+        made.Begin(shape.MetadataBlocks, static _ => false);
         bool isDone = made.TryResize(shape.Places);
         Invariant.Check(isDone);
         made.IsOurs = true;
@@ -33,15 +33,43 @@ internal sealed unsafe partial class CacheMetadata
     }
 
     /// <summary>
-    /// Blocks that new metadata of as many places take, with hints, and room to change all of it once.
+    /// New metadata with the superblock that is there, but without mappings, hints and discards, in other blocks than
+    /// those that <paramref name="isTaken"/>: they are where they were until the first commit has ended. Throws
+    /// <see cref="MetadataFullException"/>.
+    /// </summary>
+    public static CacheMetadata CreateBeside(
+        ReadOnlySpan<byte> superblock, long blocks, Func<long, bool> isTaken, int cacheBlocks)
+    {
+        CacheMetadata made = new(cacheBlocks);
+        superblock.CopyTo(new Span<byte>(made._superblock.Pointer, BlockBytes));
+        made._head = SuperblockCodec.Read(made.Disk);
+        uint places = made._head.Places;
+        (made._head.Places, made._head.DiscardBlocks) = (0, 0);
+        try
+        {
+            made.Begin(blocks, isTaken);
+            bool isDone = made.TryResize(places);
+            Invariant.Check(isDone);
+            return made;
+        }
+        catch (MetadataFullException)
+        {
+            made.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Blocks that new metadata of as many places take, with hints, and room to make the hints anew.
     /// </summary>
     public static long BlocksFor(int version, long places)
     {
-        long arrays = BlocksOf(places, sizeof(ulong)) + BlocksOf(places, HintBytes)
+        const int changes = 32;
+        long arrays = BlocksOf(places, sizeof(ulong)) + 2 * BlocksOf(places, HintBytes)
             + (version == 2 ? BlocksOf(Bitset.WordsOf(places), sizeof(ulong)) : 0)
             + BlocksOf(Bitset.WordsOf(MaxDiscardBlocks), sizeof(ulong));
-        long bitmaps = 2 * arrays / SpaceMapFormat.BitmapCounts + 1;
-        return 1 + 2 * (arrays + bitmaps + 2);
+        long bitmaps = arrays / SpaceMapFormat.BitmapCounts + 1;
+        return 1 + arrays + 2 * (bitmaps + 2) + changes;
     }
 
     /// <summary>The kernel has no more discard blocks than that.</summary>
@@ -82,12 +110,14 @@ internal sealed unsafe partial class CacheMetadata
         return blocks + BTree.NodesOf(blocks, BTreeNode.ChildBytes);
     }
 
-    private void Begin(long blocks)
+    private void Begin(long blocks, Func<long, bool> isTaken)
     {
         _blocks.Limit = blocks;
         _space = new SpaceMap(_blocks, blocks);
         _transaction = new Transaction(_blocks, _space);
         _space.Begin(_transaction);
+        for (long block = 0; block < blocks; block++)
+            if (isTaken(block)) _space.Spare(block);
         _mappings = PersistentArray.Create(_transaction, sizeof(ulong));
         _discards = Bitset.Create(_transaction);
         if (Head.Version == 2) _dirty = Bitset.Create(_transaction);

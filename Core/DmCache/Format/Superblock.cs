@@ -6,7 +6,7 @@ namespace Weir.Core.DmCache.Format;
 internal sealed class Superblock
 {
     /// <summary>Longest name of a policy, in bytes.</summary>
-    public const int MaxNameBytes = 15;
+    public const int MaxNameBytes = 16;
 
     /// <summary>1 or 2.</summary>
     public int Version { get; init; }

@@ -1,7 +1,7 @@
 using System.Collections.Generic;
 using Weir.Core.Io;
 
-namespace Weir.Tests.Writeboost;
+namespace Weir.Tests.Harness;
 
 /// <summary>The texts that a tool reports.</summary>
 internal sealed class CheckItems : IItemWriter

@@ -1,0 +1,46 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.DmCache.Format;
+using Weir.Core.Metadata.Persistent;
+
+namespace Weir.Core.DmCache.Tools;
+
+/// <summary><c>weir format dmcache</c>: metadata of an empty cache.</summary>
+/// <param name="device">Where they are going to be.</param>
+/// <param name="version">1 or 2.</param>
+/// <param name="blockBytes">Bytes of a cache block: 32 KiB to 1 GiB in steps of 32 KiB.</param>
+public sealed class CacheFormat(MetadataDevice device, int version, long blockBytes)
+{
+    private const long StepBytes = 32 << 10, MostBytes = 1 << 30;
+    private const int MemoryBlocks = 1024;
+
+    /// <summary>
+    /// Makes them, for as many places as the cache device has room for. <paramref name="isAtHead"/>: the metadata are
+    /// at its head. One line that says what was made.
+    /// </summary>
+    public string Run(long cacheBytes, bool isAtHead)
+    {
+        if (blockBytes % StepBytes != 0 || blockBytes is < StepBytes or > MostBytes)
+            throw new UserErrorException($"{blockBytes} bytes for a cache block: expected 32 KiB to 1 GiB in steps of "
+                + "32 KiB");
+        if (isAtHead) device.Limit(CacheRegion.BlocksFor(cacheBytes / blockBytes));
+        long dataBytes = cacheBytes - (isAtHead ? device.Blocks * BlockKind.BlockBytes : 0);
+        long places = Math.Min(dataBytes / blockBytes, uint.MaxValue);
+        if (places <= 0)
+            throw new UserErrorException($"{device.Device.Name}: no room for a cache block of {blockBytes} bytes");
+        CacheShape shape = new(version, (uint)(blockBytes / 512), (uint)places, device.Blocks);
+        try
+        {
+            using CacheMetadata metadata = CacheMetadata.Create(shape, MemoryBlocks);
+            metadata.Head.Mark = new WriterMark(Guid.NewGuid(), IsInDoubt: false);
+            device.Commit(metadata);
+        }
+        catch (MetadataFullException full)
+        {
+            throw new UserErrorException($"{device.Device.Name}: {full.Message}; {places} places need "
+                + $"{CacheMetadata.BlocksFor(version, places)}");
+        }
+        return $"version {version}, {places} places of {ByteSize.Format(blockBytes)}, metadata of {device.Blocks} "
+            + "blocks of 4 KiB" + (isAtHead ? " at its head" : "");
+    }
+}
