@@ -25,4 +25,12 @@ public enum PolicyMutant
     S3NoPromotion,
     /// <summary>mq: uses are never halved (D4).</summary>
     MqNoAgeing,
+    /// <summary>twoqueue, multiqueue, arc, lirs: nothing is remembered of what has left.</summary>
+    GhostsForgotten,
+    /// <summary>arc: the target stays where it is.</summary>
+    ArcNotAdapting,
+    /// <summary>wtinylfu: whatever leaves the window comes in.</summary>
+    TinyLfuAdmitsAll,
+    /// <summary>wtinylfu: frequencies only grow.</summary>
+    SketchNotHalved,
 }

@@ -22,8 +22,9 @@ internal static class PolicyTable
 
     private static readonly PolicyInfo[] s_infos =
     [
-        S3FifoPolicy.Info, SievePolicy.Info, SmqPolicy.Info, MqPolicy.Info, LruOrder.Info, FifoOrder.Info,
-        MruOrder.Info, CleanerKind.Info, NoopKind.Info,
+        S3FifoPolicy.Info, SievePolicy.Info, WTinyLfuPolicy.Info, ArcPolicy.Info, LirsPolicy.Info, SmqPolicy.Info,
+        MqPolicy.Info, LruOrder.Info, FifoOrder.Info, MruOrder.Info, LfuKind.Info, MfuKind.Info, TwoQueuePolicy.Info,
+        MultiQueuePolicy.Info, RandomPolicy.Info, NoopKind.Info, CleanerKind.Info,
     ];
 
     /// <summary>All of them.</summary>
@@ -48,11 +49,19 @@ internal static class PolicyTable
         {
             "s3fifo" => visitor.Visit<S3FifoPolicy>(),
             "sieve" => visitor.Visit<SievePolicy>(),
+            "wtinylfu" => visitor.Visit<WTinyLfuPolicy>(),
+            "arc" => visitor.Visit<ArcPolicy>(),
+            "lirs" => visitor.Visit<LirsPolicy>(),
             "smq" => visitor.Visit<SmqPolicy>(),
             "mq" => visitor.Visit<MqPolicy>(),
             "lru" => visitor.Visit<ListPolicy<LruOrder>>(),
             "fifo" => visitor.Visit<ListPolicy<FifoOrder>>(),
             "mru" => visitor.Visit<ListPolicy<MruOrder>>(),
+            "lfu" => visitor.Visit<CountPolicy<LfuKind>>(),
+            "mfu" => visitor.Visit<CountPolicy<MfuKind>>(),
+            "twoqueue" => visitor.Visit<TwoQueuePolicy>(),
+            "multiqueue" => visitor.Visit<MultiQueuePolicy>(),
+            "random" => visitor.Visit<RandomPolicy>(),
             "cleaner" => visitor.Visit<StillPolicy<CleanerKind>>(),
             "noop" => visitor.Visit<StillPolicy<NoopKind>>(),
             _ => throw new ArgumentException($"no policy has the name '{name}'", nameof(name)),

@@ -22,6 +22,11 @@ public sealed class PolicyMutantTests
     [InlineData(PolicyMutant.HintsIgnored, "mq", "ReloadDecidesAlike")]
     [InlineData(PolicyMutant.SearchFromTheStart, "mq", "FindsTheOneThatMayGo")]
     [InlineData(PolicyMutant.GateNotAsked, "mq", "AnyOrder")]
+    [InlineData(PolicyMutant.HintsIgnored, "lfu", "ReloadDecidesAlike")]
+    [InlineData(PolicyMutant.HintsIgnored, "multiqueue", "ReloadDecidesAlike")]
+    [InlineData(PolicyMutant.GateNotAsked, "wtinylfu", "FindsNoneWhereNoneMayGo")]
+    [InlineData(PolicyMutant.GateNotAsked, "random", "FindsNoneWhereNoneMayGo")]
+    [InlineData(PolicyMutant.GateNotAsked, "lirs", "AnyOrder")]
     [InlineData(PolicyMutant.StreamsAdmitted, "lru", "StreamsStayOutside")]
     [InlineData(PolicyMutant.SieveMarkKept, "sieve", "FindsTheOneThatMayGo")]
     public void IsCaughtByTheContract(PolicyMutant mutant, string policy, string check)
@@ -36,6 +41,12 @@ public sealed class PolicyMutantTests
     [Theory]
     [InlineData(PolicyMutant.HitIgnored, "lru")]
     [InlineData(PolicyMutant.HitIgnored, "sieve")]
+    [InlineData(PolicyMutant.HitIgnored, "arc")]
+    [InlineData(PolicyMutant.HitIgnored, "lirs")]
+    [InlineData(PolicyMutant.GhostsForgotten, "twoqueue")]
+    [InlineData(PolicyMutant.GhostsForgotten, "arc")]
+    [InlineData(PolicyMutant.GhostsForgotten, "lirs")]
+    [InlineData(PolicyMutant.ArcNotAdapting, "arc")]
     [InlineData(PolicyMutant.SieveMarkKept, "sieve")]
     public void IsCaughtByThePaper(PolicyMutant mutant, string policy) =>
         AssertCaught(mutant, () => new PolicyQualityTests().DecidesAsThePaperSays(policy));
@@ -45,6 +56,16 @@ public sealed class PolicyMutantTests
     [InlineData(PolicyMutant.S3NoGhosts)]
     public void IsCaughtByTheSimilarity(PolicyMutant mutant) =>
         AssertCaught(mutant, new PolicyQualityTests().S3FifoIsCloseToThePaper);
+
+    [Theory]
+    [InlineData(PolicyMutant.SketchNotHalved)]
+    public void IsCaughtByTheSimilarityOfTinyLfu(PolicyMutant mutant) =>
+        AssertCaught(mutant, new PolicyQualityTests().WTinyLfuIsCloseToThePaper);
+
+    [Theory]
+    [InlineData(PolicyMutant.TinyLfuAdmitsAll)]
+    public void IsCaughtByWhatComesOnce(PolicyMutant mutant) =>
+        AssertCaught(mutant, new PolicyQualityTests().WTinyLfuKeepsWhatIsAskedForMoreOften);
 
     [Theory]
     [InlineData(PolicyMutant.S3NoPromotion)]

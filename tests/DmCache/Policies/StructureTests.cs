@@ -64,6 +64,63 @@ public sealed unsafe class StructureTests
         }
     }
 
+    [Fact]
+    public void CountersAreHalvedAsOneByOne()
+    {
+        ulong* words = stackalloc ulong[64];
+        Random random = new(1);
+        for (int round = 0; round < 2000; round++)
+        {
+            int count = random.Next(33);
+            for (int i = 0; i < 32; i++) words[i] = words[i + 32] = (ulong)random.NextInt64() * 3;
+            FrequencySketch.HalveScalar(words, count);
+            FrequencySketch.Halve(words + 32, count);
+            for (int i = 0; i < 32; i++) Assert.Equal(words[i], words[i + 32]);
+        }
+    }
+
+    [Fact]
+    public void FrequenciesAreAboutRight()
+    {
+        using FrequencySketch created = new(1000);
+        FrequencySketch sketch = created;
+        for (uint id = 0; id < 500; id++)
+            for (uint i = 0; i < id % 12; i++) sketch.Add(id);
+        int right = 0;
+        for (uint id = 0; id < 500; id++)
+        {
+            Assert.True(sketch.Estimate(id) >= id % 12);
+            if (sketch.Estimate(id) == id % 12) right++;
+        }
+        Assert.InRange(right, 400, 500);
+        sketch.AtLeast(700, 9);
+        Assert.InRange(sketch.Estimate(700), 9u, FrequencySketch.Max);
+    }
+
+    [Fact]
+    public void GhostsOfATableAreFoundByHome() => Prop.ForAll(ArbMap.Default.ArbFor<int>(), seed =>
+    {
+        Random random = new(seed);
+        uint ghosts = (uint)random.Next(1, 20);
+        GhostTable table = new(100, ghosts);
+        Dictionary<uint, uint> model = [];
+        for (int step = 0; step < 200; step++)
+        {
+            uint id = (uint)random.Next(40);
+            if (model.TryGetValue(id, out uint node) && random.Next(2) == 0)
+            {
+                table.Remove(node);
+                model.Remove(id);
+            }
+            else if (!model.ContainsKey(id) && !table.IsFull) model.Add(id, table.Add(id));
+            Assert.Equal(model.GetValueOrDefault(id, GhostTable.None), table.Find(id));
+            Assert.Equal((uint)model.Count, table.Count);
+            Assert.Equal(model.Count == ghosts, table.IsFull);
+            table.CheckInvariants();
+        }
+        table.Dispose();
+    }).QuickCheckThrowOnFailure();
+
     /// <summary>The newest are remembered, the oldest are not, and what never came is hardly ever.</summary>
     [Fact]
     public void GhostsAreTheNewest()
@@ -87,7 +144,7 @@ public sealed unsafe class StructureTests
         uint nodes = (uint)random.Next(1, 30);
         PlaceLists lists = new(nodes, 3);
         List<uint>[] model = [[], [], []];
-        for (int step = 0; step < 200; step++)
+        for (int step = 0; step < 80; step++)
         {
             uint node = (uint)random.Next((int)nodes);
             int to = random.Next(3), from = Array.FindIndex(model, list => list.Contains(node));
