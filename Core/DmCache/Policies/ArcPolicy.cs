@@ -13,7 +13,7 @@ namespace Weir.Core.DmCache.Policies;
 
 /// <summary>
 /// ARC (Megiddo and Modha: FAST 2003). Over a restart queues, order and the target are kept, and what is remembered is
-/// not. 34 bytes for each place.
+/// not. 36 bytes for each place.
 /// </summary>
 /// <remarks>
 /// The paper adapts, evicts and brings in at one stroke. Here a miss adapts, once until its block comes in, and the

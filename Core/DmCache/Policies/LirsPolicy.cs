@@ -14,7 +14,7 @@ namespace Weir.Core.DmCache.Policies;
 /// <summary>
 /// LIRS (Jiang and Zhang: SIGMETRICS 2002). Blocks that come again soon are hot (LIR) and have all places but a
 /// hundredth; others are cold (resident HIR) and pass through the rest. Over a restart hot, cold and their orders are
-/// kept, and where cold ones were among the hot ones is not. 50 bytes for each place.
+/// kept, and where cold ones were among the hot ones is not. 48 bytes for each place.
 /// </summary>
 internal struct LirsPolicy : IPolicy<LirsPolicy>
 {

@@ -17,7 +17,7 @@ namespace Weir.Core.DmCache.Policies;
 /// <summary>
 /// The multiqueue of dm-cache's first version (seed 002, L4526-5785): it counts uses of blocks that are cached, and of
 /// as many that are not, and brings one in when it has as many as those that would give way, and four more if it is
-/// read, or eight if it is written. Over a restart uses and order are kept. 39 bytes for each place.
+/// read, or eight if it is written. Over a restart uses and order are kept. 40 bytes for each place.
 /// </summary>
 /// <remarks>
 /// What differs from the seed: a request counts once, however it is served (D2, D5); time passes with hits too (D3);

@@ -7,8 +7,9 @@ namespace Weir.Core.DmCache.Policies;
 
 /// <summary>
 /// MQ (Zhou, Philbin, Li: USENIX 2001): eight lru queues; which one a block is in follows from the logarithm of its
-/// uses, and one that was not used for long goes down a queue. Uses of blocks that have left are remembered. Over a
-/// restart queues, uses and order are kept. 39 bytes for each place.
+/// uses, and one that was not used for long goes down a queue: at each request the oldest of one queue is looked at.
+/// Uses of blocks that have left are remembered. Over a restart queues, uses and order are kept. 41 bytes for each
+/// place.
 /// </summary>
 /// <remarks>Not <c>mq</c>, dm-cache's own, which counts also before a block comes in.</remarks>
 internal struct MultiQueuePolicy : IPolicy<MultiQueuePolicy>
@@ -193,18 +194,14 @@ internal struct MultiQueuePolicy : IPolicy<MultiQueuePolicy>
         _queue.Move(ref _lists, level, _levels[place], place);
     }
 
-    // Of each queue but the lowest the oldest goes down, if its time is over.
+    // Of a queue, each but the lowest in turn, the oldest goes down, if its time is over.
     private void PassTime()
     {
-        _now++;
-        for (uint level = _queue.NextUsed(1); level < Levels; level = _queue.NextUsed(level + 1))
-        {
-            uint oldest = _queue.OldestOf(_lists, level);
-            if ((int)(_expiries[oldest] - _now) >= 0) continue;
-            _expiries[oldest] = _now + _life;
-            _levels[oldest] = (byte)(level - 1);
-            _queue.Move(ref _lists, level, level - 1, oldest);
-        }
+        uint level = 1 + (++_now % (Levels - 1)), oldest = _queue.OldestOf(_lists, level);
+        if (oldest == PlaceLists.None || (int)(_expiries[oldest] - _now) >= 0) return;
+        _expiries[oldest] = _now + _life;
+        _levels[oldest] = (byte)(level - 1);
+        _queue.Move(ref _lists, level, level - 1, oldest);
     }
 
     private void Remember(uint id, ushort uses)

@@ -14,7 +14,7 @@ namespace Weir.Core.DmCache.Policies;
 /// <summary>
 /// The stochastic multiqueue, the kernel's default since 4.2, as it behaves today (dm-cache-policy-smq.c, policy
 /// version 2.0.0; nothing of it was copied). The hint is the level, as the kernel has it, so either goes on with the
-/// other's. 12 bytes for each place.
+/// other's. 15 bytes for each place.
 /// </summary>
 /// <remarks>
 /// What differs: time is counted in calls of <see cref="Tick"/>, a second each, and in requests, for there is no clock

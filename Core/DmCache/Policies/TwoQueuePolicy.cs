@@ -14,7 +14,7 @@ namespace Weir.Core.DmCache.Policies;
 
 /// <summary>
 /// 2Q, the full version (Johnson and Shasha: VLDB 1994). Over a restart queues and order are kept, and what is
-/// remembered is not. 20 bytes for each place.
+/// remembered is not. 22 bytes for each place.
 /// </summary>
 internal struct TwoQueuePolicy : IPolicy<TwoQueuePolicy>
 {

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Weir.Core.Base;
 
@@ -40,21 +41,18 @@ internal unsafe struct FrequencySketch : IDisposable
     public readonly long MemoryBytes => _words.SizeBytes;
 
     /// <summary>How often, about.</summary>
-    public readonly uint Estimate(uint id)
-    {
-        ulong* block = BlockOf(id, out uint hash);
-        uint least = Max;
-        for (int row = 0; row < Rows; row++)
-            least = Math.Min(least, (uint)(*WordOf(block, hash, row) >> ShiftOf(hash, row)) & Max);
-        return least;
-    }
+    public readonly uint Estimate(uint id) => Least(BlockOf(id, out uint hash), hash);
 
     /// <summary>Once more: those of its counters grow that say no more than the estimate.</summary>
     public void Add(uint id)
     {
-        uint estimate = Estimate(id);
-        if (estimate == Max) return;
-        AtLeast(id, estimate + 1);
+        ulong* block = BlockOf(id, out uint hash);
+        uint least = Least(block, hash);
+        if (least == Max) return;
+        Grow(block, hash, 0, least);
+        Grow(block, hash, 1, least);
+        Grow(block, hash, 2, least);
+        Grow(block, hash, 3, least);
         if (++_samples >= _sampleSize) HalveAll();
     }
 
@@ -99,11 +97,33 @@ internal unsafe struct FrequencySketch : IDisposable
         _samples /= 2;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Least(ulong* block, uint hash)
+    {
+        uint first = Math.Min(CounterOf(block, hash, 0), CounterOf(block, hash, 1));
+        return Math.Min(first, Math.Min(CounterOf(block, hash, 2), CounterOf(block, hash, 3)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint CounterOf(ulong* block, uint hash, int row) =>
+        (uint)(*WordOf(block, hash, row) >> ShiftOf(hash, row)) & Max;
+
+    // Without a branch: which of them grow cannot be foreseen.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Grow(ulong* block, uint hash, int row, uint least)
+    {
+        byte more = Unsafe.BitCast<bool, byte>(CounterOf(block, hash, row) == least);
+        *WordOf(block, hash, row) += (ulong)more << ShiftOf(hash, row);
+    }
+
+    // The upper half of 64 mixed bits chooses the block, the lower one the counters.
     private readonly ulong* BlockOf(uint id, out uint hash)
     {
-        uint mixed = HomeId.Mix(id);
-        hash = HomeId.Mix(mixed ^ 0x9E3779B9);
-        return _words.Start + ((nuint)HomeId.Bucket(mixed, _blocks) * BlockWords);
+        ulong mixed = (id + 1UL) * 0x9E3779B97F4A7C15;
+        mixed = (mixed ^ (mixed >> 32)) * 0xD6E8FEB86659FD93;
+        mixed ^= mixed >> 32;
+        hash = (uint)mixed;
+        return _words.Start + ((nuint)HomeId.Bucket((uint)(mixed >> 32), _blocks) * BlockWords);
     }
 
     // Of each row five bits of the hash choose a word of two, and a counter of sixteen.

@@ -6,7 +6,7 @@ namespace Weir.Core.DmCache.Policies.Structures;
 
 /// <summary>
 /// So many homes that are remembered without being cached, each a node of the policy's lists with a number from
-/// <c>first</c> on, found by what stands for its home. Twelve bytes each.
+/// <c>first</c> on, found by what stands for its home. Twelve to sixteen bytes each.
 /// </summary>
 internal struct GhostTable : IDisposable
 {
@@ -22,7 +22,7 @@ internal struct GhostTable : IDisposable
     public GhostTable(uint first, uint ghosts)
     {
         _first = first;
-        _bucketMask = BitOperations.RoundUpToPowerOf2(Math.Max(ghosts / 2, 1)) - 1;
+        _bucketMask = BitOperations.RoundUpToPowerOf2(Math.Max(ghosts, 1)) - 1;
         _buckets = new Cells<uint>(_bucketMask + 1L);
         _buckets.FillWithOnes();
         _entries = new Cells<Entry>(ghosts);
