@@ -6,6 +6,7 @@ using System.IO.Compression;
 using System.Linq;
 using System.Text;
 using Weir.Core.Traces;
+using Weir.Tests.Tidy;
 using Xunit;
 
 namespace Weir.Tests.Traces;
@@ -147,6 +148,19 @@ public sealed class TraceReaderTests
     [Fact]
     public void TimeNeverGoesBack() => Reads(TraceFormat.Csv, "9,R,0,1\n5,R,1,0\n4,R,2,1\n11,R,3,1\n",
         "9 Read 0:0+1", "9 Read 0:2+1", "11 Read 0:3+1");
+
+    /// <summary>Those that are measured with.</summary>
+    [Fact]
+    public void RecordedOnesAreThere()
+    {
+        string[] paths = Directory.GetFiles(Path.Combine(SourceTree.Root, "bench", "Traces"));
+        Assert.Equal(2, paths.Length);
+        Assert.All(paths, static path =>
+        {
+            CompactTrace trace = new TraceSource([path], null, 64 << 10, long.MaxValue).Load(static (_, _) => { });
+            Assert.True(trace.Accesses > 150_000 && trace.Blocks > 500, path);
+        });
+    }
 
     [Fact]
     public void PackedOnesAreUnpacked()
