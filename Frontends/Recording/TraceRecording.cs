@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.IO;
 using System.Threading;
 
@@ -112,13 +113,12 @@ internal sealed class TraceRecording : IDisposable
         }
     }
 
-    // What is there now, the earliest first.
+    // What has come until now, the earliest first. What comes while this looks at one thread after the other waits.
     private void Drain()
     {
         (TraceTap Tap, TraceRing Ring)[] sources = Sources();
-        Span<long> ends = stackalloc long[sources.Length];
-        for (int i = 0; i < ends.Length; i++) ends[i] = sources[i].Ring.Tail;
-        while (Earliest(sources, ends) is { } ring)
+        long nowTicks = Stopwatch.GetTimestamp();
+        while (Earliest(sources, nowTicks) is { } ring)
         {
             _file.Add(ring.First);
             ring.Take();
@@ -126,13 +126,13 @@ internal sealed class TraceRecording : IDisposable
         }
     }
 
-    private static TraceRing? Earliest((TraceTap Tap, TraceRing Ring)[] sources, ReadOnlySpan<long> ends)
+    private static TraceRing? Earliest((TraceTap Tap, TraceRing Ring)[] sources, long latestTicks)
     {
         TraceRing? found = null;
-        for (int i = 0; i < ends.Length; i++)
+        foreach ((_, TraceRing ring) in sources)
         {
-            TraceRing ring = sources[i].Ring;
-            if (ring.Head < ends[i] && (found == null || ring.First.Ticks < found.First.Ticks)) found = ring;
+            if (ring.Head == ring.Tail || ring.First.Ticks > latestTicks) continue;
+            if (found == null || ring.First.Ticks < found.First.Ticks) found = ring;
         }
         return found;
     }

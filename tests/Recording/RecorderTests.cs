@@ -61,6 +61,16 @@ public sealed class RecorderTests(ITestOutputHelper output) : IDisposable
         Assert.Empty(_log);
     }
 
+    /// <summary>Whatever thread it comes by.</summary>
+    [Fact]
+    public void TheOrderIsThatOfTime()
+    {
+        TraceTap[] taps = [new(), new(), new()];
+        using (TraceRecording recording = new(Path, taps, Log))
+            for (int i = 0; i < 3000; i++) taps[i * 7 % 3].Note(RequestKind.Read, i * 512L, 512, s_export);
+        Assert.Equal(Enumerable.Range(0, 3000).Select(static i => i * 512L), Read().Select(static r => r.OffsetBytes));
+    }
+
     /// <summary>Several threads at full speed: written ones and dropped ones are all there are.</summary>
     [Fact]
     public void NothingIsLostUncounted()

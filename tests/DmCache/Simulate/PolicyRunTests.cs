@@ -26,7 +26,7 @@ public sealed class PolicyRunTests
             SimulationCounts counts = Run("lru", TraceModel.Of(blocks), places);
             int misses = TraceModel.LruMisses(blocks, places);
             int cached = Math.Min(places, blocks.Distinct().Count());
-            Assert.Equal((misses, misses), (counts.Misses, counts.Promotions));
+            Assert.Equal((misses, misses, misses), (counts.Misses, counts.RequestMisses, counts.Promotions));
             Assert.Equal(misses - cached, counts.Evictions);
             Assert.Equal(blocks.Length, counts.Accesses);
         }
