@@ -34,6 +34,7 @@ internal sealed class MicroSuite(Report report, string folder)
         (typeof(BlockLocksBench), "Kernel: blocks locked and released"),
         (typeof(SegmentReserveBench), "Kernel: a slot of the segment reserved"),
         (typeof(SegmentPublishBench), "Kernel: a slot of the segment published"),
+        (typeof(PolicyScanBench), "Kernel: what policies look through"),
         (typeof(PolicyBench), "Kernel: what a policy costs a request"),
     ];
 

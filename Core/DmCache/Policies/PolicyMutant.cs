@@ -17,8 +17,10 @@ public enum PolicyMutant
     HitIgnored,
     /// <summary>Long sequential streams are brought in.</summary>
     StreamsAdmitted,
-    /// <summary>sieve: a block that was passed keeps its mark.</summary>
-    SieveMarkKept,
+    /// <summary>sieve: the hand begins at the oldest every time.</summary>
+    SieveHandStays,
+    /// <summary>sieve: when the block at the hand is moved together with others, the hand is not.</summary>
+    SieveHandNotMoved,
     /// <summary>s3fifo: nothing is remembered of what has left the small queue.</summary>
     S3NoGhosts,
     /// <summary>s3fifo: what was used twice in the small queue leaves with the rest.</summary>

@@ -8,35 +8,30 @@ namespace Weir.Core.DmCache.Policies;
 /// SIEVE (Zhang, Yang, Yue, Vigfusson, Rashmi: NSDI 2024). Blocks lie in the order in which they came; a hit marks one.
 /// A hand goes from the old end to the new one, takes marks away, and evicts the first block that has none; blocks that
 /// it passes stay where they are, and new ones come in ahead of it. Over a restart order, marks and hand are kept.
-/// 8 bytes and a bit for each place.
+/// 10 bytes and three bits for each place.
 /// </summary>
+/// <remarks>
+/// The hand passes 256 marked blocks at a time, so that a search is short even when all are marked, and need not be
+/// broken off.
+/// </remarks>
 internal struct SievePolicy : IPolicy<SievePolicy>
 {
-    private const int Order = 0, Queues = 1;
-
+    /// <summary>Of a hint, beyond how new the block is.</summary>
     private const byte IsMarked = 1, IsAtHand = 2;
-
-    /// <summary>Steps of the hand in one search: a few microseconds.</summary>
-    private const int StepsMax = 1024;
 
     /// <summary>Blocks that may not go, in one search.</summary>
     private const int RefusalsMax = 64;
 
     private readonly uint _places;
-    private PlaceLists _lists;
-    private PlaceBits _marks;
-    private OrderHints _hints;
+    private AgeRing _ring;
     private Admission _admission;
-    private uint _hand;
+    private bool _isLoading;
 
     private SievePolicy(uint places)
     {
         _places = places;
-        _lists = new PlaceLists(places, Queues + OrderHints.ListsFor(places, Queues));
-        _marks = new PlaceBits(places);
-        _hints = new OrderHints(places, Queues, Queues);
-        _hand = PlaceLists.None;
-        Residency = 0;
+        _ring = new AgeRing(places);
+        _isLoading = true;
     }
 
     /// <inheritdoc/>
@@ -44,10 +39,10 @@ internal struct SievePolicy : IPolicy<SievePolicy>
         "SIEVE: what was not used since the hand came by gives way");
 
     /// <inheritdoc/>
-    public readonly long MemoryBytes => _lists.MemoryBytes + _marks.MemoryBytes + _hints.MemoryBytes;
+    public readonly long MemoryBytes => _ring.MemoryBytes;
 
     /// <inheritdoc/>
-    public int Residency { get; private set; }
+    public readonly int Residency => (int)_ring.Count;
 
     /// <inheritdoc/>
     public static SievePolicy Create(in PolicyShape shape) => new(shape.Places);
@@ -56,18 +51,16 @@ internal struct SievePolicy : IPolicy<SievePolicy>
     public void Load(uint place, long home, uint hint)
     {
         Invariant.Check(place < _places);
-        _hints.Load(ref _lists, place, Order, hint);
         byte extra = OrderHints.ExtraOf(hint);
-        if ((extra & IsMarked) != 0) _marks.Set(place);
-        if ((extra & IsAtHand) != 0) _hand = place;
-        Residency++;
+        _ring.Load(place, OrderHints.RankOf(hint), (extra & IsMarked) != 0, (extra & IsAtHand) != 0);
     }
 
     /// <inheritdoc/>
-    public readonly void Hit(uint place, in Access access)
+    public void Hit(uint place, in Access access)
     {
+        Settle();
         CheckHolds(place);
-        if (!Mutant.Is(PolicyMutant.HitIgnored)) _marks.Set(place);
+        if (!Mutant.Is(PolicyMutant.HitIgnored)) _ring.Mark(place);
     }
 
     /// <inheritdoc/>
@@ -78,16 +71,12 @@ internal struct SievePolicy : IPolicy<SievePolicy>
         where TGate : struct, IVictimGate
     {
         Settle();
-        if (Residency == 0) return PolicyInfo.NoPlace;
-        int refused = 0;
-        for (int step = 0; step < StepsMax && refused < RefusalsMax; step++)
+        for (int refused = 0; refused < RefusalsMax; refused++)
         {
-            if (_hand == PlaceLists.None) _hand = _lists.Oldest(Order);
-            uint place = _hand;
-            if (!_marks.Has(place) && (gate.MayGo(place) || Mutant.Is(PolicyMutant.GateNotAsked))) return place;
-            if (!_marks.Has(place)) refused++;
-            if (!Mutant.Is(PolicyMutant.SieveMarkKept)) _marks.Clear(place);
-            _hand = _lists.Newer(place);
+            uint place = _ring.Advance();
+            if (place == AgeRing.None) break;
+            if (gate.MayGo(place) || Mutant.Is(PolicyMutant.GateNotAsked)) return place;
+            _ring.Pass();
         }
         return PolicyInfo.NoPlace;
     }
@@ -97,28 +86,23 @@ internal struct SievePolicy : IPolicy<SievePolicy>
     {
         Settle();
         CheckHolds(place);
-        if (_hand == place && !Mutant.Is(PolicyMutant.CursorLeftBehind)) _hand = _lists.Newer(place);
-        _lists.Unlink(Order, place);
-        _marks.Clear(place);
-        Residency--;
+        _ring.Remove(place);
     }
 
     /// <inheritdoc/>
     public void Insert(uint place, long home, in Access access)
     {
         Settle();
-        Invariant.Check(place < _places);
-        _lists.Append(Order, place);
-        Residency++;
+        CheckHoldsNone(place);
+        _ring.Append(place);
     }
 
     /// <summary>At the old end, where the hand had it.</summary>
     public void ForceMapping(uint place, long home)
     {
         Settle();
-        Invariant.Check(place < _places);
-        _lists.Prepend(Order, place);
-        Residency++;
+        CheckHoldsNone(place);
+        _ring.Prepend(place);
     }
 
     /// <inheritdoc/>
@@ -134,9 +118,10 @@ internal struct SievePolicy : IPolicy<SievePolicy>
     /// <inheritdoc/>
     public uint HintOf(uint place)
     {
+        Settle();
         CheckHolds(place);
-        int extra = (_marks.Has(place) ? IsMarked : 0) | (place == _hand ? IsAtHand : 0);
-        return _hints.HintOf(ref _lists, place, Order, (byte)extra);
+        int extra = (_ring.IsMarked(place) ? IsMarked : 0) | (_ring.IsAtHand(place) ? IsAtHand : 0);
+        return OrderHints.Of(_ring.RankOf(place), 0, (byte)extra);
     }
 
     /// <inheritdoc/>
@@ -154,29 +139,28 @@ internal struct SievePolicy : IPolicy<SievePolicy>
     public void CheckInvariants()
     {
         Settle();
-        _lists.CheckInvariants(Order);
-        Invariant.Check(_lists.Count(Order) == Residency);
-        Invariant.Check(_hand == PlaceLists.None || _lists.IsLinked(_hand));
-        for (uint place = _marks.NextSet(0); place < _places; place = _marks.NextSet(place + 1))
-            Invariant.Check(_lists.IsLinked(place));
+        _ring.CheckInvariants();
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _lists.Dispose();
-        _marks.Dispose();
-        _hints.Dispose();
-    }
+    public void Dispose() => _ring.Dispose();
 
     private void Settle()
     {
-        if (_hints.IsLoading) _hints.Settle(ref _lists);
+        if (!_isLoading) return;
+        _ring.EndLoad();
+        _isLoading = false;
     }
 
     private readonly void CheckHolds(uint place)
     {
         Invariant.Check(place < _places);
-        Invariant.Check(_lists.IsLinked(place));
+        Invariant.Check(_ring.Has(place));
+    }
+
+    private readonly void CheckHoldsNone(uint place)
+    {
+        Invariant.Check(place < _places);
+        Invariant.Check(!_ring.Has(place));
     }
 }

@@ -28,7 +28,6 @@ public sealed class PolicyMutantTests
     [InlineData(PolicyMutant.GateNotAsked, "random", "FindsNoneWhereNoneMayGo")]
     [InlineData(PolicyMutant.GateNotAsked, "lirs", "AnyOrder")]
     [InlineData(PolicyMutant.StreamsAdmitted, "lru", "StreamsStayOutside")]
-    [InlineData(PolicyMutant.SieveMarkKept, "sieve", "FindsTheOneThatMayGo")]
     public void IsCaughtByTheContract(PolicyMutant mutant, string policy, string check)
     {
         Action<int> checks = PolicyChecks.Of(policy)[check];
@@ -47,7 +46,8 @@ public sealed class PolicyMutantTests
     [InlineData(PolicyMutant.GhostsForgotten, "arc")]
     [InlineData(PolicyMutant.GhostsForgotten, "lirs")]
     [InlineData(PolicyMutant.ArcNotAdapting, "arc")]
-    [InlineData(PolicyMutant.SieveMarkKept, "sieve")]
+    [InlineData(PolicyMutant.SieveHandStays, "sieve")]
+    [InlineData(PolicyMutant.SieveHandNotMoved, "sieve")]
     public void IsCaughtByThePaper(PolicyMutant mutant, string policy) =>
         AssertCaught(mutant, () => new PolicyQualityTests().DecidesAsThePaperSays(policy));
 

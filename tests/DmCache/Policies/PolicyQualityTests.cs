@@ -92,7 +92,7 @@ public sealed class PolicyQualityTests
     [Theory]
     [InlineData("fifo", 8.1)]
     [InlineData("lru", 8.1)]
-    [InlineData("sieve", 8.2)]
+    [InlineData("sieve", 10.5)]
     [InlineData("s3fifo", 15.1)]
     [InlineData("wtinylfu", 17.1)]
     [InlineData("arc", 37)]

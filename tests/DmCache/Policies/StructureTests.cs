@@ -52,6 +52,71 @@ public sealed unsafe class StructureTests
     }
 
     [Fact]
+    public void TheHandStopsAsOneByOne()
+    {
+        const int Words = 24;
+        ulong* words = stackalloc ulong[3 * Words];
+        ulong* used = words, marks = words + Words, twins = words + (2 * Words);
+        Random random = new(1);
+        for (int round = 0; round < 5000; round++)
+        {
+            for (int i = 0; i < Words; i++)
+            {
+                used[i] = random.Next(3) == 0 ? 0 : (ulong)random.NextInt64();
+                marks[i] = twins[i] = random.Next(8) == 0 ? used[i] & (ulong)random.NextInt64() : used[i];
+            }
+            uint from = (uint)random.Next((Words * 64) + 1), end = (uint)random.Next((int)from, (Words * 64) + 1);
+            Assert.Equal(HandScan.NextScalar(used, twins, from, end), HandScan.Next(used, marks, from, end));
+            Assert.True(new Span<ulong>(marks, Words).SequenceEqual(new Span<ulong>(twins, Words)));
+        }
+    }
+
+    /// <summary>Against a list with a hand in it; the ring goes round many times, and sweeps.</summary>
+    [Fact]
+    public void ARingActsAsAList() => Prop.ForAll(ArbMap.Default.ArbFor<int>(), seed =>
+    {
+        Random random = new(seed);
+        uint places = (uint)random.Next(1, random.Next(4) == 0 ? 300 : 60);
+        AgeRing ring = new(places);
+        List<uint> model = [];
+        HashSet<uint> marks = [];
+        for (int step = 0; step < 3000; step++)
+        {
+            uint place = (uint)random.Next((int)places);
+            Assert.Equal(model.Contains(place), ring.Has(place));
+            if (!ring.Has(place)) Put(ref ring, model, place, isNew: random.Next(20) != 0);
+            else if (random.Next(3) == 0)
+            {
+                ring.Remove(place);
+                model.Remove(place);
+                marks.Remove(place);
+            }
+            else
+            {
+                ring.Mark(place);
+                marks.Add(place);
+            }
+            if (step % 50 == 0) ring.CheckInvariants();
+            if (step % 300 == 0) AssertRanks(ref ring, model);
+        }
+        foreach (uint place in model) Assert.Equal(marks.Contains(place), ring.IsMarked(place));
+        ring.Dispose();
+    }).QuickCheckThrowOnFailure();
+
+    private static void Put(ref AgeRing ring, List<uint> model, uint place, bool isNew)
+    {
+        if (isNew) ring.Append(place);
+        else ring.Prepend(place);
+        model.Insert(isNew ? model.Count : 0, place);
+    }
+
+    private static void AssertRanks(ref AgeRing ring, List<uint> model)
+    {
+        for (int i = 0; i < model.Count; i++)
+            Assert.Equal((uint)(((i << 16) + model.Count - 1) / model.Count), ring.RankOf(model[i]));
+    }
+
+    [Fact]
     public void TagsAreFoundAsOneByOne()
     {
         ushort* bucket = stackalloc ushort[16];

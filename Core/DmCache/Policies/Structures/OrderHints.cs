@@ -62,6 +62,16 @@ internal struct OrderHints : IDisposable
         return IsKnown(hint) && queue < _queues ? queue : unknown;
     }
 
+    /// <summary>A hint from its parts.</summary>
+    public static uint Of(uint rank, int queue, byte extra) => ((uint)extra << 24) | ((uint)queue << RankBits) | rank;
+
+    /// <summary>How new a block was, of 65,536; in the middle: it is not known.</summary>
+    public static uint RankOf(uint hint)
+    {
+        if (Mutant.Is(PolicyMutant.HintsIgnored)) return 0;
+        return IsKnown(hint) ? hint & ushort.MaxValue : ushort.MaxValue / 2;
+    }
+
     /// <summary>The policy's own sixteen bits of a hint; 0: it is not known.</summary>
     public static ushort UpperOf(uint hint) => IsKnown(hint) ? (ushort)(hint >> RankBits) : (ushort)0;
 
@@ -72,9 +82,7 @@ internal struct OrderHints : IDisposable
     public readonly void Load(ref PlaceLists lists, uint place, int queue, uint hint)
     {
         Invariant.Check(_isLoading);
-        uint rank = IsKnown(hint) ? hint & ushort.MaxValue : ushort.MaxValue / 2;
-        if (Mutant.Is(PolicyMutant.HintsIgnored)) rank = 0;
-        lists.Append(StepList(queue, (int)((rank * (uint)_steps) >> RankBits)), place);
+        lists.Append(StepList(queue, (int)((RankOf(hint) * (uint)_steps) >> RankBits)), place);
     }
 
     /// <summary>Loading is over: whatever was loaded goes into its queue.</summary>
@@ -89,7 +97,8 @@ internal struct OrderHints : IDisposable
     public uint HintOf(ref PlaceLists lists, uint place, int queue, byte extra = 0)
     {
         if (_isLoading) Settle(ref lists);
-        return HintOf(ref lists, place, (ushort)((extra << 8) | queue));
+        if (_ranks.IsEmpty || _ranksAt != lists.Changes) Rank(ref lists);
+        return Of(_ranks[place], queue, extra);
     }
 
     /// <summary>The hint of a block, with sixteen bits that are the policy's own.</summary>
