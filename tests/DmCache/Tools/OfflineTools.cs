@@ -46,12 +46,24 @@ internal static class OfflineTools
         return (isDecided, items.Texts);
     }
 
+    [ThreadStatic]
+    private static (RamDevice Ram, MetadataDevice Device)? t_devices;
+
+    // The last one serves again if its size is right: a fuzz makes many thousands.
+    private static (RamDevice Ram, MetadataDevice Device) DeviceOf(long sizeBytes)
+    {
+        if (t_devices is { } last && last.Ram.SizeBytes == sizeBytes) return last;
+        t_devices?.Device.Dispose();
+        t_devices?.Ram.Dispose();
+        RamDevice ram = new(sizeBytes);
+        t_devices = (ram, new MetadataDevice(new MemoryContext(), ram));
+        return t_devices.Value;
+    }
+
     private static unsafe T With<T>(MetadataImage image, Func<MetadataDevice, T> use)
     {
-        using RamDevice ram = new(image.Bytes.Length);
+        (RamDevice ram, MetadataDevice device) = DeviceOf(image.Bytes.Length);
         image.Bytes.CopyTo(new Span<byte>(ram.Start, image.Bytes.Length));
-        using MemoryContext io = new();
-        using MetadataDevice device = new(io, ram);
         T result = use(device);
         new ReadOnlySpan<byte>(ram.Start, image.Bytes.Length).CopyTo(image.Bytes);
         return result;
