@@ -120,8 +120,8 @@ public sealed class FuzzTests
         {
             return;
         }
-        long[] blocks = [.. Enumerable.Range(0, (int)image.Blocks).Where(block => block < used.Length && used[block] > 0)
-            .Select(static block => (long)block)];
+        long[] blocks = [.. Enumerable.Range(0, (int)Math.Min(image.Blocks, used.Length))
+            .Where(block => used[block] > 0).Select(static block => (long)block)];
         long block = blocks[random.Below(blocks.Length)];
         BlockKind kind = KindOf(image, block);
         Span<byte> bytes = image.Block(block);
@@ -139,10 +139,13 @@ public sealed class FuzzTests
         image.Seal(block, kind);
     }
 
+    private static readonly BlockKind[] s_kinds =
+        [BlockKind.Node, BlockKind.Array, BlockKind.Index, BlockKind.Bitmap];
+
     private static unsafe BlockKind KindOf(MetadataImage image, long block)
     {
         fixed (byte* bytes = image.Block(block))
-            foreach (BlockKind kind in (BlockKind[])[BlockKind.Node, BlockKind.Array, BlockKind.Index, BlockKind.Bitmap])
+            foreach (BlockKind kind in s_kinds)
                 if (kind.Fault(bytes, block) == null) return kind;
         return DiskSuperblock.Kind;
     }
