@@ -50,7 +50,8 @@ internal static class Advice
         return best;
     }
 
-    private static double Mean(SimulationMatrix matrix, int policy)
+    /// <summary>Misses of a policy over all sizes, each counting as much: to compare, not to show.</summary>
+    public static double Mean(SimulationMatrix matrix, int policy)
     {
         double sum = 0;
         for (int size = 0; size < matrix.Places.Count; size++) sum += matrix.Of(policy, size).MissRatio;

@@ -85,6 +85,8 @@ internal static class ResultChart
     {
         SimulationMatrix matrix = plot.Result.Matrix;
         int best = Advice.BestPolicy(matrix);
+        // The legend goes from the fewest misses to the most, down to the optimum.
+        int[] ranks = [.. Enumerable.Range(0, matrix.Policies.Count).OrderBy(policy => Advice.Mean(matrix, policy))];
         for (int policy = 0; policy < matrix.Policies.Count; policy++)
         {
             int index = policy;
@@ -93,7 +95,8 @@ internal static class ResultChart
             string look = $"class=\"line\" stroke=\"{colour}\""
                 + (dash.Length > 0 ? $" stroke-dasharray=\"{dash}\"" : "");
             Curve(svg, plot, look, $"fill=\"{colour}\"", size => matrix.Of(index, size).MissRatio);
-            Legend(svg, policy, look, matrix.Policies[policy] + (policy == best ? " (fewest misses)" : ""));
+            string name = matrix.Policies[policy] + (policy == best ? " (fewest misses)" : "");
+            Legend(svg, Array.IndexOf(ranks, policy), look, name);
         }
         Curve(svg, plot, "class=\"optimum\"", "class=\"dot\"", size => matrix.OptimumOf(size).MissRatio);
         Legend(svg, matrix.Policies.Count, "class=\"optimum\"", "optimum (Belady)");
