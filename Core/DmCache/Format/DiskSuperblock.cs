@@ -143,7 +143,8 @@ internal unsafe struct DiskSuperblock
     }
 
     /// <summary>The mark is whole: weir was the last to write this.</summary>
-    public readonly bool IsMarked => MarkMagic == MarkMagicValue && MarkSum == SumOf();
+    public readonly bool IsMarked => MarkMagic == MarkMagicValue
+        && (MarkSum == SumOf() || Mutant.Is(DmCacheMutant.B14ForeignMarkTrusted));
 
     /// <summary>What the sum of the mark should be.</summary>
     public readonly uint SumOf()

@@ -16,7 +16,7 @@ public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
     private const int MemoryBlocks = 1024;
     private const int MostTold = 200;
 
-    private readonly List<string> _problems = [];
+    private long _problems;
     private bool _mustDecide;
 
     /// <summary>Does it; else it only says what it would do.</summary>
@@ -30,15 +30,14 @@ public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
     /// <summary>False when more must be decided first. Throws <see cref="UserErrorException"/>.</summary>
     public bool Run()
     {
-        using CacheSurvey survey = CacheSurvey.Run(device, _problems.Add);
-        for (int i = 0; i < Math.Min(_problems.Count, MostTold); i++) Say("problem", _problems[i]);
+        using CacheSurvey survey = CacheSurvey.Run(device, Problem);
         ulong[] mappings = Mappings(survey);
         if (_mustDecide)
         {
             Say("decide", "--drop-lost drops these mappings; dirty data that only they name is lost then");
             return false;
         }
-        if (_problems.Count == 0 && !survey.Head.NeedsCheck)
+        if (_problems == 0 && !survey.Head.NeedsCheck)
         {
             Say("note", "nothing to repair");
             return true;
@@ -65,11 +64,11 @@ public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
         if (!mapping.IsValid)
         {
             if (mapping.Word != 0 || (survey.HasDirtyFlag(place) && survey.Dirty?.IsLost(place / 64) == false))
-                _problems.Add($"place {place}: flags, and nothing is there");
+                Problem($"place {place}: flags, and nothing is there");
             return 0;
         }
         bool isOdd = mapping.UnknownFlags != 0 || (survey.Head.Version == 2 && mapping.IsDirty);
-        if (isOdd) _problems.Add($"place {place}: unknown flags in {mapping.Word:x}: it is taken for dirty");
+        if (isOdd) Problem($"place {place}: unknown flags in {mapping.Word:x}: it is taken for dirty");
         return Mapping.WordOf(mapping.Home, isOdd || survey.HasDirtyFlag(place));
     }
 
@@ -85,7 +84,7 @@ public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
             long other = places[mapping.Home];
             bool isOtherDirty = new Mapping(mappings[other]).IsDirty;
             string what = $"places {other} and {place} both hold home {mapping.Home}";
-            if (isTrusted && !(mapping.IsDirty && isOtherDirty)) _problems.Add(what + ": the clean one is dropped");
+            if (isTrusted && !(mapping.IsDirty && isOtherDirty)) Problem(what + ": the clean one is dropped");
             else Decide(what);
             bool dropsOther = mapping.IsDirty && !isOtherDirty;
             mappings[dropsOther ? other : place] = 0;
@@ -95,15 +94,20 @@ public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
 
     private void Decide(string what)
     {
-        _problems.Add(what);
-        Say("problem", what);
+        Problem(what);
         _mustDecide |= !DropsLost;
+    }
+
+    private void Problem(string text)
+    {
+        if (++_problems <= MostTold) Say("problem", text);
+        if (_problems == MostTold) Say("note", "more problems are counted, but not told");
     }
 
     private void Describe(CacheSurvey survey)
     {
         string does = Write ? "" : "would be ";
-        if (_problems.Count > 0)
+        if (_problems > 0)
             Say("repair", $"mappings, dirty flags, hints, discards and space map {does}written anew");
         if (survey.Dirty is { LostCount: > 0 } lost)
             Say("repair", $"dirty bits of {lost.LostCount * 64} places cannot be read: what is mapped there {does}"
@@ -124,7 +128,7 @@ public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
             CopyDiscards(survey, metadata);
             metadata.Head.NeedsCheck = false;
             // Whoever was trusted before is, but what was damaged may have been a dirty bit: clean blocks are compared.
-            if (metadata.Head.Mark is { } mark && _problems.Count > 0)
+            if (metadata.Head.Mark is { } mark && _problems > 0)
                 metadata.Head.Mark = mark with { IsInDoubt = true };
             device.Commit(metadata);
         }

@@ -90,7 +90,8 @@ public sealed unsafe class CacheSurvey : IDisposable
 
     /// <summary>The dirty flag of a place, as it lies on disk; what cannot be read counts as set.</summary>
     internal bool HasDirtyFlag(long place) => Dirty == null ? At(place).IsDirty
-        : Dirty.IsLost(place / 64) || (Dirty[place / 64] >> (int)(place % 64) & 1) != 0;
+        : (Dirty.IsLost(place / 64) && !Mutant.Is(DmCacheMutant.RepairForgetsDirty))
+            || (Dirty[place / 64] >> (int)(place % 64) & 1) != 0;
 
     /// <inheritdoc/>
     public void Dispose()

@@ -34,21 +34,14 @@ public sealed class CacheMetadataTests
     public void ACommitThatEndsAnywhereLeavesTheStateBefore(SharedMutant mutant, int leastBroken)
     {
         int broken = 0;
-        Mutant.Active = mutant;
-        try
+        using MutantScope scope = new(mutant);
+        for (ulong seed = 101; seed < 104; seed++)
         {
-            for (ulong seed = 101; seed < 104; seed++)
-            {
-                using CacheModel model = new(seed);
-                for (int step = 0; step < 200; step++) model.Step();
-                model.Commit();
-                for (int step = 0; step < 100; step++) model.Step();
-                broken += CrashesThatBreak(model);
-            }
-        }
-        finally
-        {
-            Mutant.Active = null;
+            using CacheModel model = new(seed);
+            for (int step = 0; step < 200; step++) model.Step();
+            model.Commit();
+            for (int step = 0; step < 100; step++) model.Step();
+            broken += CrashesThatBreak(model);
         }
         Assert.InRange(broken, leastBroken, leastBroken == 0 ? 0 : int.MaxValue);
     }
@@ -58,7 +51,7 @@ public sealed class CacheMetadataTests
     [InlineData(SharedMutant.D19TailKept, false)]
     public void AShrunkArrayKeepsNothingBehindItsEnd(SharedMutant mutant, bool isRight)
     {
-        Mutant.Active = mutant;
+        using MutantScope scope = new(mutant);
         try
         {
             MetadataImage image = MetadataImage.Blank(1024);
@@ -79,10 +72,47 @@ public sealed class CacheMetadataTests
         catch (DamagedMetadataException) when (!isRight)
         {
         }
-        finally
-        {
-            Mutant.Active = null;
-        }
+    }
+
+    /// <summary>After a commit that failed the last good one is there, and can say that a check is needed.</summary>
+    [Fact]
+    public unsafe void AFailedCommitEndsAllChanges()
+    {
+        using CacheModel model = new(105);
+        for (int step = 0; step < 100; step++) model.Step();
+        model.Commit();
+        string before = Read(model.Image);
+        for (int step = 0; step < 50; step++) model.Step();
+        MetadataImage image = model.Image;
+        before = Read(image);
+        CacheMetadata metadata = model.Metadata;
+        image.Run(metadata, metadata.TryPrepareCommit);
+        Write(metadata, image, metadata.WriteCount);
+        metadata.EndCommit(succeeded: false);
+        Assert.ThrowsAny<Exception>(() => metadata.TrySetMapping(0, 0));
+        Assert.Equal((int)metadata.Head.Places, image.Mappings(metadata).Length);
+        new ReadOnlySpan<byte>(metadata.SuperblockThatNeedsCheck, MetadataImage.BlockBytes).CopyTo(image.Block(0));
+        Assert.Equal(before, Read(image));
+        using CacheMetadata opened = image.Open();
+        Assert.True(opened.Head.NeedsCheck);
+        Assert.True(opened.IsOurs);
+    }
+
+    /// <summary>What does not fit is refused before anything is changed.</summary>
+    [Fact]
+    public void FullMetadataAreAsTheyWere()
+    {
+        MetadataImage image = MetadataImage.Blank(64);
+        using CacheMetadata metadata = CacheMetadata.Create(new CacheShape(2, 64, 1000, 64), 64);
+        image.Commit(metadata);
+        string before = Read(image);
+        Assert.Throws<MetadataFullException>(() => metadata.TryResize(100_000));
+        Assert.Throws<MetadataFullException>(() => image.Run(metadata, () => metadata.TryResizeDiscards(8, 4 << 20)));
+        image.Commit(metadata);
+        Assert.Equal(before, Read(image));
+        Assert.Throws<MetadataFullException>(
+            () => CacheMetadata.Create(new CacheShape(2, 64, 1000, 16), 64));
+        Judge.New.Accepts(image);
     }
 
     // At each block of the commit: what does the superblock that is still there name?

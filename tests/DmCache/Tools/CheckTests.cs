@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using Weir.Core.DmCache;
 using Weir.Core.DmCache.Format;
 using Weir.Core.Metadata.Persistent;
 using Weir.Tests.DmCache.Format;
@@ -24,9 +25,12 @@ public sealed class CheckTests
         if (!metadata.Head.IsClean) Assert.Equal(mapped, dirty);
     }
 
-    [Fact]
-    public void WhatWeirHasWrittenLastIsNotInDoubt()
+    [Theory]
+    [InlineData(DmCacheMutant.None, false)]
+    [InlineData(DmCacheMutant.B14ForeignMarkTrusted, true)]
+    public void WhatWeirHasWrittenLastIsNotInDoubt(DmCacheMutant mutant, bool isTrusted)
     {
+        using MutantScope broken = new(mutant);
         using CacheModel model = new(1);
         for (int step = 0; step < 100; step++) model.Step();
         model.Head.IsClean = true;
@@ -37,8 +41,8 @@ public sealed class CheckTests
         kernels.Block(0)[4] ^= 2;
         kernels.Seal(0, DiskSuperblock.Kind);
         using CacheMetadata metadata = kernels.Open();
-        Assert.False(metadata.IsOurs);
-        Assert.NotEqual(0, OfflineTools.Check(kernels).Numbers["in_doubt_blocks"]);
+        Assert.Equal(isTrusted, metadata.IsOurs);
+        Assert.Equal(isTrusted, OfflineTools.Check(kernels).Numbers["in_doubt_blocks"] == 0);
         foreach (Judge judge in Judge.Both) judge.Accepts(kernels);
     }
 
