@@ -62,7 +62,7 @@ public sealed class ProcessTests : IDisposable
             Outcome outcome = Message(words);
             Assert.Equal(2, outcome.ExitCode);
             Assert.Contains($"unknown key '{words[0]}'", outcome.Error, StringComparison.Ordinal);
-            Assert.Contains("known: resume, help", outcome.Error, StringComparison.Ordinal);
+            Assert.Contains("known: resume, trace, help", outcome.Error, StringComparison.Ordinal);
         }
         Assert.DoesNotContain("attach", Message("help").Output, StringComparison.Ordinal);
         plain.Stop();
