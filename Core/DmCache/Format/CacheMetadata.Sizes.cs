@@ -77,8 +77,9 @@ internal sealed unsafe partial class CacheMetadata
     public bool TryResize(uint places)
     {
         BeginChange();
+        if (places == Head.Places) return true;
         if (_hints != null && !_hints.TryMeasure()) return false;
-        if (places > Head.Places && !_isResizing) CheckRoom(places);
+        if (!_isResizing) CheckRoom(places);
         _isResizing = true;
         if (!Opened(_mappings).TryResize(places)) return false;
         if (_dirty != null && !_dirty.TryResize(places)) return false;

@@ -1,3 +1,4 @@
+using System;
 using Weir.Core.Base;
 
 namespace Weir.Core.Metadata.Persistent;
@@ -43,11 +44,14 @@ internal sealed unsafe class Bitset(PersistentArray words, long bits)
     /// <summary>Another number of bits; new ones are zero. False: a block is missing.</summary>
     public bool TryResize(long bits)
     {
+        if (bits == Bits) return true;
         if (!words.TryResize(WordsOf(bits))) return false;
-        if (bits < Bits && bits % WordBits != 0)
+        long kept = Math.Min(bits, Bits);
+        if (kept % WordBits != 0)
         {
-            if (!words.TryChange(bits / WordBits, out byte* entry)) return false;
-            *(ulong*)entry &= (1UL << (int)(bits % WordBits)) - 1;
+            // What another writer may have left past the end does not come to life when that is moved.
+            if (!words.TryChange(kept / WordBits, out byte* entry)) return false;
+            *(ulong*)entry &= (1UL << (int)(kept % WordBits)) - 1;
         }
         Bits = bits;
         return true;

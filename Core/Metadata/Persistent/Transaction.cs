@@ -4,7 +4,8 @@ namespace Weir.Core.Metadata.Persistent;
 
 /// <summary>
 /// Changes that become durable together. A block is never changed where it is: the first change in a transaction
-/// goes to a copy in a free block, and the old one is free once the commit has ended well, not before.
+/// goes to a copy in a free block, and the old one is free once the commit has ended well, not before. Trees share no
+/// blocks: a count above 1 is one too many, and stays so.
 /// </summary>
 internal sealed unsafe class Transaction(BlockManager blocks, SpaceMap space)
 {
@@ -29,9 +30,8 @@ internal sealed unsafe class Transaction(BlockManager blocks, SpaceMap space)
     {
         if (!blocks.TryGet(block, kind, out bytes)) return false;
         if (blocks.IsChanged(block)) return true;
-        if (space.Count(block) != 1)
-            throw new DamagedMetadataException(block, kind.Name,
-                $"the space map counts {space.Count(block)} references to it, expected 1");
+        if (space.Count(block) == 0)
+            throw new DamagedMetadataException(block, kind.Name, "it is in use, and free by the space map");
         // The old one stays where it is meanwhile: it is in use by this operation.
         byte* copy = Allocate(kind, out long moved);
         new ReadOnlySpan<byte>(bytes, BlockKind.BlockBytes).CopyTo(new Span<byte>(copy, BlockKind.BlockBytes));

@@ -2,6 +2,7 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.DmCache.Format;
 using Weir.Core.Metadata.Persistent;
+using Weir.Tests.DmCache.Tools;
 using Xunit;
 
 namespace Weir.Tests.DmCache.Format;
@@ -96,6 +97,31 @@ public sealed class CacheMetadataTests
         using CacheMetadata opened = image.Open();
         Assert.True(opened.Head.NeedsCheck);
         Assert.True(opened.IsOurs);
+    }
+
+    /// <summary>A block that is counted once too often is lost, not more.</summary>
+    [Fact]
+    public void MetadataThatLeakAreServed()
+    {
+        MetadataImage image = MetadataImage.OfKernel("v2-wb-resume-crash");
+        Damage.Do(image, "counted twice");
+        using CacheMetadata metadata = image.Open();
+        image.Run(metadata, () => metadata.TrySetMapping(255, Mapping.WordOf(1999)));
+        image.Commit(metadata);
+        using CacheMetadata again = image.Open();
+        Assert.Equal(Mapping.WordOf(1999), image.Mappings(again)[255]);
+    }
+
+    /// <summary>Bits past the end are nothing when they come to lie before it.</summary>
+    [Fact]
+    public void WhatLiesPastTheEndStaysDeadWhenTheEndMoves()
+    {
+        MetadataImage image = MetadataImage.Blank(200);
+        using (CacheMetadata made = CacheMetadata.Create(new CacheShape(2, 64, 100, 200), 64)) image.Commit(made);
+        Damage.Do(image, "dirty past the end");
+        using CacheMetadata metadata = image.Open();
+        image.Run(metadata, () => metadata.TryResize(128));
+        Assert.Equal([0, 0], image.DirtyWords(metadata));
     }
 
     /// <summary>What does not fit is refused before anything is changed.</summary>

@@ -100,6 +100,8 @@ internal static class Damage
             case "a hint block": image.Block(ArrayBlock(image, 200))[100] ^= 1; break;
             case "leaked": SetCount(image, 1000, 2); break;
             case "not counted": SetCount(image, ArrayBlock(image, 192), 0); break;
+            case "counted twice": SetCount(image, ArrayBlock(image, 192), 1); break;
+            case "dirty past the end": SetDirty(image, 120); break;
             case "a bitmap": image.Block(Bitmap(image))[3000] ^= 1; break;
             case "fewer entries": Fewer(image); break;
             case "dirty, and nothing is there": SetDirty(image, 255); break;

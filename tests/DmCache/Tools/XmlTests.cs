@@ -1,0 +1,53 @@
+using Weir.Core.Base;
+using Xunit;
+
+namespace Weir.Tests.DmCache.Tools;
+
+/// <summary>What is no dump is refused, with the line and what was expected.</summary>
+public sealed class XmlTests
+{
+    private const string Head =
+        "<superblock block_size=\"128\" nr_cache_blocks=\"10\" policy=\"smq\" hint_width=\"4\">\n";
+
+    private const string Place = "<mapping cache_block=\"1\" ";
+
+    [Theory]
+    [InlineData("", "line 1: there is no <superblock>")]
+    [InlineData("<mappings><mapping cache_block=\"1\"/>", "line 1: <mapping> before <superblock>")]
+    [InlineData("<superblock", "line 1: the text ends inside a tag")]
+    [InlineData("<superblock block_size=\"128\">", "line 1: <superblock> has no nr_cache_blocks")]
+    [InlineData("<thin/>", "line 1: <thin>, expected superblock, mapping, hint or discard")]
+    [InlineData(Head + Head, "line 2: a second <superblock>")]
+    [InlineData(Head + "<mapping cache_block=\"10\"/>", "line 2: cache_block=\"10\", expected a number from 0 to 9")]
+    [InlineData(Head + Place + "origin_block=\"-1\"/>", "line 2: origin_block=\"-1\", expected a number")]
+    [InlineData(Head + Place + "origin_block=\"1\" dirty=\"\"/>", "line 2: dirty=\"\", expected true")]
+    [InlineData(Head + "<hint cache_block=\"1\" data=\"AAA\"/>", "line 2: data=\"AAA\", expected 4 bytes in base 64")]
+    [InlineData(Head + "<hint cache_block=1/>", "line 2: <hint>: expected NAME=\"VALUE\"")]
+    [InlineData(Head + "<discard dbegin=\"0\" dend=\"1\"/>", "line 2: a discard, and <discards> does not say")]
+    public void WhatIsNoDumpIsRefused(string xml, string message)
+    {
+        string found = Assert.Throws<UserErrorException>(() => OfflineTools.Restore(xml, 1024, 2)).Message;
+        Assert.StartsWith(message, found);
+    }
+
+    [Fact]
+    public void CommentsQuotesAndDeclarationsAreRead()
+    {
+        string xml = "<?xml version='1.0'?>\n<!-- a > b -->\n"
+            + Head.Replace("\"smq\"", "'a&amp;b'")
+            + "<mapping cache_block='1' origin_block='7' dirty='true' />\n</superblock>";
+        string dumped = OfflineTools.Dump(OfflineTools.Restore(xml, 1024, 2));
+        Assert.Contains("policy=\"a&amp;b\"", dumped);
+        Assert.Contains("<mapping cache_block=\"1\" origin_block=\"7\" dirty=\"true\"/>", dumped);
+    }
+
+    [Fact]
+    public void ASecondMappingAndAPlaceTooManyAreRefused()
+    {
+        const string mapping = "<mapping cache_block=\"1\" origin_block=\"7\" dirty=\"true\"/>";
+        Assert.StartsWith("line 2: a second mapping of cache block 1",
+            Assert.Throws<UserErrorException>(() => OfflineTools.Restore(Head + mapping + mapping, 1024, 2)).Message);
+        Assert.Contains("has room for 20 blocks of metadata",
+            Assert.Throws<UserErrorException>(() => OfflineTools.Restore(Head, 20, 2)).Message);
+    }
+}
