@@ -7,6 +7,64 @@ public enum DmCacheMutant
 {
     /// <summary>Nothing is broken.</summary>
     None,
+    /// <summary>B1: a write does not wait until its block is marked durably.</summary>
+    B1MarkNotAwaited,
+    /// <summary>B1: marks are taken away without a look at who has begun to write meanwhile.</summary>
+    B1MarkTakenBlindly,
+    /// <summary>B1: a write to both devices needs no mark.</summary>
+    B1ThroughUnmarked,
+    /// <summary>B2: an entry is committed without a flush of the bytes that it names.</summary>
+    B2EntryBeforeFlush,
+    /// <summary>B2: an entry whose bytes came after the flush is committed with the others.</summary>
+    B2FreshCommitted,
+    /// <summary>B2: home is not flushed before an entry says that it has the same bytes.</summary>
+    B2HomeUnflushed,
+    /// <summary>B3: a place is free before the commit that removes its entry is durable.</summary>
+    B3FreeAtOnce,
+    /// <summary>B4: a block that was written while it was written back counts as clean.</summary>
+    B4WrittenIgnored,
+    /// <summary>B4: a block counts as clean before its home is flushed.</summary>
+    B4HomeUnflushed,
+    /// <summary>B4: a dirty block may be demoted.</summary>
+    B4DirtyDemoted,
+    /// <summary>B5: a write to a new place is acknowledged before its entry is durable.</summary>
+    B5EntryNotAwaited,
+    /// <summary>B6: a flush is acknowledged without one of the cache device.</summary>
+    B6CacheUnflushed,
+    /// <summary>B6: a flush is acknowledged without one of the backing device.</summary>
+    B6HomeUnflushed,
+    /// <summary>B6: FUA is acknowledged like any write.</summary>
+    B6FuaIgnored,
+    /// <summary>B6: after a failed flush the next one counts.</summary>
+    B6FailureForgotten,
+    /// <summary>B6: the superblock is written before the flush of the blocks that it names.</summary>
+    B6RootBeforeBlocks,
+    /// <summary>B6: a commit counts before the flush of its superblock.</summary>
+    B6RootUnflushed,
+    /// <summary>B6: the stop flushes nothing.</summary>
+    B6StopUnflushed,
+    /// <summary>B6: a flush is asked of a device that has nothing new. Breaks no promise.</summary>
+    B6FlushesNothingNew,
+    /// <summary>B7: writes of one block that go to both devices pass each other.</summary>
+    B7ThroughUnordered,
+    /// <summary>B8: a block is filled while it may be written.</summary>
+    B8FillUnlocked,
+    /// <summary>B9: home is written before the removal of the cached block is durable.</summary>
+    B9RemovalNotAwaited,
+    /// <summary>B9: home is written while the durable metadata still name the place that the block has left.</summary>
+    B9LeavingWritten,
+    /// <summary>B10: a discarded block shows what its new place held before.</summary>
+    B10PlaceNotZeroed,
+    /// <summary>B10: the cached part of a discarded range is left as it is.</summary>
+    B10CachedKept,
+    /// <summary>B11: a clean block that cannot be read is an error.</summary>
+    B11CleanNotReadAtHome,
+    /// <summary>B12: a mode is named while blocks are still dirty.</summary>
+    B12NamedTooEarly,
+    /// <summary>B13: recovery forgets the marks of a cache that was not stopped.</summary>
+    B13MarksForgotten,
+    /// <summary>B13: what another writer left clean is believed.</summary>
+    B13StrangersBelieved,
     /// <summary>B14: the mark counts although somebody else has written the superblock since.</summary>
     B14ForeignMarkTrusted,
     /// <summary>No rule: repair takes for clean what cannot be read of the dirty bits.</summary>

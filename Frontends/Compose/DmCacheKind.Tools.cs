@@ -6,6 +6,7 @@ using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.DmCache.Tools;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Frontends.Commands;
 using Weir.Frontends.Status;
 
@@ -22,6 +23,7 @@ internal sealed partial class DmCacheKind : IEngineTools
     /// <inheritdoc/>
     public IReadOnlyList<EngineOption> OptionsOf(EngineCommand command) => command switch
     {
+        EngineCommand.Serve or EngineCommand.Bench => [BlockSize()],
         EngineCommand.Format => [NewVersion(), BlockSize()],
         EngineCommand.Check => [Backing()],
         EngineCommand.Dump => [Discards()],
@@ -105,8 +107,20 @@ internal sealed partial class DmCacheKind : IEngineTools
     }
 
     /// <inheritdoc/>
-    public int Drain(in ToolRun run, Func<bool> stopAsked) =>
-        throw new UserErrorException($"{Name}: this version does not write it back");
+    public int Drain(in ToolRun run, Func<bool> stopAsked)
+    {
+        Action<string, long, long>? progress = run.Progress;
+        BlockDevices.CheckNoneWaits(run.Spec);
+        using OpenedVolume opened = Opening.Run(run.Spec, run.Log, progress, stopAsked);
+        using RingContext io = new();
+        IDrainable volume = (IDrainable)opened.Volume;
+        int result = new Drainer(volume, io).Run(
+            stopAsked, at => progress?.Invoke(at.Unit, at.TotalBlocks - at.DirtyBlocks, at.TotalBlocks));
+        if (result != 1) return result;
+        throw new UserErrorException(volume.Health.State == VolumeState.Healthy
+            ? $"interrupted: {volume.StillDirty} left in {run.Spec.Devices.Cache}; start again to go on"
+            : $"stopped: the volume became {VolumeHealth.NameOf(volume.Health.State)}: {volume.Health.Reason}");
+    }
 
     // What would be lost: metadata, whole or without their first block.
     private void CheckRoom(ToolDevices devices, in ToolRun run)

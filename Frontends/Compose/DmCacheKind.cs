@@ -1,5 +1,10 @@
 using System.Collections.Generic;
 using Weir.Core.Base;
+using Weir.Core.Devices;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.DmCache.Tools;
+using Weir.Core.DmCache.Volume;
+using Weir.Core.Io;
 using Weir.Frontends.Commands;
 
 namespace Weir.Frontends.Compose;
@@ -19,9 +24,86 @@ internal sealed partial class DmCacheKind : IEngineKind
     /// <inheritdoc/>
     public void Check(VolumeSpec spec)
     {
+        IReadOnlyList<BackingArgument> backings = spec.Devices.Backings;
+        if (backings.Count > 1) throw Usage($"{Name} has one backing device; {backings.Count} are named");
+        foreach (BackingArgument backing in backings)
+            if (backing.Id > 0)
+                throw Usage($"--backing {backing.Id}:{backing.Name}: {Name} has no device numbers; leave it out");
+        _ = GivenBlockBytes(spec);
     }
 
     /// <inheritdoc/>
-    public OpenedVolume Open(Opening opening) =>
-        throw new UserErrorException($"{Name}: this version looks at its metadata; it does not serve it");
+    public OpenedVolume Open(Opening opening)
+    {
+        VolumeSpec spec = opening.Spec;
+        if (spec.Devices.Cache == null) throw Usage($"{Name} needs --cache PATH");
+        DmCacheOptions options = new()
+        {
+            VolumeName = spec.Name, ExportName = spec.Devices.Backings[0].Name, ReadOnly = spec.ReadOnly,
+            Log = opening.Log, BlockBytes = GivenBlockBytes(spec) ?? 0,
+        };
+        List<Tunable> tunables = DmCacheTunables.Of(options);
+        opening.SetOptions(tunables);
+        BackingArgument named = spec.Devices.Backings[0];
+        (Device cache, Device? metadata) = (opening.Cache(), opening.Metadata());
+        Device backing = opening.Backing(named);
+        using RingContext io = new();
+        Prepare(io, cache, metadata, opening, options);
+        DmCacheVolume volume = DmCacheVolume.Open(io, cache, metadata, backing, options);
+        return new OpenedVolume(volume, [new OpenedExport(volume, volume)], tunables, opening.Below)
+        {
+            Commands = DmCacheCommands.Of(volume, tunables),
+        };
+    }
+
+    // Makes metadata on a blank device; refuses what is neither blank nor theirs. Checks first, writes then.
+    private void Prepare(
+        RingContext io, Device cache, Device? metadata, Opening opening, DmCacheOptions options)
+    {
+        Device home = metadata ?? cache;
+        (byte[] head, byte[] tail) = ContentProbe.Read(io, home);
+        if (MetadataProbe.IsSuperblock(head))
+        {
+            if (!opening.Spec.ReadOnly) Reserve(cache, metadata);
+            return;
+        }
+        using MetadataDevice device = new(io, home);
+        if (MetadataProbe.Find(device) is { } found)
+            throw new UserErrorException($"{home.Name}: holds {found}: 'weir check {Name}' and 'weir repair {Name}' "
+                + "look at it; 'weir format --force' would lose it");
+        Content content = Contents.Of(io, home, head, tail, opening.Progress, except: this);
+        if (!content.IsBlank)
+            throw new UserErrorException($"{home.Name}: holds {content.Description}; 'weir format {Name} --force' "
+                + "would overwrite it");
+        if (metadata != null) CheckBlank(io, cache, opening);
+        if (opening.Spec.MustExist) throw new UserErrorException($"{home.Name}: is blank: no cache");
+        if (opening.Spec.ReadOnly)
+            throw new UserErrorException($"{home.Name}: is blank, and --read-only formats nothing");
+        Reserve(cache, metadata);
+        CacheFormat format = new(device, options.MetadataVersion,
+            options.BlockBytes == 0 ? DefaultBlockBytes : options.BlockBytes);
+        string made = format.Run(cache.SizeBytes, isAtHead: metadata == null);
+        opening.Log($"{home.Name}: was blank; formatted: {made}");
+    }
+
+    // The blocks of a cache whose metadata are lost would be forgotten.
+    private void CheckBlank(RingContext io, Device cache, Opening opening)
+    {
+        (byte[] head, byte[] tail) = ContentProbe.Read(io, cache);
+        Content content = Contents.Of(io, cache, head, tail, opening.Progress, except: this);
+        if (content.IsBlank) return;
+        throw new UserErrorException($"{cache.Name}: holds {content.Description}, and the metadata device is blank; "
+            + $"'weir format {Name} --force' would begin a new cache there");
+    }
+
+    private static void Reserve(Device cache, Device? metadata)
+    {
+        Opening.Preallocate(cache);
+        if (metadata != null) Opening.Preallocate(metadata);
+    }
+
+    private static long? GivenBlockBytes(VolumeSpec spec) =>
+        spec.OwnOrNull<string>(SizeOption) is { } text ? ByteSize.Parse(text, SizeOption) : null;
+
+    private static UserErrorException Usage(string message) => new(message, Program.WrongUsage);
 }

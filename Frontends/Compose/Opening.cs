@@ -60,6 +60,10 @@ internal sealed class Opening(
     /// <summary>The fast device.</summary>
     public Device Cache() => Keep(OpenDevice(spec.Devices.Cache!, spec.ReadOnly, log));
 
+    /// <summary>The one for metadata alone; null: none was named.</summary>
+    public Device? Metadata() =>
+        spec.Devices.Metadata is { } path ? Keep(OpenDevice(path, spec.ReadOnly, log)) : null;
+
     /// <summary>A slow device.</summary>
     public Device Backing(BackingArgument backing) => Keep(OpenBacking(backing.Path, spec.ReadOnly, log));
 

@@ -195,7 +195,48 @@ internal static class Meanings
         ["ublk_features"] = "what the driver can do, as bits of UBLK_F_*",
     };
 
-    private static readonly Dictionary<string, string>[] s_all = [s_volume, s_log, s_requests, s_rest];
+    private static readonly Dictionary<string, string> s_blocks = new()
+    {
+        // Engine dmcache: what it is.
+        ["metadata"] = "where the metadata lie: a device, or the head of the cache device",
+        ["metadata_version"] = "form of the metadata: 1, or 2 with dirty bits of their own",
+        ["mode"] = "what is true of every block: writeback, writethrough or passthrough",
+        ["mode_wanted"] = "the mode on its way: blocks are still written back before it has its name",
+        ["policy"] = "who decides what is cached",
+        ["block_size_bytes"] = "size of a cache block, in bytes",
+        ["cache_blocks"] = "blocks that the cache device has room for",
+        ["cached_blocks"] = "of these, the ones that hold something",
+        ["free_blocks"] = "of these, the ones that may be filled at once",
+        ["doubtful_blocks"] = "blocks that another program left clean, not compared with the backing device yet",
+        ["metadata_blocks"] = "blocks of 4 KiB that the metadata may use",
+        ["metadata_blocks_used"] = "of these, the ones in use",
+        // Parts of requests in one block, as the kernel counts them, since the start or clear_stat.
+        ["read_hits"] = "parts of reads in one block: cached",
+        ["read_misses"] = "parts of reads in one block: not cached",
+        ["write_hits"] = "parts of writes in one block: cached",
+        ["write_misses"] = "parts of writes in one block: not cached",
+        ["hits_read_at_home"] = "reads of clean blocks that the cache device refused and the backing device gave",
+        ["writes_awaiting_marks"] = "writes that waited until the metadata marked their block as dirty",
+        ["requests_awaiting_locks"] = "requests that waited for another one of the same block, or for its migration",
+        // What moves, since the start.
+        ["promotions"] = "blocks brought into the cache since the start",
+        ["demotions"] = "blocks that gave way to others since the start",
+        ["copies_avoided"] = "promotions without a read: of blocks discarded, or written as a whole",
+        ["cache_cell_clashes"] = "migrations put off because somebody was at work in the block",
+        ["doubtful_blocks_equal"] = "doubtful blocks that turned out to be the same at home",
+        ["commits"] = "commits of the metadata since the start",
+        ["metadata_bytes_written"] = "bytes of metadata written since the start",
+        ["not_promoted_sequential"] = "misses that belonged to a sequential stream",
+        ["not_promoted_unwanted"] = "misses of blocks that the policy did not want, or not yet",
+        ["not_promoted_crowded"] = "misses while too many other blocks waited to be brought in",
+        ["not_promoted_busy"] = "blocks not brought in because they were being written",
+        ["not_promoted_no_place"] = "times that no block could give way: all were dirty or busy",
+        ["not_promoted_failed"] = "blocks not brought in because a device refused the copy, or a request came between",
+        ["mapping_bytes"] = "memory of the mapping, in bytes",
+        ["policy_bytes"] = "memory of the policy, in bytes",
+    };
+
+    private static readonly Dictionary<string, string>[] s_all = [s_volume, s_log, s_requests, s_rest, s_blocks];
 
     /// <summary>Every figure that has a line.</summary>
     public static IEnumerable<string> Figures => s_all.SelectMany(static part => part.Keys);

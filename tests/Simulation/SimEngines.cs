@@ -8,7 +8,8 @@ namespace Weir.Tests.Simulation;
 /// <summary>The engines that are simulated: one line each.</summary>
 internal static class SimEngines
 {
-    private static readonly IInjectedEngine[] s_all = [new WriteboostEngine(), new PassthroughEngine()];
+    private static readonly IInjectedEngine[] s_all =
+        [new WriteboostEngine(), new PassthroughEngine(), new DmCacheEngine()];
 
     /// <summary>All of them, or the one that WEIR_ENGINE names.</summary>
     public static IEnumerable<IInjectedEngine> Chosen

@@ -1,0 +1,191 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.DmCache.Data;
+using Weir.Core.Io;
+using Weir.Core.Volumes;
+using Errno = Weir.Native.Errno;
+
+namespace Weir.Core.DmCache.Commit;
+
+/*
+ *   resting -> flushing data -> applying -> writing -> flushing -> root -> flushing -> resting
+ *                               reads what it lacks    blocks              root
+ */
+
+/// <summary>
+/// Brings the durable metadata up to what is true, on the first queue's thread: one commit at a time, for all who have
+/// asked before it began (B2, B3, B6).
+/// </summary>
+/// <remarks>
+/// The order. The list of changed groups is taken first. Then the devices are flushed whose bytes new entries name; a
+/// place that is filled after that stays fresh, and waits for the next commit. Then every listed group is compared
+/// with the metadata, place by place. The superblock follows when all other blocks are durable; marks and free places
+/// when the superblock is. A commit that fails is the last one: the metadata are left as they were, with a note that
+/// they are to be checked.
+/// </remarks>
+internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
+{
+    /// <summary>Changes that nobody waits for are durable after this: the seed's COMMIT_PERIOD.</summary>
+    public const long PeriodUs = 1_000_000;
+
+    private enum Step
+    {
+        Resting,
+        FlushingData,
+        Applying,
+        Writing,
+        FlushingBlocks,
+        WritingRoot,
+        FlushingRoot,
+        Failed,
+    }
+
+    private readonly CommitParts _parts;
+    private readonly MetadataIo _io;
+    private readonly DeviceFlusher _flusher;
+    private readonly DeviceQueue _cache;
+    private readonly DeviceQueue _backing;
+    private Step _step;
+    private long _firstChangeUs = -1;
+    private bool _isAsked;
+    private int _flushError;
+
+    /// <summary>On the thread that owns <paramref name="io"/>, with its ways to the devices.</summary>
+    public Committer(CommitParts parts, DeviceQueue metadata, DeviceQueue cache, DeviceQueue backing, IoContext io)
+    {
+        (_parts, _cache, _backing) = (parts, cache, backing);
+        FlushLock ofMetadata = parts.IsOnCache ? parts.Devices.FlushLock : new FlushLock(parts.Queues.WakeFirst);
+        _io = new MetadataIo(metadata, ofMetadata, io);
+        _flusher = new DeviceFlusher(parts.Devices.FlushLock, io) { Failed = FlushFailed };
+    }
+
+    /// <inheritdoc/>
+    public bool IsQuiet => _step is Step.Resting or Step.Failed;
+
+    /// <inheritdoc/>
+    public long DeadlineUs => _step != Step.Resting ? long.MaxValue
+        : _isAsked || _parts.Changes.IsUrgent ? 0
+        : _firstChangeUs < 0 ? long.MaxValue : _firstChangeUs + PeriodUs;
+
+    /// <summary>The next turn begins a commit, even if nothing is listed: the superblock has changed.</summary>
+    public void Ask() => _isAsked = true;
+
+    /// <inheritdoc/>
+    public void Poll(long nowUs, BackgroundState state)
+    {
+        _io.Poll();
+        if (_step == Step.Resting && IsDue(nowUs)) Begin();
+        while (GoOn())
+        {
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _io.Dispose();
+        _pending.Clear();
+    }
+
+    private bool IsDue(long nowUs)
+    {
+        if (_parts.Changes.IsEmpty && !_parts.Changes.IsUrgent && !_isAsked)
+        {
+            _firstChangeUs = -1;
+            return false;
+        }
+        if (_firstChangeUs < 0) _firstChangeUs = nowUs;
+        return _isAsked || _parts.Changes.IsUrgent || nowUs >= _firstChangeUs + PeriodUs;
+    }
+
+    private void Begin()
+    {
+        _isAsked = false;
+        _firstChangeUs = -1;
+        bool namesBytes = Take(_parts.Changes.Begin());
+        _flushError = 0;
+        _needsFlush = namesBytes && !Mutant.Is(DmCacheMutant.B2EntryBeforeFlush);
+        _step = Step.FlushingData;
+    }
+
+    // True: another step may follow at once.
+    private bool GoOn()
+    {
+        Step before = _step;
+        switch (_step)
+        {
+            case Step.FlushingData: FlushData(); break;
+            case Step.Applying when !_io.IsBusy: Apply(); break;
+            case Step.Writing when !_io.IsBusy: Then(Step.FlushingBlocks, "written"); break;
+            case Step.FlushingBlocks when !_io.IsBusy: Then(Step.WritingRoot, "flushed"); break;
+            case Step.WritingRoot when !_io.IsBusy: Then(Step.FlushingRoot, "written"); break;
+            case Step.FlushingRoot when !_io.IsBusy: Then(Step.Resting, "flushed"); break;
+        }
+        return _step != before;
+    }
+
+    // What was begun last has ended.
+    private void Then(Step next, string what)
+    {
+        if (_io.Result < 0)
+        {
+            Fail($"{_parts.Device.Name}: metadata cannot be {what}: {Errno.Text(_io.Result)}");
+            return;
+        }
+        _step = next;
+        if (next == Step.FlushingBlocks && !Mutant.Is(DmCacheMutant.B6RootBeforeBlocks)) _io.Flush();
+        else if (next == Step.WritingRoot) _io.WriteRoot(_parts.Metadata.SuperblockToWrite);
+        else if (next == Step.FlushingRoot && !Mutant.Is(DmCacheMutant.B6RootUnflushed)) _io.Flush();
+        else if (next == Step.Resting) End();
+    }
+
+    private void End()
+    {
+        _parts.Counters.Count(_parts.Metadata.WriteCount);
+        _parts.Metadata.EndCommit(succeeded: true);
+        Publish();
+        _parts.Changes.End(_isWhole);
+        _parts.Queues.WakeAll();
+    }
+
+    private void FlushData()
+    {
+        if (_flusher.IsUnderWay) return;
+        if (_needsFlush && !_flusher.HasLock)
+        {
+            if (_flusher.TryTake()) BeginFlush();
+            if (_flusher.IsUnderWay || !_flusher.HasLock) return;
+        }
+        _flusher.GiveBack();
+        _needsFlush = false;
+        if (_flushError < 0) Fail($"bytes that entries would name cannot be flushed: {Errno.Text(_flushError)}");
+        else if (_parts.Devices.FlushError < 0) Fail("a flush has failed, and nothing tells what is clean");
+        else _step = Step.Applying;
+    }
+
+    // Home too: an entry that is clean says that it has the same bytes (B2, B4).
+    private void BeginFlush()
+    {
+        DataDevices devices = _parts.Devices;
+        if (devices.Cache.TakeUnflushed()) _flusher.Flush(0, _cache);
+        if (!Mutant.Is(DmCacheMutant.B2HomeUnflushed) && devices.Backing.TakeUnflushed()) _flusher.Flush(1, _backing);
+    }
+
+    private void FlushFailed(int device, int error)
+    {
+        _flushError = error;
+        DataDevices devices = _parts.Devices;
+        devices.FailFlush(device == 0 ? devices.Cache : devices.Backing, error);
+    }
+
+    private void Fail(string reason)
+    {
+        _step = Step.Failed;
+        if (_isPrepared) _parts.Metadata.EndCommit(succeeded: false);
+        _parts.Changes.Fail(reason);
+        _parts.Health.Worsen(VolumeState.ReadOnly, reason + "; nothing is cached, cleaned or taken out of the cache "
+            + "any more until the next start, and writes of blocks that would need it fail");
+        NoteNeedsCheck();
+        _parts.Queues.WakeAll();
+    }
+}

@@ -1,0 +1,97 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.DmCache.Format;
+using Weir.Core.Io;
+using Weir.Core.Metadata.Persistent;
+
+namespace Weir.Core.DmCache.Commit;
+
+/// <summary>
+/// Gives metadata the blocks they want, and writes what they commit, while nobody is served: each call waits.
+/// </summary>
+internal sealed unsafe class MetadataDriver(CacheMetadata metadata, BlockingIo io, Device device) : IDisposable
+{
+    /// <summary>Blocks that are read at a time where many are known beforehand.</summary>
+    private const int BatchBlocks = 64;
+
+    private readonly DeviceQueue _queue = io.QueueOf(device);
+    private readonly AlignedMemory _buffer = new(BatchBlocks * CacheMetadata.BlockBytes);
+
+    /// <summary>What is driven.</summary>
+    public CacheMetadata Metadata => metadata;
+
+    /// <summary>Calls <paramref name="attempt"/> until it has all blocks that it wants.</summary>
+    /// <exception cref="UserErrorException">The device fails, or what is on it is no metadata of this kind.</exception>
+    public void Run(Func<bool> attempt)
+    {
+        try
+        {
+            while (!attempt()) Fetch(metadata.MissingBlock);
+        }
+        catch (Exception e) when (e is DamagedMetadataException or RefusedMetadataException or MetadataFullException)
+        {
+            throw new UserErrorException($"{device.Name}: {e.Message}; 'weir check dmcache' says more");
+        }
+    }
+
+    /// <summary>Reads one block and supplies it.</summary>
+    public void Fetch(long block)
+    {
+        CheckInside(block);
+        io.Start(_queue, IoKind.Read, block * CacheMetadata.BlockBytes, _buffer.Pointer, CacheMetadata.BlockBytes);
+        io.WaitOrFail($"reading metadata block {block}", device);
+        metadata.Supply(block, new ReadOnlySpan<byte>(_buffer.Pointer, CacheMetadata.BlockBytes));
+    }
+
+    /// <summary>Reads blocks whose numbers are known, many at a time, and supplies them.</summary>
+    public void Fetch(ReadOnlySpan<ArrayBlock> blocks)
+    {
+        for (int first = 0; first < blocks.Length; first += BatchBlocks)
+            FetchBatch(blocks.Slice(first, Math.Min(BatchBlocks, blocks.Length - first)));
+    }
+
+    /// <summary>Commits all changes; each flush is waited for.</summary>
+    public void Commit()
+    {
+        Run(metadata.TryPrepareCommit);
+        for (int i = 0; i < metadata.WriteCount; i++)
+        {
+            long block = metadata.BlockToWrite(i, out byte* bytes);
+            io.Start(_queue, IoKind.Write, block * CacheMetadata.BlockBytes, bytes, CacheMetadata.BlockBytes);
+            if (i % BatchBlocks == BatchBlocks - 1) io.WaitOrFail("writing metadata", device);
+        }
+        io.WaitOrFail("writing metadata", device);
+        io.StartFlush(_queue);
+        io.WaitOrFail("flushing metadata", device);
+        io.Start(_queue, IoKind.Write, 0, metadata.SuperblockToWrite, CacheMetadata.BlockBytes);
+        io.WaitOrFail("writing the superblock", device);
+        io.StartFlush(_queue);
+        io.WaitOrFail("flushing the superblock", device);
+        metadata.EndCommit(succeeded: true);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _buffer.Dispose();
+
+    private void FetchBatch(ReadOnlySpan<ArrayBlock> blocks)
+    {
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            CheckInside(blocks[i].Block);
+            io.Start(_queue, IoKind.Read, blocks[i].Block * CacheMetadata.BlockBytes,
+                _buffer.Pointer + ((long)i * CacheMetadata.BlockBytes), CacheMetadata.BlockBytes);
+        }
+        io.WaitOrFail("reading metadata", device);
+        for (int i = 0; i < blocks.Length; i++)
+            metadata.Supply(blocks[i].Block,
+                new ReadOnlySpan<byte>(
+                    _buffer.Pointer + ((long)i * CacheMetadata.BlockBytes), CacheMetadata.BlockBytes));
+    }
+
+    private void CheckInside(long block)
+    {
+        if (block >= 0 && (block + 1) * CacheMetadata.BlockBytes <= device.SizeBytes) return;
+        throw new UserErrorException($"{device.Name}: metadata block {block} is named, but the device ends at block "
+            + $"{device.SizeBytes / CacheMetadata.BlockBytes}");
+    }
+}

@@ -1,0 +1,92 @@
+using System;
+using System.Runtime.InteropServices;
+using Weir.Core.Caching;
+using Weir.Core.DmCache.Places;
+using Weir.Core.DmCache.Policies;
+using Weir.Core.Volumes;
+
+namespace Weir.Core.DmCache.Migration;
+
+/// <summary>
+/// Makes places free before they are needed, on the first queue's thread: asks the policy who gives way, takes the
+/// block out, and lets the next commit say so (B3). A reserve of free places keeps promotions from waiting for
+/// commits, and lets many removals share one.
+/// </summary>
+internal sealed unsafe class Evictor : IBackgroundTask, IDisposable
+{
+    /// <summary>One place in so many is kept free, but at least and at most these.</summary>
+    private const int ReserveOneIn = 64, ReserveMin = 1, ReserveMax = 256;
+
+    private readonly MigrationParts _parts;
+    private readonly Func<int> _placesWanted;
+    private readonly BlockLock* _lock = (BlockLock*)NativeMemory.AllocZeroed(1, (nuint)sizeof(BlockLock));
+    private int _leaving;
+    private long _leavingTicket;
+
+    /// <summary>For a promoter that says how many places it wants and cannot have.</summary>
+    public Evictor(MigrationParts parts, Func<int> placesWanted)
+    {
+        (_parts, _placesWanted) = (parts, placesWanted);
+        Reserve = (int)Math.Clamp(parts.Geometry.Places / ReserveOneIn, ReserveMin, ReserveMax);
+    }
+
+    /// <summary>Places that are kept free.</summary>
+    public int Reserve { get; }
+
+    /// <summary>Somebody wants a place, and all that could give way are dirty: write-back is pressed.</summary>
+    public bool IsStarved { get; private set; }
+
+    private CacheMap Map => _parts.Residency.Map;
+
+    /// <inheritdoc/>
+    public void Poll(long nowUs, BackgroundState state)
+    {
+        IsStarved = false;
+        if (_leaving > 0 && _parts.Residency.Changes.IsDone(_leavingTicket)) _leaving = 0;
+        int wanted = _placesWanted();
+        if (wanted == 0 || state != BackgroundState.Serving || _parts.Residency.Changes.Failure != null) return;
+        int missing = Reserve - Map.Free.Count - _leaving;
+        while (missing > 0 && TryEvict()) missing--;
+        if (_leaving > 0) _parts.Residency.Changes.Urge();
+        IsStarved = _leaving == 0 && Map.Free.Count == 0;
+        if (IsStarved) _parts.Misses.CountNoPlace();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => NativeMemory.Free(_lock);
+
+    // False: nobody may go now.
+    private bool TryEvict()
+    {
+        _parts.Residency.Policy.Enter();
+        uint place = _parts.Residency.Policy.Host.ChooseVictim(Map.Table);
+        _parts.Residency.Policy.Exit();
+        if (place == PolicyInfo.NoPlace) return false;
+        *_lock = new BlockLock { FirstBlock = Map.Table.HomeOf(place), BlockCount = 1, Mode = BlockLockMode.Exclusive };
+        if (!Map.Locks.TryTake(_lock))
+        {
+            _parts.Counters.CountClash();
+            return false;
+        }
+        bool mayGo = MayGo(place);
+        if (mayGo) Leave(place);
+        Map.Locks.Release(_lock);
+        return mayGo;
+    }
+
+    // It may have been written, or have left, since the policy chose it.
+    private bool MayGo(uint place)
+    {
+        const PlaceState kept = PlaceState.Dirty | PlaceState.Doubtful | PlaceState.Cleaning;
+        PlaceState state = Map.Table.StateOf(place);
+        bool isClean = (state & kept) == 0 || Base.Mutant.Is(DmCacheMutant.B4DirtyDemoted);
+        return (state & PlaceState.Mapped) != 0 && isClean && Map.Table.HomeOf(place) == _lock->FirstBlock;
+    }
+
+    private void Leave(uint place)
+    {
+        _leavingTicket = _parts.Residency.Leave(place, isEvicted: true, isUrgent: false);
+        _leaving++;
+        _parts.Counters.CountDemotion();
+    }
+}

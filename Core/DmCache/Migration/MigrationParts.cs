@@ -1,0 +1,53 @@
+using Weir.Core.DmCache.Data;
+using Weir.Core.DmCache.Places;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.Io;
+using Weir.Core.Volumes;
+
+namespace Weir.Core.DmCache.Migration;
+
+/// <summary>What migrations use of their volume.</summary>
+internal sealed record MigrationParts
+{
+    /// <summary>How blocks come and go.</summary>
+    public required Residency Residency { get; init; }
+
+    /// <summary>The devices.</summary>
+    public required DataDevices Devices { get; init; }
+
+    /// <summary>What is to be brought in.</summary>
+    public required PromotionQueue Promotions { get; init; }
+
+    /// <summary>Why it was not.</summary>
+    public required MissCounters Misses { get; init; }
+
+    /// <summary>What has moved.</summary>
+    public required MigrationCounters Counters { get; init; }
+
+    /// <summary>Blocks that read as zeroes at home.</summary>
+    public required DiscardMap Discards { get; init; }
+
+    /// <summary>Limits.</summary>
+    public required DmCacheOptions Options { get; init; }
+
+    /// <summary>What the volume does with writes now.</summary>
+    public required ModeState Mode { get; init; }
+
+    /// <summary>When clients were last at work.</summary>
+    public required ActivityMark Activity { get; init; }
+
+    /// <summary>What clients are told.</summary>
+    public required VolumeHealth Health { get; init; }
+
+    /// <summary>Who is woken.</summary>
+    public required QueueSet Queues { get; init; }
+
+    /// <summary>Sizes.</summary>
+    public CacheGeometry Geometry => Residency.Map.Geometry;
+}
+
+/// <summary>The ways of one thread to the devices.</summary>
+/// <param name="Io">The thread's context.</param>
+/// <param name="Cache">To the places.</param>
+/// <param name="Backing">To the homes.</param>
+internal sealed record DataQueues(IoContext Io, DeviceQueue Cache, DeviceQueue Backing);

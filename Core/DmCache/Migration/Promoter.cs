@@ -1,0 +1,255 @@
+using System;
+using System.Runtime.InteropServices;
+using Weir.Core.Base;
+using Weir.Core.Caching;
+using Weir.Core.DmCache.Places;
+using Weir.Core.Io;
+using Weir.Core.Volumes;
+
+namespace Weir.Core.DmCache.Migration;
+
+/// <summary>
+/// Brings blocks in, on the first queue's thread: reads them at home, writes them to a free place, and lets requests
+/// find them there. Clients' reads of a block go on meanwhile, at home; its writes wait (B8).
+/// </summary>
+/// <remarks>
+/// A block that is larger than a buffer comes piece by piece. One that is discarded is not read: its place is zeroed
+/// (B10). The request that made the policy want it was answered long ago (D27). No free place: the evictor is told.
+/// </remarks>
+internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
+{
+    /// <summary>Blocks on their way at a time, at most; and bytes of one that are in memory.</summary>
+    private const int MaxSlots = 32, PieceBytes = 256 << 10;
+
+    private enum Step : byte
+    {
+        Free,
+        Waiting,
+        Reading,
+        Writing,
+        Locking,
+    }
+
+    private struct Slot
+    {
+        public BlockLock Lock;
+        public Promotion Promotion;
+        public long DoneBytes;
+        public uint Place;
+        public Step Step;
+        public bool IsZeroed;
+    }
+
+    private struct PromotionOp
+    {
+        public int Slot;
+    }
+
+    private readonly MigrationParts _parts;
+    private readonly DataQueues _queues;
+    private readonly GrantQueue _grants;
+    private readonly ushort _handler;
+    private readonly Slot* _slots = (Slot*)NativeMemory.AllocZeroed(MaxSlots, (nuint)sizeof(Slot));
+    private readonly BufferPool _buffers;
+    private readonly int _pieceBytes;
+    private readonly RateLimit _rate = new();
+    private int _underWay;
+    private int _waitsFor;
+
+    /// <summary>On the thread of <paramref name="queues"/>; locks that are parked come through
+    /// <paramref name="grants"/>, and <see cref="TryTakeGrant"/> is told.</summary>
+    public Promoter(MigrationParts parts, DataQueues queues, GrantQueue grants)
+    {
+        (_parts, _queues, _grants) = (parts, queues, grants);
+        _pieceBytes = (int)Math.Min(parts.Geometry.BlockBytes, PieceBytes);
+        _buffers = new BufferPool(MaxSlots, _pieceBytes);
+        _handler = queues.Io.AddHandler(this);
+    }
+
+    /// <summary>Places that are wanted, and are not there: for the evictor.</summary>
+    public int PlacesWanted => _waitsFor;
+
+    /// <inheritdoc/>
+    public bool IsQuiet => _underWay == 0;
+
+    /// <inheritdoc/>
+    public long DeadlineUs => _parts.Promotions.Count > 0 ? _rate.ResumeUs : long.MaxValue;
+
+    private CacheMap Map => _parts.Residency.Map;
+
+    /// <inheritdoc/>
+    public void Poll(long nowUs, BackgroundState state)
+    {
+        _waitsFor = 0;
+        if (state != BackgroundState.Serving || _parts.Mode.IsHeld)
+        {
+            _parts.Promotions.Clear();
+            return;
+        }
+        while (MayBegin(nowUs) && TryBegin())
+        {
+        }
+    }
+
+    /// <summary>A lock that was parked is exclusive now; false: it is another one's.</summary>
+    public bool TryTakeGrant(BlockLock* it)
+    {
+        long index = (Slot*)it->Owner - _slots;
+        if (it->Owner < _slots || index >= MaxSlots) return false;
+        if (_slots[index].Step == Step.Waiting) Locked((int)index);
+        else Publish((int)index);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Completed(IoOp* op)
+    {
+        int index = op->Own<PromotionOp>().Slot;
+        (int result, long length) = (op->Result, op->LengthBytes);
+        bool wasRead = op->Kind == IoKind.Read;
+        _queues.Io.Release(op);
+        if (!wasRead) _parts.Devices.Cache.NoteWrite();
+        if (result < 0) GiveUp(index);
+        else if (wasRead) Submit(index, IoKind.Write, length);
+        else GoOn(index, length);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _buffers.Dispose();
+        NativeMemory.Free(_slots);
+    }
+
+    // The seed's limit: what is under way and one more stay below the threshold. The first may always go.
+    private bool MayBegin(long nowUs)
+    {
+        if (_parts.Promotions.Count == 0 || _underWay >= MaxSlots || _parts.Residency.Changes.Failure != null)
+            return false;
+        long sectors = (_underWay + 1L) * _parts.Geometry.BlockSectors;
+        return (_underWay == 0 || sectors < _parts.Options.MigrationThreshold)
+            && _rate.MayGo(nowUs, _parts.Options.MigrationRate);
+    }
+
+    // False: there is no place for it.
+    private bool TryBegin()
+    {
+        if (Map.Free.Count == 0)
+        {
+            _waitsFor = _parts.Promotions.Count;
+            return false;
+        }
+        if (!_parts.Promotions.TryTake(out Promotion promotion)) return false;
+        int index = FreeSlot();
+        Slot* slot = &_slots[index];
+        *slot = new Slot { Promotion = promotion };
+        slot->Lock = new BlockLock
+        {
+            FirstBlock = promotion.Home, BlockCount = 1, Owner = slot,
+            Mode = Mutant.Is(DmCacheMutant.B8FillUnlocked) ? BlockLockMode.Read : BlockLockMode.Copy,
+        };
+        slot->Step = Step.Waiting;
+        _underWay++;
+        // The request that made the policy want it may not have ended yet.
+        if (Map.Locks.Take(&slot->Lock, _grants)) Locked(index);
+        else _parts.Counters.CountClash();
+        return true;
+    }
+
+    private void Locked(int index)
+    {
+        Slot* slot = &_slots[index];
+        if (IsThere(slot->Promotion.Home) || !Map.Free.TryTake(out slot->Place)) End(index);
+        else Start(index, _queues.Io.NowUs);
+    }
+
+    private bool IsThere(long home) => Map.Find(home) >= 0 || Map.IsLeaving(home);
+
+    private int FreeSlot()
+    {
+        int index = 0;
+        while (_slots[index].Step != Step.Free) index++;
+        return index;
+    }
+
+    private void Start(int index, long nowUs)
+    {
+        _rate.Take(nowUs, _parts.Geometry.BlockBytes, _parts.Options.MigrationRate);
+        Slot* slot = &_slots[index];
+        slot->IsZeroed = _parts.Discards.IsDiscarded(slot->Promotion.Home);
+        if (slot->IsZeroed) _parts.Counters.CountCopyAvoided();
+        Continue(index);
+    }
+
+    private void GoOn(int index, long length)
+    {
+        _slots[index].DoneBytes += length;
+        if (_slots[index].DoneBytes < _parts.Geometry.BlockBytes) Continue(index);
+        else LockAlone(index);
+    }
+
+    private void Continue(int index)
+    {
+        Slot* slot = &_slots[index];
+        long left = _parts.Geometry.BlockBytes - slot->DoneBytes;
+        if (!slot->IsZeroed) Submit(index, IoKind.Read, Math.Min(left, _pieceBytes));
+        else if (Mutant.Is(DmCacheMutant.B10PlaceNotZeroed)) GoOn(index, left);
+        else Submit(index, IoKind.WriteZeroes, left);
+    }
+
+    private void Submit(int index, IoKind kind, long length)
+    {
+        Slot* slot = &_slots[index];
+        slot->Step = kind == IoKind.Read ? Step.Reading : Step.Writing;
+        IoOp* op = _queues.Io.Acquire(_handler, kind, urgent: true);
+        Invariant.Check(op != null);
+        long start = kind == IoKind.Read
+            ? Map.Geometry.HomeOffset(slot->Promotion.Home) : Map.Geometry.PlaceOffset(slot->Place);
+        op->OffsetBytes = start + slot->DoneBytes;
+        op->LengthBytes = length;
+        op->Buffer = _buffers.At(index);
+        op->Own<PromotionOp>().Slot = index;
+        (kind == IoKind.Read ? _queues.Backing : _queues.Cache).Submit(op);
+    }
+
+    // All bytes are there. Readers end; nobody has written since the copy began, because of the lock.
+    private void LockAlone(int index)
+    {
+        Slot* slot = &_slots[index];
+        slot->Step = Step.Locking;
+        switch (Map.Locks.Promote(&slot->Lock, _grants))
+        {
+            case Caching.Promotion.Done: Publish(index); break;
+            case Caching.Promotion.Refused: GiveUp(index); break;
+        }
+    }
+
+    private void Publish(int index)
+    {
+        Slot* slot = &_slots[index];
+        Promotion promotion = slot->Promotion;
+        // A mode without a cache may have come, or the last commit gone.
+        if (_parts.Residency.Changes.Failure != null || Map.Find(promotion.Home) >= 0)
+        {
+            GiveUp(index);
+            return;
+        }
+        _parts.Residency.Enter(slot->Place, promotion.Home, PlaceState.None, promotion.Access, isUrgent: false);
+        _parts.Counters.CountPromotion();
+        End(index);
+    }
+
+    private void GiveUp(int index)
+    {
+        _parts.Misses.CountFailed();
+        Map.Free.Return(_slots[index].Place);
+        End(index);
+    }
+
+    private void End(int index)
+    {
+        Map.Locks.Release(&_slots[index].Lock);
+        _slots[index].Step = Step.Free;
+        _underWay--;
+    }
+}

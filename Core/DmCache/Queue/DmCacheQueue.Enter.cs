@@ -1,0 +1,116 @@
+using Weir.Core.Base;
+using Weir.Core.Caching;
+using Weir.Core.DmCache.Places;
+using Weir.Core.DmCache.Policies;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.Io;
+
+namespace Weir.Core.DmCache.Queue;
+
+// A write whose block can come in without being read at home: because it writes all of it, or because it is discarded.
+// It is acknowledged when the new entry is durable (B5).
+internal sealed unsafe partial class DmCacheQueue
+{
+    // Promote speaks of one cell of locks.
+    private bool TryEnterAlone(Request* request)
+    {
+        DmCacheRequest* own = Own(request);
+        long home = own->Lock.FirstBlock;
+        bool mayEnter = own->Mode == CacheMode.Writeback && own->Lock.BlockCount == 1 && home < _map.Geometry.Homes
+            && (own->Facts & (RequestFacts.WasRefused | RequestFacts.IsSequential)) == 0
+            && own->Lock.Mode == BlockLockMode.Write && _parts.Residency.Changes.Failure == null;
+        if (!mayEnter || !IsCheap(request) || !TryAskPolicy(request, home, out uint place)) return false;
+        own->Ticket = place;
+        own->Step = RequestStep.EnteringAlone;
+        switch (_map.Locks.Promote(&own->Lock, _grants))
+        {
+            case Promotion.Done:
+                Fill(request);
+                return true;
+            case Promotion.Parked:
+                return true;
+            default:
+                _map.Free.Return(place);
+                own->Facts |= RequestFacts.WasRefused;
+                return false;
+        }
+    }
+
+    private bool IsCheap(Request* request) =>
+        request->LengthBytes == _map.Geometry.BlockBytes || (Own(request)->Facts & RequestFacts.WasDiscarded) != 0;
+
+    private bool TryAskPolicy(Request* request, long home, out uint place)
+    {
+        place = PolicyInfo.NoPlace;
+        if (_map.Free.Count == 0 || !_parts.Residency.Policy.TryEnter()) return false;
+        bool isWanted = _parts.Residency.Policy.Host.Miss(home, AccessOf(request, home));
+        _parts.Residency.Policy.Exit();
+        Own(request)->Facts |= RequestFacts.WasRefused;
+        return isWanted && _map.Free.TryTake(out place);
+    }
+
+    // Alone with the block.
+    private void Fill(Request* request)
+    {
+        Own(request)->Step = RequestStep.Filling;
+        Own(request)->Progress = request->LengthBytes == _map.Geometry.BlockBytes ? 1u : 0u;
+        if (_map.Find(Own(request)->Lock.FirstBlock) < 0)
+        {
+            SubmitFill(request);
+            return;
+        }
+        _map.Free.Return((uint)Own(request)->Ticket);
+        BeginWrite(request);
+    }
+
+    // First zeroes, where the request does not write all of it (B10); then its bytes.
+    private void SubmitFill(Request* request)
+    {
+        DmCacheRequest* own = Own(request);
+        bool zeroes = own->Progress == 0 && !Mutant.Is(DmCacheMutant.B10PlaceNotZeroed);
+        IoOp* op = _io.Acquire(_handler, zeroes ? IoKind.WriteZeroes : IoKind.Write);
+        if (op == null)
+        {
+            _starved.Add(request);
+            return;
+        }
+        long start = _map.Geometry.PlaceOffset((uint)own->Ticket);
+        op->Request = request;
+        op->OffsetBytes = zeroes ? start
+            : start + request->OffsetBytes - _map.Geometry.HomeOffset(own->Lock.FirstBlock);
+        op->LengthBytes = zeroes ? _map.Geometry.BlockBytes : request->LengthBytes;
+        op->Buffer = request->Data;
+        op->Own<DmCacheOp>() = new DmCacheOp { VolumeOffset = request->OffsetBytes, IsCache = true };
+        own->Progress = zeroes ? 1u : 2u;
+        own->Left++;
+        _cache.Submit(op);
+    }
+
+    private void FillEnded(Request* request)
+    {
+        DmCacheRequest* own = Own(request);
+        uint place = (uint)own->Ticket;
+        long home = own->Lock.FirstBlock;
+        if (request->Result < 0)
+        {
+            // The place is as free as before; home takes the bytes.
+            request->Result = 0;
+            _map.Free.Return(place);
+            MoveAll(request);
+            return;
+        }
+        if (own->Progress < 2)
+        {
+            SubmitFill(request);
+            return;
+        }
+        Access access = AccessOf(request, home);
+        const PlaceState state = PlaceState.Dirty | PlaceState.Written;
+        long ticket = _parts.Residency.Enter(place, home, state, access, isUrgent: true);
+        _parts.Counters.CountPromotion();
+        _parts.Counters.CountCopyAvoided();
+        Unlock(request);
+        if (Mutant.Is(DmCacheMutant.B5EntryNotAwaited)) EndChange(request);
+        else Await(request, RequestStep.AwaitingEntry, ticket);
+    }
+}

@@ -1,0 +1,177 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.DmCache.Places;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.Io;
+
+namespace Weir.Core.DmCache.Queue;
+
+// A request's bytes, to and from wherever its blocks are: neighbours that lie side by side are one operation.
+internal sealed unsafe partial class DmCacheQueue
+{
+    /// <summary>A part of a request that is one operation, or none.</summary>
+    private struct Run
+    {
+        public long VolumeOffset;
+        public long LengthBytes;
+        // Its first place; -1: at home.
+        public long Place;
+        public bool IsLeftOut;
+    }
+
+    private const int SectorBytes = CacheGeometry.SectorBytes;
+
+    private void BeginRead(Request* request)
+    {
+        Own(request)->Step = RequestStep.Moving;
+        NoteAccesses(request);
+        Move(request);
+    }
+
+    private void MoveAll(Request* request)
+    {
+        Own(request)->Step = RequestStep.Moving;
+        Own(request)->Progress = 0;
+        Move(request);
+    }
+
+    // Submits what can be submitted. What is left waits for operations.
+    private void Move(Request* request)
+    {
+        DmCacheRequest* own = Own(request);
+        while (!IsSubmitted(request))
+        {
+            Run run = NextRun(request, request->OffsetBytes + ((long)own->Progress * SectorBytes));
+            if (!run.IsLeftOut && !TrySubmit(request, run))
+            {
+                _starved.Add(request);
+                return;
+            }
+            own->Progress += (uint)(run.LengthBytes / SectorBytes);
+            if (own->Progress == request->LengthBytes / SectorBytes && IsWrittenThrough(request)) BeginCachePass(own);
+        }
+        if (own->Left == 0) Moved(request);
+    }
+
+    private static bool IsSubmitted(Request* request) =>
+        Own(request)->Progress == request->LengthBytes / SectorBytes;
+
+    private static bool IsWrittenThrough(Request* request) =>
+        request->Kind == RequestKind.Write && Own(request)->Mode == CacheMode.Writethrough
+        && Own(request)->Step == RequestStep.Moving;
+
+    private static void BeginCachePass(DmCacheRequest* own)
+    {
+        own->Step = RequestStep.MovingToCache;
+        own->Progress = 0;
+    }
+
+    // From a byte on, as far as it goes on at the same device without a gap.
+    private Run NextRun(Request* request, long at)
+    {
+        long end = request->OffsetBytes + request->LengthBytes;
+        long home = _map.Geometry.HomeAt(at);
+        Run run = new() { VolumeOffset = at, Place = TargetOf(request, home) };
+        run.IsLeftOut = Own(request)->Step == RequestStep.MovingToCache && run.Place < 0;
+        long next = Math.Min(_map.Geometry.HomeOffset(home + 1), end);
+        for (long place = run.Place; next < end; next = Math.Min(_map.Geometry.HomeOffset(home + 1), end))
+        {
+            long following = TargetOf(request, ++home);
+            if (place < 0 ? following >= 0 : following != place + 1) break;
+            place = following;
+        }
+        run.LengthBytes = next - at;
+        return run;
+    }
+
+    // The place where the bytes of a block are to be found or put; -1: at home.
+    private long TargetOf(Request* request, long home)
+    {
+        if (IsWrittenThrough(request)) return -1;
+        long place = _map.Find(home);
+        if (place < 0 || request->Kind != RequestKind.Read) return place;
+        bool isAtHome = Own(request)->Mode == CacheMode.Passthrough
+            || (_devices.DistrustsClean && IsClean((uint)place));
+        return isAtHome ? -1 : place;
+    }
+
+    private bool IsClean(uint place) =>
+        (_map.Table.StateOf(place) & (PlaceState.Dirty | PlaceState.Doubtful)) == 0;
+
+    private bool TrySubmit(Request* request, in Run run)
+    {
+        IoOp* op = _io.Acquire(_handler, request->Kind == RequestKind.Read ? IoKind.Read : IoKind.Write);
+        if (op == null) return false;
+        bool isCache = run.Place >= 0;
+        long within = run.VolumeOffset - _map.Geometry.HomeOffset(_map.Geometry.HomeAt(run.VolumeOffset));
+        op->Request = request;
+        op->OffsetBytes = isCache ? _map.Geometry.PlaceOffset((uint)run.Place) + within : run.VolumeOffset;
+        op->LengthBytes = run.LengthBytes;
+        op->Buffer = request->Data + (run.VolumeOffset - request->OffsetBytes);
+        op->Own<DmCacheOp>() = new DmCacheOp { VolumeOffset = run.VolumeOffset, IsCache = isCache };
+        if (request->Kind == RequestKind.Read) Request.TryZeroCopy(op, DeviceOf(op));
+        Own(request)->Left++;
+        DeviceOf(op).Submit(op);
+        return true;
+    }
+
+    private DeviceQueue DeviceOf(IoOp* op) => op->Own<DmCacheOp>().IsCache ? _cache : _backing;
+
+    /// <inheritdoc/>
+    public void Completed(IoOp* op)
+    {
+        if (op->Kind == IoKind.Flush) FlushCompleted(op);
+        else if (op->Result < 0 && Request.FallBackToMemory(op)) DeviceOf(op).Submit(op);
+        else if (op->Result < 0 && op->Kind == IoKind.Read && TryReadAtHome(op)) DeviceOf(op).Submit(op);
+        else EndOp(op);
+    }
+
+    private void EndOp(IoOp* op)
+    {
+        Request* request = op->Request;
+        DmCacheRequest* own = Own(request);
+        bool isCache = op->Own<DmCacheOp>().IsCache;
+        if (op->Kind != IoKind.Read) (isCache ? _devices.Cache : _devices.Backing).NoteWrite();
+        bool isForgiven = isCache && own->Step == RequestStep.MovingToCache;
+        if (op->Result < 0 && isForgiven) own->Facts |= RequestFacts.CacheFailed;
+        else if (op->Result < 0 && request->Result == 0) request->Result = op->Result;
+        _io.Release(op);
+        own->Left--;
+        switch (own->Step)
+        {
+            case RequestStep.Filling: FillEnded(request); break;
+            case RequestStep.Zeroing when own->Left == 0: PieceEnded(request); break;
+            case RequestStep.Zeroing: break;
+            default:
+                if (own->Left == 0 && IsSubmitted(request)) Moved(request);
+                break;
+        }
+    }
+
+    // A clean block is at home too; it is taken out of the cache when there is time (B11).
+    private bool TryReadAtHome(IoOp* op)
+    {
+        ref DmCacheOp own = ref op->Own<DmCacheOp>();
+        if (!own.IsCache || Mutant.Is(DmCacheMutant.B11CleanNotReadAtHome)) return false;
+        long last = _map.Geometry.HomeAt(own.VolumeOffset + op->LengthBytes - 1);
+        for (long home = _map.Geometry.HomeAt(own.VolumeOffset); home <= last; home++)
+        {
+            long place = _map.Find(home);
+            if (place < 0 || !IsClean((uint)place)) return false;
+        }
+        _counters.Add(QueueCounters.ReadAtHome, 1);
+        own.IsCache = false;
+        op->OffsetBytes = own.VolumeOffset;
+        return true;
+    }
+
+    // All bytes have moved, or could not be.
+    private void Moved(Request* request)
+    {
+        DmCacheRequest* own = Own(request);
+        if (request->Kind == RequestKind.Read) End(request, request->Result);
+        else if (request->Result < 0 && own->Step == RequestStep.MovingToCache) KeepInCache(request);
+        else if ((own->Facts & RequestFacts.CacheFailed) != 0) BeginLoss(request);
+        else EndChange(request);
+    }
+}

@@ -1,0 +1,89 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.DmCache.Commit;
+using Weir.Core.DmCache.Format;
+using Weir.Core.DmCache.Places;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.Io;
+
+namespace Weir.Core.DmCache.Recovery;
+
+/// <summary>The devices of a cache. Without <see cref="Metadata"/>, metadata lie at the head of the cache.</summary>
+internal sealed record CacheDevices(Device Cache, Device? Metadata, Device Backing)
+{
+    /// <summary>Where the metadata lie.</summary>
+    public Device Home => Metadata ?? Cache;
+}
+
+/// <summary>
+/// Reads the metadata of a cache, compares them with the devices, and decides what of them counts (B13, B14). Writes
+/// nothing.
+/// </summary>
+internal sealed class CacheFinder(BlockingIo io, CacheDevices devices, DmCacheOptions options)
+{
+    /// <summary>Metadata blocks kept in memory while a volume is served: one for so many places.</summary>
+    private const int PlacesPerBlock = 16_384, CacheBlocksMin = 256, CacheBlocksMax = 8192;
+
+    /// <summary>Metadata of a cache that is there. Throws when it cannot be opened, with both values.</summary>
+    public FoundCache Find()
+    {
+        CacheMetadata metadata = new(CacheBlocks);
+        try
+        {
+            MetadataDriver driver = new(metadata, io, devices.Home);
+            driver.Run(metadata.TryOpen);
+            CheckHead(metadata.Head);
+            FoundCache found = new()
+            {
+                Metadata = metadata, Driver = driver, IsOnCache = devices.Metadata == null,
+                Geometry = GeometryOf(metadata),
+            };
+            Believe(found);
+            return found;
+        }
+        catch
+        {
+            metadata.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Blocks of metadata to keep in memory.</summary>
+    private int CacheBlocks =>
+        (int)Math.Clamp(devices.Cache.SizeBytes / CacheGeometry.MinBlockBytes / PlacesPerBlock, CacheBlocksMin,
+            CacheBlocksMax);
+
+    private void CheckHead(Superblock head)
+    {
+        if (head.NeedsCheck)
+            throw new UserErrorException($"{devices.Home.Name}: a commit of these metadata has failed (needs_check): "
+                + "run 'weir check dmcache', then 'weir repair dmcache --write'");
+        long blockBytes = head.BlockSectors * (long)CacheGeometry.SectorBytes;
+        CacheSizes.CheckBlockBytes(blockBytes);
+        if (options.BlockBytes != 0 && options.BlockBytes != blockBytes)
+            throw new UserErrorException($"{devices.Home.Name}: has blocks of {ByteSize.Format(blockBytes)}; "
+                + $"{ByteSize.Format(options.BlockBytes)} does not change that: leave it out");
+        if (head.Places == 0) throw new UserErrorException($"{devices.Home.Name}: names no cache block");
+    }
+
+    private CacheGeometry GeometryOf(CacheMetadata metadata)
+    {
+        long blockBytes = metadata.Head.BlockSectors * (long)CacheGeometry.SectorBytes;
+        long offset = devices.Metadata == null ? metadata.MetadataBlocks * CacheMetadata.BlockBytes : 0;
+        long there = (devices.Cache.SizeBytes - offset) / blockBytes;
+        uint places = CacheSizes.CheckPlaces(there, devices.Cache.Name, blockBytes);
+        return new CacheGeometry(blockBytes, places, devices.Backing.SizeBytes, offset);
+    }
+
+    private void Believe(FoundCache found)
+    {
+        Superblock head = found.Metadata.Head;
+        bool isOurs = found.Metadata.IsOurs || Mutant.Is(DmCacheMutant.B13StrangersBelieved);
+        found.IsBelieved = head.IsClean;
+        found.IsInDoubt = head.IsClean && !isOurs;
+        if (!head.IsClean) found.Note = "was not stopped by its last user: every cached block counts as dirty";
+        else if (!isOurs)
+            found.Note = "was last used by the kernel or another program: clean blocks are compared with the backing "
+                + "device before they are dropped";
+    }
+}

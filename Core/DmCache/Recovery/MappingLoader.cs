@@ -1,0 +1,165 @@
+using System;
+using System.Collections.Generic;
+using System.Runtime.InteropServices;
+using Weir.Core.Base;
+using Weir.Core.DmCache.Commit;
+using Weir.Core.DmCache.Format;
+using Weir.Core.DmCache.Places;
+
+namespace Weir.Core.DmCache.Recovery;
+
+/// <summary>
+/// Fills the mapping from the metadata, and says what the first commit has to change. Reads only.
+/// </summary>
+internal sealed class MappingLoader(FoundCache found, CacheMap map, ChangeList changes, string device)
+{
+    private const ulong ValidFlag = 1, DirtyFlag = 2, KnownFlags = ValidFlag | DirtyFlag;
+    private const int HomeShift = 16;
+
+    /// <summary>Mapped blocks that lie behind the end of the backing device, clean: they are dropped.</summary>
+    public int Dropped { get; private set; }
+
+    /// <summary>Places whose durable entry or mark is not what it shall be: the first commit brings them up.</summary>
+    public bool AnyChanged { get; private set; }
+
+    /// <summary>Loads everything. Places behind what the metadata name are free, and not there yet (grown).</summary>
+    /// <exception cref="UserErrorException">What is named cannot be; nothing has been written.</exception>
+    public void Load()
+    {
+        uint named = Math.Min(found.Metadata.Head.Places, map.Table.Places);
+        List<ArrayBlock> blocks = BlocksOf(CacheArray.Mappings);
+        for (int i = 0; i < blocks.Count && blocks[i].First < named; i++)
+        {
+            if (i % BatchBlocks == 0)
+                found.Driver.Fetch(CollectionsMarshal.AsSpan(blocks)[i..Math.Min(i + BatchBlocks, blocks.Count)]);
+            LoadFrom((uint)blocks[i].First, named);
+        }
+        CheckCutOff(named);
+        for (uint place = 0; place < map.Table.Places; place++)
+            if ((map.Table.StateOf(place) & PlaceState.Mapped) == 0) map.Free.Return(place);
+    }
+
+    // Blocks of metadata that are read at a time: they have to stay until they are used.
+    private const int BatchBlocks = 64;
+
+    private List<ArrayBlock> BlocksOf(CacheArray array)
+    {
+        List<ArrayBlock> blocks = [];
+        found.Driver.Run(() =>
+        {
+            blocks.Clear();
+            return found.Metadata.TryListBlocks(array, blocks);
+        });
+        return blocks;
+    }
+
+    private ulong[] WordsFrom(uint place)
+    {
+        ulong[] words = [];
+        found.Driver.Run(() =>
+        {
+            if (!found.Metadata.TryReadMappings(place, out ReadOnlySpan<ulong> span)) return false;
+            words = span.ToArray();
+            return true;
+        });
+        return words;
+    }
+
+    private void LoadFrom(uint first, uint end)
+    {
+        ulong[] words = WordsFrom(first);
+        uint count = (uint)Math.Min((uint)words.Length, end - first);
+        for (uint i = 0; i < count; i++)
+            if ((words[i] & ValidFlag) != 0) Load(first + i, words[i]);
+    }
+
+    private void Load(uint place, ulong word)
+    {
+        long home = (long)(word >> HomeShift);
+        if ((word & ((1 << HomeShift) - 1) & ~KnownFlags) != 0)
+            throw new UserErrorException(
+                $"{device}: cache block {place} has the flags 0x{word & 0xffff:x}; expected 1 or 3");
+        bool isMarked = found.Metadata.Head.Version == 1 ? (word & DirtyFlag) != 0 : IsMarked(place);
+        PlaceState state = StateOf(isMarked);
+        if (home >= map.Geometry.Homes)
+        {
+            Drop(place, home, (state & PlaceState.Dirty) != 0 && (state & PlaceState.Doubtful) == 0);
+            return;
+        }
+        if (map.Find(home) is >= 0 and var other)
+            throw new UserErrorException($"{device}: cache blocks {other} and {place} both hold block {home} of the "
+                + "backing device; 'weir check dmcache' says more");
+        map.Load(place, home, state);
+        SetMark(place, isMarked, state);
+    }
+
+    // A mark of a weir's is a superset; a stranger's that is not there says little.
+    private PlaceState StateOf(bool isMarked)
+    {
+        if (Mutant.Is(DmCacheMutant.B13MarksForgotten)) return 0;
+        if (isMarked || !found.IsBelieved) return PlaceState.Dirty;
+        return found.IsInDoubt ? PlaceState.Dirty | PlaceState.Doubtful : 0;
+    }
+
+    private void SetMark(uint place, bool isMarked, PlaceState state)
+    {
+        uint group = place >> PlaceTable.GroupShift;
+        ulong bit = 1UL << (int)(place & (PlaceTable.GroupPlaces - 1));
+        if (isMarked) map.Table.SetMarks(group, map.Table.MarksOf(group) | bit);
+        if (isMarked || (state & PlaceState.Dirty) != 0) changes.SetWanted(group, changes.WantedOf(group) | bit);
+        if (isMarked == ((state & PlaceState.Dirty) != 0)) return;
+        changes.Add(group, isUrgent: true);
+        AnyChanged = true;
+    }
+
+    private void Drop(uint place, long home, bool isDirty)
+    {
+        if (isDirty)
+            throw new UserErrorException($"{device}: cache block {place} holds dirty data of block {home}, but the "
+                + $"backing device has {map.Geometry.Homes} blocks: it has shrunk, or is another one");
+        Dropped++;
+        AnyChanged = true;
+        changes.Add(place >> PlaceTable.GroupShift, isUrgent: true);
+    }
+
+    // The cache device has shrunk: only what is clean may be cut off.
+    private void CheckCutOff(uint named)
+    {
+        for (uint first = named; first < found.Metadata.Head.Places;)
+        {
+            ulong[] words = WordsFrom(first);
+            for (uint i = 0; i < words.Length; i++)
+                if ((words[i] & ValidFlag) != 0) CheckCutOff(first + i, words[i], named);
+            first += (uint)words.Length;
+        }
+    }
+
+    private void CheckCutOff(uint place, ulong word, uint named)
+    {
+        bool isMarked = found.Metadata.Head.Version == 1 ? (word & DirtyFlag) != 0 : IsMarked(place);
+        if (StateOf(isMarked) == 0) return;
+        throw new UserErrorException($"{device}: the metadata name {found.Metadata.Head.Places} cache blocks, the "
+            + $"cache device has room for {named}, and block {place} behind that is dirty: enlarge the device again, "
+            + "or drain the cache first");
+    }
+
+    private bool IsMarked(uint place)
+    {
+        uint group = place >> PlaceTable.GroupShift;
+        if (group != _markedGroup) ReadMarks(group);
+        return ((_marks >> (int)(place & (PlaceTable.GroupPlaces - 1))) & 1) != 0;
+    }
+
+    private uint _markedGroup = uint.MaxValue;
+    private ulong _marks;
+
+    private void ReadMarks(uint group)
+    {
+        found.Driver.Run(() =>
+        {
+            if (!found.Metadata.TryReadDirtyWords(group, out ReadOnlySpan<ulong> words)) return false;
+            (_markedGroup, _marks) = (group, words[0]);
+            return true;
+        });
+    }
+}

@@ -1,0 +1,66 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Cleaning;
+using Weir.Core.DmCache.Policies;
+using Weir.Core.Io;
+
+namespace Weir.Core.DmCache.Settings;
+
+/// <summary>The options that users can set, under the names of dm-cache where it has them.</summary>
+public static class DmCacheTunables
+{
+    private const long MiB = 1 << 20;
+
+    private static readonly string[] s_policies = NamesOfPolicies();
+
+    /// <summary>The table over <paramref name="options"/>, which the engine reads while it runs.</summary>
+    public static List<Tunable> Of(DmCacheOptions options) =>
+    [
+        new("mode", 0, 2, "what writes do: go home later, to both devices, or past the cache; while served, status "
+            + "names the new mode when it is true of every block",
+            () => (int)options.Mode, value => ChangeMode(options, (CacheMode)value))
+        {
+            Words = ["writeback", "writethrough", "passthrough"],
+            WriteAtStart = value => options.Mode = (CacheMode)value,
+        },
+        new("policy", 0, s_policies.Length - 1, "who decides what is cached; cleaner writes everything back and brings "
+            + "nothing in",
+            () => Array.IndexOf(s_policies, options.Policy), value => ChangePolicy(options, s_policies[(int)value]))
+        { Words = s_policies, WriteAtStart = value => options.Policy = s_policies[(int)value] },
+        .. CleaningTunables.Of(options),
+        new("migration_threshold", 0, 1L << 40, "sectors that may be on their way into the cache at a time",
+            () => options.MigrationThreshold, options.Then(value => options.MigrationThreshold = value)),
+        new("migration_rate", 0, 1L << 20, "MiB a second that may be copied into the cache; 0: as many as go",
+            () => options.MigrationRate / MiB, options.Then(value => options.MigrationRate = value * MiB)),
+        new("sequential_threshold", 0, 1 << 20, "requests in a row that make a stream sequential: its blocks are not "
+            + "brought in; 0: none does",
+            () => options.SequentialThreshold, value => options.SequentialThreshold = (int)value),
+        new("random_threshold", 0, 1 << 20, "kept by any value: streams are told apart, so other requests end none",
+            () => options.RandomThreshold, value => options.RandomThreshold = (int)value),
+        new("discard_passdown", 0, 1, "1: discards go on to the backing device; 0: what is discarded is zeroed there",
+            () => options.DiscardPassdown ? 1 : 0, value => options.DiscardPassdown = value == 1),
+        new("metadata_version", 1, 2, "of metadata that are made: 2 keeps dirty bits apart",
+            () => options.MetadataVersion, null)
+        { WriteAtStart = value => options.MetadataVersion = (int)value },
+    ];
+
+    private static string[] NamesOfPolicies()
+    {
+        string[] names = new string[PolicyTable.All.Length + 1];
+        names[0] = PolicyTable.Alias;
+        for (int i = 1; i < names.Length; i++) names[i] = PolicyTable.All[i - 1].Name;
+        return names;
+    }
+
+    private static void ChangeMode(DmCacheOptions options, CacheMode mode)
+    {
+        options.ChangeMode?.Invoke(mode);
+        options.Mode = mode;
+    }
+
+    private static void ChangePolicy(DmCacheOptions options, string name)
+    {
+        options.ChangePolicy?.Invoke(name);
+        options.Policy = name;
+    }
+}

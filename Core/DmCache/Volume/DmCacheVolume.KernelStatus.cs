@@ -1,0 +1,64 @@
+using System.Text;
+using Weir.Core.DmCache.Format;
+using Weir.Core.DmCache.Places;
+using Weir.Core.DmCache.Queue;
+using Weir.Core.Io;
+
+namespace Weir.Core.DmCache.Volume;
+
+/// <content>
+/// <c>weir status --dm</c>: the status line of the kernel's dm-cache, which has all of the seed's figures, and the
+/// table lines that would make the same cache there.
+/// </content>
+public sealed unsafe partial class DmCacheVolume : IKernelStatus
+{
+    private const int MetadataBlockSectors = CacheMetadata.BlockBytes / CacheGeometry.SectorBytes;
+
+    /// <inheritdoc/>
+    public string KernelStatus() => StatusLine() + TableLines();
+
+    private string StatusLine()
+    {
+        StringBuilder text = new();
+        text.Append($"0 {Sectors(SizeBytes)} cache {MetadataBlockSectors} ");
+        text.Append($"{Metadata.MetadataBlocks - Metadata.FreeMetadataBlocks}/{Metadata.MetadataBlocks} ");
+        text.Append($"{Map.Geometry.BlockSectors} {Map.Table.MappedCount}/{Map.Geometry.Places} ");
+        text.Append($"{Counters[QueueCounters.ReadHits]} {Counters[QueueCounters.ReadMisses]} ");
+        text.Append($"{Counters[QueueCounters.WriteHits]} {Counters[QueueCounters.WriteMisses]} ");
+        text.Append($"{Moves.Demotions} {Moves.Promotions} {Map.Table.DirtyCount} {Features()} ");
+        text.Append($"2 migration_threshold {Options.MigrationThreshold} {Policy.Host.Info.Name} 0 ");
+        text.Append($"{(Changes.Failure == null ? "rw" : "ro")} {(Changes.Failure == null ? "-" : "needs_check")}\n");
+        return text.ToString();
+    }
+
+    private string TableLines()
+    {
+        string cache = _devices.Cache.KernelName;
+        string rest = $"{_devices.Backing.KernelName} {Map.Geometry.BlockSectors} {Features()} {KernelPolicy} 0\n";
+        string target = $"0 {Sectors(SizeBytes)} cache";
+        if (_devices.Metadata is { } metadata) return $"{target} {metadata.KernelName} {cache} {rest}";
+        long head = Metadata.MetadataBlocks * MetadataBlockSectors;
+        long data = Map.Geometry.Places * (long)Map.Geometry.BlockSectors;
+        string name = Options.VolumeName == "" ? "weir" : Options.VolumeName;
+        return $"{name}_cmeta: 0 {head} linear {cache} 0\n{name}_cdata: 0 {data} linear {cache} {head}\n"
+            + $"{target} {name}_cmeta {name}_cdata {rest}";
+    }
+
+    // The kernel has two.
+    private string KernelPolicy => Policy.Host.Info.IsCleaner ? "cleaner" : "smq";
+
+    private string Features()
+    {
+        int count = 1;
+        string features = NameOf(Mode.Named);
+        if (Metadata.Head.Version == 2)
+        {
+            count++;
+            features = "metadata2 " + features;
+        }
+        if (Options.DiscardPassdown) return $"{count} {features}";
+        return $"{count + 1} {features} no_discard_passdown";
+    }
+
+    private static long Sectors(long bytes) => bytes / CacheGeometry.SectorBytes;
+}

@@ -1,0 +1,183 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.DmCache.Commit;
+using Weir.Core.DmCache.Format;
+using Weir.Core.DmCache.Places;
+using Weir.Core.DmCache.Migration;
+using Weir.Core.DmCache.Policies;
+using Weir.Core.DmCache.Recovery;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.Io;
+using Weir.Core.Volumes;
+
+namespace Weir.Core.DmCache.Volume;
+
+/// <content>Opening: everything is read and decided before anything is written (B13).</content>
+public sealed unsafe partial class DmCacheVolume
+{
+    private (uint ReadHits, uint ReadMisses, uint WriteHits, uint WriteMisses) _before;
+    private Guid _identity;
+
+    /// <summary>
+    /// Opens a formatted cache over its backing device. Synchronous, on the thread that owns <paramref name="io"/>. Can
+    /// be cut at any point and started again. The devices are the volume's from here on, unless this throws.
+    /// </summary>
+    /// <param name="io">The thread's context.</param>
+    /// <param name="cache">Where the blocks are.</param>
+    /// <param name="metadata">Where the metadata are; null: at the head of <paramref name="cache"/>.</param>
+    /// <param name="backing">What is cached.</param>
+    /// <param name="options">Settings.</param>
+    /// <exception cref="UserErrorException">It is no such cache, or not these devices'; nothing was written. Or a
+    /// device fails.</exception>
+    public static DmCacheVolume Open(
+        IoContext io, Device cache, Device? metadata, Device backing, DmCacheOptions options)
+    {
+        CheckPolicy(options.Policy);
+        CacheDevices devices = new(cache, metadata, backing);
+        CheckSectors(devices);
+        CheckFlush(devices, options);
+        BlockingIo blocking = new(io);
+        FoundCache found = new CacheFinder(blocking, devices, options).Find();
+        DmCacheVolume volume = new(devices, found, options);
+        try
+        {
+            volume.Load(found);
+            if (!options.ReadOnly) volume.TakeOver(blocking, found);
+            found.Driver.Dispose();
+            return volume;
+        }
+        catch
+        {
+            volume.DisposeStructures();
+            throw;
+        }
+    }
+
+    private static void CheckPolicy(string name)
+    {
+        if (PolicyTable.Find(name) != null) return;
+        string all = PolicyTable.Alias;
+        foreach (PolicyInfo info in PolicyTable.All) all += ", " + info.Name;
+        throw new UserErrorException($"policy '{name}': expected one of {all}", 2);
+    }
+
+    private static void CheckSectors(CacheDevices devices)
+    {
+        foreach (Device device in new[] { devices.Cache, devices.Backing })
+            if (device.LogicalBlockBytes > CacheGeometry.SectorBytes)
+                throw new UserErrorException($"{device.Name}: has sectors of {device.LogicalBlockBytes} bytes; "
+                    + $"expected {CacheGeometry.SectorBytes}: engine dmcache serves no others yet");
+    }
+
+    private static void CheckFlush(CacheDevices devices, DmCacheOptions options)
+    {
+        foreach (Device device in new[] { devices.Cache, devices.Home, devices.Backing })
+            if (!options.ReadOnly && !device.CanFlush)
+                throw new UserErrorException($"{device.Name}: cannot flush its cache; nothing on it could be promised");
+    }
+
+    private void Load(FoundCache found)
+    {
+        Superblock head = found.Metadata.Head;
+        _before = (head.ReadHits, head.ReadMisses, head.WriteHits, head.WriteMisses);
+        _identity = head.Mark?.Cache ?? Guid.NewGuid();
+        if (found.Note != "") Options.Log($"{_devices.Home.Name}: {found.Note}");
+        MappingLoader loader = new(found, Map, Changes, _devices.Home.Name);
+        loader.Load();
+        if (loader.Dropped > 0)
+            Options.Log($"{_devices.Home.Name}: {loader.Dropped} clean blocks lie behind the end of the backing "
+                + "device, and are dropped");
+        if (Options.Mode == CacheMode.Passthrough && Map.Table.DirtyCount > 0)
+            throw new UserErrorException($"{_devices.Cache.Name}: {Map.Table.DirtyCount} blocks are dirty; mode "
+                + "passthrough needs all of them clean: drain the cache first, or begin with mode=writethrough");
+        LoadPolicy(found);
+        LoadDiscards(found);
+        // Until the last of them is written back the volume is what it was.
+        if (Options.Mode == CacheMode.Writethrough && Map.Table.DirtyCount > 0) Mode.Name(CacheMode.Writeback);
+    }
+
+    private void LoadPolicy(FoundCache found)
+    {
+        PolicyHost policy = Policy.Host;
+        Superblock head = found.Metadata.Head;
+        (int major, int minor, int patch) = policy.Info.Version;
+        bool hasHints = found.IsBelieved && head.PolicyName == policy.Info.Name && policy.Info.HintBytes != 0
+            && head.PolicyVersion == ((uint)major, (uint)minor, (uint)patch);
+        for (uint place = 0; place < Map.Table.Places; place++)
+            LoadInto(policy, place, hasHints ? HintOf(found, place) : PolicyInfo.NoHint);
+        Drains.ForPolicy = policy.Info.IsCleaner;
+    }
+
+    private void LoadInto(PolicyHost policy, uint place, uint hint)
+    {
+        PlaceState state = Map.Table.StateOf(place);
+        if ((state & PlaceState.Mapped) == 0) return;
+        policy.Load(place, Map.Table.HomeOf(place), hint);
+        if ((state & PlaceState.Dirty) != 0) policy.SetDirty(place, isDirty: true);
+    }
+
+    private static uint HintOf(FoundCache found, uint place)
+    {
+        uint hint = PolicyInfo.NoHint;
+        found.Driver.Run(() =>
+        {
+            if (!found.Metadata.TryReadHints(place, out ReadOnlySpan<uint> hints)) return false;
+            if (!hints.IsEmpty) hint = hints[0];
+            return true;
+        });
+        return hint;
+    }
+
+    private void LoadDiscards(FoundCache found)
+    {
+        Superblock head = found.Metadata.Head;
+        bool isSame = head.DiscardBlockSectors * CacheGeometry.SectorBytes == Discards.PieceBytes
+            && head.DiscardBlocks == Discards.Pieces;
+        // Only those of a stop that we have seen to: the kernel's marks say nothing of what is at home now.
+        if (!isSame || !found.IsBelieved || found.IsInDoubt) return;
+        for (int word = 0; word < Discards.WordCount; word++)
+        {
+            ulong bits = 0;
+            int at = word;
+            found.Driver.Run(() =>
+            {
+                if (!found.Metadata.TryReadDiscardWords(at, out ReadOnlySpan<ulong> words)) return false;
+                bits = words.IsEmpty ? 0 : words[0];
+                return true;
+            });
+            Discards[word] = bits;
+        }
+    }
+
+    // The superblock is ours from here on: whatever is in doubt is marked, and no discard counts any more (B10, B13).
+    private void TakeOver(BlockingIo io, FoundCache found)
+    {
+        io.StartFlush(io.QueueOf(_devices.Cache));
+        io.WaitOrFail("flushing", _devices.Cache);
+        io.StartFlush(io.QueueOf(_devices.Backing));
+        io.WaitOrFail("flushing", _devices.Backing);
+        DataQueues queues = new(io.Context, io.QueueOf(_devices.Cache), io.QueueOf(_devices.Backing));
+        using Committer committer = NewCommitter(queues);
+        committer.First = () => found.Metadata.TryResize(Map.Table.Places);
+        committer.Last = TryForgetDiscards;
+        while (committer.First != null && Changes.Failure == null)
+        {
+            if (committer.IsQuiet) committer.Ask();
+            committer.Poll(io.Context.NowUs, BackgroundState.Serving);
+            if (!committer.IsQuiet) io.Turn();
+        }
+        while (!Changes.IsEmpty && Changes.Failure == null)
+        {
+            committer.Ask();
+            do
+            {
+                committer.Poll(io.Context.NowUs, BackgroundState.Serving);
+                if (!committer.IsQuiet) io.Turn();
+            }
+            while (!committer.IsQuiet);
+        }
+        if (Changes.Failure is { } failure) throw new UserErrorException(failure);
+    }
+
+    private bool TryForgetDiscards() => Metadata.TryResizeDiscards(0, 0);
+}

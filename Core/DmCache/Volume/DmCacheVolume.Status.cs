@@ -1,0 +1,109 @@
+using System.Globalization;
+using Weir.Core.DmCache.Queue;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.Io;
+using Weir.Core.Volumes;
+
+namespace Weir.Core.DmCache.Volume;
+
+/// <content>The figures.</content>
+public sealed unsafe partial class DmCacheVolume
+{
+    private static readonly (RequestKind Kind, string Name)[] s_kinds =
+    [
+        (RequestKind.Read, "read"), (RequestKind.Write, "write"), (RequestKind.Flush, "flush"),
+        (RequestKind.Discard, "discard"), (RequestKind.WriteZeroes, "write_zeroes"),
+    ];
+
+    private static readonly string[] s_modes = ["writeback", "writethrough", "passthrough"];
+
+    /// <summary>The mode's name, as the command line and the kernel have it.</summary>
+    public static string NameOf(CacheMode mode) => s_modes[(int)mode];
+
+    /// <inheritdoc/>
+    public void Report(IStatusWriter status)
+    {
+        status.Text("engine", Engine);
+        status.Text("name", Options.VolumeName);
+        HealthReport health = Health.Now;
+        status.Text("state", VolumeHealth.NameOf(health.State));
+        status.Number("state_number", (int)health.State);
+        if (health.State != VolumeState.Healthy) status.Text("state_reason", health.Reason);
+        status.Text("state_since", health.Since.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+        status.Gauge("state_seconds", Health.SecondsIn(health));
+        if (Hang is { } hang) status.Text("not_answering", hang);
+        status.Text("cache", _devices.Cache.Name);
+        status.Text("metadata", _devices.Metadata?.Name ?? "at the head of the cache device");
+        status.Text("backing", _devices.Backing.Name);
+        status.Text("mode", NameOf(Mode.Named));
+        if (WantedMode != Mode.Named) status.Text("mode_wanted", NameOf(WantedMode));
+        status.Text("policy", Policy.Host.Info.Name);
+        status.Gauge("size_bytes", SizeBytes);
+        ReportBlocks(status);
+        ReportRequests(status);
+        ReportMoves(status);
+        ReportMemory(status);
+    }
+
+    /// <summary>Zeroes the request counters.</summary>
+    public void ClearStatistics() => Counters.Clear();
+
+    private void ReportBlocks(IStatusWriter status)
+    {
+        status.Gauge("block_size_bytes", Map.Geometry.BlockBytes);
+        status.Gauge("cache_blocks", Map.Geometry.Places);
+        status.Gauge("cached_blocks", Map.Table.MappedCount);
+        status.Gauge("free_blocks", Map.Free.Count);
+        status.Gauge("dirty_blocks", Map.Table.DirtyCount);
+        status.Gauge("doubtful_blocks", Map.Table.DoubtfulCount);
+        status.Number("metadata_version", Metadata.Head.Version);
+        status.Gauge("metadata_blocks", Metadata.MetadataBlocks);
+        status.Gauge("metadata_blocks_used", Metadata.MetadataBlocks - Metadata.FreeMetadataBlocks);
+    }
+
+    private void ReportRequests(IStatusWriter status)
+    {
+        foreach ((RequestKind kind, string name) in s_kinds)
+        {
+            status.Counter($"requests_{name}", Counters[RequestCounters.RequestsOf(kind)]);
+            if (kind != RequestKind.Flush) status.Counter($"{name}_bytes", Counters[RequestCounters.BytesOf(kind)]);
+        }
+        status.Counter("requests_fua", Counters[RequestCounters.Fua]);
+        status.Counter("read_hits", Counters[QueueCounters.ReadHits]);
+        status.Counter("read_misses", Counters[QueueCounters.ReadMisses]);
+        status.Counter("write_hits", Counters[QueueCounters.WriteHits]);
+        status.Counter("write_misses", Counters[QueueCounters.WriteMisses]);
+        status.Counter("errors", Counters[QueueCounters.Errors]);
+        status.Counter("hits_read_at_home", Counters[QueueCounters.ReadAtHome]);
+        status.Counter("writes_awaiting_marks", Counters[QueueCounters.MarkWaits]);
+        status.Counter("requests_awaiting_locks", Counters[QueueCounters.LockWaits]);
+    }
+
+    private void ReportMoves(IStatusWriter status)
+    {
+        status.Counter("promotions", Moves.Promotions);
+        status.Counter("demotions", Moves.Demotions);
+        status.Counter("blocks_written_back", Moves.Writebacks);
+        status.Counter("copies_avoided", Moves.CopiesAvoided);
+        status.Counter("cache_cell_clashes", Moves.Clashes);
+        status.Counter("doubtful_blocks_equal", Moves.EqualInDoubt);
+        status.Counter("commits", Commits.Commits);
+        status.Counter("metadata_bytes_written", Commits.Blocks * Format.CacheMetadata.BlockBytes);
+        status.Counter("not_promoted_sequential", Misses.Sequential);
+        status.Counter("not_promoted_unwanted", Misses.Unwanted);
+        status.Counter("not_promoted_crowded", Misses.Crowded);
+        status.Counter("not_promoted_busy", Misses.Busy);
+        status.Counter("not_promoted_no_place", Misses.NoPlace);
+        status.Counter("not_promoted_failed", Misses.Failed);
+    }
+
+    private void ReportMemory(IStatusWriter status)
+    {
+        long policy = Policy.Host.MemoryBytes;
+        long all = Map.MemoryBytes + Changes.MemoryBytes + policy;
+        status.Gauge("mapping_bytes", Map.MemoryBytes);
+        status.Gauge("changes_bytes", Changes.MemoryBytes);
+        status.Gauge("policy_bytes", policy);
+        status.Gauge("ram_bytes_per_block", (all + Map.Geometry.Places - 1) / Map.Geometry.Places);
+    }
+}

@@ -1,0 +1,34 @@
+using System.Threading;
+
+namespace Weir.Core.DmCache.Volume;
+
+/// <summary>Who wants everything written back, as fast as it goes. Any thread.</summary>
+internal sealed class DrainState
+{
+    private int _orders;
+    private volatile bool _forMode;
+    private volatile bool _forPolicy;
+
+    /// <summary>Somebody does.</summary>
+    public bool IsOn => Volatile.Read(ref _orders) > 0 || _forMode || _forPolicy;
+
+    /// <summary>A mode is entered that has nothing dirty.</summary>
+    public bool ForMode
+    {
+        get => _forMode;
+        set => _forMode = value;
+    }
+
+    /// <summary>The policy is one that empties the cache (cleaner).</summary>
+    public bool ForPolicy
+    {
+        get => _forPolicy;
+        set => _forPolicy = value;
+    }
+
+    /// <summary>An order begins.</summary>
+    public void Begin() => Interlocked.Increment(ref _orders);
+
+    /// <summary>It is over.</summary>
+    public void End() => Interlocked.Decrement(ref _orders);
+}

@@ -1,0 +1,59 @@
+using Weir.Core.Base;
+using Weir.Core.DmCache.Policies;
+using Weir.Core.DmCache.Settings;
+
+namespace Weir.Tests.Simulation.Engines;
+
+/// <summary>What a seed decides for <c>dmcache</c>: few small blocks, so that everything moves all the time.</summary>
+public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
+{
+    private Prng _form = new(seed + 6);
+    private Prng _tuning = new(seed + 2);
+
+    public int Version { get; private set; }
+
+    /// <summary>A multiple of 32 KiB, a power of two or not.</summary>
+    public long BlockSize { get; private set; }
+
+    /// <summary>The metadata lie at the head of the cache device.</summary>
+    public bool IsCachevol { get; private set; }
+
+    public CacheMode Mode { get; private set; }
+
+    public string Policy { get; private set; } = "";
+
+    public long IdleUs { get; private set; }
+
+    public int HighWatermark { get; private set; }
+
+    public bool DiscardPassdown { get; private set; }
+
+    public long MigrationThreshold { get; private set; }
+
+    public override void Retune()
+    {
+        Queues = _tuning.Below(10) switch { < 4 => 1, < 8 => 2, _ => 3 };
+        Mode = _tuning.Below(10) switch { < 6 => CacheMode.Writeback, _ => CacheMode.Writethrough };
+        int policies = PolicyTable.All.Length;
+        Policy = PolicyTable.All[_tuning.Below(policies)].Name;
+        if (_tuning.Chance(50)) Policy = "lru";
+        IdleUs = _tuning.Chance(50) ? 0 : 50_000;
+        HighWatermark = _tuning.Chance(50) ? 0 : 30;
+        DiscardPassdown = !_tuning.Chance(30);
+        MigrationThreshold = _tuning.Chance(30) ? 256 : 204_800;
+    }
+
+    protected override void DrawRest()
+    {
+        CacheBlockBytes = BackingBlockBytes = 512;
+        Version = _form.Chance(40) ? 1 : 2;
+        BlockSize = _form.Below(4) switch { 0 => 96 << 10, 1 => 64 << 10, _ => 32 << 10 };
+        IsCachevol = _form.Chance(30);
+        int places = _form.Between(2, 24);
+        CacheBytes = places * BlockSize + _form.Below(2) * 4096L;
+        MetadataBytes = 1 << 20;
+        if (!IsCachevol) return;
+        MetadataBytes = 0;
+        CacheBytes += 5 << 20;
+    }
+}

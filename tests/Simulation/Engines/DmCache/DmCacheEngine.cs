@@ -1,0 +1,68 @@
+using System.Collections.Generic;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.DmCache.Tools;
+using Weir.Core.DmCache.Volume;
+using Weir.Core.Io;
+using Weir.Core.Volumes;
+
+namespace Weir.Tests.Simulation.Engines;
+
+/// <summary>The <c>dmcache</c> engine, tuned so that blocks come and go and write-back never rests.</summary>
+public sealed class DmCacheEngine : IInjectedEngine
+{
+    public string Name => "dmcache";
+
+    public bool WithstandsErrors => false;
+
+    public bool KeepsInRam => false;
+
+    public bool Heals => false;
+
+    public bool OrdersOverlaps => false;
+
+    public SimMutants Mutants => SimMutants.None;
+
+    public IReadOnlyList<InjectionSeries> Series { get; } = [];
+
+    public SimConfig NewConfig(ulong seed) => new DmCacheConfig(seed);
+
+    public SimConfig ConfigFor(in Injection injection) => new DmCacheConfig(6);
+
+    public Promise NewPromise(SimConfig config) => new StableInPlace(config.BackingBytes / SectorTag.Bytes);
+
+    public void Format(SimConfig config, IoContext io, SimDevices devices)
+    {
+        var own = (DmCacheConfig)config;
+        using MetadataDevice metadata = new(io, devices.Metadata ?? devices.Cache!);
+        new CacheFormat(metadata, own.Version, own.BlockSize).Run(
+            devices.Cache!.SizeBytes, isAtHead: devices.Metadata == null);
+    }
+
+    public IVolume Open(SimConfig config, IoContext io, SimDevices devices, IRamStore ram, bool readOnly) =>
+        DmCacheVolume.Open(io, devices.Cache!, devices.Metadata, devices.Disks[0],
+            OptionsOf((DmCacheConfig)config, readOnly));
+
+    public VolumeState StateOf(IVolume volume) => ((DmCacheVolume)volume).Health.State;
+
+    public void Drain(IVolume volume) => ((IDrainable)volume).Drain();
+
+    public bool IsDrained(IVolume volume) => ((DmCacheVolume)volume).DrainBlocksLeft == 0;
+
+    public bool HasDirty(IVolume volume) => !IsDrained(volume);
+
+    public bool MayEnd(in Injection injection, VolumeState state) => true;
+
+    private static DmCacheOptions OptionsOf(DmCacheConfig config, bool readOnly) => new()
+    {
+        Mode = config.Mode,
+        Policy = config.Policy,
+        BlockBytes = config.BlockSize,
+        MetadataVersion = config.Version,
+        IdleUs = config.IdleUs,
+        HighWatermark = config.HighWatermark,
+        DiscardPassdown = config.DiscardPassdown,
+        MigrationThreshold = config.MigrationThreshold,
+        ReadOnly = readOnly,
+        Seed = config.Seed,
+    };
+}
