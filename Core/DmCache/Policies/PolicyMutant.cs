@@ -25,6 +25,8 @@ public enum PolicyMutant
     S3NoGhosts,
     /// <summary>s3fifo: what was used twice in the small queue leaves with the rest.</summary>
     S3NoPromotion,
+    /// <summary>s3fifod: the queues keep their sizes.</summary>
+    S3NotAdapting,
     /// <summary>mq: uses are never halved (D4).</summary>
     MqNoAgeing,
     /// <summary>twoqueue, multiqueue, arc, lirs: nothing is remembered of what has left.</summary>

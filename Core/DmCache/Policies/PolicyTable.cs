@@ -18,13 +18,14 @@ internal static class PolicyTable
     public const string Alias = "default";
 
     /// <summary>What <see cref="Alias"/> stands for.</summary>
-    public const string DefaultName = "s3fifo";
+    public const string DefaultName = "s3fifod";
 
     private static readonly PolicyInfo[] s_infos =
     [
-        S3FifoPolicy.Info, SievePolicy.Info, WTinyLfuPolicy.Info, ArcPolicy.Info, LirsPolicy.Info, SmqPolicy.Info,
-        MqPolicy.Info, LruOrder.Info, FifoOrder.Info, MruOrder.Info, LfuKind.Info, MfuKind.Info, TwoQueuePolicy.Info,
-        MultiQueuePolicy.Info, RandomPolicy.Info, NoopKind.Info, CleanerKind.Info,
+        S3FifoDynamicKind.Info, S3FifoKind.Info, SievePolicy.Info, WTinyLfuPolicy.Info, ArcPolicy.Info,
+        LirsPolicy.Info, SmqPolicy.Info, MqPolicy.Info, LruOrder.Info, FifoOrder.Info, MruOrder.Info,
+        LfuKind.Info, MfuKind.Info, TwoQueuePolicy.Info, MultiQueuePolicy.Info, RandomPolicy.Info,
+        NoopKind.Info, CleanerKind.Info,
     ];
 
     /// <summary>All of them.</summary>
@@ -47,7 +48,8 @@ internal static class PolicyTable
     public static T Visit<T, TVisitor>(string name, ref TVisitor visitor)
         where TVisitor : IPolicyVisitor<T> => Resolve(name) switch
         {
-            "s3fifo" => visitor.Visit<S3FifoPolicy>(),
+            "s3fifod" => visitor.Visit<S3FifoPolicy<S3FifoDynamicKind>>(),
+            "s3fifo" => visitor.Visit<S3FifoPolicy<S3FifoKind>>(),
             "sieve" => visitor.Visit<SievePolicy>(),
             "wtinylfu" => visitor.Visit<WTinyLfuPolicy>(),
             "arc" => visitor.Visit<ArcPolicy>(),

@@ -12,19 +12,74 @@ namespace Weir.Core.DmCache.Policies;
  *            gone, remembered                             gone
  */
 
+/// <summary>What makes <c>s3fifo</c> and <c>s3fifod</c> differ.</summary>
+internal interface IS3FifoKind
+{
+    /// <summary>What the policy is.</summary>
+    static abstract PolicyInfo Info { get; }
+
+    /// <summary>Uses in the small queue with which a block goes to the main one.</summary>
+    static abstract int UsesForMain { get; }
+
+    /// <summary>The size of the small queue follows from what comes again.</summary>
+    static abstract bool IsAdaptive { get; }
+}
+
+/// <summary>As in the paper.</summary>
+internal readonly struct S3FifoKind : IS3FifoKind
+{
+    /// <inheritdoc/>
+    public static PolicyInfo Info { get; } = new("s3fifo", sizeof(uint), (1, 0, 0),
+        "S3-FIFO: a small queue for what is used once, a main one for the rest");
+
+    /// <inheritdoc/>
+    public static int UsesForMain => 2;
+
+    /// <inheritdoc/>
+    public static bool IsAdaptive => false;
+}
+
+/// <summary>
+/// After the paper's S3-FIFO-D: where blocks come again just after they have left one queue, and less so of the other,
+/// that one becomes larger. A use is enough for the main queue, for the small one may be large.
+/// </summary>
+internal readonly struct S3FifoDynamicKind : IS3FifoKind
+{
+    /// <inheritdoc/>
+    public static PolicyInfo Info { get; } = new("s3fifod", sizeof(uint), (1, 0, 0),
+        "S3-FIFO whose queues grow and shrink by what comes again");
+
+    /// <inheritdoc/>
+    public static int UsesForMain => 1;
+
+    /// <inheritdoc/>
+    public static bool IsAdaptive => true;
+}
+
 /// <summary>
 /// S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: SOSP 2023). Most blocks are used once, and leave from a small queue soon;
-/// what was used twice in it goes to the main one, and what comes again after it has left, too. Over a restart queues,
-/// order and uses are kept, and what is remembered is not. 15 bytes for each place: links, number of the home, uses,
+/// what was used in it goes to the main one, and what comes again after it has left, too. Over a restart queues, order,
+/// uses and sizes are kept, and what is remembered is not. 15 bytes for each place: links, number of the home, uses,
 /// and two for what has left.
 /// </summary>
-internal struct S3FifoPolicy : IPolicy<S3FifoPolicy>
+internal struct S3FifoPolicy<TKind> : IPolicy<S3FifoPolicy<TKind>>
+    where TKind : struct, IS3FifoKind
 {
     private const int Small = 0, Main = 1, Queues = 2;
-    private const byte UsesMask = 3, UsesForMain = 2, InMain = 4;
+    private const byte UsesMask = 3, InMain = 4;
 
-    /// <summary>The small queue's part of all places: a tenth, as in the paper.</summary>
+    /// <summary>The small queue's part of all places: a tenth, as in the paper; at first, where it adapts.</summary>
     private const uint SmallDivisor = 10;
+
+    /// <summary>
+    /// It adapts by a fiftieth of all places, which is also the least that either queue has, when of so many blocks
+    /// that came again at once twice as many had left one queue as the other.
+    /// </summary>
+    private const uint StepDivisor = 50, ComersOfStep = 64, Clearly = 2;
+
+    /// <summary>Six bits of a hint are the size of the small queue.</summary>
+    private const int SizeShift = 2;
+    private const uint SizeMost = 63;
 
     /// <summary>Blocks that one search moves at most: a few dozen microseconds.</summary>
     private const int StepsMax = 1024;
@@ -32,40 +87,42 @@ internal struct S3FifoPolicy : IPolicy<S3FifoPolicy>
     /// <summary>Blocks that may not go, in one search.</summary>
     private const int RefusalsMax = 64;
 
-    private readonly uint _places, _mainTarget;
+    private readonly uint _places;
     private PlaceLists _lists;
     private Cells<uint> _ids;
     private Cells<byte> _states;
-    private GhostBuckets _ghosts;
+    private GhostBuckets _ghosts, _mainGhosts;
     private OrderHints _hints;
     private Admission _admission;
     private long _remembered;
+    private uint _smallTarget, _smallComers, _mainComers;
 
     private S3FifoPolicy(uint places)
     {
         _places = places;
-        _mainTarget = places - Math.Max(1, places / SmallDivisor);
+        _smallTarget = Math.Max(1, places / SmallDivisor);
         _lists = new PlaceLists(places, Queues + OrderHints.ListsFor(places, Queues));
         _ids = new Cells<uint>(places);
         _states = new Cells<byte>(places);
-        _ghosts = new GhostBuckets(Math.Max(1, _mainTarget));
+        _ghosts = new GhostBuckets(Math.Max(1, MainTarget));
+        // As many as the newest of the others, with which they are compared.
+        _mainGhosts = new GhostBuckets(TKind.IsAdaptive ? Math.Max(1, MainTarget / GhostBuckets.Tags) : 1);
         _hints = new OrderHints(places, Queues, Queues);
         Residency = 0;
     }
 
     /// <inheritdoc/>
-    public static PolicyInfo Info { get; } = new("s3fifo", sizeof(uint), (1, 0, 0),
-        "S3-FIFO: a small queue for what is used once, a main one for the rest");
+    public static PolicyInfo Info => TKind.Info;
 
     /// <inheritdoc/>
-    public readonly long MemoryBytes =>
-        _lists.MemoryBytes + _ids.SizeBytes + _states.SizeBytes + _ghosts.MemoryBytes + _hints.MemoryBytes;
+    public readonly long MemoryBytes => _lists.MemoryBytes + _ids.SizeBytes + _states.SizeBytes + _ghosts.MemoryBytes
+        + _mainGhosts.MemoryBytes + _hints.MemoryBytes;
 
     /// <inheritdoc/>
     public int Residency { get; private set; }
 
     /// <inheritdoc/>
-    public static S3FifoPolicy Create(in PolicyShape shape) => new(shape.Places);
+    public static S3FifoPolicy<TKind> Create(in PolicyShape shape) => new(shape.Places);
 
     /// <inheritdoc/>
     public void Load(uint place, long home, uint hint)
@@ -73,7 +130,10 @@ internal struct S3FifoPolicy : IPolicy<S3FifoPolicy>
         Invariant.Check(place < _places);
         int queue = _hints.QueueOf(hint, Main);
         _hints.Load(ref _lists, place, queue, hint);
-        Enter(place, home, queue, (byte)(OrderHints.ExtraOf(hint) & UsesMask));
+        byte extra = OrderHints.ExtraOf(hint);
+        Enter(place, home, queue, (byte)(extra & UsesMask));
+        uint size = (uint)extra >> SizeShift;
+        if (TKind.IsAdaptive && size > 0) SetSmallTarget((long)(((ulong)size * _places) + SizeMost - 1) / SizeMost);
     }
 
     /// <inheritdoc/>
@@ -113,6 +173,7 @@ internal struct S3FifoPolicy : IPolicy<S3FifoPolicy>
         int queue = QueueOf(place);
         _lists.Unlink(queue, place);
         if (isEvicted && queue == Small && !Mutant.Is(PolicyMutant.S3NoGhosts)) _ghosts.Add(_ids[place]);
+        if (isEvicted && queue == Main && TKind.IsAdaptive) _mainGhosts.Add(_ids[place]);
         Residency--;
     }
 
@@ -121,8 +182,9 @@ internal struct S3FifoPolicy : IPolicy<S3FifoPolicy>
     {
         Settle();
         Invariant.Check(place < _places);
-        bool isRemembered = _ghosts.Remove(HomeId.Of(home));
+        bool isRemembered = _ghosts.Remove(HomeId.Of(home), out int age);
         if (isRemembered) _remembered++;
+        if (TKind.IsAdaptive) Adapt(isRemembered && age == 0, _mainGhosts.Remove(HomeId.Of(home)));
         int queue = isRemembered ? Main : Small;
         _lists.Append(queue, place);
         Enter(place, home, queue, 0);
@@ -134,6 +196,7 @@ internal struct S3FifoPolicy : IPolicy<S3FifoPolicy>
         Settle();
         Invariant.Check(place < _places);
         int queue = _ghosts.Remove(HomeId.Of(home)) ? Small : Main;
+        if (TKind.IsAdaptive) _mainGhosts.Remove(HomeId.Of(home));
         _lists.Prepend(queue, place);
         Enter(place, home, queue, 0);
     }
@@ -152,7 +215,9 @@ internal struct S3FifoPolicy : IPolicy<S3FifoPolicy>
     public uint HintOf(uint place)
     {
         CheckHolds(place);
-        return _hints.HintOf(ref _lists, place, QueueOf(place), (byte)(_states[place] & UsesMask));
+        uint size = TKind.IsAdaptive ? (uint)((ulong)_smallTarget * SizeMost / _places) : 0;
+        return _hints.HintOf(
+            ref _lists, place, QueueOf(place), (byte)((size << SizeShift) | (uint)(_states[place] & UsesMask)));
     }
 
     /// <inheritdoc/>
@@ -160,6 +225,7 @@ internal struct S3FifoPolicy : IPolicy<S3FifoPolicy>
     {
         _admission.Report(count);
         count("came_again", _remembered);
+        count("small_queue_places", _smallTarget);
     }
 
     /// <inheritdoc/>
@@ -182,6 +248,9 @@ internal struct S3FifoPolicy : IPolicy<S3FifoPolicy>
         }
         Invariant.Check(_lists.Count(Small) + _lists.Count(Main) == Residency);
         _ghosts.CheckInvariants();
+        _mainGhosts.CheckInvariants();
+        Invariant.Check(_smallTarget >= 1);
+        Invariant.Check(_smallTarget <= _places);
     }
 
     /// <inheritdoc/>
@@ -191,8 +260,27 @@ internal struct S3FifoPolicy : IPolicy<S3FifoPolicy>
         _ids.Dispose();
         _states.Dispose();
         _ghosts.Dispose();
+        _mainGhosts.Dispose();
         _hints.Dispose();
     }
+
+    private readonly uint MainTarget => _places - _smallTarget;
+
+    // What comes again just after it has left a queue would have been found, had that queue been a little larger.
+    private void Adapt(bool hadLeftSmall, bool hadLeftMain)
+    {
+        if (hadLeftSmall) _smallComers++;
+        if (hadLeftMain) _mainComers++;
+        if (_smallComers + _mainComers < ComersOfStep || Mutant.Is(PolicyMutant.S3NotAdapting)) return;
+        if (_smallComers > Clearly * _mainComers) SetSmallTarget(_smallTarget + (long)Step);
+        if (_mainComers > Clearly * _smallComers) SetSmallTarget(_smallTarget - (long)Step);
+        (_smallComers, _mainComers) = (0, 0);
+    }
+
+    private readonly uint Step => Math.Max(1, _places / StepDivisor);
+
+    private void SetSmallTarget(long places) =>
+        _smallTarget = (uint)Math.Clamp(places, Step, Math.Max(Step, _places - (long)Step));
 
     private void Enter(uint place, long home, int queue, byte uses)
     {
@@ -205,7 +293,7 @@ internal struct S3FifoPolicy : IPolicy<S3FifoPolicy>
     private readonly bool IsMainsTurn(bool isRefused)
     {
         if (_lists.Count(Small) == 0 || _lists.Count(Main) == 0) return _lists.Count(Small) == 0;
-        return _lists.Count(Main) > _mainTarget != isRefused;
+        return _lists.Count(Main) > MainTarget != isRefused;
     }
 
     // From the old end of the main queue: one that was used goes round again.
@@ -220,7 +308,7 @@ internal struct S3FifoPolicy : IPolicy<S3FifoPolicy>
     // From the old end of the small queue: its uses in the main one are counted from nothing.
     private bool GoesToMain(uint place)
     {
-        if ((_states[place] & UsesMask) < UsesForMain || Mutant.Is(PolicyMutant.S3NoPromotion)) return false;
+        if ((_states[place] & UsesMask) < TKind.UsesForMain || Mutant.Is(PolicyMutant.S3NoPromotion)) return false;
         _states[place] = InMain;
         _lists.Move(place, Small, Main);
         return true;

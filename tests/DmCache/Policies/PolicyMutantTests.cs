@@ -22,6 +22,7 @@ public sealed class PolicyMutantTests
     [InlineData(PolicyMutant.HintsIgnored, "mq", "ReloadDecidesAlike")]
     [InlineData(PolicyMutant.SearchFromTheStart, "mq", "FindsTheOneThatMayGo")]
     [InlineData(PolicyMutant.GateNotAsked, "mq", "AnyOrder")]
+    [InlineData(PolicyMutant.HintsIgnored, "s3fifod", "ReloadDecidesAlike")]
     [InlineData(PolicyMutant.HintsIgnored, "lfu", "ReloadDecidesAlike")]
     [InlineData(PolicyMutant.HintsIgnored, "multiqueue", "ReloadDecidesAlike")]
     [InlineData(PolicyMutant.GateNotAsked, "wtinylfu", "FindsNoneWhereNoneMayGo")]
@@ -56,6 +57,10 @@ public sealed class PolicyMutantTests
     [InlineData(PolicyMutant.S3NoGhosts)]
     public void IsCaughtByTheSimilarity(PolicyMutant mutant) =>
         AssertCaught(mutant, new PolicyQualityTests().S3FifoIsCloseToThePaper);
+
+    [Fact]
+    public void QueuesThatDoNotAdaptAreCaught() =>
+        AssertCaught(PolicyMutant.S3NotAdapting, new PolicyQualityTests().S3FifoWithQueuesThatAdapt);
 
     [Theory]
     [InlineData(PolicyMutant.SketchNotHalved)]

@@ -26,6 +26,13 @@ internal static class PolicyTraces
         for (int i = 0; i < requests; i++) yield return i % homes;
     }
 
+    /// <summary>Any of so many neighbours, which move on at every third: what was used last is wanted most.</summary>
+    public static IEnumerable<long> Window(int seed, int width, int requests)
+    {
+        Random random = new(seed);
+        for (int i = 0; i < requests; i++) yield return (i / 3) + random.Next(width);
+    }
+
     /// <summary>Zipf with a scan of blocks that never come again between, and a loop, and another hot set.</summary>
     public static IEnumerable<long> Mixed(int seed, int homes, int requests)
     {

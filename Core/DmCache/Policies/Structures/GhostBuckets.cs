@@ -52,13 +52,21 @@ internal unsafe struct GhostBuckets : IDisposable
     }
 
     /// <summary>Forgets it. False: it was not there.</summary>
-    public readonly bool Remove(uint id)
+    public readonly bool Remove(uint id) => Remove(id, out _);
+
+    /// <summary>Forgets it. False: it was not there.</summary>
+    /// <param name="id">What stands for its home.</param>
+    /// <param name="age">How many fifteenths of all that are remembered have come since, about: 0 to 14.</param>
+    public readonly bool Remove(uint id, out int age)
     {
         uint mixed = HomeId.Mix(id);
         ushort* bucket = BucketOf(mixed);
         uint match = Match(bucket, TagOf(mixed));
+        age = 0;
         if (match == 0) return false;
-        bucket[BitOperations.TrailingZeroCount(match)] = 0;
+        int at = BitOperations.TrailingZeroCount(match);
+        bucket[at] = 0;
+        age = (bucket[Tags] + Tags - 1 - at) % Tags;
         return true;
     }
 
