@@ -31,6 +31,7 @@ internal readonly struct PolicyChecks : IPolicyVisitor<Dictionary<string, Action
             [nameof(PolicyContract<TPolicy>.LoadsWithoutHints)] = PolicyContract<TPolicy>.LoadsWithoutHints,
             [nameof(PolicyContract<TPolicy>.FindsTheOneThatMayGo)] = PolicyContract<TPolicy>.FindsTheOneThatMayGo,
             [nameof(PolicyContract<TPolicy>.FindsNoneWhereNoneMayGo)] = PolicyContract<TPolicy>.FindsNoneWhereNoneMayGo,
+            [nameof(PolicyContract<TPolicy>.AllocatesNothing)] = PolicyContract<TPolicy>.AllocatesNothing,
             [nameof(PolicyContract<TPolicy>.StreamsStayOutside)] = PolicyContract<TPolicy>.StreamsStayOutside,
         };
 }

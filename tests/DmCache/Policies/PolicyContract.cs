@@ -103,6 +103,46 @@ internal static class PolicyContract<TPolicy>
         _ = seed;
     }
 
+    /// <summary>After the start nothing is allocated, whatever is called.</summary>
+    public static void AllocatesNothing(int seed)
+    {
+        TPolicy policy = TPolicy.Create(new PolicyShape(64, 1024, 128, (ulong)seed));
+        try
+        {
+            for (uint place = 0; place < 64; place++) policy.Insert(place, place, default);
+            Churn(ref policy, 1000);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Churn(ref policy, 2000);
+            Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        }
+        finally
+        {
+            policy.Dispose();
+        }
+    }
+
+    private static void Churn(ref TPolicy policy, long firstHome)
+    {
+        OpenGate gate = default;
+        for (uint i = 0; i < 500; i++)
+        {
+            policy.Hit(i * 7 % 64, default);
+            policy.SetDirty(i % 64, i % 3 == 0);
+            policy.Miss(firstHome + i, default);
+            if (i % 9 == 0) policy.Tick();
+            uint victim = policy.ChooseVictim(ref gate);
+            if (victim == PolicyInfo.NoPlace) continue;
+            policy.Remove(victim, isEvicted: true);
+            if (i % 5 == 0) policy.ForceMapping(victim, firstHome + i - 1);
+            else policy.Insert(victim, firstHome + i, default);
+        }
+    }
+
+    private readonly struct OpenGate : IVictimGate
+    {
+        public bool MayGo(uint place) => true;
+    }
+
     /// <summary>A cache whose places were used for a while, full unless the policy brings nothing in.</summary>
     private static PolicyModel<TPolicy> Used(int seed, uint places)
     {
