@@ -92,6 +92,7 @@ public sealed class CacheChecker(MetadataDevice device, IItemWriter items)
                 Problem($"place {place}: unknown flags in {mapping.Word:x}");
             if (!mapping.IsValid)
             {
+                if (mapping.Word != 0) Problem($"place {place}: {mapping.Word:x}, and it is not valid");
                 if (isDirty && survey.Dirty?.IsLost(place / 64) != true)
                     Problem($"place {place}: dirty, and nothing is there");
                 continue;
