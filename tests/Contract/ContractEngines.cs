@@ -1,5 +1,8 @@
 using System;
 using System.Collections.Generic;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.DmCache.Tools;
+using Weir.Core.DmCache.Volume;
 using Weir.Core.Io;
 using Weir.Core.Passthrough;
 using Weir.Core.Writeboost.Backings;
@@ -25,6 +28,9 @@ internal static class ContractEngines
     {
         ["passthrough"] = static start => new PassthroughVolume(start.Backing, readOnly: start.ReadOnly),
         [Example] = static start => new ExampleVolume(start.Backing, "disk", blocks: 64, start.ReadOnly),
+        ["dmcache writeback"] = static start => DmCache(start, CacheMode.Writeback),
+        ["dmcache writethrough"] = static start => DmCache(start, CacheMode.Writethrough),
+        ["dmcache passthrough"] = static start => DmCache(start, CacheMode.Passthrough),
         ["writeboost native"] = static start => Writeboost(start, "native"),
         ["writeboost writeboost2"] = static start => Writeboost(start, "writeboost2"),
         ["writeboost writeboost1"] = static start => Writeboost(start, "writeboost1"),
@@ -35,7 +41,8 @@ internal static class ContractEngines
     public static TheoryData<string> Names() => [.. s_all.Keys];
 
     /// <summary>Bytes of the sectors that a backing device of it may have.</summary>
-    public static int[] BlockBytesOf(string name) => name == Example ? [512] : [512, 4096];
+    public static int[] BlockBytesOf(string name) =>
+        name == Example || name.StartsWith("dmcache", StringComparison.Ordinal) ? [512] : [512, 4096];
 
     /// <summary>The one of this name.</summary>
     public static Func<ContractStart, IVolume> Find(string name) => s_all[name];
@@ -49,5 +56,17 @@ internal static class ContractEngines
         return WriteboostVolume.Open(
             start.Io, start.Cache, [new BackingSpec(id, "disk", start.Backing)], start.Ram,
             new WriteboostOptions { Layout = layout, RamSegments = 4, ReadOnly = start.ReadOnly });
+    }
+
+    // The metadata are at the head of the cache device.
+    private static DmCacheVolume DmCache(in ContractStart start, CacheMode mode)
+    {
+        if (start.IsBlank)
+        {
+            using MetadataDevice metadata = new(start.Io, start.Cache);
+            new CacheFormat(metadata, version: 2, 64 << 10).Run(start.Cache.SizeBytes, isAtHead: true);
+        }
+        DmCacheOptions options = new() { Mode = mode, Policy = "lru", ReadOnly = start.ReadOnly };
+        return DmCacheVolume.Open(start.Io, start.Cache, null, start.Backing, options);
     }
 }
