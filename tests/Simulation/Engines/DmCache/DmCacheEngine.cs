@@ -12,7 +12,7 @@ public sealed class DmCacheEngine : IInjectedEngine
 {
     public string Name => "dmcache";
 
-    public bool WithstandsErrors => false;
+    public bool WithstandsErrors => true;
 
     public bool KeepsInRam => false;
 
