@@ -57,6 +57,8 @@ public enum DmCacheMutant
     B10PlaceNotZeroed,
     /// <summary>B10: the cached part of a discarded range is left as it is.</summary>
     B10CachedKept,
+    /// <summary>B10: a block counts as discarded although another write has gone home since.</summary>
+    B10DiscardRemembered,
     /// <summary>B11: a clean block that cannot be read is an error.</summary>
     B11CleanNotReadAtHome,
     /// <summary>B12: a mode is named while blocks are still dirty.</summary>

@@ -83,6 +83,14 @@ public interface ISimEngine
     /// <summary>The volume takes no more changes because of a device that it was not given.</summary>
     bool LacksDevice(IVolume volume) => false;
 
+    /// <summary>
+    /// The cache device may be lost now, and nothing that was acknowledged is lost with it: writes go to both devices.
+    /// </summary>
+    bool IsCacheExpendable(IVolume volume) => false;
+
+    /// <summary>Blocks come and go while the volume is read: what it has shown is to be looked at again.</summary>
+    bool MovesBlocks => false;
+
     /// <summary>Tells the volume that its devices may have become larger.</summary>
     void Grow(IVolume volume)
     {

@@ -35,7 +35,7 @@ public abstract class Promise(History history)
     public History History => history;
 
     /// <summary>After a check: what was acknowledged before then survived.</summary>
-    public long Horizon { get; private protected set; }
+    public long Horizon { get; set; }
 
     /// <summary>
     /// Checks <paramref name="image"/>, sector by sector (<see cref="SectorTag.Unknown"/> says nothing); the message

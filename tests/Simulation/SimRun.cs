@@ -139,6 +139,7 @@ public sealed unsafe partial class SimRun : IDisposable
             bool readOnly = _workload.Below(100) < 8;
             if (!Open(readOnly, _config.Absent())) return;
             bool known = Verify(!readOnly);
+            if (!readOnly && known && _engine.MovesBlocks) ReadAgain();
             if (!readOnly && known) Work();
             readOnly |= !known;
             if (readOnly || _config.Echoes || _workload.Below(100) < 50 || !Stop()) _world.Kill();
@@ -312,6 +313,7 @@ public sealed unsafe partial class SimRun : IDisposable
     {
         _crashes++;
         _history.Close();
+        bool isExpendable = _volume != null && _engine.IsCacheExpendable(_volume);
         Bury();
         // What a device forgot in a failed flush shows until the power goes: mostly let it show first.
         bool forgetful = _world.Faults > _faultsBefore && _world.Random.Chance(70);
@@ -320,8 +322,9 @@ public sealed unsafe partial class SimRun : IDisposable
         if (kind == CrashKind.ProcessWithoutRam && !_engine.KeepsInRam) kind = CrashKind.Process;
         _world.Note(SimEvent.Crash, (long)kind, text: kind.ToString());
         if (kind > _since) _since = kind;
-        if (kind == CrashKind.Process) return;
         if (kind == CrashKind.Power) LosePower();
+        if (isExpendable) CheckWithoutCache(_since);
+        if (kind == CrashKind.Process) return;
         _ram.Empty();
         _ram.FreeAbandoned();
         if (_formatted && kind == CrashKind.Power && _world.Random.Chance(25)) Forge();

@@ -49,17 +49,21 @@ internal sealed unsafe partial class DmCacheQueue
         return isWanted && _map.Free.TryTake(out place);
     }
 
-    // Alone with the block.
+    // Alone with the block. Others may have written it at home since the request came.
     private void Fill(Request* request)
     {
-        Own(request)->Step = RequestStep.Filling;
-        Own(request)->Progress = request->LengthBytes == _map.Geometry.BlockBytes ? 1u : 0u;
-        if (_map.Find(Own(request)->Lock.FirstBlock) < 0)
+        DmCacheRequest* own = Own(request);
+        long home = own->Lock.FirstBlock;
+        bool isWhole = request->LengthBytes == _map.Geometry.BlockBytes;
+        own->Step = RequestStep.Filling;
+        own->Progress = isWhole ? 1u : 0u;
+        bool isStill = isWhole || _parts.Discards.IsDiscarded(home) || Mutant.Is(DmCacheMutant.B10DiscardRemembered);
+        if (isStill && _map.Find(home) < 0)
         {
             SubmitFill(request);
             return;
         }
-        _map.Free.Return((uint)Own(request)->Ticket);
+        _map.Free.Return((uint)own->Ticket);
         BeginWrite(request);
     }
 
@@ -104,6 +108,7 @@ internal sealed unsafe partial class DmCacheQueue
             SubmitFill(request);
             return;
         }
+        _parts.Discards.NoteWrite(home);
         Access access = AccessOf(request, home);
         const PlaceState state = PlaceState.Dirty | PlaceState.Written;
         long ticket = _parts.Residency.Enter(place, home, state, access, isUrgent: true);

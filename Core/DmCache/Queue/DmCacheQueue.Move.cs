@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.DmCache.Places;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
@@ -28,8 +29,11 @@ internal sealed unsafe partial class DmCacheQueue
         Move(request);
     }
 
+    // A write: what it meets is discarded no more, whichever device gets it.
     private void MoveAll(Request* request)
     {
+        BlockLock* it = &Own(request)->Lock;
+        for (long home = it->FirstBlock; home < it->FirstBlock + it->BlockCount; home++) _parts.Discards.NoteWrite(home);
         Own(request)->Step = RequestStep.Moving;
         Own(request)->Progress = 0;
         Move(request);

@@ -46,7 +46,8 @@ internal sealed unsafe partial class DmCacheQueue
         BlockLock* it = &Own(request)->Lock;
         for (long home = it->FirstBlock; home < it->FirstBlock + it->BlockCount; home++)
         {
-            if (_parts.Discards.IsDiscarded(home)) NoteDiscarded(request, home);
+            if (it->BlockCount == 1 && _parts.Discards.IsDiscarded(home))
+                Own(request)->Facts |= RequestFacts.WasDiscarded;
             long place = _map.Find(home);
             if (place < 0 && _map.IsLeaving(home)) ticket = System.Math.Max(ticket, _parts.Residency.Changes.Urge());
             if (place < 0) continue;
@@ -57,12 +58,6 @@ internal sealed unsafe partial class DmCacheQueue
                 : System.Math.Max(ticket, _parts.Residency.Changes.WantMarks((uint)place >> PlaceTable.GroupShift, 1));
         }
         return ticket;
-    }
-
-    private void NoteDiscarded(Request* request, long home)
-    {
-        if (Own(request)->Lock.BlockCount == 1) Own(request)->Facts |= RequestFacts.WasDiscarded;
-        _parts.Discards.NoteWrite(home);
     }
 
     private bool IsMarked(Request* request, uint place)
@@ -147,7 +142,6 @@ internal sealed unsafe partial class DmCacheQueue
         BlockLock* it = &Own(request)->Lock;
         for (long home = it->FirstBlock; home < it->FirstBlock + it->BlockCount; home++)
         {
-            _parts.Discards.NoteWrite(home);
             long place = _map.Find(home);
             if (place >= 0) ticket = _parts.Residency.Leave((uint)place, isEvicted: false, isUrgent: true);
             else if (_map.IsLeaving(home)) ticket = _parts.Residency.Changes.Urge();

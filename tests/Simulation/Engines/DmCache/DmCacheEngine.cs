@@ -44,6 +44,10 @@ public sealed class DmCacheEngine : IInjectedEngine
 
     public VolumeState StateOf(IVolume volume) => ((DmCacheVolume)volume).Health.State;
 
+    public bool MovesBlocks => true;
+
+    public bool IsCacheExpendable(IVolume volume) => ((DmCacheVolume)volume).Mode.Named != CacheMode.Writeback;
+
     public void Drain(IVolume volume) => ((IDrainable)volume).Drain();
 
     public bool IsDrained(IVolume volume) => ((DmCacheVolume)volume).DrainBlocksLeft == 0;
