@@ -206,8 +206,11 @@ internal sealed unsafe partial class Committer
         }
     }
 
+    // The metadata are as the last commit that was durable left them; whoever opens them next has to look at them. If
+    // that cannot be written either, nothing is lost: marks and entries are still right.
     private void NoteNeedsCheck()
     {
-        // The superblock is left as it was: see the issue of the facade.
+        if (_isPrepared) _io.WriteRoot(_parts.Metadata.SuperblockThatNeedsCheck);
+        _isPrepared = false;
     }
 }

@@ -60,7 +60,7 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
     }
 
     /// <inheritdoc/>
-    public bool IsQuiet => _step is Step.Resting or Step.Failed;
+    public bool IsQuiet => _step == Step.Resting || (_step == Step.Failed && !_io.IsBusy);
 
     /// <inheritdoc/>
     public long DeadlineUs => _step != Step.Resting ? long.MaxValue

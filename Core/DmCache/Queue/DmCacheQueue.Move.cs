@@ -33,7 +33,8 @@ internal sealed unsafe partial class DmCacheQueue
     private void MoveAll(Request* request)
     {
         BlockLock* it = &Own(request)->Lock;
-        for (long home = it->FirstBlock; home < it->FirstBlock + it->BlockCount; home++) _parts.Discards.NoteWrite(home);
+        long end = it->FirstBlock + it->BlockCount;
+        for (long home = it->FirstBlock; home < end; home++) _parts.Discards.NoteWrite(home);
         Own(request)->Step = RequestStep.Moving;
         Own(request)->Progress = 0;
         Move(request);

@@ -160,13 +160,7 @@ public sealed unsafe partial class DmCacheVolume
         using Committer committer = NewCommitter(queues);
         committer.First = () => found.Metadata.TryResize(Map.Table.Places);
         committer.Last = TryForgetDiscards;
-        while (committer.First != null && Changes.Failure == null)
-        {
-            if (committer.IsQuiet) committer.Ask();
-            committer.Poll(io.Context.NowUs, BackgroundState.Serving);
-            if (!committer.IsQuiet) io.Turn();
-        }
-        while (!Changes.IsEmpty && Changes.Failure == null)
+        do
         {
             committer.Ask();
             do
@@ -176,6 +170,7 @@ public sealed unsafe partial class DmCacheVolume
             }
             while (!committer.IsQuiet);
         }
+        while (!Changes.IsEmpty && Changes.Failure == null);
         if (Changes.Failure is { } failure) throw new UserErrorException(failure);
     }
 

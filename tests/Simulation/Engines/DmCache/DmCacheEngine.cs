@@ -1,4 +1,7 @@
+using System;
 using System.Collections.Generic;
+using Weir.Core.Base;
+using Weir.Core.DmCache;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.DmCache.Tools;
 using Weir.Core.DmCache.Volume;
@@ -20,7 +23,14 @@ public sealed class DmCacheEngine : IInjectedEngine
 
     public bool OrdersOverlaps => false;
 
-    public SimMutants Mutants => SimMutants.None;
+    public SimMutants Mutants { get; } = new(
+        typeof(DmCacheMutant),
+        new HashSet<Enum>
+        {
+            // Tools and Format.
+            DmCacheMutant.B14ForeignMarkTrusted, DmCacheMutant.RepairForgetsDirty,
+        },
+        new Dictionary<Enum, ulong>());
 
     public IReadOnlyList<InjectionSeries> Series { get; } = [];
 
@@ -38,9 +48,31 @@ public sealed class DmCacheEngine : IInjectedEngine
             devices.Cache!.SizeBytes, isAtHead: devices.Metadata == null);
     }
 
-    public IVolume Open(SimConfig config, IoContext io, SimDevices devices, IRamStore ram, bool readOnly) =>
-        DmCacheVolume.Open(io, devices.Cache!, devices.Metadata, devices.Disks[0],
-            OptionsOf((DmCacheConfig)config, readOnly));
+    public IVolume Open(SimConfig config, IoContext io, SimDevices devices, IRamStore ram, bool readOnly)
+    {
+        DmCacheOptions options = OptionsOf((DmCacheConfig)config, readOnly);
+        try
+        {
+            return DmCacheVolume.Open(io, devices.Cache!, devices.Metadata, devices.Disks[0], options);
+        }
+        catch (UserErrorException e) when (!readOnly && e.Message.Contains("needs_check", StringComparison.Ordinal))
+        {
+            Repair(io, devices);
+            return DmCacheVolume.Open(io, devices.Cache!, devices.Metadata, devices.Disks[0], options);
+        }
+    }
+
+    // What the user is told to do after a commit that failed.
+    private static void Repair(IoContext io, SimDevices devices)
+    {
+        using MetadataDevice metadata = new(io, devices.Metadata ?? devices.Cache!);
+        if (devices.Metadata == null) MetadataProbe.LimitToRegion(metadata);
+        if (!new CacheRepairer(metadata, new CheckItems()) { Write = true }.Run())
+            throw new SimViolationException("what a failed commit has left cannot be repaired");
+    }
+
+    public bool MayRefuse(SimConfig config, in SimOpening opening, string message) =>
+        opening.ReadOnly && message.Contains("needs_check", StringComparison.Ordinal);
 
     public VolumeState StateOf(IVolume volume) => ((DmCacheVolume)volume).Health.State;
 
