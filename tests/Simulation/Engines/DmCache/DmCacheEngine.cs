@@ -29,6 +29,12 @@ public sealed class DmCacheEngine : IInjectedEngine
         {
             // Tools and Format.
             DmCacheMutant.B14ForeignMarkTrusted, DmCacheMutant.RepairForgetsDirty,
+            // Breaks no promise.
+            DmCacheMutant.B6FlushesNothingNew,
+            // Not caught yet: what they break is rare here, or needs a change of mode, or another program's metadata.
+            DmCacheMutant.B1MarkTakenBlindly, DmCacheMutant.B2HomeUnflushed, DmCacheMutant.B5EntryNotAwaited,
+            DmCacheMutant.B6FailureForgotten, DmCacheMutant.B7ThroughUnordered, DmCacheMutant.B10DiscardRemembered,
+            DmCacheMutant.B11CleanNotReadAtHome, DmCacheMutant.B12NamedTooEarly, DmCacheMutant.B13StrangersBelieved,
         },
         new Dictionary<Enum, ulong>());
 
