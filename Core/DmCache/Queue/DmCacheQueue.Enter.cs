@@ -16,10 +16,7 @@ internal sealed unsafe partial class DmCacheQueue
     {
         DmCacheRequest* own = Own(request);
         long home = own->Lock.FirstBlock;
-        bool mayEnter = own->Mode == CacheMode.Writeback && own->Lock.BlockCount == 1 && home < _map.Geometry.Homes
-            && (own->Facts & (RequestFacts.WasRefused | RequestFacts.IsSequential)) == 0
-            && own->Lock.Mode == BlockLockMode.Write && _parts.Residency.Changes.Failure == null;
-        if (!mayEnter || !IsCheap(request) || !TryAskPolicy(request, home, out uint place)) return false;
+        if (!MayEnterAlone(request) || !TryAskPolicy(request, home, out uint place)) return false;
         own->Ticket = place;
         own->Step = RequestStep.EnteringAlone;
         switch (_map.Locks.Promote(&own->Lock, _grants))
@@ -36,16 +33,30 @@ internal sealed unsafe partial class DmCacheQueue
         }
     }
 
-    private bool IsCheap(Request* request) =>
-        request->LengthBytes == _map.Geometry.BlockBytes || (Own(request)->Facts & RequestFacts.WasDiscarded) != 0;
+    private bool MayEnterAlone(Request* request)
+    {
+        DmCacheRequest* own = Own(request);
+        bool isCheap = request->LengthBytes == _map.Geometry.BlockBytes
+            || _parts.Discards.IsDiscarded(own->Lock.FirstBlock);
+        return isCheap && request->Kind == RequestKind.Write && own->Mode == CacheMode.Writeback
+            && own->Lock.BlockCount == 1 && own->Lock.Mode == BlockLockMode.Write
+            && own->Lock.FirstBlock < _map.Geometry.Homes
+            && (own->Facts & (RequestFacts.WasRefused | RequestFacts.IsSequential)) == 0;
+    }
 
+    // Its miss is told to the policy here, or noted for later.
     private bool TryAskPolicy(Request* request, long home, out uint place)
     {
         place = PolicyInfo.NoPlace;
-        if (_map.Free.Count == 0 || !_parts.Residency.Policy.TryEnter()) return false;
+        Own(request)->Facts |= RequestFacts.WasRefused;
+        bool mayCome = _map.Free.Count > 0 && _parts.Residency.Changes.Failure == null;
+        if (!mayCome || !_parts.Residency.Policy.TryEnter())
+        {
+            Log(request, home, place: -1);
+            return false;
+        }
         bool isWanted = _parts.Residency.Policy.Host.Miss(home, AccessOf(request, home));
         _parts.Residency.Policy.Exit();
-        Own(request)->Facts |= RequestFacts.WasRefused;
         return isWanted && _map.Free.TryTake(out place);
     }
 

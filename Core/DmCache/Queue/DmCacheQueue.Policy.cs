@@ -38,6 +38,13 @@ internal sealed unsafe partial class DmCacheQueue
             place >= 0 ? isRead ? QueueCounters.ReadHits : QueueCounters.WriteHits
             : isRead ? QueueCounters.ReadMisses : QueueCounters.WriteMisses, 1);
         if (home >= _map.Geometry.Homes || Own(request)->Mode == CacheMode.Passthrough) return;
+        // Whoever may bring its block in itself asks the policy itself.
+        if (place < 0 && MayEnterAlone(request)) return;
+        Log(request, home, place);
+    }
+
+    private void Log(Request* request, long home, long place)
+    {
         if (_log.IsFull) TellPolicy();
         Access access = AccessOf(request, home);
         _log.Add(new AccessRecord
@@ -54,13 +61,10 @@ internal sealed unsafe partial class DmCacheQueue
         AccessFlags flags = request->Kind == RequestKind.Read ? 0 : AccessFlags.Write;
         if (flags != 0 && end - start == _map.Geometry.BlockBytes) flags |= AccessFlags.WholeBlock;
         if ((Own(request)->Facts & RequestFacts.IsSequential) != 0) flags |= AccessFlags.Sequential;
-        if (IsDiscarded(request, home)) flags |= AccessFlags.Discarded;
+        if (_parts.Discards.IsDiscarded(home)) flags |= AccessFlags.Discarded;
         if (_map.Free.Count > 0) flags |= AccessFlags.PlaceIsFree;
         return new Access(flags, (int)((end - start) / SectorBytes));
     }
-
-    private bool IsDiscarded(Request* request, long home) =>
-        (Own(request)->Facts & RequestFacts.WasDiscarded) != 0 || _parts.Discards.IsDiscarded(home);
 
     private void TellPolicy()
     {

@@ -46,8 +46,6 @@ internal sealed unsafe partial class DmCacheQueue
         BlockLock* it = &Own(request)->Lock;
         for (long home = it->FirstBlock; home < it->FirstBlock + it->BlockCount; home++)
         {
-            if (it->BlockCount == 1 && _parts.Discards.IsDiscarded(home))
-                Own(request)->Facts |= RequestFacts.WasDiscarded;
             long place = _map.Find(home);
             if (place < 0 && _map.IsLeaving(home)) ticket = System.Math.Max(ticket, _parts.Residency.Changes.Urge());
             if (place < 0) continue;

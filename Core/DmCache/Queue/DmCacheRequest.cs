@@ -81,10 +81,8 @@ internal enum RequestFacts : byte
     IsNoted = 4,
     /// <summary>Part of a long sequential stream.</summary>
     IsSequential = 8,
-    /// <summary>Its only block read as zeroes at home when it came.</summary>
-    WasDiscarded = 16,
-    /// <summary>The policy has been asked for a new place.</summary>
-    WasRefused = 32,
+    /// <summary>The policy has been asked for a new place, or will hear of it later: it is not asked again.</summary>
+    WasRefused = 16,
 }
 
 /// <summary>What it knows of an operation.</summary>

@@ -1,0 +1,106 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.DmCache;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.Io;
+using Weir.Core.Volumes;
+using Xunit;
+using Errno = Weir.Native.Errno;
+
+namespace Weir.Tests.DmCache.Engine;
+
+/// <summary>Devices that fail (B11), and what is believed after that (B6).</summary>
+public sealed class ErrorTests
+{
+    /// <summary>A clean block that the cache device refuses is read at home; a dirty one is an error.</summary>
+    [Fact]
+    public void ACleanBlockIsReadAtHome()
+    {
+        Assert.Equal((0, -Errno.EIO), ReadsOf(DmCacheMutant.None));
+        Assert.Equal((-Errno.EIO, -Errno.EIO), ReadsOf(DmCacheMutant.B11CleanNotReadAtHome));
+    }
+
+    /// <summary>A write that home has and the cache refuses is answered when the block has left the cache.</summary>
+    [Fact]
+    public void AWriteThroughLosesItsBlockAndNotItsData()
+    {
+        using SmallCache cache = new(set: static options => options.Mode = CacheMode.Writethrough);
+        cache.BringIn(1);
+        cache.Write(1, 5);
+        cache.Cache.WritesToFail = 1;
+        cache.Write(1, 6);
+        Assert.False(cache.IsCached(1));
+        Assert.Equal(6, cache.Read(1));
+        cache.Kill();
+        Assert.Equal(6, cache.Read(1));
+    }
+
+    /// <summary>B6: after a flush that failed none succeeds until the next start.</summary>
+    [Fact]
+    public void NoFlushIsBelievedAfterOneThatFailed()
+    {
+        Assert.Equal((-Errno.EIO, -Errno.EIO), FlushesOf(DmCacheMutant.None));
+        Assert.Equal((0, 0), FlushesOf(DmCacheMutant.B6FailureForgotten));
+    }
+
+    /// <summary>
+    /// A commit that cannot be written is the last one: the state says so, what is marked is written on, what is not is
+    /// an error, and the metadata say that they are to be checked.
+    /// </summary>
+    [Fact]
+    public void ACommitThatFailsIsTheLast()
+    {
+        using SmallCache cache = new();
+        cache.BringIn(0);
+        cache.Write(0, 1);
+        cache.BringIn(1);
+        cache.Metadata.RefusesWith = -Errno.EIO;
+        cache.Driver.Until(() => cache.Volume.Health.State != VolumeState.Healthy, "the failure");
+        Assert.Equal(VolumeState.ReadOnly, cache.Volume.Health.State);
+        cache.Write(0, 2);
+        Assert.Equal(2, cache.Read(0));
+        cache.Write(40, 4);
+        Assert.Equal(4, cache.Read(40));
+        Assert.Equal(0, cache.Driver.Do(RequestKind.Flush));
+        Assert.Contains("needs_check", cache.Volume.KernelStatus(), StringComparison.Ordinal);
+    }
+
+    private static (int Clean, int Dirty) ReadsOf(DmCacheMutant mutant)
+    {
+        Mutant.Active = mutant;
+        try
+        {
+            using SmallCache cache = new();
+            cache.Write(0, 3);
+            cache.BringIn(0);
+            cache.BringIn(1);
+            cache.Write(1, 4);
+            cache.Cache.FailsReads = true;
+            int clean = cache.Driver.Do(RequestKind.Read, 0, 4096);
+            if (clean == 0) Assert.Equal(3, cache.Read(0));
+            return (clean, cache.Driver.Do(RequestKind.Read, SmallCache.BlockBytes, 4096));
+        }
+        finally
+        {
+            Mutant.Active = null;
+        }
+    }
+
+    private static (int First, int Second) FlushesOf(DmCacheMutant mutant)
+    {
+        Mutant.Active = mutant;
+        try
+        {
+            using SmallCache cache = new();
+            cache.Write(0, 3);
+            cache.Backing.FlushesToFail = 1;
+            int first = cache.Driver.Do(RequestKind.Flush);
+            cache.Write(50, 4);
+            return (first, cache.Driver.Do(RequestKind.Flush));
+        }
+        finally
+        {
+            Mutant.Active = null;
+        }
+    }
+}

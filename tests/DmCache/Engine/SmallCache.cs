@@ -1,0 +1,116 @@
+using System;
+using Weir.Core.Devices;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.DmCache.Tools;
+using Weir.Core.DmCache.Volume;
+using Weir.Core.Io;
+
+namespace Weir.Tests.DmCache.Engine;
+
+/// <summary>
+/// A volume of few blocks of 64 KiB, on devices in memory that count and can be held, with metadata of their own, and
+/// one queue of it.
+/// </summary>
+internal sealed class SmallCache : IDisposable
+{
+    public const int BlockBytes = 64 << 10, Sector = 512;
+
+    private readonly RamDevice _cache;
+    private readonly RamDevice _metadata;
+    private readonly RamDevice _backing;
+    private RingContext _io;
+
+    /// <summary>
+    /// <paramref name="places"/> blocks in front of <paramref name="homes"/> whole ones and
+    /// <paramref name="restBytes"/> bytes.
+    /// </summary>
+    public SmallCache(int places = 8, int homes = 64, int restBytes = 0, Action<DmCacheOptions>? set = null)
+    {
+        _cache = new RamDevice((long)places * BlockBytes);
+        _metadata = new RamDevice(1 << 20);
+        _backing = new RamDevice(((long)homes * BlockBytes) + restBytes);
+        (Cache, Metadata, Backing) =
+            (new CountingDevice(_cache), new CountingDevice(_metadata), new CountingDevice(_backing));
+        Options = new DmCacheOptions { Policy = "lru", IdleUs = long.MaxValue / 4, HighWatermark = 100 };
+        set?.Invoke(Options);
+        _io = new RingContext();
+        using (MetadataDevice made = new(_io, _metadata))
+            new CacheFormat(made, Options.MetadataVersion, BlockBytes).Run(_cache.SizeBytes, isAtHead: false);
+        (Volume, Driver) = Open();
+    }
+
+    public DmCacheOptions Options { get; }
+
+    public CountingDevice Cache { get; }
+
+    public CountingDevice Metadata { get; }
+
+    public CountingDevice Backing { get; }
+
+    public DmCacheVolume Volume { get; private set; }
+
+    public QueueDriver Driver { get; private set; }
+
+    public long this[string figure] => new StatusFigures(Volume)[figure];
+
+    /// <summary>Writes a number into 4 KiB at the beginning of a block of the volume.</summary>
+    public void Write(long home, long value, RequestFlags flags = RequestFlags.None)
+    {
+        Fill(value);
+        Xunit.Assert.Equal(0, Driver.Do(RequestKind.Write, home * BlockBytes, 4096, flags));
+    }
+
+    /// <summary>The number there.</summary>
+    public long Read(long home) => Driver.Read(home * BlockBytes >> 12);
+
+    /// <summary>Makes blocks of the volume cached, clean.</summary>
+    public void BringIn(long home)
+    {
+        Xunit.Assert.Equal(0, Driver.Do(RequestKind.Read, home * BlockBytes, 4096));
+        long before = this["promotions"];
+        Driver.Until(() => IsCached(home) || this["promotions"] > before, "a promotion");
+        Driver.Until(() => IsCached(home), "its block");
+    }
+
+    public bool IsCached(long home) => Volume.Map.Find(home) >= 0;
+
+    /// <summary>The process dies; whatever it has told a device is there.</summary>
+    public void Kill()
+    {
+        Close();
+        (Volume, Driver) = Open();
+    }
+
+    /// <summary>An orderly stop, and a new volume on what it leaves.</summary>
+    public void Reopen()
+    {
+        Driver.Stop();
+        Kill();
+    }
+
+    public unsafe void Fill(long value) => new Span<long>(Driver.Data, QueueDriver.DataBytes / sizeof(long)).Fill(value);
+
+    public void Dispose()
+    {
+        Close();
+        _io.Dispose();
+        _cache.Dispose();
+        _metadata.Dispose();
+        _backing.Dispose();
+    }
+
+    private (DmCacheVolume Volume, QueueDriver Driver) Open()
+    {
+        DmCacheVolume volume = DmCacheVolume.Open(
+            _io, new KeptDevice(Cache), new KeptDevice(Metadata), new KeptDevice(Backing), Options);
+        return (volume, new QueueDriver(volume, 0, _io));
+    }
+
+    private void Close()
+    {
+        _io.Dispose();
+        Volume.Dispose();
+        Driver.Dispose();
+        _io = new RingContext();
+    }
+}
