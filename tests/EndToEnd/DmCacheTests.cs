@@ -43,7 +43,7 @@ public sealed class DmCacheTests
         Judge(folder);
     }
 
-    /// <summary>kill -9 under load, again and again: what was acknowledged is there, and the metadata are clean.</summary>
+    /// <summary>kill -9 under load, again and again: what was acknowledged is there, and metadata are clean.</summary>
     [Theory]
     [MemberData(nameof(Modes))]
     public void WhatWasAcknowledgedOutlivesTheProcess(string mode)

@@ -1,8 +1,11 @@
+using Weir.Core.Base;
 using Weir.Core.Devices;
+using Weir.Core.DmCache;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.DmCache.Volume;
 using Weir.Core.Volumes;
 using Xunit;
+using Xunit.Sdk;
 
 namespace Weir.Tests.DmCache.Engine;
 
@@ -72,5 +75,26 @@ public sealed class KernelCacheTests
         Assert.True(after["doubtful_blocks_equal"] > 0);
         cache.CheckBacking();
         driver.Stop();
+    }
+
+    /// <summary>B13: what the kernel said is believed, and flushed data are lost, as the kernel loses them.</summary>
+    [Fact]
+    public void WhoBelievesTheKernelLosesData()
+    {
+        Mutant.Active = DmCacheMutant.B13StrangersBelieved;
+        try
+        {
+            using KernelCache cache = new("v2-wb-resume-crash");
+            using RingContext io = new();
+            using DmCacheVolume volume = cache.Open(io, policy: "cleaner");
+            using QueueDriver driver = new(volume, 0, io);
+            Assert.Equal(0, volume.DrainBlocksLeft);
+            Assert.ThrowsAny<XunitException>(cache.CheckBacking);
+            driver.Stop();
+        }
+        finally
+        {
+            Mutant.Active = null;
+        }
     }
 }

@@ -68,7 +68,7 @@ public sealed unsafe class QueueTests
         Assert.Equal(5, cache.Read(1));
     }
 
-    /// <summary>B10: what is not written of a block that was discarded reads as zeroes, whatever its place held.</summary>
+    /// <summary>B10: what is not written of a discarded block reads as zeroes, whatever its place held.</summary>
     [Fact]
     public void APartOfADiscardedBlockLeavesZeroes()
     {

@@ -88,7 +88,8 @@ internal sealed class SmallCache : IDisposable
         Kill();
     }
 
-    public unsafe void Fill(long value) => new Span<long>(Driver.Data, QueueDriver.DataBytes / sizeof(long)).Fill(value);
+    public unsafe void Fill(long value) =>
+        new Span<long>(Driver.Data, QueueDriver.DataBytes / sizeof(long)).Fill(value);
 
     public void Dispose()
     {

@@ -31,10 +31,13 @@ public sealed class DmCacheEngine : IInjectedEngine
             DmCacheMutant.B14ForeignMarkTrusted, DmCacheMutant.RepairForgetsDirty,
             // Breaks no promise.
             DmCacheMutant.B6FlushesNothingNew,
-            // Not caught yet: what they break is rare here, or needs a change of mode, or another program's metadata.
-            DmCacheMutant.B1MarkTakenBlindly, DmCacheMutant.B2HomeUnflushed, DmCacheMutant.B5EntryNotAwaited,
-            DmCacheMutant.B6FailureForgotten, DmCacheMutant.B7ThroughUnordered, DmCacheMutant.B10DiscardRemembered,
-            DmCacheMutant.B11CleanNotReadAtHome, DmCacheMutant.B12NamedTooEarly, DmCacheMutant.B13StrangersBelieved,
+            // QueueTests, ErrorTests, ModeTests, KernelCacheTests: what they break is rare here, or needs a change of
+            // mode, or another program's metadata.
+            DmCacheMutant.B5EntryNotAwaited, DmCacheMutant.B6FailureForgotten, DmCacheMutant.B11CleanNotReadAtHome,
+            DmCacheMutant.B12NamedTooEarly, DmCacheMutant.B13StrangersBelieved,
+            // Not caught yet: marks are taken away at the stop alone; overlapping writes, and the others, are rare.
+            DmCacheMutant.B1MarkTakenBlindly, DmCacheMutant.B2HomeUnflushed, DmCacheMutant.B7ThroughUnordered,
+            DmCacheMutant.B10DiscardRemembered,
         },
         new Dictionary<Enum, ulong>());
 
