@@ -64,6 +64,13 @@ public sealed class VmTests : IDisposable
     public void TheKernelsDmWriteboostTakesOurCacheAndWeTakeIts() =>
         new VmMachine { Kernel = "k6", Scenario = "interop.sh" }.MustPass();
 
+    /// <summary>To and fro three times: stopped, killed, and after a crash of the kernel's.</summary>
+    [Theory]
+    [InlineData("k6", 2, 128)]
+    [InlineData("k7", 1, 192)]
+    public void TheKernelsDmCacheTakesOurCacheAndWeTakeIts(string kernel, int version, int sectors) =>
+        new VmMachine { Kernel = kernel, Scenario = $"dmcache.sh {version} {sectors}" }.MustPass();
+
     [Theory]
     [InlineData("k6")]
     [InlineData("k7")]
