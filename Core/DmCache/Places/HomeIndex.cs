@@ -73,13 +73,6 @@ internal sealed unsafe class HomeIndex : IDisposable
         return found >= 0 || Volatile.Read(ref bucket[BeyondAt]) == 0 ? found : FindBeyond(bucket, hash, home, state);
     }
 
-    /// <summary>Brings the line into the processor's cache.</summary>
-    public void Prefetch(long home)
-    {
-        if (System.Runtime.Intrinsics.X86.Sse.IsSupported)
-            System.Runtime.Intrinsics.X86.Sse.Prefetch0(BucketOf(HashOf(home)));
-    }
-
     /// <summary><paramref name="place"/> holds its home from now on.</summary>
     public void Add(uint place)
     {
