@@ -18,7 +18,7 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
     /// <summary>The metadata lie at the head of the cache device.</summary>
     public bool IsCachevol { get; private set; }
 
-    public CacheMode Mode { get; private set; }
+    public CacheMode Mode { get; set; }
 
     public string Policy { get; private set; } = "";
 
@@ -33,7 +33,12 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
     public override void Retune()
     {
         Queues = _tuning.Below(10) switch { < 4 => 1, < 8 => 2, _ => 3 };
-        Mode = _tuning.Below(10) switch { < 6 => CacheMode.Writeback, _ => CacheMode.Writethrough };
+        Mode = _tuning.Below(10) switch
+        {
+            < 5 => CacheMode.Writeback,
+            < 8 => CacheMode.Writethrough,
+            _ => CacheMode.Passthrough,
+        };
         int policies = PolicyTable.All.Length;
         Policy = PolicyTable.All[_tuning.Below(policies)].Name;
         if (_tuning.Chance(50)) Policy = "lru";

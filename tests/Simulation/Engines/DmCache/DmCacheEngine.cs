@@ -59,6 +59,20 @@ public sealed class DmCacheEngine : IInjectedEngine
 
     public IVolume Open(SimConfig config, IoContext io, SimDevices devices, IRamStore ram, bool readOnly)
     {
+        try
+        {
+            return OpenOrRepair(config, io, devices, readOnly);
+        }
+        catch (UserErrorException e) when (e.Message.Contains("mode=writethrough", StringComparison.Ordinal))
+        {
+            // What the user is told to begin with where something is dirty.
+            ((DmCacheConfig)config).Mode = CacheMode.Writethrough;
+            return OpenOrRepair(config, io, devices, readOnly);
+        }
+    }
+
+    private static DmCacheVolume OpenOrRepair(SimConfig config, IoContext io, SimDevices devices, bool readOnly)
+    {
         DmCacheOptions options = OptionsOf((DmCacheConfig)config, readOnly);
         try
         {
