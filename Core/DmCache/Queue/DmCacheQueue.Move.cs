@@ -153,7 +153,7 @@ internal sealed unsafe partial class DmCacheQueue
         }
     }
 
-    // A clean block is at home too; it is taken out of the cache when there is time (B11).
+    // A clean block is at home too (B11). It stays in the cache, and is read at home each time.
     private bool TryReadAtHome(IoOp* op)
     {
         ref DmCacheOp own = ref op->Own<DmCacheOp>();
