@@ -229,7 +229,6 @@ internal static class Meanings
         ["not_promoted_sequential"] = "misses that belonged to a sequential stream",
         ["not_promoted_unwanted"] = "misses of blocks that the policy did not want, or not yet",
         ["not_promoted_crowded"] = "misses while too many other blocks waited to be brought in",
-        ["not_promoted_busy"] = "blocks not brought in because they were being written",
         ["not_promoted_no_place"] = "times that no block could give way: all were dirty or busy",
         ["not_promoted_failed"] = "blocks not brought in because a device refused the copy, or a request came between",
         ["mapping_bytes"] = "memory of the mapping, in bytes",

@@ -49,7 +49,7 @@ internal sealed unsafe class Evictor : IBackgroundTask, IDisposable
         while (missing > 0 && TryEvict()) missing--;
         if (_leaving > 0) _parts.Residency.Changes.Urge();
         IsStarved = _leaving == 0 && Map.Free.Count == 0;
-        if (IsStarved) _parts.Misses.CountNoPlace();
+        if (IsStarved) _parts.Moves.Count(MoveEvent.LeftNoPlace);
     }
 
     /// <inheritdoc/>
@@ -65,7 +65,7 @@ internal sealed unsafe class Evictor : IBackgroundTask, IDisposable
         *_lock = new BlockLock { FirstBlock = Map.Table.HomeOf(place), BlockCount = 1, Mode = BlockLockMode.Exclusive };
         if (!Map.Locks.TryTake(_lock))
         {
-            _parts.Counters.CountClash();
+            _parts.Moves.Count(MoveEvent.Clashed);
             return false;
         }
         bool mayGo = MayGo(place);
@@ -87,6 +87,6 @@ internal sealed unsafe class Evictor : IBackgroundTask, IDisposable
     {
         _leavingTicket = _parts.Residency.Leave(place, isEvicted: true, isUrgent: false);
         _leaving++;
-        _parts.Counters.CountDemotion();
+        _parts.Moves.Count(MoveEvent.Demoted);
     }
 }

@@ -18,11 +18,8 @@ internal sealed record MigrationParts
     /// <summary>What is to be brought in.</summary>
     public required PromotionQueue Promotions { get; init; }
 
-    /// <summary>Why it was not.</summary>
-    public required MissCounters Misses { get; init; }
-
-    /// <summary>What has moved.</summary>
-    public required MigrationCounters Counters { get; init; }
+    /// <summary>What has moved, and why other blocks have not.</summary>
+    public required MoveCounters Moves { get; init; }
 
     /// <summary>Blocks that read as zeroes at home.</summary>
     public required DiscardMap Discards { get; init; }

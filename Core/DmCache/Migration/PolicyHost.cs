@@ -22,7 +22,7 @@ internal abstract class PolicyHost : IDisposable
 
     /// <summary>Tells it what a log has, and what is wanted to <paramref name="promotions"/>.</summary>
     public abstract void Tell(
-        ReadOnlySpan<AccessRecord> records, PlaceTable table, PromotionQueue promotions, MissCounters counters);
+        ReadOnlySpan<AccessRecord> records, PlaceTable table, PromotionQueue promotions, MoveCounters moves);
 
     /// <summary>As <see cref="IPolicy{TSelf}.Miss"/>.</summary>
     public abstract bool Miss(long home, in Access access);
@@ -75,15 +75,15 @@ internal sealed class PolicyHost<TPolicy>(in PolicyShape shape) : PolicyHost
 
     /// <inheritdoc/>
     public override void Tell(
-        ReadOnlySpan<AccessRecord> records, PlaceTable table, PromotionQueue promotions, MissCounters counters)
+        ReadOnlySpan<AccessRecord> records, PlaceTable table, PromotionQueue promotions, MoveCounters moves)
     {
         foreach (ref readonly AccessRecord record in records)
         {
             Access access = record.Access;
             if (record.Place != PolicyInfo.NoPlace) Hit(record, access, table);
-            else if (access.IsSequential && !access.IsCheap) counters.CountSequential();
-            else if (!_policy.Miss(record.Home, access)) counters.CountUnwanted();
-            else if (!promotions.TryAdd(new Promotion(record.Home, access))) counters.CountCrowded();
+            else if (access.IsSequential && !access.IsCheap) moves.Count(MoveEvent.LeftSequential);
+            else if (!_policy.Miss(record.Home, access)) moves.Count(MoveEvent.LeftUnwanted);
+            else if (!promotions.TryAdd(new WantedBlock(record.Home, access))) moves.Count(MoveEvent.LeftCrowded);
         }
     }
 

@@ -33,7 +33,7 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
     private struct Slot
     {
         public BlockLock Lock;
-        public Promotion Promotion;
+        public WantedBlock Promotion;
         public long DoneBytes;
         public uint Place;
         public Step Step;
@@ -139,7 +139,7 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
             _waitsFor = _parts.Promotions.Count;
             return false;
         }
-        if (!_parts.Promotions.TryTake(out Promotion promotion)) return false;
+        if (!_parts.Promotions.TryTake(out WantedBlock promotion)) return false;
         int index = FreeSlot();
         Slot* slot = &_slots[index];
         *slot = new Slot { Promotion = promotion };
@@ -152,7 +152,7 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
         _underWay++;
         // The request that made the policy want it may not have ended yet.
         if (Map.Locks.Take(&slot->Lock, _grants)) Locked(index);
-        else _parts.Counters.CountClash();
+        else _parts.Moves.Count(MoveEvent.Clashed);
         return true;
     }
 
@@ -177,7 +177,7 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
         _rate.Take(nowUs, _parts.Geometry.BlockBytes, _parts.Options.MigrationRate);
         Slot* slot = &_slots[index];
         slot->IsZeroed = _parts.Discards.IsDiscarded(slot->Promotion.Home);
-        if (slot->IsZeroed) _parts.Counters.CountCopyAvoided();
+        if (slot->IsZeroed) _parts.Moves.Count(MoveEvent.CopyAvoided);
         Continue(index);
     }
 
@@ -219,15 +219,15 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
         slot->Step = Step.Locking;
         switch (Map.Locks.Promote(&slot->Lock, _grants))
         {
-            case Caching.Promotion.Done: Publish(index); break;
-            case Caching.Promotion.Refused: GiveUp(index); break;
+            case Promotion.Done: Publish(index); break;
+            case Promotion.Refused: GiveUp(index); break;
         }
     }
 
     private void Publish(int index)
     {
         Slot* slot = &_slots[index];
-        Promotion promotion = slot->Promotion;
+        WantedBlock promotion = slot->Promotion;
         // A mode without a cache may have come, or the last commit gone.
         if (_parts.Residency.Changes.Failure != null || Map.Find(promotion.Home) >= 0)
         {
@@ -235,13 +235,13 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
             return;
         }
         _parts.Residency.Enter(slot->Place, promotion.Home, PlaceState.None, promotion.Access, isUrgent: false);
-        _parts.Counters.CountPromotion();
+        _parts.Moves.Count(MoveEvent.Promoted);
         End(index);
     }
 
     private void GiveUp(int index)
     {
-        _parts.Misses.CountFailed();
+        _parts.Moves.Count(MoveEvent.LeftFailed);
         Map.Free.Return(_slots[index].Place);
         End(index);
     }

@@ -5,7 +5,7 @@ using Weir.Core.DmCache.Policies;
 namespace Weir.Core.DmCache.Migration;
 
 /// <summary>A block that is to be brought in.</summary>
-internal readonly record struct Promotion(long Home, Access Access);
+internal readonly record struct WantedBlock(long Home, Access Access);
 
 /// <summary>
 /// Blocks that the policy wants, until the promoter has time for them: a ring. Added to by any queue, under the latch;
@@ -15,7 +15,7 @@ internal sealed class PromotionQueue
 {
     private const int Capacity = 256, RecentCount = 256;
 
-    private readonly Promotion[] _ring = new Promotion[Capacity];
+    private readonly WantedBlock[] _ring = new WantedBlock[Capacity];
     // Homes + 1 that wait, by their number modulo: a block that is met ten times is wanted once.
     private readonly long[] _waiting = new long[RecentCount];
     private SpinLatch _latch;
@@ -26,7 +26,7 @@ internal sealed class PromotionQueue
     public int Count => Volatile.Read(ref _count);
 
     /// <summary>False: there is no room.</summary>
-    public bool TryAdd(in Promotion promotion)
+    public bool TryAdd(in WantedBlock promotion)
     {
         _latch.Enter();
         ref long waiting = ref _waiting[promotion.Home & (RecentCount - 1)];
@@ -43,7 +43,7 @@ internal sealed class PromotionQueue
     }
 
     /// <summary>The one that has waited longest. False: none does.</summary>
-    public bool TryTake(out Promotion promotion)
+    public bool TryTake(out WantedBlock promotion)
     {
         promotion = default;
         if (Count == 0) return false;

@@ -170,8 +170,8 @@ internal sealed unsafe partial class Writeback
         {
             if (!Map.Table.TryClean(slot->Places[i])) continue;
             _parts.Residency.Policy.Host.SetDirty(slot->Places[i], isDirty: false);
-            if (slot->HasWritten) _parts.Counters.CountWriteback();
-            else _parts.Counters.CountEqualInDoubt();
+            if (slot->HasWritten) _parts.Moves.Count(MoveEvent.WrittenBack);
+            else _parts.Moves.Count(MoveEvent.WasEqual);
         }
         _parts.Residency.Policy.Exit();
         if (Map.Table.DirtyCount == 0) _parts.Queues.WakeAll();

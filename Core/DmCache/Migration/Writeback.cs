@@ -157,7 +157,7 @@ internal sealed unsafe partial class Writeback : IBackgroundTask, IIoHandler, ID
             slot->Count = 1;
             isLocked = TryLock(slot, BlockLockMode.Copy);
         }
-        if (!isLocked) _parts.Counters.CountClash();
+        if (!isLocked) _parts.Moves.Count(MoveEvent.Clashed);
         else if (TryMark(slot)) Start(index);
     }
 

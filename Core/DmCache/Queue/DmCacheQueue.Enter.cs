@@ -1,5 +1,6 @@
 using Weir.Core.Base;
 using Weir.Core.Caching;
+using Weir.Core.DmCache.Migration;
 using Weir.Core.DmCache.Places;
 using Weir.Core.DmCache.Policies;
 using Weir.Core.DmCache.Settings;
@@ -123,8 +124,8 @@ internal sealed unsafe partial class DmCacheQueue
         Access access = AccessOf(request, home);
         const PlaceState state = PlaceState.Dirty | PlaceState.Written;
         long ticket = _parts.Residency.Enter(place, home, state, access, isUrgent: true);
-        _parts.Counters.CountPromotion();
-        _parts.Counters.CountCopyAvoided();
+        _parts.Moves.Count(MoveEvent.Promoted);
+        _parts.Moves.Count(MoveEvent.CopyAvoided);
         Unlock(request);
         if (Mutant.Is(DmCacheMutant.B5EntryNotAwaited)) EndChange(request);
         else Await(request, RequestStep.AwaitingEntry, ticket);

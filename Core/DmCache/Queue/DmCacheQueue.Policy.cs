@@ -70,7 +70,7 @@ internal sealed unsafe partial class DmCacheQueue
     {
         PolicySlot policy = _parts.Residency.Policy;
         if (_log.IsEmpty || !policy.TryEnter()) return;
-        policy.Host.Tell(_log.Records, _map.Table, _parts.Promotions, _parts.Misses);
+        policy.Host.Tell(_log.Records, _map.Table, _parts.Promotions, _parts.Moves);
         policy.Exit();
         _log.Clear();
         if (_index != 0 && _parts.Promotions.Count > 0) _parts.Queues.WakeFirst();

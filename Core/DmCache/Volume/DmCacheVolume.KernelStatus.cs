@@ -1,5 +1,6 @@
 using System.Text;
 using Weir.Core.DmCache.Format;
+using Weir.Core.DmCache.Migration;
 using Weir.Core.DmCache.Places;
 using Weir.Core.DmCache.Queue;
 using Weir.Core.Io;
@@ -25,7 +26,7 @@ public sealed unsafe partial class DmCacheVolume : IKernelStatus
         text.Append($"{Map.Geometry.BlockSectors} {Map.Table.MappedCount}/{Map.Geometry.Places} ");
         text.Append($"{Counters[QueueCounters.ReadHits]} {Counters[QueueCounters.ReadMisses]} ");
         text.Append($"{Counters[QueueCounters.WriteHits]} {Counters[QueueCounters.WriteMisses]} ");
-        text.Append($"{Moves.Demotions} {Moves.Promotions} {Map.Table.DirtyCount} {Features()} ");
+        text.Append($"{Moves[MoveEvent.Demoted]} {Moves[MoveEvent.Promoted]} {Map.Table.DirtyCount} {Features()} ");
         text.Append($"2 migration_threshold {Options.MigrationThreshold} {Policy.Host.Info.Name} 0 ");
         text.Append($"{(Changes.Failure == null ? "rw" : "ro")} {(Changes.Failure == null ? "-" : "needs_check")}\n");
         return text.ToString();

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Weir.Core.DmCache.Migration;
 using Weir.Core.DmCache.Queue;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
@@ -81,20 +82,19 @@ public sealed unsafe partial class DmCacheVolume
 
     private void ReportMoves(IStatusWriter status)
     {
-        status.Counter("promotions", Moves.Promotions);
-        status.Counter("demotions", Moves.Demotions);
-        status.Counter("blocks_written_back", Moves.Writebacks);
-        status.Counter("copies_avoided", Moves.CopiesAvoided);
-        status.Counter("cache_cell_clashes", Moves.Clashes);
-        status.Counter("doubtful_blocks_equal", Moves.EqualInDoubt);
+        status.Counter("promotions", Moves[MoveEvent.Promoted]);
+        status.Counter("demotions", Moves[MoveEvent.Demoted]);
+        status.Counter("blocks_written_back", Moves[MoveEvent.WrittenBack]);
+        status.Counter("copies_avoided", Moves[MoveEvent.CopyAvoided]);
+        status.Counter("cache_cell_clashes", Moves[MoveEvent.Clashed]);
+        status.Counter("doubtful_blocks_equal", Moves[MoveEvent.WasEqual]);
         status.Counter("commits", Commits.Commits);
         status.Counter("metadata_bytes_written", Commits.Blocks * Format.CacheMetadata.BlockBytes);
-        status.Counter("not_promoted_sequential", Misses.Sequential);
-        status.Counter("not_promoted_unwanted", Misses.Unwanted);
-        status.Counter("not_promoted_crowded", Misses.Crowded);
-        status.Counter("not_promoted_busy", Misses.Busy);
-        status.Counter("not_promoted_no_place", Misses.NoPlace);
-        status.Counter("not_promoted_failed", Misses.Failed);
+        status.Counter("not_promoted_sequential", Moves[MoveEvent.LeftSequential]);
+        status.Counter("not_promoted_unwanted", Moves[MoveEvent.LeftUnwanted]);
+        status.Counter("not_promoted_crowded", Moves[MoveEvent.LeftCrowded]);
+        status.Counter("not_promoted_no_place", Moves[MoveEvent.LeftNoPlace]);
+        status.Counter("not_promoted_failed", Moves[MoveEvent.LeftFailed]);
     }
 
     private void ReportMemory(IStatusWriter status)

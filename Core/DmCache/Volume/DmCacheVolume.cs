@@ -107,9 +107,7 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
 
     internal PromotionQueue Promotions { get; } = new();
 
-    internal MissCounters Misses { get; } = new();
-
-    internal MigrationCounters Moves { get; } = new();
+    internal MoveCounters Moves { get; } = new();
 
     internal CommitCounters Commits { get; } = new();
 
@@ -125,7 +123,7 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
 
     internal MigrationParts Migrations => new()
     {
-        Residency = Residency, Devices = Devices, Promotions = Promotions, Misses = Misses, Counters = Moves,
+        Residency = Residency, Devices = Devices, Promotions = Promotions, Moves = Moves,
         Discards = Discards, Options = Options, Mode = Mode, Activity = Activity, Health = Health, Queues = Queues,
     };
 
