@@ -78,7 +78,8 @@ internal sealed class CacheFinder(BlockingIo io, CacheDevices devices, DmCacheOp
     private void Believe(FoundCache found)
     {
         Superblock head = found.Metadata.Head;
-        bool isOurs = found.Metadata.IsOurs || Mutant.Is(DmCacheMutant.B13StrangersBelieved);
+        // A repair leaves the mark, and says in it what it could not know.
+        bool isOurs = head.Mark is { IsInDoubt: false } || Mutant.Is(DmCacheMutant.B13StrangersBelieved);
         found.IsBelieved = head.IsClean;
         found.IsInDoubt = head.IsClean && !isOurs;
         if (!head.IsClean) found.Note = "was not stopped by its last user: every cached block counts as dirty";

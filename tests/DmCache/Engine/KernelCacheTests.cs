@@ -97,4 +97,23 @@ public sealed class KernelCacheTests
             Mutant.Active = null;
         }
     }
+
+    /// <summary>
+    /// A repair leaves our mark, and says in it that dirty bits may have been lost: that is no clean bill either.
+    /// </summary>
+    [Fact]
+    public void WhatWasRepairedIsInDoubtToo()
+    {
+        using SmallCache cache = new();
+        for (long home = 0; home < 3; home++) cache.BringIn(home);
+        cache.Reopen();
+        Assert.Equal(0, cache["doubtful_blocks"]);
+        cache.Reopen(cache.SayInDoubt);
+        Assert.Equal(3, cache["doubtful_blocks"]);
+        ((IDrainable)cache.Volume).Drain();
+        cache.Driver.Until(() => cache["doubtful_blocks"] == 0, "the comparison");
+        Assert.Equal(3, cache["doubtful_blocks_equal"]);
+        cache.Reopen();
+        Assert.Equal(0, cache["doubtful_blocks"]);
+    }
 }

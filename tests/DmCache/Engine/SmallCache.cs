@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Devices;
+using Weir.Core.DmCache.Format;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.DmCache.Tools;
 using Weir.Core.DmCache.Volume;
@@ -82,10 +83,25 @@ internal sealed class SmallCache : IDisposable
     }
 
     /// <summary>An orderly stop, and a new volume on what it leaves.</summary>
-    public void Reopen()
+    public void Reopen() => Reopen(static () => { });
+
+    /// <summary>The same; <paramref name="between"/>: what a tool does meanwhile.</summary>
+    public void Reopen(Action between)
     {
         Driver.Stop();
-        Kill();
+        Close();
+        between();
+        (Volume, Driver) = Open();
+    }
+
+    /// <summary>What repair says where something was damaged: clean blocks are to be compared.</summary>
+    public void SayInDoubt()
+    {
+        using MetadataDevice device = new(_io, _metadata);
+        using CacheMetadata metadata = new(cacheBlocks: 64);
+        device.Run(metadata, metadata.TryOpen);
+        metadata.Head.Mark = metadata.Head.Mark!.Value with { IsInDoubt = true };
+        device.Commit(metadata);
     }
 
     public unsafe void Fill(long value) =>
