@@ -20,9 +20,6 @@ internal sealed class DataDevice(Device device, string role)
     /// <summary>Its name, and what it is, for people.</summary>
     public string Name => $"{role} {device.Name}";
 
-    /// <summary>Something has been written that no flush has covered; any thread.</summary>
-    public bool IsUnflushed => Volatile.Read(ref _wrote) != 0;
-
     /// <summary>A flush of it has failed: nothing tells what it has of what was written before; any thread.</summary>
     public bool HasLostFlush => Volatile.Read(ref _failures) != 0;
 

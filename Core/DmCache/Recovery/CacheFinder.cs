@@ -1,6 +1,5 @@
 using System;
 using Weir.Core.Base;
-using Weir.Core.DmCache.Commit;
 using Weir.Core.DmCache.Format;
 using Weir.Core.DmCache.Places;
 using Weir.Core.DmCache.Settings;
@@ -28,14 +27,14 @@ internal sealed class CacheFinder(BlockingIo io, CacheDevices devices, DmCacheOp
     public FoundCache Find()
     {
         CacheMetadata metadata = new(CacheBlocks);
+        MetadataReader reader = new(metadata, io, devices.Home);
         try
         {
-            MetadataDriver driver = new(metadata, io, devices.Home);
-            driver.Run(metadata.TryOpen);
+            reader.Run(metadata.TryOpen);
             CheckHead(metadata.Head);
             FoundCache found = new()
             {
-                Metadata = metadata, Driver = driver, IsOnCache = devices.Metadata == null,
+                Metadata = metadata, Reader = reader, IsOnCache = devices.Metadata == null,
                 Geometry = GeometryOf(metadata),
             };
             Believe(found);
@@ -43,6 +42,7 @@ internal sealed class CacheFinder(BlockingIo io, CacheDevices devices, DmCacheOp
         }
         catch
         {
+            reader.Dispose();
             metadata.Dispose();
             throw;
         }

@@ -1,4 +1,3 @@
-using Weir.Core.DmCache.Commit;
 using Weir.Core.DmCache.Format;
 using Weir.Core.DmCache.Places;
 
@@ -26,5 +25,5 @@ internal sealed class FoundCache
     public bool IsInDoubt { get; set; }
 
     /// <summary>Metadata blocks can be had while somebody waits.</summary>
-    public required MetadataDriver Driver { get; init; }
+    public required MetadataReader Reader { get; init; }
 }

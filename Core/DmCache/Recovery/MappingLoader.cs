@@ -31,7 +31,7 @@ internal sealed class MappingLoader(FoundCache found, CacheMap map, ChangeList c
         for (int i = 0; i < blocks.Count && blocks[i].First < named; i++)
         {
             if (i % BatchBlocks == 0)
-                found.Driver.Fetch(CollectionsMarshal.AsSpan(blocks)[i..Math.Min(i + BatchBlocks, blocks.Count)]);
+                found.Reader.Fetch(CollectionsMarshal.AsSpan(blocks)[i..Math.Min(i + BatchBlocks, blocks.Count)]);
             LoadFrom((uint)blocks[i].First, named);
         }
         CheckCutOff(named);
@@ -45,7 +45,7 @@ internal sealed class MappingLoader(FoundCache found, CacheMap map, ChangeList c
     private List<ArrayBlock> BlocksOf(CacheArray array)
     {
         List<ArrayBlock> blocks = [];
-        found.Driver.Run(() =>
+        found.Reader.Run(() =>
         {
             blocks.Clear();
             return found.Metadata.TryListBlocks(array, blocks);
@@ -56,7 +56,7 @@ internal sealed class MappingLoader(FoundCache found, CacheMap map, ChangeList c
     private ulong[] WordsFrom(uint place)
     {
         ulong[] words = [];
-        found.Driver.Run(() =>
+        found.Reader.Run(() =>
         {
             if (!found.Metadata.TryReadMappings(place, out ReadOnlySpan<ulong> span)) return false;
             words = span.ToArray();
@@ -155,7 +155,7 @@ internal sealed class MappingLoader(FoundCache found, CacheMap map, ChangeList c
 
     private void ReadMarks(uint group)
     {
-        found.Driver.Run(() =>
+        found.Reader.Run(() =>
         {
             if (!found.Metadata.TryReadDirtyWords(group, out ReadOnlySpan<ulong> words)) return false;
             (_markedGroup, _marks) = (group, words[0]);

@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.DmCache.Format;
+using Weir.Core.DmCache.Recovery;
 using Weir.Core.Metadata.Persistent;
 
 namespace Weir.Core.DmCache.Tools;
@@ -11,7 +12,6 @@ namespace Weir.Core.DmCache.Tools;
 /// <param name="blockBytes">Bytes of a cache block: 32 KiB to 1 GiB in steps of 32 KiB.</param>
 public sealed class CacheFormat(MetadataDevice device, int version, long blockBytes)
 {
-    private const long StepBytes = 32 << 10, MostBytes = 1 << 30;
     private const int MemoryBlocks = 1024;
 
     /// <summary>
@@ -20,15 +20,11 @@ public sealed class CacheFormat(MetadataDevice device, int version, long blockBy
     /// </summary>
     public string Run(long cacheBytes, bool isAtHead)
     {
-        if (blockBytes % StepBytes != 0 || blockBytes is < StepBytes or > MostBytes)
-            throw new UserErrorException($"{blockBytes} bytes for a cache block: expected 32 KiB to 1 GiB in steps of "
-                + "32 KiB");
+        CacheSizes.CheckBlockBytes(blockBytes);
         if (isAtHead) device.Limit(CacheRegion.BlocksFor(cacheBytes / blockBytes));
         long dataBytes = cacheBytes - (isAtHead ? device.Blocks * BlockKind.BlockBytes : 0);
-        long places = Math.Min(dataBytes / blockBytes, uint.MaxValue);
-        if (places <= 0)
-            throw new UserErrorException($"{device.Device.Name}: no room for a cache block of {blockBytes} bytes");
-        CacheShape shape = new(version, (uint)(blockBytes / 512), (uint)places, device.Blocks);
+        uint places = CacheSizes.CheckPlaces(dataBytes / blockBytes, device.Device.Name, blockBytes);
+        CacheShape shape = new(version, (uint)(blockBytes / 512), places, device.Blocks);
         try
         {
             using CacheMetadata metadata = CacheMetadata.Create(shape, MemoryBlocks);

@@ -43,13 +43,16 @@ public sealed unsafe partial class DmCacheVolume
         {
             volume.Load(found);
             if (!options.ReadOnly) volume.TakeOver(blocking, found);
-            found.Driver.Dispose();
             return volume;
         }
         catch
         {
             volume.DisposeStructures();
             throw;
+        }
+        finally
+        {
+            found.Reader.Dispose();
         }
     }
 
@@ -127,7 +130,7 @@ public sealed unsafe partial class DmCacheVolume
     private static uint[] HintsFrom(FoundCache found, uint place)
     {
         uint[] hints = [];
-        found.Driver.Run(() =>
+        found.Reader.Run(() =>
         {
             if (!found.Metadata.TryReadHints(place, out ReadOnlySpan<uint> span)) return false;
             hints = span.ToArray();
@@ -147,7 +150,7 @@ public sealed unsafe partial class DmCacheVolume
         {
             ulong bits = 0;
             int at = word;
-            found.Driver.Run(() =>
+            found.Reader.Run(() =>
             {
                 if (!found.Metadata.TryReadDiscardWords(at, out ReadOnlySpan<ulong> words)) return false;
                 bits = words.IsEmpty ? 0 : words[0];

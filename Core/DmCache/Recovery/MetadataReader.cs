@@ -4,21 +4,19 @@ using Weir.Core.DmCache.Format;
 using Weir.Core.Io;
 using Weir.Core.Metadata.Persistent;
 
-namespace Weir.Core.DmCache.Commit;
+namespace Weir.Core.DmCache.Recovery;
 
 /// <summary>
-/// Gives metadata the blocks they want, and writes what they commit, while nobody is served: each call waits.
+/// Gives metadata the blocks they want at the start: each call waits, and a block that cannot be read ends it (the
+/// tools' MetadataDevice goes on with zeroes).
 /// </summary>
-internal sealed unsafe class MetadataDriver(CacheMetadata metadata, BlockingIo io, Device device) : IDisposable
+internal sealed unsafe class MetadataReader(CacheMetadata metadata, BlockingIo io, Device device) : IDisposable
 {
     /// <summary>Blocks that are read at a time where many are known beforehand.</summary>
     private const int BatchBlocks = 64;
 
     private readonly DeviceQueue _queue = io.QueueOf(device);
     private readonly AlignedMemory _buffer = new(BatchBlocks * CacheMetadata.BlockBytes);
-
-    /// <summary>What is driven.</summary>
-    public CacheMetadata Metadata => metadata;
 
     /// <summary>Calls <paramref name="attempt"/> until it has all blocks that it wants.</summary>
     /// <exception cref="UserErrorException">The device fails, or what is on it is no metadata of this kind.</exception>
@@ -34,8 +32,7 @@ internal sealed unsafe class MetadataDriver(CacheMetadata metadata, BlockingIo i
         }
     }
 
-    /// <summary>Reads one block and supplies it.</summary>
-    public void Fetch(long block)
+    private void Fetch(long block)
     {
         CheckInside(block);
         io.Start(_queue, IoKind.Read, block * CacheMetadata.BlockBytes, _buffer.Pointer, CacheMetadata.BlockBytes);
@@ -48,26 +45,6 @@ internal sealed unsafe class MetadataDriver(CacheMetadata metadata, BlockingIo i
     {
         for (int first = 0; first < blocks.Length; first += BatchBlocks)
             FetchBatch(blocks.Slice(first, Math.Min(BatchBlocks, blocks.Length - first)));
-    }
-
-    /// <summary>Commits all changes; each flush is waited for.</summary>
-    public void Commit()
-    {
-        Run(metadata.TryPrepareCommit);
-        for (int i = 0; i < metadata.WriteCount; i++)
-        {
-            long block = metadata.BlockToWrite(i, out byte* bytes);
-            io.Start(_queue, IoKind.Write, block * CacheMetadata.BlockBytes, bytes, CacheMetadata.BlockBytes);
-            if (i % BatchBlocks == BatchBlocks - 1) io.WaitOrFail("writing metadata", device);
-        }
-        io.WaitOrFail("writing metadata", device);
-        io.StartFlush(_queue);
-        io.WaitOrFail("flushing metadata", device);
-        io.Start(_queue, IoKind.Write, 0, metadata.SuperblockToWrite, CacheMetadata.BlockBytes);
-        io.WaitOrFail("writing the superblock", device);
-        io.StartFlush(_queue);
-        io.WaitOrFail("flushing the superblock", device);
-        metadata.EndCommit(succeeded: true);
     }
 
     /// <inheritdoc/>
