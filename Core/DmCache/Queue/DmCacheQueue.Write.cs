@@ -150,15 +150,34 @@ internal sealed unsafe partial class DmCacheQueue
         else EndChange(request);
     }
 
-    // The cache device has refused bytes that home has: the blocks leave before the client is answered (B11).
+    // The cache device has refused bytes that home has: the blocks leave before the client is answered (B11). A dirty
+    // one cannot, its other bytes are nowhere else: it stays, and what the client wrote is an error.
     private void BeginLoss(Request* request)
     {
-        if (Own(request)->Lock.Mode == BlockLockMode.Exclusive)
+        if (Own(request)->Lock.Mode != BlockLockMode.Exclusive)
+        {
+            LockAlone(request);
+        }
+        else if (!AnyDirty(request))
         {
             LeaveAll(request, RequestStep.AwaitingLoss);
-            return;
         }
-        LockAlone(request);
+        else
+        {
+            request->Result = -Errno.EIO;
+            KeepInCache(request);
+        }
+    }
+
+    private bool AnyDirty(Request* request)
+    {
+        BlockLock* it = &Own(request)->Lock;
+        for (long home = it->FirstBlock; home < it->FirstBlock + it->BlockCount; home++)
+        {
+            long place = _map.Find(home);
+            if (place >= 0 && (_map.Table.StateOf((uint)place) & PlaceState.Dirty) != 0) return true;
+        }
+        return false;
     }
 
     // Home has refused bytes that the cache may have: they go home later.

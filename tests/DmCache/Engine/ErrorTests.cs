@@ -35,6 +35,29 @@ public sealed class ErrorTests
         Assert.Equal(6, cache.Read(1));
     }
 
+    /// <summary>
+    /// While a volume goes from write-back to write-through, blocks are dirty still: what the cache alone has of one
+    /// is kept when the cache refuses a write of another part of it.
+    /// </summary>
+    [Fact]
+    public void ADirtyBlockIsNotGivenUpForAWriteThrough()
+    {
+        using SmallCache cache = new();
+        cache.BringIn(1);
+        cache.Write(1, 5);
+        cache.Backing.WritesToFail = 1;
+        cache.Volume.SetMode(CacheMode.Writethrough);
+        cache.Driver.Until(() => cache.Volume.Mode.Current == CacheMode.Writethrough, "the mode of new writes");
+        cache.Driver.Until(() => cache.Backing.WritesToFail == 0, "a write-back that fails");
+        cache.Cache.WritesToFail = 2;
+        Assert.Equal(
+            -Errno.EIO, cache.Driver.Do(RequestKind.Write, SmallCache.BlockBytes + 8192, 4096, RequestFlags.None));
+        Assert.Equal(0, cache.Cache.WritesToFail);
+        Assert.Equal(5, cache.Read(1));
+        cache.Kill();
+        Assert.Equal(5, cache.Read(1));
+    }
+
     /// <summary>B6: after a flush that failed none succeeds until the next start.</summary>
     [Fact]
     public void NoFlushIsBelievedAfterOneThatFailed()
