@@ -21,7 +21,7 @@ internal sealed class SimThreads : IInterleaver, IDisposable
     private const int YieldsUntilStuck = 200_000;
     private readonly SimWorld _world;
     private readonly List<Fiber> _fibers = [];
-    private readonly SemaphoreSlim _client = new(0);
+    private readonly Gate _client = new();
     private readonly int _stepOdds;
     private readonly int _stallOdds;
     private Fiber? _running;
@@ -149,7 +149,7 @@ internal sealed class SimThreads : IInterleaver, IDisposable
     {
         Fiber self = _running!;
         _running = next;
-        if (next == null) _client.Release(); else next.Resume();
+        if (next == null) _client.Open(); else next.Resume();
         self.Wait();
         _running = self;
         if (_ending) throw new SimCrashException();
@@ -159,12 +159,12 @@ internal sealed class SimThreads : IInterleaver, IDisposable
     private void Leave(Exception? failure)
     {
         if (!_ending && failure != null) _failure = ExceptionDispatchInfo.Capture(failure);
-        _client.Release();
+        _client.Open();
     }
 
     private sealed class Fiber : IDisposable
     {
-        private readonly SemaphoreSlim _gate = new(0);
+        private readonly Gate _gate = new();
         private readonly Thread _thread;
 
         public Fiber(
@@ -195,7 +195,7 @@ internal sealed class SimThreads : IInterleaver, IDisposable
 
         public bool Ended { get; private set; }
 
-        public void Resume() => _gate.Release();
+        public void Resume() => _gate.Open();
 
         public void Wait() => _gate.Wait();
 
