@@ -94,7 +94,8 @@ internal sealed class CleaningGovernor(ICleaningLoad load, CleaningSettings sett
     /// <summary>For those who look: whatever pace there may be, nothing is written at it now.</summary>
     public void Rest() => Pace = CleaningPace.Rest;
 
-    private long IdleAtUs => load.LastActivityUs + settings.IdleUs;
+    /// <summary>From when on the client counts as idle, unless it comes back before.</summary>
+    public long IdleAtUs => load.LastActivityUs + settings.IdleUs;
 
     private void CountTime(long nowUs)
     {

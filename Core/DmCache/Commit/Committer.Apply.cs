@@ -20,7 +20,10 @@ internal sealed unsafe partial class Committer
     {
         public uint Group;
         public ulong Marks;
+        public ulong MarksBefore;
         public ulong Removed;
+        // Marks that this commit may take away: of places that were quiet before its flush began.
+        public ulong MayGo;
     }
 
     private readonly List<Pending> _pending = [];
@@ -43,7 +46,8 @@ internal sealed unsafe partial class Committer
     /// <summary>See <see cref="First"/>.</summary>
     public Func<bool>? Last { get; set; }
 
-    // True: some of the places have been filled since the last flush.
+    // True: some of the places have been filled since the last flush, or lose their marks, and are to be the same on
+    // both devices then.
     private bool Take(ReadOnlySpan<uint> groups)
     {
         bool namesBytes = false;
@@ -53,12 +57,16 @@ internal sealed unsafe partial class Committer
         _isWhole = most >= groups.Length;
         foreach (uint group in groups)
         {
-            if (_pending.Count < most) _pending.Add(new Pending { Group = group });
+            if (_pending.Count < most) _pending.Add(new Pending { Group = group, MayGo = MayGo(group) });
             else _parts.Changes.Add(group, isUrgent: true);
         }
-        foreach (Pending pending in _pending) namesBytes |= EndFresh(pending.Group);
+        foreach (Pending pending in _pending)
+            namesBytes |= EndFresh(pending.Group) | (_parts.Map.Table.MarksOf(pending.Group) & pending.MayGo) != 0;
         return namesBytes;
     }
+
+    private ulong MayGo(uint group) =>
+        _parts.Map.Table.GroupWith(group, PlaceState.Quiet) & ~_parts.Changes.WantedOf(group);
 
     // The flush that follows covers what has been written so far, and nothing that comes later.
     private bool EndFresh(uint group)
@@ -127,7 +135,8 @@ internal sealed unsafe partial class Committer
         ulong dirty = table.GroupWith(pending.Group, PlaceState.Dirty);
         if (IsExact) _parts.Changes.SetWanted(pending.Group, dirty);
         ulong marks = (_parts.Changes.WantedOf(pending.Group) | dirty) & entries;
-        pending.Marks = KeepNeeded(pending.Group, marks) & entries;
+        pending.MarksBefore = table.MarksOf(pending.Group);
+        pending.Marks = KeepNeeded(pending, marks) & entries;
         pending.Removed = table.GroupWith(pending.Group, PlaceState.Leaving);
         _decidedEntries = entries;
         _pending[index] = pending;
@@ -143,17 +152,18 @@ internal sealed unsafe partial class Committer
     }
 
     // Marks that go: away first, then a look at who has begun to write meanwhile.
-    private ulong KeepNeeded(uint group, ulong marks)
+    private ulong KeepNeeded(in Pending pending, ulong marks)
     {
         PlaceTable table = _parts.Map.Table;
-        ulong old = table.MarksOf(group);
+        ulong old = table.MarksOf(pending.Group);
         if ((old & ~marks) == 0) return marks;
-        table.SetMarks(group, old & marks);
+        table.SetMarks(pending.Group, old & marks);
         if (Mutant.Is(DmCacheMutant.B1MarkTakenBlindly)) return marks;
-        ulong needed = table.GroupWith(group, PlaceState.Dirty);
-        if (!IsExact) needed |= table.GroupWith(group, PlaceState.Written);
+        // At the stop both devices are flushed, and nobody writes.
+        ulong needed = IsExact ? table.GroupWith(pending.Group, PlaceState.Dirty)
+            : ~(pending.MayGo & table.GroupWith(pending.Group, PlaceState.Quiet));
         needed &= old;
-        table.SetMarks(group, old & (marks | needed));
+        table.SetMarks(pending.Group, old & (marks | needed));
         return marks | needed;
     }
 
@@ -201,6 +211,7 @@ internal sealed unsafe partial class Committer
         foreach (Pending pending in _pending)
         {
             _parts.Map.Table.SetMarks(pending.Group, pending.Marks);
+            _parts.Map.Table.CountMarks(pending.MarksBefore, pending.Marks);
             for (ulong left = pending.Removed; left != 0; left &= left - 1)
                 _parts.Map.EndLeaving(PlaceOf(pending.Group, left));
         }

@@ -163,7 +163,7 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
         else _step = Step.Applying;
     }
 
-    // Home too: an entry that is clean says that it has the same bytes (B2, B4).
+    // Home too: an entry that is clean says that it has the same bytes (B1, B2, B4).
     private void BeginFlush()
     {
         DataDevices devices = _parts.Devices;

@@ -73,7 +73,7 @@ internal sealed class CacheMap : IDisposable
     public void Unmap(uint place)
     {
         const PlaceState all = PlaceState.Mapped | PlaceState.Fresh | PlaceState.Written | PlaceState.Dirty
-            | PlaceState.Doubtful | PlaceState.Cleaning;
+            | PlaceState.Doubtful | PlaceState.Cleaning | PlaceState.Quiet;
         PlaceState old = Table.Change(place, PlaceState.Leaving, all);
         Invariant.Check((old & PlaceState.Mapped) != 0);
     }

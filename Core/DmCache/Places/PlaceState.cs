@@ -33,4 +33,9 @@ internal enum PlaceState : byte
     Leaving = 32,
     /// <summary>Write-back has it.</summary>
     Cleaning = 64,
+    /// <summary>
+    /// No write of it was under way when this was set, and none has begun since; never with Dirty or Written. Its mark
+    /// may go once both devices are flushed after that (B1).
+    /// </summary>
+    Quiet = 128,
 }

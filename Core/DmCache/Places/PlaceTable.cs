@@ -17,7 +17,9 @@ namespace Weir.Core.DmCache.Places;
 /// <para>
 /// Marks (B1). <c>_marks</c> is written by the committer alone: a bit comes when the commit that has it is durable, and
 /// goes before one that has it not is begun. A writer sets Dirty first and looks at the mark then; the committer takes
-/// the mark away first and looks at Dirty then, and puts the mark back if it is set. One of them sees the other's.
+/// the mark away first and looks at Dirty then, and puts the mark back if it is set. One of them sees the other's. A
+/// write to both devices says Written instead; in the service a mark goes only of a place that is Quiet, which both
+/// end.
 /// </para>
 /// </remarks>
 internal sealed unsafe class PlaceTable : IDisposable
@@ -35,6 +37,8 @@ internal sealed unsafe class PlaceTable : IDisposable
     private long _mappedCount;
     private long _doubtfulCount;
     private long _leavingCount;
+    private long _markedCount;
+    private int _lossesUnderWay;
 
     /// <summary>All of <paramref name="places"/> are free.</summary>
     public PlaceTable(uint places)
@@ -69,6 +73,20 @@ internal sealed unsafe class PlaceTable : IDisposable
     /// <summary>Places whose block has left, and the durable metadata may not know it yet; any thread.</summary>
     public long LeavingCount => Volatile.Read(ref _leavingCount);
 
+    /// <summary>Places that the durable metadata mark: what a crash now leaves dirty; any thread.</summary>
+    public long MarkedCount => Volatile.Read(ref _markedCount);
+
+    /// <summary>
+    /// Somewhere a write has reached home and not the cache, and its block has not left yet: no place is quiet (B1).
+    /// </summary>
+    public bool AnyLossUnderWay => Volatile.Read(ref _lossesUnderWay) > 0;
+
+    /// <summary>Such a write, before it gives up the lock of its block.</summary>
+    public void BeginLoss() => Interlocked.Increment(ref _lossesUnderWay);
+
+    /// <summary>Its block has left, or it has failed.</summary>
+    public void EndLoss() => Interlocked.Decrement(ref _lossesUnderWay);
+
     /// <summary>What the place holds, or held last.</summary>
     public long HomeOf(uint place) => _low[place] | ((long)_high[place] << 32);
 
@@ -93,6 +111,13 @@ internal sealed unsafe class PlaceTable : IDisposable
 
     /// <summary>By the committer: those of a commit that is durable; or fewer, before one that has fewer.</summary>
     public void SetMarks(uint group, ulong marks) => Interlocked.Exchange(ref _marks[group], marks);
+
+    /// <summary>By the committer: the durable metadata have these marks of a group now, and others before.</summary>
+    public void CountMarks(ulong before, ulong marks)
+    {
+        int change = BitOperations.PopCount(marks) - BitOperations.PopCount(before);
+        if (change != 0) Interlocked.Add(ref _markedCount, change);
+    }
 
     /// <summary>
     /// A write of the place begins that its home does not get: it is dirty. False: the durable metadata do not say so
@@ -121,6 +146,7 @@ internal sealed unsafe class PlaceTable : IDisposable
         {
             PlaceState old = StateOf(place);
             PlaceState next = (old & ~clear) | set;
+            if ((next & (PlaceState.Dirty | PlaceState.Written)) != 0) next &= ~PlaceState.Quiet;
             Interleaving.Step();
             if (next != old && !TryExchange(place, old, next)) continue;
             Count(old, next);
@@ -144,6 +170,22 @@ internal sealed unsafe class PlaceTable : IDisposable
             if (!TryExchange(place, old, next)) continue;
             Count(old, next);
             return !isWritten;
+        }
+    }
+
+    /// <summary>
+    /// Nobody writes the place now, and its home has what it has: it is quiet until somebody does. By who keeps writers
+    /// out.
+    /// </summary>
+    public void TryQuieten(uint place)
+    {
+        PlaceState old = StateOf(place);
+        while ((old & (PlaceState.Mapped | PlaceState.Dirty)) == PlaceState.Mapped)
+        {
+            PlaceState next = (old & ~PlaceState.Written) | PlaceState.Quiet;
+            Interleaving.Step();
+            if (TryExchange(place, old, next)) return;
+            old = StateOf(place);
         }
     }
 

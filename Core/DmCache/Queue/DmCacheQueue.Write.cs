@@ -156,6 +156,8 @@ internal sealed unsafe partial class DmCacheQueue
     {
         if (Own(request)->Lock.Mode != BlockLockMode.Exclusive)
         {
+            Own(request)->Facts |= RequestFacts.IsLoss;
+            _map.Table.BeginLoss();
             LockAlone(request);
         }
         else if (!AnyDirty(request))

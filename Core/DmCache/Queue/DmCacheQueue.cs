@@ -278,6 +278,7 @@ internal sealed unsafe partial class DmCacheQueue : IVolumeQueue, IIoHandler, ID
     private void End(Request* request, int result)
     {
         Invariant.Check(Own(request)->Left == 0);
+        if ((Own(request)->Facts & RequestFacts.IsLoss) != 0) _map.Table.EndLoss();
         Unlock(request);
         _underWay--;
         Finish(request, result);

@@ -83,6 +83,11 @@ internal enum RequestFacts : byte
     IsSequential = 8,
     /// <summary>The policy has been asked for a new place, or will hear of it later: it is not asked again.</summary>
     WasRefused = 16,
+    /// <summary>
+    /// Its block has to leave, because home has its bytes and the cache has not; see
+    /// <see cref="Places.PlaceTable.BeginLoss"/>.
+    /// </summary>
+    IsLoss = 32,
 }
 
 /// <summary>What it knows of an operation.</summary>

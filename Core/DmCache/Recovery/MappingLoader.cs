@@ -106,6 +106,7 @@ internal sealed class MappingLoader(FoundCache found, CacheMap map, ChangeList c
         uint group = place >> PlaceTable.GroupShift;
         ulong bit = 1UL << (int)(place & (PlaceTable.GroupPlaces - 1));
         if (isMarked) map.Table.SetMarks(group, map.Table.MarksOf(group) | bit);
+        if (isMarked) map.Table.CountMarks(0, bit);
         if (isMarked || (state & PlaceState.Dirty) != 0) changes.SetWanted(group, changes.WantedOf(group) | bit);
         if (isMarked == ((state & PlaceState.Dirty) != 0)) return;
         changes.Add(group, isUrgent: true);

@@ -47,6 +47,12 @@ public sealed class DmCacheOptions : CleaningSettings
     /// <summary>Discards go on to the backing device.</summary>
     public bool DiscardPassdown { get; set; } = true;
 
+    /// <summary>
+    /// How long a region of the cache is not written before its marks are taken away in idle time, in microseconds; 0:
+    /// they stay until the stop (B1).
+    /// </summary>
+    public long UnmarkUs { get; set; } = 5_000_000;
+
     /// <summary>Nothing is written, to no device.</summary>
     public bool ReadOnly { get; set; }
 

@@ -9,7 +9,7 @@ namespace Weir.Core.DmCache.Settings;
 /// <summary>The options that users can set, under the names of dm-cache where it has them.</summary>
 public static class DmCacheTunables
 {
-    private const long MiB = 1 << 20;
+    private const long MiB = 1 << 20, UsPerMs = 1000;
 
     private static readonly string[] s_policies = NamesOfPolicies();
 
@@ -39,6 +39,9 @@ public static class DmCacheTunables
             () => options.RandomThreshold, value => options.RandomThreshold = (int)value),
         new("discard_passdown", 0, 1, "1: discards go on to the backing device; 0: what is discarded is zeroed there",
             () => options.DiscardPassdown ? 1 : 0, value => options.DiscardPassdown = value == 1),
+        new("unmark_ms", 0, 3_600_000, "milliseconds that a region of 64 cached blocks is not written before its clean "
+            + "blocks are unmarked in idle time; 0: marks stay until the stop",
+            () => options.UnmarkUs / UsPerMs, options.Then(value => options.UnmarkUs = value * UsPerMs)),
         new("metadata_version", 1, 2, "of metadata that are made: 2 keeps dirty bits apart",
             () => options.MetadataVersion, null)
         { WriteAtStart = value => options.MetadataVersion = (int)value },

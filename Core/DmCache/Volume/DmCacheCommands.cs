@@ -20,7 +20,7 @@ public static class DmCacheCommands
         },
         new("drain", "write everything back that is dirty; waits until nothing is")
         { Begin = () => BeginDrain(volume) },
-        new("wait_clean", "wait until nothing is dirty, and order nothing") { Begin = () => () => Look(volume) },
+        new("wait_clean", "wait until nothing is dirty, and order nothing") { Begin = () => Wait(volume) },
         new("set_config", "the kernel's message: set an option by its name")
         {
             Form = "KEY VALUE",
@@ -28,21 +28,31 @@ public static class DmCacheCommands
         },
     ];
 
-    private static OrderProgress Look(DmCacheVolume volume)
+    // Until the metadata say so, too: a crash after the answer leaves nothing dirty of what is clean now.
+    private static Func<OrderProgress> Wait(DmCacheVolume volume)
     {
-        long left = volume.DrainBlocksLeft;
-        if (left == 0) return OrderProgress.DoneWith("done, nothing is dirty");
-        OrderProgress at = OrderProgress.UnderWay($"{left} blocks are dirty", left, volume.CacheBlocks);
-        return volume.Health.CacheHasFailed ? at.Fail(volume.Health.Reason) : at;
+        long order = 0;
+        return () =>
+        {
+            long left = volume.DrainBlocksLeft;
+            OrderProgress at = OrderProgress.UnderWay($"{left} blocks are dirty", left, volume.CacheBlocks);
+            if (volume.Health.CacheHasFailed || (volume.CommitsAreOver && left > 0))
+                return at.Fail(volume.Health.Reason);
+            if (order == 0 && left > 0) return at;
+            if (order == 0) order = volume.BeginUnmark();
+            return volume.IsUnmarked(order) ? OrderProgress.DoneWith("done, nothing is dirty")
+                : OrderProgress.UnderWay("the metadata still mark what was dirty");
+        };
     }
 
     private static Func<OrderProgress> BeginDrain(DmCacheVolume volume)
     {
         volume.BeginDrain();
+        Func<OrderProgress> wait = Wait(volume);
         bool isOver = false;
         return () =>
         {
-            OrderProgress at = Look(volume);
+            OrderProgress at = wait();
             if (at.IsOver && !isOver) volume.EndDrain();
             isOver |= at.IsOver;
             return at;

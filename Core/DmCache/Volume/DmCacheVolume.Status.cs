@@ -56,6 +56,7 @@ public sealed unsafe partial class DmCacheVolume
         status.Gauge("cached_blocks", Map.Table.MappedCount);
         status.Gauge("free_blocks", Map.Free.Count);
         status.Gauge("dirty_blocks", Map.Table.DirtyCount);
+        status.Gauge("marked_blocks", Map.Table.MarkedCount);
         status.Gauge("doubtful_blocks", Map.Table.DoubtfulCount);
         status.Number("metadata_version", Metadata.Head.Version);
         status.Gauge("metadata_blocks", Metadata.MetadataBlocks);

@@ -113,6 +113,8 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
 
     internal DrainState Drains { get; } = new();
 
+    internal UnmarkOrders Unmarks { get; } = new();
+
     internal ActivityMark Activity { get; } = new();
 
     internal QueueSet Queues { get; } = new(QueuesMax);
@@ -190,6 +192,23 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
         Drains.Begin();
         Queues.WakeFirst();
     }
+
+    /// <summary>
+    /// What is clean now shall be clean for whoever opens the cache after a crash, too. Returns a number for
+    /// <see cref="IsUnmarked"/>.
+    /// </summary>
+    public long BeginUnmark()
+    {
+        long order = Unmarks.Ask();
+        Queues.WakeFirst();
+        return order;
+    }
+
+    /// <summary>It is, or there is nothing to wait for: no commit comes any more.</summary>
+    public bool IsUnmarked(long order) => ReadOnly || Unmarks.Done >= order || CommitsAreOver;
+
+    /// <summary>A commit or a flush has failed: the metadata stay as they are until the next start.</summary>
+    public bool CommitsAreOver => Changes.Failure != null || Devices.FlushError < 0;
 
     /// <summary>Write-back goes its own pace again.</summary>
     public void EndDrain() => Drains.End();

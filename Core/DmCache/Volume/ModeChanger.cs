@@ -9,6 +9,8 @@ namespace Weir.Core.DmCache.Volume;
 /// </summary>
 internal sealed class ModeChanger(DmCacheVolume volume) : IBackgroundTask
 {
+    private long _order;
+
     /// <inheritdoc/>
     public void Poll(long nowUs, BackgroundState state)
     {
@@ -27,7 +29,18 @@ internal sealed class ModeChanger(DmCacheVolume volume) : IBackgroundTask
         if (!volume.HaveAllSeenMode) return;
         bool mustBeClean = next != CacheMode.Writeback && !Base.Mutant.Is(DmCacheMutant.B12NamedTooEarly);
         volume.Drains.ForMode = mustBeClean && volume.Map.Table.DirtyCount > 0;
-        if (!volume.Drains.ForMode) mode.Name(next);
+        if (volume.Drains.ForMode || !IsUnmarked(next)) return;
+        mode.Name(next);
         if (next != wanted) volume.Queues.WakeFirst();
+    }
+
+    // A mode that begins with nothing dirty begins so after a crash, too.
+    private bool IsUnmarked(CacheMode next)
+    {
+        if (next != CacheMode.Passthrough) return true;
+        if (_order == 0) _order = volume.BeginUnmark();
+        if (!volume.IsUnmarked(_order)) return false;
+        _order = 0;
+        return true;
     }
 }

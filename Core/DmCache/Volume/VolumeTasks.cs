@@ -21,6 +21,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
     private readonly Promoter _promoter;
     private readonly Evictor _evictor;
     private readonly Writeback _writeback;
+    private readonly Unmarker _unmarker;
     private readonly LastFlush _lastFlush;
     private readonly LastCommit _lastCommit;
 
@@ -35,6 +36,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
         CleaningGovernor governor = new(
             new CleaningLoad(volume, () => _evictor.IsStarved), volume.Options, new WriteThrottle());
         _writeback = new Writeback(parts, queues, governor);
+        _unmarker = new Unmarker(parts, volume.Unmarks, governor);
         _lastFlush = new LastFlush(volume.Devices, queues);
         _lastCommit = new LastCommit(volume, _committer);
         Background = new BackgroundTasks(volume.Health, volume.ReadOnly, Tasks(), Stops());
@@ -53,6 +55,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
         _promoter.Dispose();
         _evictor.Dispose();
         _writeback.Dispose();
+        _unmarker.Dispose();
     }
 
     // The committer is last: what the others change in a turn is listed when it looks.
@@ -63,6 +66,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
         new("promotions", BackgroundState.Working, _promoter),
         new("evictions", BackgroundState.Serving, _evictor),
         new("write-back", BackgroundState.Working, _writeback),
+        new("marks", BackgroundState.Serving, _unmarker),
         new("commits", BackgroundState.Working, _committer),
     ];
 

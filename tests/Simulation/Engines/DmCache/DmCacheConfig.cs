@@ -30,6 +30,8 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
 
     public long MigrationThreshold { get; private set; }
 
+    public long UnmarkUs { get; private set; }
+
     public override void Retune()
     {
         Queues = _tuning.Below(10) switch { < 4 => 1, < 8 => 2, _ => 3 };
@@ -46,6 +48,7 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
         HighWatermark = _tuning.Chance(50) ? 0 : 30;
         DiscardPassdown = !_tuning.Chance(30);
         MigrationThreshold = _tuning.Chance(30) ? 256 : 204_800;
+        UnmarkUs = _tuning.Below(4) switch { 0 => 0, 1 => 50_000, _ => 200 };
     }
 
     protected override void DrawRest()

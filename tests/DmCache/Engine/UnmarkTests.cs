@@ -1,0 +1,89 @@
+using System.Linq;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.DmCache.Volume;
+using Weir.Core.Io;
+using Weir.Core.Volumes;
+using Xunit;
+
+namespace Weir.Tests.DmCache.Engine;
+
+/// <summary>Marks of blocks that have become clean go before the stop (B1): a crash leaves few blocks dirty.</summary>
+public sealed class UnmarkTests
+{
+    /// <summary>In idle time; without it everything that was ever written is dirty after a crash.</summary>
+    [Theory]
+    [InlineData(CacheMode.Writeback, 1, 5_000, 0)]
+    [InlineData(CacheMode.Writeback, 2, 5_000, 0)]
+    [InlineData(CacheMode.Writethrough, 2, 5_000, 0)]
+    [InlineData(CacheMode.Writeback, 2, 0, 3)]
+    [InlineData(CacheMode.Writethrough, 2, 0, 3)]
+    public void ACrashInIdleTimeLeavesNothingDirty(CacheMode mode, int version, long unmarkUs, int dirtyAfter)
+    {
+        using SmallCache cache = new(set: options =>
+        {
+            (options.Mode, options.MetadataVersion) = (mode, version);
+            (options.UnmarkUs, options.IdleUs) = (unmarkUs, 1000);
+        });
+        for (long home = 0; home < 3; home++) cache.BringIn(home);
+        for (long home = 0; home < 3; home++) cache.Write(home, home + 1);
+        Assert.Equal(3, cache["marked_blocks"]);
+        cache.Driver.Until(() => cache["dirty_blocks"] == 0, "the write-back");
+        if (unmarkUs > 0) cache.Driver.Until(() => cache["marked_blocks"] == 0, "the unmarking");
+        else cache.Driver.Idle(50_000);
+        cache.Options.IdleUs = long.MaxValue / 4;
+        cache.Kill();
+        Assert.Equal(dirtyAfter, cache["dirty_blocks"]);
+        for (long home = 0; home < 3; home++) Assert.Equal(home + 1, cache.Read(home));
+    }
+
+    /// <summary>A region that is written now and then keeps its marks, idle time or not: its writes cost no commit.
+    /// </summary>
+    [Fact]
+    public void ARegionThatIsWrittenKeepsItsMarks()
+    {
+        using SmallCache cache = new(set: static options => (options.UnmarkUs, options.IdleUs) = (2_000_000, 1000));
+        cache.BringIn(0);
+        cache.Write(0, 1);
+        cache.Driver.Until(() => cache.Volume.Changes.IsEmpty, "the commits");
+        long before = cache["commits"];
+        for (int i = 0; i < 20; i++)
+        {
+            cache.Write(0, i);
+            cache.Driver.Until(() => cache["dirty_blocks"] == 0, "the write-back");
+        }
+        Assert.Equal(before, cache["commits"]);
+    }
+
+    /// <summary>wait_clean and drain are answered when a crash leaves nothing dirty, whatever unmark_ms says.</summary>
+    [Theory]
+    [InlineData("wait_clean")]
+    [InlineData("drain")]
+    public void WhatWaitsForCleanBlocksIsTrueAfterACrash(string order)
+    {
+        using SmallCache cache = new(set: static options => options.UnmarkUs = 0);
+        cache.BringIn(0);
+        cache.Write(0, 1);
+        if (order == "wait_clean") ((IDrainable)cache.Volume).Drain();
+        VolumeCommand command = DmCacheCommands.Of(cache.Volume, []).Single(command => command.Name == order);
+        System.Func<OrderProgress> look = command.Begin!();
+        cache.Driver.Until(() => look().IsOver, "the end of the order");
+        Assert.Null(look().Failure);
+        cache.Kill();
+        Assert.Equal(0, cache["dirty_blocks"]);
+        Assert.Equal(1, cache.Read(0));
+    }
+
+    /// <summary>A crash in mode passthrough can be followed by a start in it.</summary>
+    [Fact]
+    public void PassthroughHasItsNameWhenNothingIsMarked()
+    {
+        using SmallCache cache = new(set: static options => options.UnmarkUs = 0);
+        cache.BringIn(0);
+        cache.Write(0, 1);
+        cache.Volume.SetMode(CacheMode.Passthrough);
+        cache.Driver.Until(() => cache.Volume.Mode.Named == CacheMode.Passthrough, "the mode");
+        cache.Options.Mode = CacheMode.Passthrough;
+        cache.Kill();
+        Assert.Equal(1, cache.Read(0));
+    }
+}
