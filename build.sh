@@ -163,8 +163,9 @@ case $action in
     exec bench/demo.sh "$PWD/out/weir"
     ;;
   bench)
-    # PART: engine, nbd, recovery, growth, policies, kernels (these without it), or kernel-caches; then --rounds N
-    # --seconds N --scratch FOLDER; after kernels --aot (compiled ahead, as the product is) and BenchmarkDotNet's.
+    # PART: engine, nbd, recovery, growth, dmcache, policies, kernels (these without it), or kernel-caches; then
+    # --rounds N --seconds N --scratch FOLDER; after kernels --aot (compiled ahead, as the product is) and
+    # BenchmarkDotNet's.
     need gcc libc6-dev zlib1g-dev fio nbdkit qemu-utils qemu-system-x86
     publish
     if [ "${1:-}" = kernel-caches ]; then

@@ -30,6 +30,8 @@ internal static class Program
             static (setting, report) => new NbdSuite(setting, report).Run()),
         new("recovery", ["P14"], static (setting, report) => new RecoverySuite(setting, report).Run()),
         new("growth", ["P12"], static (setting, report) => new GrowthSuite(setting, report).Run()),
+        new("dmcache", ["D1", "D2", "D3", "D4", "D7", "D10", "maxiops"],
+            static (setting, report) => new DmCacheSuite(setting, report).Run()),
         new("policies", ["D6", "D8"], static (_, report) => new PolicySuite(report).Run()),
         new("kernels", [], static (_, report) => new MicroSuite(report, Folder).Run()),
         new("kernel-caches", ["P15"], static (setting, report) => new KernelSuite(setting, report).Run(),

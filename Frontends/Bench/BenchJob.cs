@@ -11,6 +11,8 @@ internal enum BenchPattern
     Random,
     /// <summary>A few much more often than the rest (Zipf's law), spread over the whole span.</summary>
     Zipf,
+    /// <summary>Each once, in random order; then the job ends.</summary>
+    Once,
 }
 
 /// <summary>What every queue of a benchmark does, as fio's options of the same meaning say it.</summary>
@@ -28,6 +30,9 @@ internal sealed record BenchJob
     /// <summary>Bytes of each request.</summary>
     public required int BlockBytes { get; init; }
 
+    /// <summary>From the start of one block to the next; 0: they lie side by side.</summary>
+    public long StrideBytes { get; init; }
+
     /// <summary>Requests on their way at a time, for each queue.</summary>
     public required int Depth { get; init; }
 
@@ -43,8 +48,11 @@ internal sealed record BenchJob
     /// <summary>Requests at most, for each queue: for filling a span once.</summary>
     public long RequestsMax { get; init; } = long.MaxValue;
 
+    /// <summary>Bytes from the start of one block to the start of the next.</summary>
+    public long StepBytes => StrideBytes > 0 ? StrideBytes : BlockBytes;
+
     /// <summary>Blocks in the span.</summary>
-    public long Blocks => SpanBytes / BlockBytes;
+    public long Blocks => SpanBytes / StepBytes;
 
     /// <summary>Pattern and share of reads by fio's name for them.</summary>
     public static (BenchPattern Pattern, int ReadPercent) Parse(string name) => name switch

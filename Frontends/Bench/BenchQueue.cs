@@ -58,7 +58,7 @@ internal sealed unsafe class BenchQueue : IQueueFrontend
         _startedAt = new long[depth];
     }
 
-    /// <summary>Of what ended while it was measured. The queue thread's until <see cref="Wait"/>.</summary>
+    /// <summary>Of what ended while it was measured. The queue thread's until <see cref="Wait()"/>.</summary>
     public LatencyHistogram Latencies { get; } = new();
 
     /// <summary>Requests that failed.</summary>
@@ -76,13 +76,16 @@ internal sealed unsafe class BenchQueue : IQueueFrontend
     /// <inheritdoc/>
     public bool IsStopped => _stopping && _phase == Phase.Idle;
 
-    /// <summary>Begins a job; the one before has been waited for. From the main thread, as those that follow.</summary>
-    public void Begin(BenchJob job)
+    /// <summary>
+    /// Begins a job, measured from its first request on if <paramref name="measures"/>; the one before has been waited
+    /// for. From the main thread, as those that follow.
+    /// </summary>
+    public void Begin(BenchJob job, bool measures = false)
     {
         Invariant.Check(_phase == Phase.Idle && job.Depth <= _free.Length);
         _job = job;
         _finished.Reset();
-        _phase = Phase.Running;
+        _phase = measures ? Phase.Measuring : Phase.Running;
         _thread!.Io.Wake();
     }
 
@@ -100,6 +103,9 @@ internal sealed unsafe class BenchQueue : IQueueFrontend
 
     /// <summary>Waits until the last one is back.</summary>
     public void Wait() => _finished.Wait();
+
+    /// <summary>The same, for so long at most: for a job that ends by itself.</summary>
+    public void Wait(TimeSpan atMost) => _finished.Wait(atMost);
 
     /// <inheritdoc/>
     public void Open(QueueThread thread)
@@ -184,7 +190,7 @@ internal sealed unsafe class BenchQueue : IQueueFrontend
         {
             Kind = isRead ? RequestKind.Read : RequestKind.Write,
             Device = _export.Part.Device,
-            OffsetBytes = _chooser!.Next() * job.BlockBytes,
+            OffsetBytes = _chooser!.Next() * job.StepBytes,
             LengthBytes = job.BlockBytes,
         };
         // Room for a block wherever in a page it begins.

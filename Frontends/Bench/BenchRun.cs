@@ -105,6 +105,7 @@ internal sealed class BenchRun : IDisposable
             Pattern = BenchPattern.Sequential,
             ReadPercent = 0,
             BlockBytes = block,
+            StrideBytes = 0,
             FlushesEach = false,
             Depth = Math.Min(_spec.Job.Depth, 8),
             RequestsMax = _spec.Job.SpanBytes / block,
@@ -129,14 +130,18 @@ internal sealed class BenchRun : IDisposable
 
     private void Measure(JsonStatus figures)
     {
-        foreach (BenchQueue queue in _queues) queue.Begin(_spec.Job);
-        Thread.Sleep(TimeSpan.FromSeconds(_spec.WarmUpSeconds));
+        bool isOnce = _spec.Job.Pattern == BenchPattern.Once;
+        if (!isOnce) WarmUp();
         FirstNumbers before = new();
         _volume.Volume.Report(before);
-        foreach (BenchQueue queue in _queues) queue.Measure();
+        foreach (BenchQueue queue in _queues)
+            if (isOnce) queue.Begin(_spec.Job with { RequestsMax = _spec.Job.Blocks }, measures: true);
+            else queue.Measure();
         Environment.ProcessCpuUsage cpu = Environment.CpuUsage;
         long startedAt = Stopwatch.GetTimestamp();
-        Thread.Sleep(TimeSpan.FromSeconds(_spec.Seconds));
+        TimeSpan time = TimeSpan.FromSeconds(_spec.Seconds);
+        if (!isOnce) Thread.Sleep(time);
+        else foreach (BenchQueue queue in _queues) queue.Wait(time);
         Environment.ProcessCpuUsage cpuEnd = Environment.CpuUsage;
         TimeSpan elapsed = Stopwatch.GetElapsedTime(startedAt);
         foreach (BenchQueue queue in _queues) queue.End();
@@ -153,6 +158,12 @@ internal sealed class BenchRun : IDisposable
             figures.Number("volume_" + name, value);
             figures.Number("delta_" + name, value - before.Values.GetValueOrDefault(name));
         }
+    }
+
+    private void WarmUp()
+    {
+        foreach (BenchQueue queue in _queues) queue.Begin(_spec.Job);
+        Thread.Sleep(TimeSpan.FromSeconds(_spec.WarmUpSeconds));
     }
 
     // Only what ended within the time counts: a deep queue of large requests would add to it what it still held.

@@ -15,6 +15,7 @@ internal sealed class BlockChooser(BenchJob job, ulong seed)
     private readonly long _blocks = job.Blocks;
     private readonly ZipfLaw _law = new(job.Blocks, job.Theta);
     private readonly ulong _spread = SpreadOver((ulong)job.Blocks);
+    private uint[]? _order;
     private ulong _state = (seed * SpreadFactor) | 1;
     private long _next;
 
@@ -31,9 +32,24 @@ internal sealed class BlockChooser(BenchJob job, ulong seed)
     public long Next() => job.Pattern switch
     {
         BenchPattern.Sequential => _next++ % _blocks,
-        BenchPattern.Random => (long)Math.BigMul(Random(), (ulong)_blocks, out _),
+        BenchPattern.Random => Below(_blocks),
+        BenchPattern.Once => (_order ??= Shuffled())[_next++],
         _ => (long)((ulong)NextRank() * _spread % (ulong)_blocks),
     };
+
+    private long Below(long limit) => (long)Math.BigMul(Random(), (ulong)limit, out _);
+
+    private uint[] Shuffled()
+    {
+        uint[] order = new uint[_blocks];
+        for (uint i = 0; i < order.Length; i++)
+        {
+            long other = Below(i + 1L);
+            order[i] = order[other];
+            order[other] = i;
+        }
+        return order;
+    }
 
     // Below 31 bits, so that ranks of up to 33 bits can be multiplied with it.
     private static ulong SpreadOver(ulong blocks)

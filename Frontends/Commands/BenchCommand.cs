@@ -8,7 +8,8 @@ namespace Weir.Frontends.Commands;
 /// <summary><c>weir bench</c>: drives an engine without clients and prints what it did.</summary>
 internal static class BenchCommand
 {
-    private const int DepthMax = 1024;
+    private const int DepthMax = 1024, OnceMax = 1 << 28;
+    private const long StrideMax = 1L << 40;
 
     /// <summary>The command.</summary>
     public static Command Build()
@@ -37,11 +38,22 @@ internal static class BenchCommand
     /// <summary>The options that say what is done.</summary>
     private sealed class JobOptions
     {
-        public Option[] All => [Job, Block, Depth, Size, Zipf, Sync, Fill, Memory, Queues, Seconds, WarmUp];
+        public Option[] All =>
+            [Job, Block, Stride, Once, Depth, Size, Zipf, Sync, Fill, Memory, Queues, Seconds, WarmUp];
 
         public Option<string> Job { get; } = Text("--job", "randwrite", "NAME", $"One of {BenchJob.Names}.");
 
         public Option<string> Block { get; } = Text("--block", "4K", "SIZE", "Bytes of each request.");
+
+        public Option<string> Stride { get; } = new("--stride")
+        {
+            HelpName = "SIZE", Description = "From the start of one request to the next place (default: side by side).",
+        };
+
+        public Option<bool> Once { get; } = new("--once")
+        {
+            Description = "Each place once, in random order, from the start on; --seconds is the most it may take.",
+        };
 
         public Option<int> Depth { get; } = Number("--depth", 32, "Requests on their way at a time, for each queue.");
 
@@ -80,13 +92,20 @@ internal static class BenchCommand
             double theta = result.GetValue(Zipf);
             if (theta is not (>= 0 and <= 10)) throw Usage($"--zipf {theta}: expected 0 to 10");
             if (theta > 0 && pattern != BenchPattern.Random) throw Usage("--zipf is for jobs at random places");
+            bool once = result.GetValue(Once);
+            if (once && (theta > 0 || pattern != BenchPattern.Random))
+                throw Usage("--once is for jobs at random places, without --zipf");
+            int block = (int)SizeWithin(result, Block, 512, 1 << 20);
             BenchJob job = new()
             {
-                Pattern = theta > 0 ? BenchPattern.Zipf : pattern, Theta = theta, ReadPercent = readPercent,
-                BlockBytes = (int)SizeWithin(result, Block, 512, 1 << 20), Depth = Within(result, Depth, DepthMax),
+                Pattern = once ? BenchPattern.Once : theta > 0 ? BenchPattern.Zipf : pattern, Theta = theta,
+                ReadPercent = readPercent, BlockBytes = block,
+                StrideBytes = result.GetValue(Stride) == null ? 0 : SizeWithin(result, Stride, block, StrideMax),
+                Depth = Within(result, Depth, DepthMax),
                 SpanBytes = SizeWithin(result, Size, 4096, long.MaxValue), FlushesEach = result.GetValue(Sync),
             };
             if (job.Blocks < 1) throw Usage($"--size {result.GetValue(Size)}: less than a block");
+            if (once && job.Blocks > OnceMax) throw Usage($"--once: {job.Blocks} places; expected at most {OnceMax}");
             double seconds = result.GetValue(Seconds), warmUp = result.GetValue(WarmUp);
             if (seconds is not (> 0 and < 1e6))
                 throw Usage($"--seconds {seconds}: expected more than 0, below 1000000");

@@ -18,14 +18,14 @@ internal sealed class ServedCache : IDisposable
     private string _said = "";
 
     /// <summary>
-    /// Starts <c>weir serve writeboost</c> with <paramref name="arguments"/>; returns when it says that it is ready:
-    /// clients can connect.
+    /// Starts <c>weir serve</c> with <paramref name="engine"/> and <paramref name="arguments"/>; returns when it says
+    /// that it is ready: clients can connect.
     /// </summary>
-    public ServedCache(string binary, Scratch scratch, params string[] arguments)
+    public ServedCache(string binary, Scratch scratch, string engine, params string[] arguments)
     {
         (_binary, _control) = (binary, scratch.PathOf("control"));
         ProcessStartInfo start = new(binary,
-            ["serve", "writeboost", .. arguments, "--listen", "unix:" + scratch.PathOf("listen"),
+            ["serve", engine, .. arguments, "--listen", "unix:" + scratch.PathOf("listen"),
                 "--control", _control])
         {
             RedirectStandardOutput = true, RedirectStandardError = true,

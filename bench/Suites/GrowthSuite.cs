@@ -79,7 +79,7 @@ internal sealed class GrowthSuite(Setting setting, Report report)
 
     // Read only: else it would reserve the space of the whole file, which no disk has for the largest.
     private ServedCache Serve(string path, string backing, params string[] more) => new(setting.Weir.Binary,
-        setting.Scratch, ["--cache", path, "--backing", "b=" + backing, "--read-only", .. more]);
+        setting.Scratch, "writeboost", ["--cache", path, "--backing", "b=" + backing, "--read-only", .. more]);
 
     private void Show()
     {
@@ -120,8 +120,8 @@ internal sealed class GrowthSuite(Setting setting, Report report)
         const long cacheBytes = 512L << 20, backingBytes = 2L << 30;
         string cache = setting.Scratch.NewFile("cache", cacheBytes);
         string backing = setting.Scratch.NewSparse("backing", backingBytes);
-        using ServedCache served = new(setting.Weir.Binary, setting.Scratch, "--cache", cache, "--backing",
-            "b=" + backing, "--option", "force_migrate=1");
+        using ServedCache served = new(setting.Weir.Binary, setting.Scratch, "writeboost", "--cache", cache,
+            "--backing", "b=" + backing, "--option", "force_migrate=1");
         setting.Fio.OnNbd(FioJob.Find("randwrite 4k QD32"), served.Uri, "1G", Math.Max(2, setting.Seconds), seed: 1);
         Dictionary<string, double> status = served.Status();
         double growing = status["index_bytes"] + status["changes_bytes"], ranges = status["ranges_memory_bytes"];

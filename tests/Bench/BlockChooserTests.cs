@@ -37,6 +37,16 @@ public sealed class BlockChooserTests
         for (int i = 0; i < 2 * Blocks; i++) Assert.Equal(i % Blocks, chooser.Next());
     }
 
+    [Fact]
+    public void OnceIsEveryBlockOnceInAnotherOrder()
+    {
+        BlockChooser chooser = new(Job(BenchPattern.Once, 0), 1);
+        long[] order = [.. Enumerable.Range(0, Blocks).Select(_ => chooser.Next())];
+        Assert.Equal(Enumerable.Range(0, Blocks).Select(static i => (long)i), order.Order());
+        Assert.InRange(order.Where(static (block, i) => block == i).Count(), 0, 10);
+        Assert.InRange(order.Zip(order.Skip(1)).Count(static pair => pair.Second == pair.First + 1), 0, 10);
+    }
+
     private static long[] Count(BenchPattern pattern, double theta)
     {
         BlockChooser chooser = new(Job(pattern, theta), 5);

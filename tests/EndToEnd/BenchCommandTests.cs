@@ -33,6 +33,19 @@ public sealed class BenchCommandTests : System.IDisposable
         Assert.InRange(Of("p50_ns") * 1e-9 * Of("iops"), 0, 4.0 * depth * queues);
     }
 
+    /// <summary>Every place once: as many requests as there are, and of each block of the cache one.</summary>
+    [Fact]
+    public void OnceEndsWhenEveryPlaceHasBeenAsked()
+    {
+        Outcome outcome = WeirProcess.Run(("bench dmcache --cache ram:64M --metadata ram:8M --backing b=ram:64M "
+            + "--size 16M --stride 64K --once --seconds 60").Split(' '));
+        Assert.True(outcome.ExitCode == 0, outcome.Error);
+        JsonElement figures = JsonDocument.Parse(outcome.Output).RootElement;
+        Assert.Equal(256, figures.GetProperty("requests").GetInt64());
+        // One more to flush.
+        Assert.Equal(257, figures.GetProperty("delta_requests_write").GetInt64());
+    }
+
     /// <summary>It writes: what is there must be named, and let go, first.</summary>
     [Theory]
     [InlineData(false)]
@@ -62,6 +75,8 @@ public sealed class BenchCommandTests : System.IDisposable
     [InlineData("--zipf -1", "expected 0 to 10")]
     [InlineData("--zipf NaN", "expected 0 to 10")]
     [InlineData("--job read --zipf 1", "--zipf is for jobs at random places")]
+    [InlineData("--job write --once", "--once is for jobs at random places")]
+    [InlineData("--stride 512", "--stride 512: expected whole sectors of 512 bytes, 4 KiB")]
     [InlineData("--seconds 0", "--seconds 0: expected more than 0")]
     [InlineData("--seconds 1e7", "--seconds 10000000: expected more than 0, below 1000000")]
     [InlineData("--memory 4K", "--memory 4K: expected")]
