@@ -77,6 +77,48 @@ public sealed class DmCacheTests
         Assert.Equal(0, ledger.Lost);
     }
 
+    /// <summary>
+    /// Killed under load, then cache and metadata are thrown away: the backing device alone has all that was
+    /// acknowledged.
+    /// </summary>
+    [Theory]
+    [InlineData("writethrough")]
+    [InlineData("passthrough")]
+    public void TheBackingDeviceIsCompleteWithoutTheCache(string mode)
+    {
+        using TestFolder folder = new();
+        Ledger ledger = new(VolumeBytes / Ledger.SectorBytes);
+        Random random = new(14);
+        folder.File("backing", VolumeBytes);
+        for (int round = 0; round < 3; round++)
+        {
+            string[] arguments = Arguments(folder, mode, isNew: false);
+            folder.File("cache", 5 << 20);
+            folder.File("metadata", 4 << 20);
+            using (WeirProcess weir = WeirProcess.Serve(folder, arguments))
+            {
+                using NbdClient client = weir.Connect();
+                LedgerClient load = new(ledger, random);
+                load.Run(client, 1000);
+                int killAfterMs = random.Next(10, 100);
+                Thread killer = new(() =>
+                {
+                    Thread.Sleep(killAfterMs);
+                    weir.Kill();
+                });
+                killer.Start();
+                load.Run(client);
+                killer.Join();
+            }
+            System.IO.File.Delete(folder.PathOf("cache"));
+            System.IO.File.Delete(folder.PathOf("metadata"));
+            List<string> wrong = ledger.Judge(
+                System.IO.File.ReadAllBytes(folder.PathOf("backing")), memorySurvived: true);
+            Assert.True(wrong.Count == 0, $"round {round}:\n" + string.Join('\n', wrong));
+        }
+        Assert.Equal(0, ledger.Lost);
+    }
+
     /// <summary>Drained, the backing device alone has everything; modes change while it is served.</summary>
     [Fact]
     public void ADrainedCacheLeavesTheBackingDeviceComplete()
