@@ -29,6 +29,7 @@ internal sealed partial class DmCacheKind : IEngineTools
         EngineCommand.Dump => [Discards()],
         EngineCommand.Restore => [NewVersion(), Omit()],
         EngineCommand.Repair => [DropLost()],
+        EngineCommand.Drain => [GiveUpOption.New()],
         _ => [],
     };
 
@@ -114,12 +115,10 @@ internal sealed partial class DmCacheKind : IEngineTools
         using OpenedVolume opened = Opening.Run(run.Spec, run.Log, progress, stopAsked);
         using RingContext io = new();
         IDrainable volume = (IDrainable)opened.Volume;
-        int result = new Drainer(volume, io).Run(
+        Drainer drainer = new(volume, io) { GivesUp = GiveUpOption.ValuesOf(run.Spec) };
+        int result = drainer.Run(
             stopAsked, at => progress?.Invoke(at.Unit, at.TotalBlocks - at.DirtyBlocks, at.TotalBlocks));
-        if (result != 1) return result;
-        throw new UserErrorException(volume.Health.State == VolumeState.Healthy
-            ? $"interrupted: {volume.StillDirty} left in {run.Spec.Devices.Cache}; start again to go on"
-            : $"stopped: the volume became {VolumeHealth.NameOf(volume.Health.State)}: {volume.Health.Reason}");
+        return result == 1 ? throw GiveUpOption.Unfinished(drainer, volume, run.Spec.Devices.Cache) : result;
     }
 
     // What would be lost: metadata, whole or without their first block.

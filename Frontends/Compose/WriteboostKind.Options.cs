@@ -11,7 +11,7 @@ namespace Weir.Frontends.Compose;
 internal sealed partial class WriteboostKind
 {
     private const string LayoutOption = "--layout", SegmentSizeOption = "--segment-size", SegmentOption = "--segment",
-        GiveUpOption = "--give-up", DamagedOption = "--damaged", DropAfterOption = "--drop-after",
+        DamagedOption = "--damaged", DropAfterOption = "--drop-after",
         UuidOption = "--uuid", MarkOption = "--mark";
 
     /// <inheritdoc/>
@@ -21,7 +21,7 @@ internal sealed partial class WriteboostKind
         EngineCommand.Bench => [SegmentSize()],
         EngineCommand.Dump => [NewLayout(), DumpedSegment()],
         EngineCommand.Repair => [NewLayout(), .. OfRepair()],
-        EngineCommand.Drain => [NewLayout(), GiveUp()],
+        EngineCommand.Drain => [NewLayout(), GiveUpOption.New()],
         _ => [NewLayout()],
     };
 
@@ -52,13 +52,6 @@ internal sealed partial class WriteboostKind
     {
         HelpName = "N",
         Description = "Only the segment at place N of the device, counted from 0.",
-    });
-
-    private static EngineOption GiveUp() => EngineOption.Of(new Option<string[]>(GiveUpOption)
-    {
-        HelpName = "NAME:OFFSET+LENGTH",
-        Description = "Give up what is lost there, rotten in the cache and nowhere else, or with 'all' everywhere: it "
-            + "reads what the backing device has.",
     });
 
     private static EngineOption[] OfRepair()

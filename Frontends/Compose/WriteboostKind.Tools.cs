@@ -108,27 +108,14 @@ internal sealed partial class WriteboostKind : IEngineTools
         using OpenedVolume opened = Opening.Run(run.Spec, run.Log, progress, stopAsked);
         using RingContext io = new();
         IDrainable volume = (IDrainable)opened.Volume;
-        Drainer drainer = new(volume, io) { GivesUp = run.Spec.OwnOrNull<string[]>(GiveUpOption) ?? [] };
+        Drainer drainer = new(volume, io) { GivesUp = GiveUpOption.ValuesOf(run.Spec) };
         int result = drainer.Run(
             stopAsked, at => progress?.Invoke(at.Unit, at.TotalBlocks - at.DirtyBlocks, at.TotalBlocks));
-        return result == 1 ? throw Unfinished(drainer, volume, cache)
+        return result == 1 ? throw GiveUpOption.Unfinished(drainer, volume, cache)
             : result == 0 && volume.LeftOfAbsent is { } left ? throw new UserErrorException(
                 $"{cache}: not drained: {left} stay: give it too, with --backing NAME=PATH")
             : result;
     }
-
-    private static UserErrorException Unfinished(Drainer drainer, IDrainable volume, string? cache)
-    {
-        if (volume.Health.State != VolumeState.Healthy)
-            return new UserErrorException($"stopped: the volume became {VolumeHealth.NameOf(volume.Health.State)}: "
-                + $"{volume.Health.Reason}; what is not written back stays on the cache device"
-                + (volume.LostSentence is { } also ? $"; {also}; {GiveUpHint}" : ""));
-        return drainer.HasReachedEnd && volume.LostSentence is { } lost
-            ? new UserErrorException($"{cache}: all else is written back, but {lost}; {GiveUpHint}")
-            : new UserErrorException($"interrupted: {volume.StillDirty} left in {cache}; start again to go on");
-    }
-
-    private const string GiveUpHint = "--give-up NAME:OFFSET+LENGTH, or --give-up all, gives them up";
 
     private static RepairOptions RepairOptionsOf(in ToolRun run, bool write) => new()
     {

@@ -207,6 +207,8 @@ internal static class Meanings
         ["cache_blocks"] = "blocks that the cache device has room for",
         ["cached_blocks"] = "of these, the ones that hold something",
         ["free_blocks"] = "of these, the ones that may be filled at once",
+        ["unreadable_blocks"] = "cached blocks that the cache device has refused to give: clean ones leave, dirty ones "
+            + "are lost",
         ["marked_blocks"] = "blocks that the durable metadata mark: a crash now would leave them dirty",
         ["doubtful_blocks"] = "blocks that another program left clean, not compared with the backing device yet",
         ["metadata_blocks"] = "blocks of 4 KiB that the metadata may use",

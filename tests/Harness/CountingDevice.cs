@@ -41,6 +41,9 @@ internal sealed unsafe class CountingDevice(Device inner) : WrappedDevice(inner)
     /// <summary>Reads fail with EIO.</summary>
     public bool FailsReads { get; set; }
 
+    /// <summary>Reads of these bytes fail with EIO.</summary>
+    public (long Start, long End) Unreadable { get; set; }
+
     /// <summary>So many reads succeed, and no more.</summary>
     public int ReadsToPass { get; set; } = int.MaxValue;
 
@@ -100,6 +103,8 @@ internal sealed unsafe class CountingDevice(Device inner) : WrappedDevice(inner)
             bool fails = op->Kind == IoKind.Flush && device.FlushesToFail > 0;
             if (fails) device.FlushesToFail--;
             fails |= op->Kind == IoKind.Read && (device.FailsReads || device.ReadsToPass-- <= 0);
+            fails |= op->Kind == IoKind.Read && op->OffsetBytes < device.Unreadable.End
+                && op->OffsetBytes + op->LengthBytes > device.Unreadable.Start;
             fails |= op->Kind == IoKind.Write && (device.WritesLeft-- <= 0 || device.WritesToFail-- > 0);
             bool changes = op->Kind is IoKind.Write or IoKind.Discard or IoKind.WriteZeroes;
             if (changes && device.RefusesWith != 0) io.Complete(op, device.RefusesWith);

@@ -9,7 +9,7 @@ namespace Weir.Core.DmCache.Migration;
 /// order of their homes. One that was written since the last round may wait for the next: it would not stay clean. One
 /// thread.
 /// </summary>
-internal sealed class DirtyOrder(PlaceTable table)
+internal sealed class DirtyOrder(PlaceTable table, UnreadablePlaces unreadable)
 {
     /// <summary>How long a round that has found nothing waits for the next, in microseconds.</summary>
     public const long RoundUs = 20_000;
@@ -23,6 +23,9 @@ internal sealed class DirtyOrder(PlaceTable table)
 
     /// <summary>Blocks that are written again and again are left alone for a round.</summary>
     public bool SkipsHot { get; set; }
+
+    /// <summary>Blocks that the cache device has refused to give are tried, too.</summary>
+    public bool TriesUnreadable { get; set; }
 
     /// <summary>The next one, as far as a look without a lock can tell. False: none in this round.</summary>
     public bool TryNext(out uint place)
@@ -50,6 +53,7 @@ internal sealed class DirtyOrder(PlaceTable table)
         ulong dirty = table.GroupWith(group, PlaceState.Mapped | PlaceState.Dirty);
         if (dirty == 0) return;
         dirty &= ~table.GroupWith(group, PlaceState.Cleaning);
+        if (!TriesUnreadable) dirty &= ~unreadable[group];
         for (; dirty != 0; dirty &= dirty - 1)
         {
             uint place = (group << PlaceTable.GroupShift) + (uint)BitOperations.TrailingZeroCount(dirty);

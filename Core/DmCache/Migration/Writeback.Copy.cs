@@ -36,7 +36,7 @@ internal sealed unsafe partial class Writeback
         for (int i = 0; i < slot->Count; i++)
         {
             long offset = Map.Geometry.PlaceOffset(slot->Places[i]) + slot->DoneBytes;
-            Submit(index, _queues.Cache, IoKind.Read, offset, BufferOf(index) + (i * length), length);
+            Submit(index, _queues.Cache, IoKind.Read, offset, BufferOf(index) + (i * length), length, slot->Places[i]);
         }
     }
 
@@ -59,14 +59,15 @@ internal sealed unsafe partial class Writeback
 
     private long HomeOffset(Slot* slot) => Map.Geometry.HomeOffset(slot->Lock.FirstBlock) + slot->DoneBytes;
 
-    private void Submit(int index, DeviceQueue device, IoKind kind, long offset, byte* buffer, long length)
+    private void Submit(
+        int index, DeviceQueue device, IoKind kind, long offset, byte* buffer, long length, uint place = 0)
     {
         IoOp* op = _queues.Io.Acquire(_handler, kind, urgent: true);
         Invariant.Check(op != null);
         op->OffsetBytes = offset;
         op->LengthBytes = length;
         op->Buffer = buffer;
-        op->Own<WritebackOp>().Slot = index;
+        op->Own<WritebackOp>() = new WritebackOp { Slot = index, Place = place };
         device.Submit(op);
     }
 
@@ -105,7 +106,7 @@ internal sealed unsafe partial class Writeback
         for (int i = 0; i < slot->Count; i++) Map.Table.TryClean(slot->Places[i]);
     }
 
-    // It stays dirty, and is tried again after a while; whichever device it was.
+    // It stays dirty, and is tried again after a while; whichever device it was. What cannot be read holds up nobody.
     private void Refuse(int index)
     {
         Slot* slot = &_slots[index];
@@ -113,7 +114,7 @@ internal sealed unsafe partial class Writeback
         string what = slot->FailedDevice == 0 ? "read" : "written";
         _parts.Health.Hold(Trouble.Writeback, $"{device.Name}: block {slot->Lock.FirstBlock} cannot be {what} for "
             + $"write-back: {Errno.Text(slot->Result)}{VolumeHealth.TriedAgain}");
-        _pause.Begin(_queues.Io.NowUs);
+        (slot->FailedDevice == 0 ? _unreadablePause : _pause).Begin(_queues.Io.NowUs);
         Unmark(slot);
         End(slot);
     }
@@ -151,6 +152,8 @@ internal sealed unsafe partial class Writeback
         _flusher.GiveBack();
         if (_flushResult < 0) return;
         _pause.End();
+        if (Map.Unreadable.Count > 0) return;
+        _unreadablePause.End();
         _parts.Health.Pass(Trouble.Writeback);
     }
 
@@ -169,6 +172,7 @@ internal sealed unsafe partial class Writeback
         for (int i = 0; i < slot->Count; i++)
         {
             if (!Map.Table.TryClean(slot->Places[i])) continue;
+            Map.Unreadable.Remove(slot->Places[i]);
             _parts.Residency.Policy.Host.SetDirty(slot->Places[i], isDirty: false);
             if (slot->HasWritten) _parts.Moves.Count(MoveEvent.WrittenBack);
             else _parts.Moves.Count(MoveEvent.WasEqual);

@@ -56,6 +56,7 @@ internal sealed unsafe partial class Writeback : IBackgroundTask, IIoHandler, ID
     private struct WritebackOp
     {
         public int Slot;
+        public uint Place;
     }
 
     private readonly MigrationParts _parts;
@@ -67,6 +68,7 @@ internal sealed unsafe partial class Writeback : IBackgroundTask, IIoHandler, ID
     private readonly Slot* _slots = (Slot*)NativeMemory.AllocZeroed(MaxSlots, (nuint)sizeof(Slot));
     private readonly BufferPool _buffers = new(MaxSlots, BufferBytes);
     private readonly RetryPause _pause = new();
+    private readonly RetryPause _unreadablePause = new();
     private int _underWay;
     private int _written;
     private bool _isFlushing;
@@ -76,7 +78,7 @@ internal sealed unsafe partial class Writeback : IBackgroundTask, IIoHandler, ID
     public Writeback(MigrationParts parts, DataQueues queues, CleaningGovernor governor)
     {
         (_parts, _queues, _governor) = (parts, queues, governor);
-        _order = new DirtyOrder(parts.Residency.Map.Table);
+        _order = new DirtyOrder(parts.Residency.Map.Table, parts.Residency.Map.Unreadable);
         _handler = queues.Io.AddHandler(this);
         _flusher = new DeviceFlusher(parts.Devices.FlushLock, queues.Io)
         {
@@ -89,6 +91,7 @@ internal sealed unsafe partial class Writeback : IBackgroundTask, IIoHandler, ID
 
     /// <inheritdoc/>
     public long DeadlineUs => Map.Table.DirtyCount == 0 ? long.MaxValue
+        : Map.Table.DirtyCount <= Map.Unreadable.Count && _underWay == 0 ? _unreadablePause.EndUs
         : _pause.IsOn ? _pause.EndUs : _underWay > 0 ? long.MaxValue : Math.Max(_governor.ResumeUs, _nextUs);
 
     private long _nextUs;
@@ -112,6 +115,7 @@ internal sealed unsafe partial class Writeback : IBackgroundTask, IIoHandler, ID
         bool isCache = slot->Step == Step.Reading;
         if (op->Result < 0 && slot->Result == 0)
             (slot->Result, slot->FailedDevice) = (op->Result, isCache ? 0 : 1);
+        if (op->Result < 0 && isCache) Map.Unreadable.Add(op->Own<WritebackOp>().Place);
         if (slot->Step == Step.Writing) _parts.Devices.Backing.NoteWrite();
         _queues.Io.Release(op);
         if (--slot->Left == 0) Next(index);
@@ -129,6 +133,7 @@ internal sealed unsafe partial class Writeback : IBackgroundTask, IIoHandler, ID
         if (_pause.IsOnAt(nowUs)) return;
         int window = _governor.Window(nowUs);
         _order.SkipsHot = _governor.Pace != CleaningPace.Full;
+        _order.TriesUnreadable = Map.Unreadable.Count > 0 && !_unreadablePause.IsOnAt(nowUs);
         int tries = 2 * MaxSlots;
         while (_underWay - _written < window && _underWay < MaxSlots && tries-- > 0)
         {
@@ -174,11 +179,13 @@ internal sealed unsafe partial class Writeback : IBackgroundTask, IIoHandler, ID
     private void Extend(Slot* slot, long home)
     {
         slot->IsDoubtful = IsDoubtful(slot->Places[0]);
-        int most = slot->IsDoubtful ? 1 : (int)Math.Min(MaxRun, BufferBytes / _parts.Geometry.BlockBytes);
+        bool isAlone = slot->IsDoubtful || Map.Unreadable.Has(slot->Places[0]);
+        int most = isAlone ? 1 : (int)Math.Min(MaxRun, BufferBytes / _parts.Geometry.BlockBytes);
         for (; slot->Count < most; slot->Count++)
         {
             long place = Map.Find(home + slot->Count);
-            if (place < 0 || !IsDirtyAtRest((uint)place) || IsDoubtful((uint)place)) return;
+            if (place < 0 || !IsDirtyAtRest((uint)place) || IsDoubtful((uint)place)
+                || Map.Unreadable.Has((uint)place)) return;
             slot->Places[slot->Count] = (uint)place;
         }
     }

@@ -19,6 +19,7 @@ internal sealed class CacheMap : IDisposable
         Table = new PlaceTable(geometry.Places);
         Index = new HomeIndex(Table);
         Free = new FreePlaces(geometry.Places);
+        Unreadable = new UnreadablePlaces(geometry.Places);
         Locks = new BlockLocks(CellsFor(geometry.Homes), blocksPerCell: 1);
     }
 
@@ -34,11 +35,14 @@ internal sealed class CacheMap : IDisposable
     /// <summary>Places that hold nothing.</summary>
     public FreePlaces Free { get; }
 
+    /// <summary>Places that the cache device has refused to give.</summary>
+    public UnreadablePlaces Unreadable { get; }
+
     /// <summary>Who may do what with which home; the rest behind the last whole block is one more.</summary>
     public BlockLocks Locks { get; }
 
     /// <summary>Bytes of memory, but for the locks, of which there are no more with more places.</summary>
-    public long MemoryBytes => Table.MemoryBytes + Index.MemoryBytes + Free.MemoryBytes;
+    public long MemoryBytes => Table.MemoryBytes + Index.MemoryBytes + Free.MemoryBytes + Unreadable.MemoryBytes;
 
     /// <summary>The place of a home; -1: it is not cached.</summary>
     public long Find(long home) => home < Geometry.Homes ? Index.Find(home) : -1;
@@ -76,6 +80,7 @@ internal sealed class CacheMap : IDisposable
             | PlaceState.Doubtful | PlaceState.Cleaning | PlaceState.Quiet;
         PlaceState old = Table.Change(place, PlaceState.Leaving, all);
         Invariant.Check((old & PlaceState.Mapped) != 0);
+        Unreadable.Remove(place);
     }
 
     /// <summary>A commit without the place's entry is durable: it is free.</summary>
@@ -93,6 +98,7 @@ internal sealed class CacheMap : IDisposable
         Table.Dispose();
         Index.Dispose();
         Free.Dispose();
+        Unreadable.Dispose();
     }
 
     private static int CellsFor(long homes)

@@ -79,6 +79,7 @@ internal sealed unsafe partial class DmCacheQueue
         Run run = new() { VolumeOffset = at, Place = TargetOf(request, home) };
         run.IsLeftOut = Own(request)->Step == RequestStep.MovingToCache && run.Place < 0;
         long next = Math.Min(_map.Geometry.HomeOffset(home + 1), end);
+        if (Own(request)->Step == RequestStep.MovingSingly) end = next;
         for (long place = run.Place; next < end; next = Math.Min(_map.Geometry.HomeOffset(home + 1), end))
         {
             long following = TargetOf(request, ++home);
@@ -127,7 +128,7 @@ internal sealed unsafe partial class DmCacheQueue
     {
         if (op->Kind == IoKind.Flush) FlushCompleted(op);
         else if (op->Result < 0 && Request.FallBackToMemory(op)) DeviceOf(op).Submit(op);
-        else if (op->Result < 0 && op->Kind == IoKind.Read && TryReadAtHome(op)) DeviceOf(op).Submit(op);
+        else if (op->Result < 0 && op->Kind == IoKind.Read && CanReadAtHome(op)) ReadAtHome(op);
         else EndOp(op);
     }
 
@@ -153,30 +154,65 @@ internal sealed unsafe partial class DmCacheQueue
         }
     }
 
-    // A clean block is at home too (B11). It stays in the cache, and is read at home each time.
-    private bool TryReadAtHome(IoOp* op)
+    // A clean block is at home too, and leaves the cache when nobody needs it (B11). A dirty one is nowhere else.
+    private bool CanReadAtHome(IoOp* op)
     {
         ref DmCacheOp own = ref op->Own<DmCacheOp>();
-        if (!own.IsCache || Mutant.Is(DmCacheMutant.B11CleanNotReadAtHome)) return false;
-        long last = _map.Geometry.HomeAt(own.VolumeOffset + op->LengthBytes - 1);
-        for (long home = _map.Geometry.HomeAt(own.VolumeOffset); home <= last; home++)
+        if (!own.IsCache) return false;
+        long home = _map.Geometry.HomeAt(own.VolumeOffset);
+        if (_map.Geometry.HomeAt(own.VolumeOffset + op->LengthBytes - 1) != home)
         {
-            long place = _map.Find(home);
-            if (place < 0 || !IsClean((uint)place)) return false;
+            Own(op->Request)->Facts |= RequestFacts.ReadsSingly;
+            return false;
         }
+        long place = _map.Find(home);
+        if (place < 0) return false;
+        _map.Unreadable.Add((uint)place);
+        if (_index != 0) _parts.Queues.WakeFirst();
+        return IsClean((uint)place) && !Mutant.Is(DmCacheMutant.B11CleanNotReadAtHome);
+    }
+
+    private void ReadAtHome(IoOp* op)
+    {
+        ref DmCacheOp own = ref op->Own<DmCacheOp>();
         _counters.Add(QueueCounters.ReadAtHome, 1);
         own.IsCache = false;
         op->OffsetBytes = own.VolumeOffset;
-        return true;
+        _backing.Submit(op);
     }
 
     // All bytes have moved, or could not be.
     private void Moved(Request* request)
     {
         DmCacheRequest* own = Own(request);
-        if (request->Kind == RequestKind.Read) End(request, request->Result);
+        bool isOverwritten = request->Kind == RequestKind.Write && request->Result >= 0
+            && (own->Facts & RequestFacts.CacheFailed) == 0;
+        if (isOverwritten) NoteOverwritten(request->OffsetBytes, request->OffsetBytes + request->LengthBytes);
+        if (request->Kind == RequestKind.Read) ReadEnded(request);
         else if (request->Result < 0 && own->Step == RequestStep.MovingToCache) KeepInCache(request);
         else if ((own->Facts & RequestFacts.CacheFailed) != 0) BeginLoss(request);
         else EndChange(request);
+    }
+
+    private void ReadEnded(Request* request)
+    {
+        DmCacheRequest* own = Own(request);
+        if ((own->Facts & RequestFacts.ReadsSingly) == 0 || own->Step == RequestStep.MovingSingly)
+        {
+            End(request, request->Result);
+            return;
+        }
+        own->Step = RequestStep.MovingSingly;
+        (own->Progress, request->Result) = (0, 0);
+        Move(request);
+    }
+
+    // Blocks of which all is new, by who has them locked: whatever was unreadable there is gone.
+    private void NoteOverwritten(long start, long end)
+    {
+        if (_map.Unreadable.Count == 0) return;
+        long home = _map.Geometry.HomeAt(start + _map.Geometry.BlockBytes - 1);
+        for (; _map.Geometry.HomeOffset(home + 1) <= end; home++)
+            if (_map.Find(home) is >= 0 and var place) _map.Unreadable.Remove((uint)place);
     }
 }

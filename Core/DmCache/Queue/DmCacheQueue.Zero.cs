@@ -125,6 +125,7 @@ internal sealed unsafe partial class DmCacheQueue
         (long start, long end) = (PieceStart(request), PieceEnd(request));
         if (request->Result >= 0) _parts.Discards.Mark(start, end - start);
         if (request->Result < 0) MakeDirty(request, start, end);
+        else NoteOverwritten(start, end);
         Own(request)->Progress += PieceBlocks;
         if (end < request->OffsetBytes + request->LengthBytes && request->Result >= 0) BeginZero(request);
         else EndChange(request);

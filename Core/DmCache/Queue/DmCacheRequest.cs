@@ -23,6 +23,8 @@ internal enum RequestStep : byte
     Ordering,
     /// <summary>Its bytes, at home or wherever they are.</summary>
     Moving,
+    /// <summary>Its bytes once more, block by block: the cache device has refused several at once.</summary>
+    MovingSingly,
     /// <summary>Its bytes in the cache, beside those at home.</summary>
     MovingToCache,
     /// <summary>Its block's lock, to have it alone.</summary>
@@ -88,6 +90,8 @@ internal enum RequestFacts : byte
     /// <see cref="Places.PlaceTable.BeginLoss"/>.
     /// </summary>
     IsLoss = 32,
+    /// <summary>The cache device has refused a read of several blocks.</summary>
+    ReadsSingly = 64,
 }
 
 /// <summary>What it knows of an operation.</summary>

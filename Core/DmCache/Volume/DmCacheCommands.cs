@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 
 namespace Weir.Core.DmCache.Volume;
 
@@ -21,6 +22,12 @@ public static class DmCacheCommands
         new("drain", "write everything back that is dirty; waits until nothing is")
         { Begin = () => BeginDrain(volume) },
         new("wait_clean", "wait until nothing is dirty, and order nothing") { Begin = () => Wait(volume) },
+        new("lost_blocks", "list what only the cache had and does not give: device, offset and length in bytes; it "
+            + "reads EIO until it is overwritten as a whole, discarded or given up")
+        { Answer = volume.Lost.List },
+        new("give_up", "give up what is lost in a range of whole blocks, in bytes, or all of it: it reads what the "
+            + "backing device has, older data; cannot be undone")
+        { RunWith = (arguments, waiter) => volume.Lost.GiveUp(arguments[0], waiter), Form = "NAME:OFFSET+LENGTH|all" },
         new("set_config", "the kernel's message: set an option by its name")
         {
             Form = "KEY VALUE",
@@ -38,6 +45,8 @@ public static class DmCacheCommands
             OrderProgress at = OrderProgress.UnderWay($"{left} blocks are dirty", left, volume.CacheBlocks);
             if (volume.Health.CacheHasFailed || (volume.CommitsAreOver && left > 0))
                 return at.Fail(volume.Health.Reason);
+            if (left > 0 && left <= volume.LostBlockCount && volume.LostSentence is { } lost)
+                return at.Fail($"{lost}; {LostRange.Advice}");
             if (order == 0 && left > 0) return at;
             if (order == 0) order = volume.BeginUnmark();
             return volume.IsUnmarked(order) ? OrderProgress.DoneWith("done, nothing is dirty")

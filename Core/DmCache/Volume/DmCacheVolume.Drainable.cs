@@ -26,7 +26,18 @@ public sealed unsafe partial class DmCacheVolume : IDrainable
         return 0;
     }
 
-    bool IDrainable.IsWrittenBack(long position) => Map.Table.DirtyCount == 0;
+    bool IDrainable.IsWrittenBack(long position) =>
+        Map.Table.DirtyCount == 0 || Map.Table.DirtyCount <= LostBlockCount;
+
+    /// <inheritdoc/>
+    public long LostBlockCount => Lost.Count;
+
+    /// <inheritdoc/>
+    public string? LostSentence => Lost.Sentence;
+
+    void IDrainable.CheckGiveUp(string range) => _ = Lost.Select(range);
+
+    IGiveUpOrder? IDrainable.BeginGiveUp(string range) => Lost.Begin(range, out _);
 
     /// <summary>Whatever is cached stays: it is told that by its own metadata, and compared when it is doubtful.
     /// </summary>

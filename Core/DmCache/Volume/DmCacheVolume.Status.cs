@@ -57,6 +57,8 @@ public sealed unsafe partial class DmCacheVolume
         status.Gauge("free_blocks", Map.Free.Count);
         status.Gauge("dirty_blocks", Map.Table.DirtyCount);
         status.Gauge("marked_blocks", Map.Table.MarkedCount);
+        if (LostSentence is { } lost) status.Text("lost_blocks", lost);
+        status.Gauge("unreadable_blocks", Map.Unreadable.Count);
         status.Gauge("doubtful_blocks", Map.Table.DoubtfulCount);
         status.Number("metadata_version", Metadata.Head.Version);
         status.Gauge("metadata_blocks", Metadata.MetadataBlocks);

@@ -46,6 +46,7 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
         Policy = new PolicySlot(NewPolicy(options.Policy));
         Residency = new Residency(Map, Policy, Changes);
         MarkAhead = new MarkAhead(Map.Table, Changes);
+        Lost = new LostBlocks(this);
         options.Changed = Queues.WakeAll;
         options.ChangeMode = SetMode;
         options.ChangePolicy = SetPolicy;
@@ -112,6 +113,8 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
     internal CommitCounters Commits { get; } = new();
 
     internal DrainState Drains { get; } = new();
+
+    internal LostBlocks Lost { get; }
 
     internal UnmarkOrders Unmarks { get; } = new();
 

@@ -22,6 +22,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
     private readonly Evictor _evictor;
     private readonly Writeback _writeback;
     private readonly Unmarker _unmarker;
+    private readonly UnreadableKeeper _unreadable;
     private readonly LastFlush _lastFlush;
     private readonly LastCommit _lastCommit;
 
@@ -37,6 +38,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
             new CleaningLoad(volume, () => _evictor.IsStarved), volume.Options, new WriteThrottle());
         _writeback = new Writeback(parts, queues, governor);
         _unmarker = new Unmarker(parts, volume.Unmarks, governor);
+        _unreadable = new UnreadableKeeper(parts);
         _lastFlush = new LastFlush(volume.Devices, queues);
         _lastCommit = new LastCommit(volume, _committer);
         Background = new BackgroundTasks(volume.Health, volume.ReadOnly, Tasks(), Stops());
@@ -56,6 +58,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
         _evictor.Dispose();
         _writeback.Dispose();
         _unmarker.Dispose();
+        _unreadable.Dispose();
     }
 
     // The committer is last: what the others change in a turn is listed when it looks.
@@ -66,6 +69,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
         new("promotions", BackgroundState.Working, _promoter),
         new("evictions", BackgroundState.Serving, _evictor),
         new("write-back", BackgroundState.Working, _writeback),
+        new("unreadable blocks", BackgroundState.Serving, _unreadable),
         new("marks", BackgroundState.Serving, _unmarker),
         new("commits", BackgroundState.Working, _committer),
     ];

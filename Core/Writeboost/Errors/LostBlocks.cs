@@ -1,21 +1,12 @@
 using System;
 using System.Collections.Generic;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
 using Weir.Core.Writeboost.Log;
 
 namespace Weir.Core.Writeboost.Errors;
-
-/// <summary>Sectors of a backing device that are lost: only the cache had them, and they are rotten there.</summary>
-/// <param name="Device">Name of the device.</param>
-/// <param name="OffsetBytes">Where they begin on it.</param>
-/// <param name="LengthBytes">How long they are.</param>
-internal readonly record struct LostRange(string Device, long OffsetBytes, long LengthBytes)
-{
-    /// <summary>As <c>give_up</c> takes it.</summary>
-    public override string ToString() => $"{Device}:{OffsetBytes}+{LengthBytes}";
-}
 
 /// <summary>A version of a block that is lost, as the index has it at a moment.</summary>
 internal readonly record struct LostVersion(ulong Key, byte Sectors, long Position);
@@ -26,9 +17,6 @@ internal readonly record struct LostVersion(ulong Key, byte Sectors, long Positi
 /// </summary>
 internal static class LostBlocks
 {
-    /// <summary>What <c>give_up</c> calls everything.</summary>
-    public const string Everything = "all";
-
     /// <summary>
     /// The versions that are lost, with those of their sectors that nothing newer replaces, in the order of their
     /// places on the devices.
@@ -80,11 +68,8 @@ internal static class LostBlocks
         int blocks = 0;
         for (int i = 0; i < lost.Count; i++)
             if (i == 0 || lost[i].Key != lost[i - 1].Key) blocks++;
-        return Count(blocks);
+        return LostRange.Count(blocks);
     }
-
-    /// <summary>A number of blocks in words.</summary>
-    public static string Count(long blocks) => blocks == 1 ? "1 block" : $"{blocks} blocks";
 
     private static void AddRuns(List<LostRange> ranges, string name, ulong key, byte sectors)
     {

@@ -1,9 +1,8 @@
-using System;
 using System.Collections.Generic;
-using System.Text;
 using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
@@ -18,13 +17,6 @@ namespace Weir.Core.Writeboost.Errors;
 internal sealed class LostData(
     Device cache, Layout layout, SegmentLog log, BlockIndex index, RangeMap ranges, BackingTable backings)
 {
-    /// <summary>How a user goes on, for the end of a sentence that names them.</summary>
-    public const string Advice = "overwrite them, or give them up: 'weir message give_up NAME:OFFSET+LENGTH', "
-        + "or 'give_up all'";
-
-    /// <summary>Ranges that one line names.</summary>
-    private const int MaxInLine = 16;
-
     private long _heldSegment;
 
     /// <summary>Blocks that only the cache had and that are rotten there; parts of one count each.</summary>
@@ -52,7 +44,7 @@ internal sealed class LostData(
                 + "cannot tell which block has made it so";
             return $"cache device {cache.Name}: {LostBlocks.CountBlocks(lost)} in segment {segment} lost, rotten or "
                 + $"unreadable there and nowhere else: {Describe(lost)}; layout {layout.Name} has no "
-                + $"entry for that, so write-back waits there: {Advice}{end}";
+                + $"entry for that, so write-back waits there: {LostRange.Advice}{end}";
         }
     }
 
@@ -74,14 +66,7 @@ internal sealed class LostData(
     /// <summary>
     /// Some of the ranges of <paramref name="versions"/>, and how many more there are, in one line.
     /// </summary>
-    public string Describe(List<LostVersion> versions)
-    {
-        List<LostRange> found = LostBlocks.RangesOf(versions, NameOf);
-        StringBuilder text = new();
-        for (int i = 0; i < Math.Min(found.Count, MaxInLine); i++) text.Append(i == 0 ? "" : ", ").Append(found[i]);
-        if (found.Count > MaxInLine) text.Append($" and {found.Count - MaxInLine} ranges more");
-        return text.ToString();
-    }
+    public string Describe(List<LostVersion> versions) => LostRange.Describe(LostBlocks.RangesOf(versions, NameOf));
 
     /// <summary>What is lost, of one device or all, in a sentence as far as a line goes; null: nothing.</summary>
     public string? Sentence(int id = 0)
@@ -93,22 +78,14 @@ internal sealed class LostData(
     }
 
     /// <summary>One range in a line, then, when there are more, how many: for <c>lost_blocks</c>.</summary>
-    public string List()
-    {
-        List<LostRange> found = LostBlocks.RangesOf(Find(), NameOf);
-        StringBuilder text = new();
-        for (int i = 0; i < Math.Min(found.Count, DirtyRanges.MaxLines); i++)
-            text.Append($"{found[i].Device} {found[i].OffsetBytes} {found[i].LengthBytes}\n");
-        if (found.Count > DirtyRanges.MaxLines) text.Append($"and {found.Count - DirtyRanges.MaxLines} ranges more\n");
-        return text.ToString();
-    }
+    public string List() => LostRange.List(LostBlocks.RangesOf(Find(), NameOf));
 
     /// <summary>Those of what is lost that <paramref name="text"/> names: a range, or all.</summary>
     /// <exception cref="UserErrorException">It is no range of a device of the cache.</exception>
     public List<LostVersion> Select(string text)
     {
         List<LostVersion> found = Find();
-        if (text == LostBlocks.Everything) return found;
+        if (text == LostRange.Everything) return found;
         (int id, long offset, long length) = Parse(text);
         List<LostVersion> selected = [];
         foreach (LostVersion lost in found)
@@ -135,18 +112,9 @@ internal sealed class LostData(
 
     private (int Id, long Offset, long Length) Parse(string text)
     {
-        int colon = text.LastIndexOf(':'), plus = text.LastIndexOf('+');
-        bool isRange = colon > 0 && plus > colon;
-        long offset = 0, length = 0;
-        isRange = isRange && ByteSize.TryParse(text.AsSpan()[(colon + 1)..plus], out offset)
-            && ByteSize.TryParse(text.AsSpan()[(plus + 1)..], out length) && length > 0;
-        if (!isRange)
-            throw new UserErrorException($"give_up '{text}': expected NAME:OFFSET+LENGTH in bytes, as 'lost_blocks' "
-                + $"has them, or '{LostBlocks.Everything}'", 2);
-        if (offset % Geometry.SectorBytes != 0 || length % Geometry.SectorBytes != 0)
-            throw new UserErrorException($"give_up '{text}': expected multiples of {Geometry.SectorBytes} bytes", 2);
-        BackingDevice device = backings.Find(text[..colon])
-            ?? throw new UserErrorException($"give_up '{text}': no device is called '{text[..colon]}'", 2);
-        return (device.Id, offset, length);
+        LostRange range = LostRange.Parse(text);
+        BackingDevice device = backings.Find(range.Device)
+            ?? throw new UserErrorException($"give_up '{text}': no device is called '{range.Device}'", 2);
+        return (device.Id, range.OffsetBytes, range.LengthBytes);
     }
 }

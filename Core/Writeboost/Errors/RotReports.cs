@@ -70,7 +70,7 @@ internal sealed class RotReports(
     /// negative errno.
     /// </summary>
     public void ReportMended(int count, long segment, int error) => options.Log(
-        $"{cache.Name}: {LostBlocks.Count(count)} of segment {segment} "
+        $"{cache.Name}: {LostRange.Count(count)} of segment {segment} "
         + $"{(count == 1 ? "is" : "are")} rotten or cannot be read: "
         + (error == 0 ? "written again from RAM" : $"RAM has them, and they cannot be written: {Errno.Text(error)}"));
 

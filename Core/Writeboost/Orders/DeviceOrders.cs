@@ -92,7 +92,7 @@ internal sealed class DeviceOrders(
                 catch (UserErrorException error) when (LostOf(order) is { } lost)
                 {
                     string why = order.LeavesLost ? $"'{order.Name}': stays attached" : error.Message;
-                    throw new UserErrorException($"{why}: {lost}; {LostData.Advice}");
+                    throw new UserErrorException($"{why}: {lost}; {LostRange.Advice}");
                 }
                 return order.Device!;
                 bool Concerns(BackingDevice hung) => IsAwaited(hung, order);

@@ -69,7 +69,7 @@ internal sealed class GiveUpOrders(
                 blocks += order.GivenUp;
                 LetGoOf(found);
             }
-            return $"gave up {LostBlocks.Count(blocks)}, read from the backing device from now on: {named}\n";
+            return $"gave up {LostRange.Count(blocks)}, read from the backing device from now on: {named}\n";
         }
     }
 

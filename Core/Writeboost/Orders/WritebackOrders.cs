@@ -25,7 +25,7 @@ internal sealed class WritebackOrders(
         get
         {
             string? absent = LeftOfAbsent is { } left ? left + " stay: not given" : null;
-            string? rotten = lost.Sentence() is { } sentence ? $"{sentence}; {LostData.Advice}" : null;
+            string? rotten = lost.Sentence() is { } sentence ? $"{sentence}; {LostRange.Advice}" : null;
             return absent == null ? rotten : rotten == null ? absent : $"{absent}; {rotten}";
         }
     }

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Index;
@@ -70,7 +71,7 @@ public sealed partial class Checker : IDisposable
             Problem($"the log was read to record {scan.NextSequence - 1}, then only to {walk.NextSequence - 1}");
         CheckIndex(isComplete);
         if (_cache.UnreadBlocks > 0)
-            Problem($"{LostBlocks.Count(_cache.UnreadBlocks)} of the log cannot be read: the cache device fails");
+            Problem($"{LostRange.Count(_cache.UnreadBlocks)} of the log cannot be read: the cache device fails");
         ReportLost();
         LookBehind(scan);
         LookIntoMemory(ram, scan);

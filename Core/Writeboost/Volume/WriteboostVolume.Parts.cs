@@ -133,8 +133,8 @@ public sealed unsafe partial class WriteboostVolume
     /// <summary>Names what is lost in a sentence, as far as a line goes; null when nothing is. Control path.</summary>
     public string? LostSentence => Lost.Sentence();
 
-    /// <inheritdoc cref="LostData.Advice"/>
-    public const string LostAdvice = LostData.Advice;
+    /// <inheritdoc cref="LostRange.Advice"/>
+    public const string LostAdvice = LostRange.Advice;
 
     /// <inheritdoc cref="GrowthOrders.IsUnderWay"/>
     public bool IsGrowing => Growth.IsUnderWay;

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.Caching;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Errors;
 using Weir.Core.Writeboost.Format;
@@ -80,7 +81,7 @@ internal sealed unsafe partial class WritebackEngine
         string name = _devices.Find(BackingTable.IdOf(key))?.Name ?? "?";
         string place = $"{name}:{BackingTable.OffsetOf(key)}+{Geometry.BlockBytes}";
         string what = $"give_up: reading {place} from the backing device failed: {why}; it stays lost";
-        if (order.GivenUp > 0) what += $"; {LostBlocks.Count(order.GivenUp)} before it were given up";
+        if (order.GivenUp > 0) what += $"; {LostRange.Count(order.GivenUp)} before it were given up";
         _giveUps.End(order, new UserErrorException(what));
         return false;
     }

@@ -128,7 +128,7 @@ public sealed partial class WriteboostEngine : IInjectedEngine
         return () =>
         {
             if (order is { IsDone: false }) return null;
-            List<LostVersion> lost = writeboost.Lost.Select(LostBlocks.Everything);
+            List<LostVersion> lost = writeboost.Lost.Select(LostRange.Everything);
             if (lost.Count == 0) return true;
             order = new GiveUpOrder(lost);
             writeboost.GiveUps.Post(order);
