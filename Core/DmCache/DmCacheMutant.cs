@@ -61,6 +61,8 @@ public enum DmCacheMutant
     B10DiscardRemembered,
     /// <summary>B11: a clean block that cannot be read is an error.</summary>
     B11CleanNotReadAtHome,
+    /// <summary>B11: a cached block stays though the cache device has refused what home has.</summary>
+    B11StaleKept,
     /// <summary>B12: a mode is named while blocks are still dirty.</summary>
     B12NamedTooEarly,
     /// <summary>B13: recovery forgets the marks of a cache that was not stopped.</summary>

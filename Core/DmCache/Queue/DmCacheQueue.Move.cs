@@ -96,9 +96,8 @@ internal sealed unsafe partial class DmCacheQueue
         if (IsWrittenThrough(request)) return -1;
         long place = _map.Find(home);
         if (place < 0 || request->Kind != RequestKind.Read) return place;
-        bool isAtHome = Own(request)->Mode == CacheMode.Passthrough
-            || (_devices.DistrustsClean && IsClean((uint)place));
-        return isAtHome ? -1 : place;
+        bool wantsHome = Own(request)->Mode == CacheMode.Passthrough || _devices.DistrustsClean;
+        return wantsHome && IsClean((uint)place) ? -1 : place;
     }
 
     private bool IsClean(uint place) =>
@@ -138,8 +137,7 @@ internal sealed unsafe partial class DmCacheQueue
         DmCacheRequest* own = Own(request);
         bool isCache = op->Own<DmCacheOp>().IsCache;
         if (op->Kind != IoKind.Read) (isCache ? _devices.Cache : _devices.Backing).NoteWrite();
-        bool isForgiven = isCache && own->Step == RequestStep.MovingToCache;
-        if (op->Result < 0 && isForgiven) own->Facts |= RequestFacts.CacheFailed;
+        if (op->Result < 0 && isCache && IsWithoutCache(own)) own->Facts |= RequestFacts.CacheFailed;
         else if (op->Result < 0 && request->Result == 0) request->Result = op->Result;
         _io.Release(op);
         own->Left--;
@@ -153,6 +151,10 @@ internal sealed unsafe partial class DmCacheQueue
                 break;
         }
     }
+
+    // Home gets it all: what the cache device refuses costs the block its place, and the client nothing (B11).
+    private static bool IsWithoutCache(DmCacheRequest* own) => own->Step == RequestStep.MovingToCache
+        || (own->Step == RequestStep.Zeroing && own->Mode != CacheMode.Writeback);
 
     // A clean block is at home too, and leaves the cache when nobody needs it (B11). A dirty one is nowhere else.
     private bool CanReadAtHome(IoOp* op)
@@ -181,6 +183,9 @@ internal sealed unsafe partial class DmCacheQueue
         _backing.Submit(op);
     }
 
+    private static bool HasLost(DmCacheRequest* own) =>
+        (own->Facts & RequestFacts.CacheFailed) != 0 && !Mutant.Is(DmCacheMutant.B11StaleKept);
+
     // All bytes have moved, or could not be.
     private void Moved(Request* request)
     {
@@ -190,7 +195,7 @@ internal sealed unsafe partial class DmCacheQueue
         if (isOverwritten) NoteOverwritten(request->OffsetBytes, request->OffsetBytes + request->LengthBytes);
         if (request->Kind == RequestKind.Read) ReadEnded(request);
         else if (request->Result < 0 && own->Step == RequestStep.MovingToCache) KeepInCache(request);
-        else if ((own->Facts & RequestFacts.CacheFailed) != 0) BeginLoss(request);
+        else if (HasLost(own)) BeginLoss(request);
         else EndChange(request);
     }
 

@@ -104,7 +104,10 @@ internal sealed unsafe partial class DmCacheQueue
     private void BeginAround(Request* request)
     {
         DmCacheRequest* own = Own(request);
-        if (own->Lock.Mode == BlockLockMode.Exclusive) LeaveAll(request, RequestStep.AwaitingRemoval);
+        bool isAlone = own->Lock.Mode == BlockLockMode.Exclusive;
+        // Home has refused it once: it goes there first.
+        if (isAlone && AnyDirty(request)) End(request, -Errno.EIO);
+        else if (isAlone) LeaveAll(request, RequestStep.AwaitingRemoval);
         else if (AnyCached(request)) LockAlone(request);
         else if (AnyLeaving(request)) Await(request, RequestStep.AwaitingRemoval, _parts.Residency.Changes.Urge());
         else MoveAll(request);

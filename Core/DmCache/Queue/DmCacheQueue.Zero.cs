@@ -58,7 +58,7 @@ internal sealed unsafe partial class DmCacheQueue
         long start = _map.Geometry.HomeOffset(home);
         bool isWhole = request->OffsetBytes <= start
             && request->OffsetBytes + request->LengthBytes >= start + _map.Geometry.BlockBytes;
-        if (Own(request)->Mode == CacheMode.Passthrough || (isWhole && IsClean(place)))
+        if ((isWhole || Own(request)->Mode == CacheMode.Passthrough) && IsClean(place))
             return _parts.Residency.Leave(place, isEvicted: false, isUrgent: true);
         bool isMarked = IsMarked(request, place);
         return isMarked ? 0 : _all.MarkAhead.Want(place, _io.NowUs);
@@ -125,9 +125,10 @@ internal sealed unsafe partial class DmCacheQueue
         (long start, long end) = (PieceStart(request), PieceEnd(request));
         if (request->Result >= 0) _parts.Discards.Mark(start, end - start);
         if (request->Result < 0) MakeDirty(request, start, end);
-        else NoteOverwritten(start, end);
+        else if ((Own(request)->Facts & RequestFacts.CacheFailed) == 0) NoteOverwritten(start, end);
         Own(request)->Progress += PieceBlocks;
         if (end < request->OffsetBytes + request->LengthBytes && request->Result >= 0) BeginZero(request);
+        else if (request->Result >= 0 && HasLost(Own(request))) BeginLoss(request);
         else EndChange(request);
     }
 

@@ -58,6 +58,61 @@ public sealed class ErrorTests
         Assert.Equal(5, cache.Read(1));
     }
 
+    /// <summary>The same of zeroes, in a part of a block.</summary>
+    [Theory]
+    [InlineData(RequestKind.WriteZeroes)]
+    [InlineData(RequestKind.Discard)]
+    public void ZeroesThroughLoseTheirBlockAndNothingElse(RequestKind kind)
+    {
+        using SmallCache cache = new(set: static options => options.Mode = CacheMode.Writethrough);
+        cache.BringIn(1);
+        cache.Write(1, 5);
+        cache.Cache.RefusesWith = -Errno.EIO;
+        Assert.Equal(0, cache.Driver.Do(kind, SmallCache.BlockBytes, 4096));
+        Assert.False(cache.IsCached(1));
+        Assert.Equal(0, cache.Read(1));
+        Assert.Equal(0, cache["dirty_blocks"]);
+        cache.Kill();
+        Assert.Equal(0, cache.Read(1));
+    }
+
+    /// <summary>On the way out of write-back zeroes that the cache refuses fail, and a dirty block stays.</summary>
+    [Fact]
+    public void ADirtyBlockIsNotGivenUpForZeroes()
+    {
+        using SmallCache cache = new();
+        cache.BringIn(1);
+        cache.Write(1, 5);
+        cache.Cache.FailsReads = true;
+        cache.Volume.SetMode(CacheMode.Writethrough);
+        cache.Driver.Until(() => cache.Volume.Mode.Current == CacheMode.Writethrough, "the other mode");
+        cache.Cache.RefusesWith = -Errno.EIO;
+        Assert.Equal(-Errno.EIO, cache.Driver.Do(RequestKind.WriteZeroes, SmallCache.BlockBytes + 8192, 4096));
+        (cache.Cache.RefusesWith, cache.Cache.FailsReads) = (0, false);
+        Assert.Equal(5, cache.Read(1));
+        cache.Driver.Until(() => cache.Volume.Mode.Named == CacheMode.Writethrough, "the name of the other mode");
+        Assert.Equal(5, cache.Read(1));
+    }
+
+    /// <summary>What home has refused is read from the cache until home has it, whatever the mode becomes.</summary>
+    [Fact]
+    public void WhatHomeRefusedShowsUntilItIsThere()
+    {
+        using SmallCache cache = new(set: static options => options.Mode = CacheMode.Writethrough);
+        cache.BringIn(1);
+        cache.Write(1, 5);
+        cache.Backing.RefusesWith = -Errno.EIO;
+        cache.Fill(6);
+        Assert.Equal(-Errno.EIO, cache.Driver.Do(RequestKind.Write, SmallCache.BlockBytes, 4096));
+        Assert.Equal(6, cache.Read(1));
+        cache.Volume.SetMode(CacheMode.Passthrough);
+        cache.Driver.Idle(20_000);
+        Assert.Equal(6, cache.Read(1));
+        cache.Backing.RefusesWith = 0;
+        cache.Driver.Until(() => cache.Volume.Mode.Named == CacheMode.Passthrough, "the other mode");
+        Assert.Equal(6, cache.Read(1));
+    }
+
     /// <summary>B6: after a flush that failed none succeeds until the next start.</summary>
     [Fact]
     public void NoFlushIsBelievedAfterOneThatFailed()
