@@ -112,9 +112,10 @@ internal sealed unsafe partial class DmCacheQueue : IVolumeQueue, IIoHandler, ID
         for (BlockLock* it; (it = _grants.Take()) != null;) Granted(it);
         RetryCommitting();
         RetryStarved();
+        // May end the last request that keeps another mode waiting: nobody would wake this queue for it.
+        BeginFlush();
         SeeMode();
         while (!_parked.IsEmpty && IsModeSeen) Begin(_parked.Take());
-        BeginFlush();
         TellPolicy();
         _work?.Background.Poll(nowUs);
         if (_stopping && !_waker.HasLeft) ContinueStop();

@@ -66,6 +66,24 @@ public sealed class ModeTests
         Assert.Equal(0, cache.Driver.Do(RequestKind.Flush));
     }
 
+    /// <summary>An order that is taken back before it is carried out leaves write-back at its own pace.</summary>
+    [Fact]
+    public void AnOrderThatIsTakenBackDrainsNothing()
+    {
+        using SmallCache cache = new();
+        cache.BringIn(1);
+        cache.Write(1, 5);
+        cache.Backing.RefusesWith = -5;
+        cache.Volume.SetMode(CacheMode.Writethrough);
+        cache.Driver.Until(() => cache.Volume.Drains.ForMode, "the drain");
+        cache.Volume.SetMode(CacheMode.Writeback);
+        cache.Driver.Until(() => cache.Volume.Mode.Current == CacheMode.Writeback, "the mode before");
+        cache.Driver.Idle(20_000);
+        Assert.False(cache.Volume.Drains.IsOn);
+        Assert.Equal(CacheMode.Writeback, cache.Volume.Mode.Named);
+        cache.Backing.RefusesWith = 0;
+    }
+
     private static void Become(SmallCache cache, CacheMode mode)
     {
         cache.Volume.SetMode(mode);
