@@ -91,6 +91,17 @@ public interface ISimEngine
     /// <summary>Blocks come and go while the volume is read: what it has shown is to be looked at again.</summary>
     bool MovesBlocks => false;
 
+    /// <summary>
+    /// What the engine's own tools find wrong on devices that nobody has open, however their last user ended; null:
+    /// nothing.
+    /// </summary>
+    string? Inspect(SimConfig config, SimDevices devices) => null;
+
+    /// <summary>Once per request: gives the volume an order now and then, as a user may at any time.</summary>
+    void Meddle(SimConfig config, IVolume volume)
+    {
+    }
+
     /// <summary>Tells the volume that its devices may have become larger.</summary>
     void Grow(IVolume volume)
     {
@@ -117,11 +128,20 @@ public interface IInjectedEngine : ISimEngine
     /// <summary>The configuration of a run; sizes too.</summary>
     SimConfig ConfigFor(in Injection injection);
 
+    /// <summary>How often the workload is gone through: a few hundred device operations are enough.</summary>
+    int WorkloadRounds => 3;
+
     /// <summary>What passes is over without anybody's help, but for a flush of which somebody has to know.</summary>
     bool Heals { get; }
 
     /// <summary>It has something that the backing device has not.</summary>
     bool HasDirty(IVolume volume) => false;
+
+    /// <summary>
+    /// A request has to succeed in spite of that error. <paramref name="isFlush"/>: it is a flush, or has FUA;
+    /// <paramref name="hasLostFlush"/>: a flush was made to fail before.
+    /// </summary>
+    bool MustServe(in Injection injection, bool isFlush, bool hasLostFlush) => false;
 
     /// <summary>A volume may end in this state after that error.</summary>
     bool MayEnd(in Injection injection, VolumeState state);

@@ -25,6 +25,8 @@ public sealed unsafe class InjectionRun : IDisposable
     private readonly List<SimContext> _contexts = [];
     private readonly int[] _operations = new int[Enum.GetValues<SimRole>().Length];
     private long _flushedBefore;
+    private bool _hasLostFlush;
+    private bool _isExpendable;
     private bool _armed;
     private IVolume? _volume;
     private SimClient? _client;
@@ -64,10 +66,13 @@ public sealed unsafe class InjectionRun : IDisposable
         _armed = true;
         bool stopped = Open() && Live();
         State = _volume == null ? VolumeState.Healthy : _engine.StateOf(_volume);
+        _isExpendable = _volume != null && _engine.IsCacheExpendable(_volume);
         if (stopped) _promise.History.Stopped();
         End(stopped);
         _armed = false;
+        Inspect();
         Judge(stopped);
+        if (_engine.MovesBlocks) ReadAgain();
     }
 
     public void Dispose()
@@ -99,6 +104,7 @@ public sealed unsafe class InjectionRun : IDisposable
         };
         if (!fails) return 0;
         Failures++;
+        _hasLostFlush |= kind == IoKind.Flush;
         _flushedBefore = _promise.History.DurableHorizon;
         return _injection.Error switch
         {
@@ -126,13 +132,18 @@ public sealed unsafe class InjectionRun : IDisposable
     }
 
     private SimClient NewClient(IVolume volume, SimContext io) =>
-        new(_world, _promise.History, _devices.Disks, [0], volume, [io]) { AlignsWrites = true };
+        new(_world, _promise.History, _devices.Disks, [0], volume, [io])
+        {
+            AlignsWrites = true,
+            MustServe = (kind, flags) => _engine.MustServe(
+                _injection, kind == RequestKind.Flush || (flags & RequestFlags.Fua) != 0, _hasLostFlush),
+        };
 
     // Everything an engine does, in a few hundred device operations: writes, partial blocks, merges, ranges, a cache
     // that is too small, write-back for want of space and in idle time, reclaiming, stop.
     private bool Live()
     {
-        for (int round = 0; round < 3 && !IsOverEarly; round++)
+        for (int round = 0; round < _engine.WorkloadRounds && !IsOverEarly; round++)
         {
             for (int i = 0; i < 24; i++) Ask(RequestKind.Write, (i * 37 % 250) * 4096, 4096);
             Ask(RequestKind.Write, 8192 + 512, 1024);
@@ -197,10 +208,40 @@ public sealed unsafe class InjectionRun : IDisposable
         _ram.NewBoot();
     }
 
+    private void Inspect()
+    {
+        if (_engine.Inspect(_config, _devices) is { } wrong) throw new SimViolationException($"{State}: {wrong}");
+    }
+
+    // Everything goes home, and back perhaps: what was shown stays.
+    private void ReadAgain()
+    {
+        var shown = (ulong[])_image.Clone();
+        _engine.Drain(_volume!);
+        for (int i = 0; i < 100 && !_engine.IsDrained(_volume!); i++) _client!.Idle(100_000);
+        if (!_engine.IsDrained(_volume!)) throw new SimViolationException("is never drained");
+        _client!.ReadAll(_image);
+        for (int x = 0; x < shown.Length; x++)
+            if (shown[x] != _image[x])
+                throw new SimViolationException($"sector {x} has shown {shown[x]:x}, and shows {_image[x]:x} now");
+        Bury();
+        Inspect();
+    }
+
+    // Where writes go to both devices, the backing device alone keeps the promise.
+    private void CheckBackingAlone(CrashKind kind)
+    {
+        for (long x = 0; x < _image.Length; x++)
+            _image[x] = SectorTag.Parse(_devices.Disks.Sector(x), x);
+        if (_promise.Check(_image, kind) is { } wrong)
+            throw new SimViolationException($"{State}, without the cache, after {kind}: {wrong}");
+    }
+
     // The devices are well again. A cache that was left behind is refused: the backing device has it all.
     private void Judge(bool stopped)
     {
         CrashKind kind = stopped ? CrashKind.None : _injection.End;
+        if (_isExpendable) CheckBackingAlone(kind);
         if (State == VolumeState.PassThrough)
         {
             RefuseTheCache();

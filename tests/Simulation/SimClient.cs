@@ -97,6 +97,9 @@ public sealed unsafe class SimClient : IDisposable
     /// <summary>A device has failed in this life: requests may fail too.</summary>
     public bool MayFail => TolerateErrors || _world.Faults > _faultsBefore || LacksDevice?.Invoke() == true;
 
+    /// <summary>Requests like this one have to succeed, whatever has failed.</summary>
+    public Func<RequestKind, RequestFlags, bool>? MustServe { get; init; }
+
     /// <summary>The volume takes no changes because of an absent device.</summary>
     public Func<bool>? LacksDevice { get; init; }
 
@@ -390,8 +393,9 @@ public sealed unsafe class SimClient : IDisposable
             Outstanding--;
             _world.Note(SimEvent.ClientComplete, s.Write, First(r), r->Result, Text(r));
             bool mayFail = MayFail || (s.MayBeRefused && r->Result == ShutDown);
+            mayFail &= MustServe?.Invoke(r->Kind, r->Flags) != true;
             if (r->Result == 0 || IsRefusedFastZero(r)) Succeeded(r, s);
-            else if (!mayFail) throw new SimViolationException($"{Text(r)} failed with {r->Result} on healthy devices");
+            else if (!mayFail) throw new SimViolationException($"{Text(r)} failed with {r->Result}, and must not");
             else if (s.Image != null) Array.Fill(s.Image, SectorTag.Unknown, First(r), Count(r));
         }
     }

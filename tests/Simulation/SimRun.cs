@@ -275,6 +275,7 @@ public sealed unsafe partial class SimRun : IDisposable
             }
             if (_workload.Below(100) < 60) _client.Turn(false, _world.NowUs);
             if (_config.Grows()) _engine.Grow(_volume!);
+            _engine.Meddle(_config, _volume!);
             if (_disks.Count > 1) ChangeDevices();
             if (_workload.Below(100) < _workload.IdlePercent) _client.Idle(_workload.IdleUs());
         }
@@ -307,6 +308,13 @@ public sealed unsafe partial class SimRun : IDisposable
         _history.Close();
         Bury();
         if (_world.Random.Chance(30)) LosePower();
+        Inspect();
+    }
+
+    private void Inspect()
+    {
+        if (_engine.Inspect(_config, _devices) is { } wrong)
+            throw new SimViolationException($"after {_since}, on the devices: {wrong}");
     }
 
     private void AfterCrash()
@@ -324,6 +332,7 @@ public sealed unsafe partial class SimRun : IDisposable
         if (kind > _since) _since = kind;
         if (kind == CrashKind.Power) LosePower();
         if (isExpendable) CheckWithoutCache(_since);
+        if (_formatted) Inspect();
         if (kind == CrashKind.Process) return;
         _ram.Empty();
         _ram.FreeAbandoned();

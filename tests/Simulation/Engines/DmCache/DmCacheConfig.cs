@@ -1,3 +1,4 @@
+using System;
 using Weir.Core.Base;
 using Weir.Core.DmCache.Policies;
 using Weir.Core.DmCache.Settings;
@@ -9,26 +10,36 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
 {
     private Prng _form = new(seed + 6);
     private Prng _tuning = new(seed + 2);
+    private Prng _orders = new(seed + 7);
+    private int _orderPercent;
 
-    public int Version { get; private set; }
+    public int Version { get; set; }
 
     /// <summary>A multiple of 32 KiB, a power of two or not.</summary>
-    public long BlockSize { get; private set; }
+    public long BlockSize { get; set; }
 
     /// <summary>The metadata lie at the head of the cache device.</summary>
-    public bool IsCachevol { get; private set; }
+    public bool IsCachevol { get; set; }
 
     public CacheMode Mode { get; set; }
 
-    public string Policy { get; private set; } = "";
+    public string Policy { get; set; } = "";
 
-    public long IdleUs { get; private set; }
+    public long IdleUs { get; set; }
 
-    public int HighWatermark { get; private set; }
+    public int HighWatermark { get; set; }
 
-    public bool DiscardPassdown { get; private set; }
+    public bool DiscardPassdown { get; set; }
 
-    public long MigrationThreshold { get; private set; }
+    public long MigrationThreshold { get; set; }
+
+    /// <summary>The user asks for another mode now.</summary>
+    public CacheMode? Order() =>
+        _orders.Below(100) < _orderPercent ? (CacheMode)_orders.Below(Enum.GetValues<CacheMode>().Length) : null;
+
+    /// <summary>The user asks for another policy now.</summary>
+    public string? OrderPolicy() =>
+        _orders.Below(100) < _orderPercent ? PolicyTable.All[_orders.Below(PolicyTable.All.Length)].Name : null;
 
     public long UnmarkUs { get; private set; }
 
@@ -57,6 +68,7 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
         Version = _form.Chance(40) ? 1 : 2;
         BlockSize = _form.Below(4) switch { 0 => 96 << 10, 1 => 64 << 10, _ => 32 << 10 };
         IsCachevol = _form.Chance(30);
+        _orderPercent = _orders.Below(4) switch { 0 => 10, 1 => 2, _ => 0 };
         int places = _form.Between(2, 24);
         CacheBytes = places * BlockSize + _form.Below(2) * 4096L;
         MetadataBytes = 1 << 20;

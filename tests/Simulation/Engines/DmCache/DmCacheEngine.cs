@@ -7,13 +7,20 @@ using Weir.Core.DmCache.Tools;
 using Weir.Core.DmCache.Volume;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
+using Weir.Tests.DmCache;
 
 namespace Weir.Tests.Simulation.Engines;
 
 /// <summary>The <c>dmcache</c> engine, tuned so that blocks come and go and write-back never rests.</summary>
-public sealed class DmCacheEngine : IInjectedEngine
+public sealed partial class DmCacheEngine : IInjectedEngine
 {
     public string Name => "dmcache";
+
+    /// <summary>Who looks at the metadata beside our own check, at the cost of two processes each time.</summary>
+    internal Judge? Judge { get; init; }
+
+    /// <summary>How often it has.</summary>
+    internal int TimesJudged { get; private set; }
 
     public bool WithstandsErrors => true;
 
@@ -31,21 +38,16 @@ public sealed class DmCacheEngine : IInjectedEngine
             DmCacheMutant.B14ForeignMarkTrusted, DmCacheMutant.RepairForgetsDirty,
             // Breaks no promise.
             DmCacheMutant.B6FlushesNothingNew,
-            // QueueTests, ErrorTests, ModeTests, KernelCacheTests: what they break is rare here, or needs a change of
-            // mode, or another program's metadata.
-            DmCacheMutant.B5EntryNotAwaited, DmCacheMutant.B6FailureForgotten, DmCacheMutant.B11CleanNotReadAtHome,
-            DmCacheMutant.B12NamedTooEarly, DmCacheMutant.B13StrangersBelieved,
-            // Not caught yet: overlapping writes, and the others, are rare.
-            DmCacheMutant.B2HomeUnflushed, DmCacheMutant.B7ThroughUnordered,
-            DmCacheMutant.B10DiscardRemembered,
+            // MeetingTests, QueueTests, ErrorTests, ModeTests, KernelCacheTests: what they break is rare here, or needs
+            // overlapping writes, or another program's metadata.
+            DmCacheMutant.B2HomeUnflushed, DmCacheMutant.B7ThroughUnordered, DmCacheMutant.B10DiscardRemembered,
+            DmCacheMutant.B5EntryNotAwaited, DmCacheMutant.B13StrangersBelieved,
+            // ErrorInjectionTests.
+            DmCacheMutant.B6FailureForgotten, DmCacheMutant.B11CleanNotReadAtHome, DmCacheMutant.B11StaleKept,
         },
         new Dictionary<Enum, ulong> { [DmCacheMutant.B1MarkTakenBlindly] = 435 });
 
-    public IReadOnlyList<InjectionSeries> Series { get; } = [];
-
     public SimConfig NewConfig(ulong seed) => new DmCacheConfig(seed);
-
-    public SimConfig ConfigFor(in Injection injection) => new DmCacheConfig(6);
 
     public Promise NewPromise(SimConfig config) => new StableInPlace(config.BackingBytes / SectorTag.Bytes);
 
@@ -97,6 +99,13 @@ public sealed class DmCacheEngine : IInjectedEngine
     public bool MayRefuse(SimConfig config, in SimOpening opening, string message) =>
         opening.ReadOnly && message.Contains("needs_check", StringComparison.Ordinal);
 
+    public void Meddle(SimConfig config, IVolume volume)
+    {
+        var own = (DmCacheConfig)config;
+        if (own.Order() is { } mode) ((DmCacheVolume)volume).SetMode(mode);
+        if (own.OrderPolicy() is { } policy) ((DmCacheVolume)volume).SetPolicy(policy);
+    }
+
     public VolumeState StateOf(IVolume volume) => ((DmCacheVolume)volume).Health.State;
 
     public bool MovesBlocks => true;
@@ -109,7 +118,13 @@ public sealed class DmCacheEngine : IInjectedEngine
 
     public bool HasDirty(IVolume volume) => !IsDrained(volume);
 
-    public bool MayEnd(in Injection injection, VolumeState state) => true;
+    public string? Inspect(SimConfig config, SimDevices devices)
+    {
+        if (MetadataOf.Check(devices, config.BackingBytes) is { } wrong) return wrong;
+        if (Judge == null) return null;
+        TimesJudged++;
+        return MetadataOf.Ask(Judge, devices);
+    }
 
     private static DmCacheOptions OptionsOf(DmCacheConfig config, bool readOnly) => new()
     {
