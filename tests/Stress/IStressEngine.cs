@@ -14,6 +14,12 @@ internal interface IStressEngine
     /// <summary>It has a cache device.</summary>
     bool HasCache { get; }
 
+    /// <summary>Its cache device may grow while it is served.</summary>
+    bool GrowsCache => HasCache;
+
+    /// <summary>Bytes of the cache device at first.</summary>
+    long CacheBytes => 4 << 20;
+
     /// <summary>Backing devices that are there all the time.</summary>
     int Residents { get; }
 
@@ -55,6 +61,9 @@ internal abstract class StressLife(IVolume volume) : IDisposable
 
     /// <summary>Everything is.</summary>
     public virtual bool IsDrained => true;
+
+    /// <summary>Enough has happened: a slow machine is given the time that it takes.</summary>
+    public virtual bool IsEnough => true;
 
     /// <summary>Throws unless enough has happened and nothing is wrong; what happened, in words.</summary>
     public abstract string Judge();

@@ -9,24 +9,26 @@ namespace Weir.Tests.Stress;
 /// <summary>A formatted cache and backing devices that can be opened again and again, in memory or in files.</summary>
 internal sealed unsafe class StressDevices : IDisposable
 {
-    private const long CacheBytes = 4 << 20, CacheGrowsBy = 3 * (128 << 10), CacheBytesAtMost = 8 << 20;
+    private const long CacheGrowsBy = 3 * (128 << 10), CacheBytesAtMost = 8 << 20;
     private const int Count = 4;
 
     private readonly RamDevice[] _memory = [];
     private readonly TestFolder? _folder;
     private readonly GrowingDevice? _cache;
-    private long _cacheBytes = CacheBytes;
+    private readonly long _cacheBytesAtFirst;
+    private long _cacheBytes;
 
     public StressDevices(IStressEngine engine, bool onFiles)
     {
+        _cacheBytesAtFirst = _cacheBytes = engine.CacheBytes;
         if (onFiles) _folder = new TestFolder();
         else _memory = new RamDevice[Count + 1];
         for (int i = 0; i <= Count; i++)
         {
-            if (onFiles) _folder!.File($"{i}", i == Count ? CacheBytes : SizeOf(i));
+            if (onFiles) _folder!.File($"{i}", i == Count ? _cacheBytes : SizeOf(i));
             else _memory[i] = new RamDevice(SizeOf(i));
         }
-        if (!onFiles) _cache = new GrowingDevice(_memory[Count], CacheBytes);
+        if (!onFiles) _cache = new GrowingDevice(_memory[Count], _cacheBytes);
         if (!engine.HasCache) return;
         using RingContext io = new();
         using Device cache = OpenCache();
@@ -36,7 +38,7 @@ internal sealed unsafe class StressDevices : IDisposable
     public Device OpenCache() => _cache != null ? new KeptDevice(_cache) : Open(Count);
 
     /// <summary>The cache device is larger than at first.</summary>
-    public bool HasGrown => _cacheBytes > CacheBytes;
+    public bool HasGrown => _cacheBytes > _cacheBytesAtFirst;
 
     /// <summary>The cache device gains some segments, if it has not many already.</summary>
     public void GiveRoom()

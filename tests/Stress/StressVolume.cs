@@ -50,7 +50,7 @@ internal sealed unsafe class StressVolume
         List<Action<Contention>> work = [contention => Control(life, contention)];
         foreach (StressClient client in _clients)
             work.Add(contention => client.Run(life.Volume, contention, () => Volatile.Read(ref _controlled) != 0));
-        bool IsEnough() => _engine.Guests == 0 || Detaches > detached;
+        bool IsEnough() => life.IsEnough && (_engine.Guests == 0 || Detaches > detached);
         Exception? failure = Contention.Run(ms, mutant, IsEnough, work);
         if (failure != null) return failure;
         Judge(life);
