@@ -38,6 +38,9 @@ public sealed record Tunable(
     /// </summary>
     public IReadOnlyList<string>? Words { get; init; }
 
+    /// <summary>What to say beside a value that has no effect now; null: it has.</summary>
+    public Func<string?>? Note { get; init; }
+
     /// <summary>The value before anybody set it.</summary>
     public long Default { get; } = Read();
 
@@ -83,6 +86,13 @@ public sealed record Tunable(
         if (equals < 0) write(value);
         else WriteFor!(text[..equals], value);
         return equals < 0 ? Show(Read()) : $"{text[..equals]}={Show(value)}";
+    }
+
+    /// <summary>Sets it while the volume is served, see <see cref="Set"/>; returns what to answer.</summary>
+    public string Answer(string text)
+    {
+        string value = Set(text, atStart: false);
+        return Note?.Invoke() is { } note ? $"{Name} {value} ({note})\n" : $"{Name} {value}\n";
     }
 
     /// <summary>It is its name, or another one of it.</summary>

@@ -28,6 +28,9 @@ public sealed record VolumeCommand(string Name, string Meaning)
     /// </summary>
     public Func<Func<OrderProgress>>? Begin { get; init; }
 
+    /// <summary>The same with arguments, as many as <see cref="Form"/> says.</summary>
+    public Func<IReadOnlyList<string>, Func<OrderProgress>>? BeginWith { get; init; }
+
     /// <summary>What to answer, in lines, when the order has ended, if it is one; null: what has been done.</summary>
     public Func<string>? Answer { get; init; }
 
@@ -47,7 +50,7 @@ public sealed record VolumeCommand(string Name, string Meaning)
         if (Form.Length == 0) CheckNone(arguments);
         else if (!IsOfForm(arguments.Count)) throw new UserErrorException($"{Name}: expected {Form}: {Meaning}", 2);
         if (RunWith != null) return RunWith(arguments, waiter);
-        Func<OrderProgress>? look = Begin?.Invoke();
+        Func<OrderProgress>? look = BeginWith != null ? BeginWith(arguments) : Begin?.Invoke();
         OrderProgress progress = look?.Invoke() ?? OrderProgress.Done;
         while (!progress.IsOver)
         {

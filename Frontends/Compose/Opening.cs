@@ -71,6 +71,8 @@ internal sealed class Opening(
     public void SetOptions(IReadOnlyList<Tunable> tunables)
     {
         foreach ((string key, string value) in spec.Options) Tunable.Find(tunables, key).Set(value, atStart: true);
+        foreach ((string key, _) in spec.Options)
+            if (Tunable.Find(tunables, key).Note?.Invoke() is { } note) log($"--option {key}: {note}");
     }
 
     /// <summary>A device of whole sectors. Says on the log what works, but not as well as it could.</summary>

@@ -97,7 +97,7 @@ internal sealed class ControlCommands(
         return values switch
         {
             [] => $"{found.Name} {found.Show(found.Read())}\n",
-            [var value] => $"{found.Name} {found.Set(value, atStart: false)}\n",
+            [var value] => found.Answer(value),
             _ => throw new UserErrorException($"{found.Name}: expected one value, {found.Range}", 2),
         };
     }

@@ -1,6 +1,4 @@
 using System;
-using System.Runtime.InteropServices;
-using Weir.Core.Caching;
 using Weir.Core.DmCache.Places;
 using Weir.Core.DmCache.Policies;
 using Weir.Core.Volumes;
@@ -12,21 +10,21 @@ namespace Weir.Core.DmCache.Migration;
 /// block out, and lets the next commit say so (B3). A reserve of free places keeps promotions from waiting for
 /// commits, and lets many removals share one.
 /// </summary>
-internal sealed unsafe class Evictor : IBackgroundTask, IDisposable
+internal sealed class Evictor : IBackgroundTask, IDisposable
 {
     /// <summary>One place in so many is kept free, but at least and at most these.</summary>
     private const int ReserveOneIn = 64, ReserveMin = 1, ReserveMax = 256;
 
     private readonly MigrationParts _parts;
     private readonly Func<int> _placesWanted;
-    private readonly BlockLock* _lock = (BlockLock*)NativeMemory.AllocZeroed(1, (nuint)sizeof(BlockLock));
+    private readonly BlockTaker _taker;
     private int _leaving;
     private long _leavingTicket;
 
     /// <summary>For a promoter that says how many places it wants and cannot have.</summary>
     public Evictor(MigrationParts parts, Func<int> placesWanted)
     {
-        (_parts, _placesWanted) = (parts, placesWanted);
+        (_parts, _placesWanted, _taker) = (parts, placesWanted, new BlockTaker(parts.Residency));
         Reserve = (int)Math.Clamp(parts.Geometry.Places / ReserveOneIn, ReserveMin, ReserveMax);
     }
 
@@ -53,7 +51,7 @@ internal sealed unsafe class Evictor : IBackgroundTask, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => NativeMemory.Free(_lock);
+    public void Dispose() => _taker.Dispose();
 
     // False: nobody may go now.
     private bool TryEvict()
@@ -62,31 +60,12 @@ internal sealed unsafe class Evictor : IBackgroundTask, IDisposable
         uint place = _parts.Residency.Policy.Host.ChooseVictim(Map.Table);
         _parts.Residency.Policy.Exit();
         if (place == PolicyInfo.NoPlace) return false;
-        *_lock = new BlockLock { FirstBlock = Map.Table.HomeOf(place), BlockCount = 1, Mode = BlockLockMode.Exclusive };
-        if (!Map.Locks.TryTake(_lock))
-        {
-            _parts.Moves.Count(MoveEvent.Clashed);
-            return false;
-        }
-        bool mayGo = MayGo(place);
-        if (mayGo) Leave(place);
-        Map.Locks.Release(_lock);
-        return mayGo;
-    }
-
-    // It may have been written, or have left, since the policy chose it.
-    private bool MayGo(uint place)
-    {
-        const PlaceState kept = PlaceState.Dirty | PlaceState.Doubtful | PlaceState.Cleaning;
-        PlaceState state = Map.Table.StateOf(place);
-        bool isClean = (state & kept) == 0 || Base.Mutant.Is(DmCacheMutant.B4DirtyDemoted);
-        return (state & PlaceState.Mapped) != 0 && isClean && Map.Table.HomeOf(place) == _lock->FirstBlock;
-    }
-
-    private void Leave(uint place)
-    {
-        _leavingTicket = _parts.Residency.Leave(place, isEvicted: true, isUrgent: false);
+        Taking taking = _taker.TryTake(place, isEvicted: true, out long ticket);
+        if (taking == Taking.Busy) _parts.Moves.Count(MoveEvent.Clashed);
+        if (taking != Taking.Taken) return false;
+        _leavingTicket = ticket;
         _leaving++;
         _parts.Moves.Count(MoveEvent.Demoted);
+        return true;
     }
 }

@@ -49,7 +49,8 @@ internal struct MqPolicy : IPolicy<MqPolicy>
     /// <summary>Each node's age is brought up to date once in so many ages: its byte has to tell them apart.</summary>
     private const int AgesOfRound = 128;
 
-    private const int ReadSetting = 0, WriteSetting = 1, DiscardSetting = 2;
+    // In the order of dm-cache's table line.
+    private const int DiscardSetting = 0, ReadSetting = 1, WriteSetting = 2;
 
     private readonly uint _places, _period;
     private PlaceLists _lists;
@@ -84,9 +85,9 @@ internal struct MqPolicy : IPolicy<MqPolicy>
     {
         Settings =
         [
+            new("discard_promote_adjustment", 0, ushort.MaxValue, 1, "uses that a discarded block needs"),
             new("read_promote_adjustment", 0, ushort.MaxValue, 4, "uses that a block needs to be read in, and more"),
             new("write_promote_adjustment", 0, ushort.MaxValue, 8, "uses that a block needs to be written, and more"),
-            new("discard_promote_adjustment", 0, ushort.MaxValue, 1, "uses that a discarded block needs"),
         ],
     };
 

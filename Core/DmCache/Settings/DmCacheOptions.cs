@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Concurrent;
 using Weir.Core.Cleaning;
 
 namespace Weir.Core.DmCache.Settings;
@@ -44,6 +45,9 @@ public sealed class DmCacheOptions : CleaningSettings
     /// </summary>
     public int RandomThreshold { get; set; } = DefaultRandomThreshold;
 
+    /// <summary>What policies are set to, by the seed's names; what is not here is as the policy has it.</summary>
+    internal ConcurrentDictionary<string, long> PolicySettings { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Discards go on to the backing device.</summary>
     public bool DiscardPassdown { get; set; } = true;
 
@@ -67,6 +71,9 @@ public sealed class DmCacheOptions : CleaningSettings
 
     /// <summary>The same of another policy.</summary>
     internal Action<string>? ChangePolicy { get; set; }
+
+    /// <summary>Tells the policy what it is set to; set by the volume.</summary>
+    internal Action? ChangePolicySettings { get; set; }
 
     /// <summary>Takes one line at a time.</summary>
     public Action<string> Log { get; set; } = static _ => { };

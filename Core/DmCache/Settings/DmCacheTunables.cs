@@ -36,7 +36,9 @@ public static class DmCacheTunables
             + "brought in; 0: none does",
             () => options.SequentialThreshold, value => options.SequentialThreshold = (int)value),
         new("random_threshold", 0, 1 << 20, "kept by any value: streams are told apart, so other requests end none",
-            () => options.RandomThreshold, value => options.RandomThreshold = (int)value),
+            () => options.RandomThreshold, value => options.RandomThreshold = (int)value)
+        { Note = static () => "nothing depends on it: streams are told apart" },
+        .. OfPolicies(options),
         new("discard_passdown", 0, 1, "1: discards go on to the backing device; 0: what is discarded is zeroed there",
             () => options.DiscardPassdown ? 1 : 0, value => options.DiscardPassdown = value == 1),
         new("unmark_ms", 0, 3_600_000, "milliseconds that a region of 64 cached blocks is not written before its clean "
@@ -46,6 +48,30 @@ public static class DmCacheTunables
             () => options.MetadataVersion, null)
         { WriteAtStart = value => options.MetadataVersion = (int)value },
     ];
+
+    private static IEnumerable<Tunable> OfPolicies(DmCacheOptions options)
+    {
+        foreach (PolicyInfo info in PolicyTable.All.ToArray())
+            foreach (PolicySetting setting in info.Settings)
+                yield return new Tunable(setting.Name, setting.Minimum, setting.Maximum,
+                    $"of policy {info.Name}: {setting.Meaning}",
+                    () => options.PolicySettings.GetValueOrDefault(setting.Name, setting.Default),
+                    value => ChangePolicySetting(options, setting.Name, value))
+                { Note = () => NoteOf(setting, options.Policy) };
+    }
+
+    private static void ChangePolicySetting(DmCacheOptions options, string name, long value)
+    {
+        options.PolicySettings[name] = value;
+        options.ChangePolicySettings?.Invoke();
+    }
+
+    private static string? NoteOf(PolicySetting setting, string policy)
+    {
+        foreach (PolicySetting own in PolicyTable.Find(policy)?.Settings ?? [])
+            if (own.Name == setting.Name) return null;
+        return $"policy {PolicyTable.Resolve(policy)} has no use for it";
+    }
 
     private static string[] NamesOfPolicies()
     {

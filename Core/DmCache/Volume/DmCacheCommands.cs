@@ -28,10 +28,13 @@ public static class DmCacheCommands
         new("give_up", "give up what is lost in a range of whole blocks, in bytes, or all of it: it reads what the "
             + "backing device has, older data; cannot be undone")
         { RunWith = (arguments, waiter) => volume.Lost.GiveUp(arguments[0], waiter), Form = "NAME:OFFSET+LENGTH|all" },
+        new("invalidate_cblocks", "take blocks out of the cache by their places, from BEGIN up to END and without it; "
+            + "dirty ones stay, and are named; waits")
+        { Form = "PLACE|BEGIN-END...", BeginWith = volume.BeginInvalidate },
         new("set_config", "the kernel's message: set an option by its name")
         {
             Form = "KEY VALUE",
-            RunWith = (arguments, _) => Tunable.Find(tunables, arguments[0]).Set(arguments[1], atStart: false) + "\n",
+            RunWith = (arguments, _) => Tunable.Find(tunables, arguments[0]).Answer(arguments[1]),
         },
     ];
 

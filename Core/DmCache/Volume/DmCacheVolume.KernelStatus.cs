@@ -1,8 +1,11 @@
+using System.Collections.Generic;
 using System.Text;
 using Weir.Core.DmCache.Format;
 using Weir.Core.DmCache.Migration;
 using Weir.Core.DmCache.Places;
+using Weir.Core.DmCache.Policies;
 using Weir.Core.DmCache.Queue;
+using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
 
 namespace Weir.Core.DmCache.Volume;
@@ -27,7 +30,7 @@ public sealed unsafe partial class DmCacheVolume : IKernelStatus
         text.Append($"{Counters[QueueCounters.ReadHits]} {Counters[QueueCounters.ReadMisses]} ");
         text.Append($"{Counters[QueueCounters.WriteHits]} {Counters[QueueCounters.WriteMisses]} ");
         text.Append($"{Moves[MoveEvent.Demoted]} {Moves[MoveEvent.Promoted]} {Map.Table.DirtyCount} {Features()} ");
-        text.Append($"2 migration_threshold {Options.MigrationThreshold} {Policy.Host.Info.Name} 0 ");
+        text.Append($"2 migration_threshold {Options.MigrationThreshold} {PolicyArguments(Policy.Host)} ");
         text.Append($"{(Changes.Failure == null ? "rw" : "ro")} {(Changes.Failure == null ? "-" : "needs_check")}\n");
         return text.ToString();
     }
@@ -35,7 +38,7 @@ public sealed unsafe partial class DmCacheVolume : IKernelStatus
     private string TableLines()
     {
         string cache = _devices.Cache.KernelName;
-        string rest = $"{_devices.Backing.KernelName} {Map.Geometry.BlockSectors} {Features()} {KernelPolicy} 0\n";
+        string rest = $"{_devices.Backing.KernelName} {Map.Geometry.BlockSectors} {Features()} {KernelPolicy()}\n";
         string target = $"0 {Sectors(SizeBytes)} cache";
         if (_devices.Metadata is { } metadata) return $"{target} {metadata.KernelName} {cache} {rest}";
         long head = Metadata.MetadataBlocks * MetadataBlockSectors;
@@ -45,8 +48,39 @@ public sealed unsafe partial class DmCacheVolume : IKernelStatus
             + $"{target} {name}_cmeta {name}_cdata {rest}";
     }
 
-    // The kernel has two.
-    private string KernelPolicy => Policy.Host.Info.IsCleaner ? "cleaner" : "smq";
+    // The kernel has these; mq is smq there, and takes the old keys. A threshold goes with those of the policy.
+    private string KernelPolicy()
+    {
+        PolicyHost host = Policy.Host;
+        string name = host.Info.Name is "mq" or "cleaner" ? host.Info.Name : "smq";
+        List<(string Key, long Value)> arguments = ArgumentsOf(host);
+        if (Options.MigrationThreshold != DmCacheOptions.DefaultMigrationThreshold)
+            arguments.Insert(0, ("migration_threshold", Options.MigrationThreshold));
+        return Join(name, arguments);
+    }
+
+    private string PolicyArguments(PolicyHost host) => Join(host.Info.Name, ArgumentsOf(host));
+
+    // In the order of mq in the kernel. The thresholds count under every policy here, and are named where the kernel
+    // does.
+    private List<(string Key, long Value)> ArgumentsOf(PolicyHost host)
+    {
+        PolicySetting[] settings = host.Info.Settings;
+        if (settings.Length == 0) return [];
+        List<(string Key, long Value)> all =
+        [
+            ("random_threshold", Options.RandomThreshold), ("sequential_threshold", Options.SequentialThreshold),
+        ];
+        for (int i = 0; i < settings.Length; i++) all.Add((settings[i].Name, host.Get(i)));
+        return all;
+    }
+
+    private static string Join(string policy, List<(string Key, long Value)> arguments)
+    {
+        StringBuilder text = new($"{policy} {2 * arguments.Count}");
+        foreach ((string key, long value) in arguments) text.Append($" {key} {value}");
+        return text.ToString();
+    }
 
     private string Features()
     {

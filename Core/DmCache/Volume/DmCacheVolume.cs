@@ -1,3 +1,5 @@
+using System;
+using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
@@ -50,6 +52,7 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
         options.Changed = Queues.WakeAll;
         options.ChangeMode = SetMode;
         options.ChangePolicy = SetPolicy;
+        options.ChangePolicySettings = ApplyPolicySettings;
     }
 
     /// <inheritdoc/>
@@ -111,6 +114,8 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
     internal MoveCounters Moves { get; } = new();
 
     internal CommitCounters Commits { get; } = new();
+
+    internal ConcurrentQueue<InvalidateOrder> Invalidations { get; } = new();
 
     internal DrainState Drains { get; } = new();
 
@@ -186,6 +191,26 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
         Queues.WakeFirst();
     }
 
+    /// <summary>
+    /// Begins to take out what places hold, as <c>PLACE</c> or <c>BEGIN-END</c>; what is dirty stays, and is named.
+    /// Returns what looks how far it is. Any thread.
+    /// </summary>
+    /// <exception cref="UserErrorException">There are no such places; nothing is taken out.</exception>
+    public Func<OrderProgress> BeginInvalidate(IReadOnlyList<string> ranges)
+    {
+        if (ReadOnly) throw new UserErrorException("the volume is read-only: its cache stays as it is");
+        List<PlaceRange> parsed = [];
+        foreach (string range in ranges) parsed.Add(PlaceRange.Parse(range, Map.Geometry.Places));
+        InvalidateOrder order = new(parsed);
+        Invalidations.Enqueue(order);
+        Queues.WakeFirst();
+        return () =>
+        {
+            OrderProgress at = order.Progress;
+            return !at.IsOver && Health.CacheHasFailed ? at.Fail(Health.Reason) : at;
+        };
+    }
+
     /// <summary>Cache blocks that there are.</summary>
     public long CacheBlocks => Map.Geometry.Places;
 
@@ -242,7 +267,23 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
     {
         PolicyMaker maker = new(new PolicyShape(
             Map.Geometry.Places, Map.Geometry.Homes, Map.Geometry.BlockSectors, Options.Seed));
-        return PolicyTable.Visit<PolicyHost, PolicyMaker>(name, ref maker);
+        PolicyHost host = PolicyTable.Visit<PolicyHost, PolicyMaker>(name, ref maker);
+        Apply(host);
+        return host;
+    }
+
+    private void ApplyPolicySettings()
+    {
+        Policy.Enter();
+        Apply(Policy.Host);
+        Policy.Exit();
+    }
+
+    private void Apply(PolicyHost host)
+    {
+        PolicySetting[] settings = host.Info.Settings;
+        for (int i = 0; i < settings.Length; i++)
+            if (Options.PolicySettings.TryGetValue(settings[i].Name, out long value)) host.Set(i, value);
     }
 
     private void FillHead(Superblock head)

@@ -20,6 +20,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
     private readonly Committer _committer;
     private readonly Promoter _promoter;
     private readonly Evictor _evictor;
+    private readonly Invalidator _invalidator;
     private readonly Writeback _writeback;
     private readonly Unmarker _unmarker;
     private readonly UnreadableKeeper _unreadable;
@@ -34,6 +35,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
         MigrationParts parts = volume.Migrations;
         _promoter = new Promoter(parts, queues, grants);
         _evictor = new Evictor(parts, () => _promoter.PlacesWanted);
+        _invalidator = new Invalidator(parts, volume.Invalidations);
         CleaningGovernor governor = new(
             new CleaningLoad(volume, () => _evictor.IsStarved), volume.Options, new WriteThrottle());
         _writeback = new Writeback(parts, queues, governor);
@@ -56,6 +58,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
         _committer.Dispose();
         _promoter.Dispose();
         _evictor.Dispose();
+        _invalidator.Dispose();
         _writeback.Dispose();
         _unmarker.Dispose();
         _unreadable.Dispose();
@@ -68,6 +71,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
         new("ticks", BackgroundState.Serving, new PolicyTicks(_volume.Policy, _volume.Activity)),
         new("promotions", BackgroundState.Working, _promoter),
         new("evictions", BackgroundState.Serving, _evictor),
+        new("invalidations", BackgroundState.Serving, _invalidator),
         new("write-back", BackgroundState.Working, _writeback),
         new("unreadable blocks", BackgroundState.Serving, _unreadable),
         new("marks", BackgroundState.Serving, _unmarker),

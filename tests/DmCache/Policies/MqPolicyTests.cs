@@ -152,7 +152,7 @@ public sealed class MqPolicyTests
             Assert.Equal(20 + i, policy.Get(i));
             Assert.Throws<InvariantException>(() => policy.Set(i, MqPolicy.Info.Settings[i].Maximum + 1));
         }
-        policy.Set(0, 0);
+        policy.Set(1, 0);
         policy.Miss(5, s_read);
         Assert.False(policy.Miss(5, s_read));
         policy.Tick();

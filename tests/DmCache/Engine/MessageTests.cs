@@ -1,0 +1,193 @@
+using System;
+using System.Collections.Generic;
+using Weir.Core.Base;
+using Weir.Core.DmCache;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.DmCache.Volume;
+using Weir.Core.Io;
+using Xunit;
+
+namespace Weir.Tests.DmCache.Engine;
+
+/// <summary>What is said to a volume while it is served.</summary>
+public sealed class MessageTests
+{
+    /// <summary>Single places and ranges, of which the end is the first that is not meant, as in the kernel.</summary>
+    [Theory]
+    [InlineData(CacheMode.Writeback)]
+    [InlineData(CacheMode.Writethrough)]
+    [InlineData(CacheMode.Passthrough)]
+    public void PlacesAreInvalidated(CacheMode mode)
+    {
+        using SmallCache cache = Filled(mode);
+        Assert.Equal("invalidate_cblocks: done, 4 blocks are out\n", Say(cache, "invalidate_cblocks", "0-3", "5"));
+        Assert.Equal([3, 4, 6, 7], Places(cache));
+        Assert.Equal(4, cache["free_blocks"]);
+        cache.Options.Mode = CacheMode.Writeback;
+        cache.Kill();
+        Assert.Equal([3, 4, 6, 7], Places(cache));
+        for (long home = 0; home < 8; home++) Assert.Equal(home + 1, cache.Read(home));
+    }
+
+    /// <summary>Nothing that only the cache has is given up, and it is said which blocks those are.</summary>
+    [Fact]
+    public void DirtyPlacesStay()
+    {
+        using SmallCache cache = Filled(CacheMode.Writeback);
+        foreach (long home in new[] { 1, 2, 5 }) cache.Write(home, 100 + home);
+        List<long> dirty = [cache.Volume.Map.Find(1), cache.Volume.Map.Find(2), cache.Volume.Map.Find(5)];
+        dirty.Sort();
+        string said = Assert.Throws<UserErrorException>(() => Say(cache, "invalidate_cblocks", "0-8")).Message;
+        Assert.Contains("3 of them are dirty and stay", said, StringComparison.Ordinal);
+        Assert.Contains("5 blocks are out", said, StringComparison.Ordinal);
+        Assert.Equal(dirty, Places(cache));
+        foreach (long home in new[] { 1, 2, 5 }) Assert.Equal(100 + home, cache.Read(home));
+    }
+
+    [Fact]
+    public void ADirtyPlaceThatIsTakenIsSeen()
+    {
+        Mutant.Active = DmCacheMutant.B4DirtyDemoted;
+        try
+        {
+            using SmallCache cache = Filled(CacheMode.Writeback);
+            cache.Write(1, 101);
+            Say(cache, "invalidate_cblocks", "0-8");
+            Assert.Equal(2, cache.Read(1));
+        }
+        finally
+        {
+            Mutant.Active = null;
+        }
+    }
+
+    /// <summary>Somebody at work in a block is waited for.</summary>
+    [Fact]
+    public unsafe void ABusyPlaceIsWaitedFor()
+    {
+        using SmallCache cache = Filled(CacheMode.Writeback);
+        cache.Cache.Hold = IoKind.Read;
+        Request request = new()
+        {
+            Kind = RequestKind.Read, OffsetBytes = 2L * SmallCache.BlockBytes, LengthBytes = 4096,
+            Data = cache.Driver.Data,
+        };
+        cache.Driver.Queue.Submit(&request);
+        Func<OrderProgress> look = cache.Volume.BeginInvalidate([$"{cache.Volume.Map.Find(2)}"]);
+        cache.Driver.Idle(20_000);
+        Assert.False(look().IsOver);
+        cache.Cache.Release();
+        cache.Driver.Until(() => look().IsOver, "the order");
+        Assert.True(cache.Driver.TakeOne() == &request);
+        Assert.False(cache.IsCached(2));
+    }
+
+    [Theory]
+    [InlineData("x", "'x'")]
+    [InlineData("-1", "'-1'")]
+    [InlineData("1-", "'1-'")]
+    [InlineData("5-5", "'5-5'")]
+    [InlineData("7-3", "'7-3'")]
+    [InlineData("8", "0 to 7")]
+    [InlineData("4294967296", "0 to 7")]
+    [InlineData("2-9", "0 to 7")]
+    public void NonsenseInvalidatesNothing(string range, string named)
+    {
+        using SmallCache cache = Filled(CacheMode.Writeback);
+        UserErrorException said = Assert.Throws<UserErrorException>(() => Say(cache, "invalidate_cblocks", "0", range));
+        Assert.Contains(named, said.Message, StringComparison.Ordinal);
+        Assert.Equal(2, said.ExitCode);
+        cache.Driver.Idle(20_000);
+        Assert.Equal(8, Places(cache).Count);
+    }
+
+    /// <summary>The kernel's keys are taken under any policy; it is said when that one does not use them.</summary>
+    [Fact]
+    public void PoliciesAreSetUnderTheKernelsNames()
+    {
+        using SmallCache cache = new(set: static options => options.Policy = "mq");
+        Assert.Equal("read_promote_adjustment 2\n", Say(cache, "set_config", "read_promote_adjustment", "2"));
+        Assert.Contains("mq 10 random_threshold 4 sequential_threshold 512 discard_promote_adjustment 1 "
+            + "read_promote_adjustment 2 write_promote_adjustment 8 rw - ", cache.Volume.KernelStatus()
+            .Replace("\n", " ", StringComparison.Ordinal), StringComparison.Ordinal);
+        cache.Volume.SetPolicy("smq");
+        string said = Say(cache, "set_config", "write_promote_adjustment", "3");
+        Assert.Equal("write_promote_adjustment 3 (policy smq has no use for it)\n", said);
+        Assert.Contains(" smq 0 rw - ", cache.Volume.KernelStatus().Replace("\n", " ", StringComparison.Ordinal),
+            StringComparison.Ordinal);
+        cache.Volume.SetPolicy("mq");
+        Assert.Contains("read_promote_adjustment 2 write_promote_adjustment 3 ", cache.Volume.KernelStatus(),
+            StringComparison.Ordinal);
+    }
+
+    /// <summary>What was set decides: a block that needs one use more is brought in by one read more.</summary>
+    [Fact]
+    public void WhatIsSetDecides()
+    {
+        Assert.True(ReadsUntilCached("2") < ReadsUntilCached("40"));
+    }
+
+    [Fact]
+    public void TheTableLineHasWhatIsNotTheDefault()
+    {
+        using SmallCache cache = new();
+        Assert.EndsWith(" smq 0\n", cache.Volume.KernelStatus(), StringComparison.Ordinal);
+        Assert.Equal("migration_threshold 4096\n", Say(cache, "set_config", "migration_threshold", "4096"));
+        Assert.EndsWith(" smq 2 migration_threshold 4096\n", cache.Volume.KernelStatus(), StringComparison.Ordinal);
+        Assert.Contains(
+            " 2 migration_threshold 4096 lru 0 rw -", cache.Volume.KernelStatus(), StringComparison.Ordinal);
+        cache.Volume.SetPolicy("cleaner");
+        Assert.EndsWith(" cleaner 2 migration_threshold 4096\n", cache.Volume.KernelStatus(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void UnknownKeysAreNamedBesideTheKnown()
+    {
+        using SmallCache cache = new();
+        UserErrorException said = Assert.Throws<UserErrorException>(() => Say(cache, "set_config", "no_such", "1"));
+        Assert.Contains("'no_such'", said.Message, StringComparison.Ordinal);
+        Assert.Contains("discard_promote_adjustment", said.Message, StringComparison.Ordinal);
+    }
+
+    private static int ReadsUntilCached(string adjustment)
+    {
+        using SmallCache cache = new(set: static options => options.Policy = "mq");
+        Say(cache, "set_config", "read_promote_adjustment", adjustment);
+        int reads = 0;
+        for (; !cache.IsCached(0) && reads < 2000; reads++)
+        {
+            Assert.Equal(0, cache.Driver.Do(RequestKind.Read, 0, 4096));
+            for (int i = 0; i < 4; i++) cache.Driver.Turn();
+        }
+        return reads;
+    }
+
+    // Eight places, each with a block that is clean; home 0 to 7 hold 1 to 8.
+    private static SmallCache Filled(CacheMode mode)
+    {
+        SmallCache cache = new(set: static options => options.Mode = CacheMode.Passthrough);
+        for (long home = 0; home < 8; home++) cache.Write(home, home + 1);
+        cache.Volume.SetMode(CacheMode.Writeback);
+        cache.Driver.Until(() => cache.Volume.Mode.Named == CacheMode.Writeback, "write-back");
+        for (long home = 0; home < 8; home++) cache.BringIn(home);
+        cache.Volume.SetMode(mode);
+        cache.Driver.Until(() => cache.Volume.Mode.Named == mode, $"{mode}");
+        return cache;
+    }
+
+    private static List<long> Places(SmallCache cache)
+    {
+        List<long> places = [];
+        for (long home = 0; home < 64; home++)
+            if (cache.Volume.Map.Find(home) is >= 0 and long place) places.Add(place);
+        places.Sort();
+        return places;
+    }
+
+    private static string Say(SmallCache cache, string message, params string[] arguments)
+    {
+        List<Tunable> tunables = DmCacheTunables.Of(cache.Options);
+        VolumeCommand command = VolumeCommand.Find(DmCacheCommands.Of(cache.Volume, tunables), message);
+        return command.Run(new Patient(cache.Driver.Turn), arguments);
+    }
+}
