@@ -59,6 +59,8 @@ public enum DmCacheMutant
     B10CachedKept,
     /// <summary>B10: a block counts as discarded although another write has gone home since.</summary>
     B10DiscardRemembered,
+    /// <summary>B10: after a suspend the discards stay in the durable metadata.</summary>
+    B10DiscardsKeptByResume,
     /// <summary>B11: a clean block that cannot be read is an error.</summary>
     B11CleanNotReadAtHome,
     /// <summary>B11: a cached block stays though the cache device has refused what home has.</summary>

@@ -203,6 +203,7 @@ internal static class Meanings
         ["mode"] = "what is true of every block: writeback, writethrough or passthrough",
         ["mode_wanted"] = "the mode on its way: blocks are still written back before it has its name",
         ["policy"] = "who decides what is cached",
+        ["suspended"] = "whether requests wait until 'weir message resume': no, begun, yes or ending",
         ["block_size_bytes"] = "size of a cache block, in bytes",
         ["cache_blocks"] = "blocks that the cache device has room for",
         ["cached_blocks"] = "of these, the ones that hold something",

@@ -24,7 +24,7 @@ internal sealed class Invalidator(MigrationParts parts, ConcurrentQueue<Invalida
 
     /// <inheritdoc/>
     public long DeadlineUs => _order == null ? orders.IsEmpty ? long.MaxValue : 0
-        : _ticket != 0 ? long.MaxValue : _againUs;
+        : _ticket != 0 || parts.Mode.IsHeld ? long.MaxValue : _againUs;
 
     private ChangeList Changes => parts.Residency.Changes;
 
@@ -34,7 +34,7 @@ internal sealed class Invalidator(MigrationParts parts, ConcurrentQueue<Invalida
         if (_order == null && !orders.TryDequeue(out _order)) return;
         if (Changes.Failure is { } failure) Finish(order => order.Fail(failure));
         else if (_ticket != 0 && Changes.IsDone(_ticket)) Finish(static order => order.End());
-        else if (_ticket == 0) TakeSome(_order, nowUs);
+        else if (_ticket == 0 && !parts.Mode.IsHeld) TakeSome(_order, nowUs);
     }
 
     /// <inheritdoc/>

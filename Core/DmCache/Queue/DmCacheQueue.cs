@@ -116,10 +116,15 @@ internal sealed unsafe partial class DmCacheQueue : IVolumeQueue, IIoHandler, ID
         BeginFlush();
         SeeMode();
         while (!_parked.IsEmpty && IsModeSeen) Begin(_parked.Take());
+        if (_all.Suspension.MustRefuse)
+            while (!_parked.IsEmpty) Finish(_parked.Take(), -Errno.EIO);
         TellPolicy();
         _work?.Background.Poll(nowUs);
         if (_stopping && !_waker.HasLeft) ContinueStop();
     }
+
+    /// <summary>What waits for a resume goes on, see <see cref="Suspension"/>.</summary>
+    public void Hurry(bool mayRefuse) => _all.Suspension.Hurry();
 
     /// <inheritdoc/>
     public void BeginStop()

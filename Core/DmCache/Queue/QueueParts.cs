@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Caching;
 using Weir.Core.DmCache.Migration;
+using Weir.Core.DmCache.Settings;
 using Weir.Core.Volumes;
 
 namespace Weir.Core.DmCache.Queue;
@@ -19,6 +20,9 @@ internal sealed record QueueParts
 
     /// <summary>How many commits ahead of the places written marks go.</summary>
     public required Commit.MarkAhead MarkAhead { get; init; }
+
+    /// <summary>Whether requests wait.</summary>
+    public required Suspension Suspension { get; init; }
 
     /// <summary>The background work of the first queue, made on its thread.</summary>
     public required Func<DataQueues, GrantQueue, IQueueWork> Work { get; init; }

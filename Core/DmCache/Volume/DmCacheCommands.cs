@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
 
@@ -28,6 +29,9 @@ public static class DmCacheCommands
         new("give_up", "give up what is lost in a range of whole blocks, in bytes, or all of it: it reads what the "
             + "backing device has, older data; cannot be undone")
         { RunWith = (arguments, waiter) => volume.Lost.GiveUp(arguments[0], waiter), Form = "NAME:OFFSET+LENGTH|all" },
+        new("suspend", "hold requests, end those under way, flush, and commit as at a stop; waits")
+        { Begin = volume.BeginSuspend },
+        new("resume", "let requests go on after suspend; waits") { Begin = volume.BeginResume },
         new("invalidate_cblocks", "take blocks out of the cache by their places, from BEGIN up to END and without it; "
             + "dirty ones stay, and are named; waits")
         { Form = "PLACE|BEGIN-END...", BeginWith = volume.BeginInvalidate },
@@ -46,6 +50,8 @@ public static class DmCacheCommands
         {
             long left = volume.DrainBlocksLeft;
             OrderProgress at = OrderProgress.UnderWay($"{left} blocks are dirty", left, volume.CacheBlocks);
+            if (volume.Suspension.State == SuspendState.Suspended)
+                return left == 0 ? OrderProgress.DoneWith("done, nothing is dirty") : at.Fail("the volume is suspended");
             if (volume.Health.CacheHasFailed || (volume.CommitsAreOver && left > 0))
                 return at.Fail(volume.Health.Reason);
             if (left > 0 && left <= volume.LostBlockCount && volume.LostSentence is { } lost)

@@ -185,5 +185,5 @@ public sealed unsafe partial class DmCacheVolume
         if (Changes.Failure is { } failure) throw new UserErrorException(failure);
     }
 
-    private bool TryForgetDiscards() => Metadata.TryResizeDiscards(0, 0);
+    internal bool TryForgetDiscards() => Metadata.TryResizeDiscards(0, 0);
 }

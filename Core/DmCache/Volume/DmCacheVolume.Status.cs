@@ -39,6 +39,7 @@ public sealed unsafe partial class DmCacheVolume
         status.Text("mode", NameOf(Mode.Named));
         if (WantedMode != Mode.Named) status.Text("mode_wanted", NameOf(WantedMode));
         status.Text("policy", Policy.Host.Info.Name);
+        status.Text("suspended", Suspension.Name);
         status.Gauge("size_bytes", SizeBytes);
         ReportBlocks(status);
         ReportRequests(status);

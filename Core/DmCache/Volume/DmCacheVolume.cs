@@ -1,4 +1,3 @@
-using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Threading;
@@ -47,6 +46,7 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
         _wantedMode = (int)options.Mode;
         Policy = new PolicySlot(NewPolicy(options.Policy));
         Residency = new Residency(Map, Policy, Changes);
+        Suspension = new Suspension(Queues.WakeFirst);
         MarkAhead = new MarkAhead(Map.Table, Changes);
         Lost = new LostBlocks(this);
         options.Changed = Queues.WakeAll;
@@ -123,6 +123,8 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
 
     internal UnmarkOrders Unmarks { get; } = new();
 
+    internal Suspension Suspension { get; }
+
     internal ActivityMark Activity { get; } = new();
 
     internal QueueSet Queues { get; } = new(QueuesMax);
@@ -157,7 +159,7 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
     {
         QueueParts parts = new()
         {
-            Shared = Migrations, Order = Order, Counters = Counters, MarkAhead = MarkAhead,
+            Shared = Migrations, Order = Order, Counters = Counters, MarkAhead = MarkAhead, Suspension = Suspension,
             Work = (queues, grants) => new VolumeTasks(this, queues, grants),
         };
         DmCacheQueue queue = new(parts, index, io);
@@ -189,26 +191,6 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
         Options.Policy = name;
         Drains.ForPolicy = next.Info.IsCleaner;
         Queues.WakeFirst();
-    }
-
-    /// <summary>
-    /// Begins to take out what places hold, as <c>PLACE</c> or <c>BEGIN-END</c>; what is dirty stays, and is named.
-    /// Returns what looks how far it is. Any thread.
-    /// </summary>
-    /// <exception cref="UserErrorException">There are no such places; nothing is taken out.</exception>
-    public Func<OrderProgress> BeginInvalidate(IReadOnlyList<string> ranges)
-    {
-        if (ReadOnly) throw new UserErrorException("the volume is read-only: its cache stays as it is");
-        List<PlaceRange> parsed = [];
-        foreach (string range in ranges) parsed.Add(PlaceRange.Parse(range, Map.Geometry.Places));
-        InvalidateOrder order = new(parsed);
-        Invalidations.Enqueue(order);
-        Queues.WakeFirst();
-        return () =>
-        {
-            OrderProgress at = order.Progress;
-            return !at.IsOver && Health.CacheHasFailed ? at.Fail(Health.Reason) : at;
-        };
     }
 
     /// <summary>Cache blocks that there are.</summary>

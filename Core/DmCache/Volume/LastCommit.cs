@@ -14,6 +14,7 @@ internal sealed class LastCommit(DmCacheVolume volume, Committer committer)
     private long _ticket;
     private uint _place;
     private bool _hasHints;
+    private PolicyHost? _policy;
     private int _word;
 
     /// <summary>Begins it, for all groups: marks may go everywhere.</summary>
@@ -32,9 +33,24 @@ internal sealed class LastCommit(DmCacheVolume volume, Committer committer)
     // Called again where a block was missing: each part goes on where it was.
     private bool TryKeep() => TryKeepHints() && TryKeepDiscards();
 
+    // At a suspend the policy still hears of what was before, and may become another one between two calls.
     private bool TryKeepHints()
     {
-        PolicyHost policy = volume.Policy.Host;
+        volume.Policy.Enter();
+        try
+        {
+            PolicyHost policy = volume.Policy.Host;
+            if (policy != _policy) (_policy, _hasHints, _place) = (policy, false, 0);
+            return TryKeepHintsOf(policy);
+        }
+        finally
+        {
+            volume.Policy.Exit();
+        }
+    }
+
+    private bool TryKeepHintsOf(PolicyHost policy)
+    {
         CacheMetadata metadata = volume.Metadata;
         (int major, int minor, int patch) = policy.Info.Version;
         if (!_hasHints)

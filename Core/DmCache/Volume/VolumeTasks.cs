@@ -26,6 +26,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
     private readonly UnreadableKeeper _unreadable;
     private readonly LastFlush _lastFlush;
     private readonly LastCommit _lastCommit;
+    private readonly Suspender _suspender;
 
     /// <summary>Those of the volume, on the thread of <paramref name="queues"/>.</summary>
     public VolumeTasks(DmCacheVolume volume, DataQueues queues, GrantQueue grants)
@@ -43,6 +44,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
         _unreadable = new UnreadableKeeper(parts);
         _lastFlush = new LastFlush(volume.Devices, queues);
         _lastCommit = new LastCommit(volume, _committer);
+        _suspender = new Suspender(volume, _committer, _lastFlush, AreMovesAtRest);
         Background = new BackgroundTasks(volume.Health, volume.ReadOnly, Tasks(), Stops());
     }
 
@@ -67,6 +69,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
     // The committer is last: what the others change in a turn is listed when it looks.
     private BackgroundTask[] Tasks() =>
     [
+        new("suspension", BackgroundState.Serving, _suspender),
         new("modes", BackgroundState.Serving, new ModeChanger(_volume)),
         new("ticks", BackgroundState.Serving, new PolicyTicks(_volume.Policy, _volume.Activity)),
         new("promotions", BackgroundState.Working, _promoter),
@@ -90,8 +93,9 @@ internal sealed unsafe class VolumeTasks : IQueueWork
         [BackgroundState.Failed] = [new("all at rest", IsAtRest, static () => StopStatus.Failed(-Errno.EIO))],
     };
 
-    private bool IsAtRest() => _volume.Queues.HaveAllStopped && _promoter.IsQuiet && _writeback.IsQuiet
-        && _committer.IsQuiet;
+    private bool IsAtRest() => _volume.Queues.HaveAllStopped && AreMovesAtRest();
+
+    private bool AreMovesAtRest() => _promoter.IsQuiet && _writeback.IsQuiet && _committer.IsQuiet;
 
     private static System.Func<StopStatus> Run(System.Action begin) => () =>
     {

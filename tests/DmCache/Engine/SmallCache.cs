@@ -104,6 +104,10 @@ internal sealed class SmallCache : IDisposable
         device.Commit(metadata);
     }
 
+    /// <summary>What the metadata device holds at this moment.</summary>
+    public unsafe MetadataImage MetadataNow() =>
+        new(new ReadOnlySpan<byte>(_metadata.Start, (int)_metadata.SizeBytes).ToArray());
+
     public unsafe void Fill(long value) =>
         new Span<long>(Driver.Data, QueueDriver.DataBytes / sizeof(long)).Fill(value);
 

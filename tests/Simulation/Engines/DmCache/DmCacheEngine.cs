@@ -38,6 +38,8 @@ public sealed partial class DmCacheEngine : IInjectedEngine
             DmCacheMutant.B14ForeignMarkTrusted, DmCacheMutant.RepairForgetsDirty,
             // Breaks no promise.
             DmCacheMutant.B6FlushesNothingNew,
+            // SuspendTests: no seed suspends.
+            DmCacheMutant.B10DiscardsKeptByResume,
             // MeetingTests, QueueTests, ErrorTests, ModeTests, KernelCacheTests: what they break is rare here, or needs
             // overlapping writes, or another program's metadata.
             DmCacheMutant.B2HomeUnflushed, DmCacheMutant.B7ThroughUnordered, DmCacheMutant.B10DiscardRemembered,

@@ -1,0 +1,117 @@
+using System;
+using Weir.Core.DmCache.Commit;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.Volumes;
+
+namespace Weir.Core.DmCache.Volume;
+
+/*
+ *   serving -> draining -> flushing -> committing -> suspended -> resuming -> serving
+ */
+
+/// <summary>
+/// Carries out suspend and resume, on the first queue's thread. While it is suspended the metadata are those of an
+/// orderly stop: marks are the dirty blocks exactly, hints and discards are kept. Before the first request goes on, the
+/// durable discards are taken back (B10).
+/// </summary>
+/// <param name="volume">Whose requests they are.</param>
+/// <param name="committer">Its commits.</param>
+/// <param name="lastFlush">Flushes both devices.</param>
+/// <param name="isAtRest">No migration, write-back or commit is under way.</param>
+internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastFlush lastFlush, Func<bool> isAtRest)
+    : IBackgroundTask
+{
+    private LastCommit? _commit;
+    private long _ticket;
+
+    private Suspension Suspension => volume.Suspension;
+
+    private ModeState Mode => volume.Mode;
+
+    private string? Loss => volume.Changes.Failure ?? (volume.Devices.FlushError < 0 ? volume.Health.Reason : null);
+
+    /// <inheritdoc/>
+    public void Poll(long nowUs, BackgroundState state)
+    {
+        SuspendState before;
+        do
+        {
+            before = Suspension.State;
+            GoOn();
+        }
+        while (Suspension.State != before);
+    }
+
+    private void GoOn()
+    {
+        switch (Suspension.State)
+        {
+            case SuspendState.Serving when Suspension.IsWanted && Suspension.Failure == null: Hold(); break;
+            case SuspendState.Draining when volume.HaveAllSeenMode && isAtRest(): Flush(); break;
+            case SuspendState.Flushing when lastFlush.IsOver(): Commit(); break;
+            case SuspendState.Committing when _commit!.IsOver(): EndSuspend(); break;
+            case SuspendState.Suspended when !Suspension.IsWanted && Suspension.Failure == null: BeginResume(); break;
+            case SuspendState.Resuming: Resume(); break;
+        }
+    }
+
+    private void Hold()
+    {
+        Mode.Hold(true);
+        Suspension.State = SuspendState.Draining;
+        volume.Queues.WakeAll();
+    }
+
+    private void Flush()
+    {
+        lastFlush.Begin();
+        Suspension.State = SuspendState.Flushing;
+    }
+
+    private void Commit()
+    {
+        _commit = new LastCommit(volume, committer);
+        _commit.Begin();
+        Suspension.State = SuspendState.Committing;
+    }
+
+    // What cannot be made durable is no reason to let requests wait.
+    private void EndSuspend()
+    {
+        if (Loss is not { } loss)
+        {
+            Suspension.State = SuspendState.Suspended;
+            return;
+        }
+        Suspension.Failure = loss;
+        GoOnServing();
+    }
+
+    private void BeginResume()
+    {
+        committer.IsExact = false;
+        if (!Base.Mutant.Is(DmCacheMutant.B10DiscardsKeptByResume)) committer.Last = volume.TryForgetDiscards;
+        _ticket = volume.Changes.Urge();
+        Suspension.State = SuspendState.Resuming;
+    }
+
+    // Without that commit a write would go home under a discard that a crash brings back.
+    private void Resume()
+    {
+        if (volume.Changes.IsDone(_ticket)) GoOnServing();
+        else if (volume.Changes.Failure is { } failure)
+        {
+            Suspension.Failure = failure + "; the volume stays suspended: stop it";
+            Suspension.State = SuspendState.Suspended;
+            volume.Queues.WakeAll();
+        }
+    }
+
+    private void GoOnServing()
+    {
+        committer.IsExact = false;
+        Suspension.State = SuspendState.Serving;
+        Mode.Hold(false);
+        volume.Queues.WakeAll();
+    }
+}
