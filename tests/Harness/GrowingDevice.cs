@@ -13,6 +13,11 @@ internal sealed class GrowingDevice(RamDevice inner, long sizeBytes) : WrappedDe
 
     public override long SizeBytes => _sizeBytes;
 
+    public override long ClientBytes => _sizeBytes;
+
+    // Memory that tests do not need.
+    public override int Preallocate() => 0;
+
     public override bool TryGrow(long mostBytes, out long foundBytes)
     {
         foundBytes = Math.Max(_sizeBytes, Room);

@@ -21,8 +21,9 @@ internal sealed unsafe class ChangeList(uint groups) : IDisposable
 {
     private uint* _listed = (uint*)NativeMemory.Alloc(groups, sizeof(uint));
     private uint* _taken = (uint*)NativeMemory.Alloc(groups, sizeof(uint));
-    private readonly byte* _isListed = (byte*)NativeMemory.AllocZeroed(groups);
-    private readonly ulong* _wanted = (ulong*)NativeMemory.AllocZeroed(groups, sizeof(ulong));
+    private byte* _isListed = (byte*)NativeMemory.AllocZeroed(groups);
+    private ulong* _wanted = (ulong*)NativeMemory.AllocZeroed(groups, sizeof(ulong));
+    private uint _groups = groups;
     private SpinLatch _latch;
     private int _count;
     private long _begun;
@@ -31,7 +32,7 @@ internal sealed unsafe class ChangeList(uint groups) : IDisposable
     private volatile string? _failure;
 
     /// <summary>Bytes of memory.</summary>
-    public long MemoryBytes => groups * (long)((2 * sizeof(uint)) + 1 + sizeof(ulong));
+    public long MemoryBytes => _groups * (long)((2 * sizeof(uint)) + 1 + sizeof(ulong));
 
     /// <summary>Nothing is listed.</summary>
     public bool IsEmpty => Volatile.Read(ref _count) == 0;
@@ -120,6 +121,17 @@ internal sealed unsafe class ChangeList(uint groups) : IDisposable
     /// <summary>No commit will be durable any more.</summary>
     public void Fail(string reason) => _failure = reason;
 
+    /// <summary>More groups. Nothing is listed or under way; nobody else is at work in it.</summary>
+    public void Grow(uint groups)
+    {
+        Invariant.Check(IsEmpty);
+        GrownMemory.Grow(ref _listed, _groups, groups);
+        GrownMemory.Grow(ref _taken, _groups, groups);
+        GrownMemory.Grow(ref _isListed, _groups, groups);
+        GrownMemory.Grow(ref _wanted, _groups, groups);
+        _groups = groups;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -131,7 +143,7 @@ internal sealed unsafe class ChangeList(uint groups) : IDisposable
 
     private void List(uint group)
     {
-        Invariant.Check(group < groups);
+        Invariant.Check(group < _groups);
         if (_isListed[group] != 0) return;
         _isListed[group] = 1;
         _listed[_count] = group;

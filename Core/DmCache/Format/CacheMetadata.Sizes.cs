@@ -91,13 +91,31 @@ internal sealed unsafe partial class CacheMetadata
 
     private bool _isResizing;
 
-    // Before anything is changed: arrays of different lengths would be damage.
-    private void CheckRoom(uint places)
+    /// <summary>
+    /// Metadata blocks that so many places need more than there are, with hints for all of them; 0: they fit.
+    /// </summary>
+    public bool TryCountMissing(uint places, out long missing)
+    {
+        missing = 0;
+        _blocks.BeginOperation();
+        if (_hints != null && !_hints.TryMeasure()) return false;
+        long hints = _hints == null ? BlocksOf(places, HintBytes) + 1 : 0;
+        missing = Math.Max(0, NeededFor(places) + hints - FreeMetadataBlocks);
+        return true;
+    }
+
+    private long NeededFor(uint places)
     {
         long needed = MoreOf(_mappings!, places);
         if (_dirty != null) needed += MoreOf(_dirty.Words, Bitset.WordsOf(places)) + 4;
         if (_hints != null) needed += MoreOf(_hints, places);
-        if (needed > FreeMetadataBlocks) throw new MetadataFullException(MetadataBlocks);
+        return needed;
+    }
+
+    // Before anything is changed: arrays of different lengths would be damage.
+    private void CheckRoom(uint places)
+    {
+        if (NeededFor(places) > FreeMetadataBlocks) throw new MetadataFullException(MetadataBlocks);
     }
 
     private static long MoreOf(PersistentArray array, long count)

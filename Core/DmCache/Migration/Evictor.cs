@@ -25,11 +25,10 @@ internal sealed class Evictor : IBackgroundTask, IDisposable
     public Evictor(MigrationParts parts, Func<int> placesWanted)
     {
         (_parts, _placesWanted, _taker) = (parts, placesWanted, new BlockTaker(parts.Residency));
-        Reserve = (int)Math.Clamp(parts.Geometry.Places / ReserveOneIn, ReserveMin, ReserveMax);
     }
 
     /// <summary>Places that are kept free.</summary>
-    public int Reserve { get; }
+    public int Reserve => (int)Math.Clamp(_parts.Geometry.Places / ReserveOneIn, ReserveMin, ReserveMax);
 
     /// <summary>Somebody wants a place, and all that could give way are dirty: write-back is pressed.</summary>
     public bool IsStarved { get; private set; }

@@ -43,7 +43,7 @@ internal sealed unsafe class Unmarker(MigrationParts parts, UnmarkOrders orders,
     private ChangeList Changes => parts.Residency.Changes;
 
     /// <inheritdoc/>
-    public long DeadlineUs => _isRound ? 0
+    public long DeadlineUs => parts.Mode.IsHeld ? long.MaxValue : _isRound ? 0
         : parts.Options.UnmarkUs == 0 || Table.MarkedCount == 0 || IsOver ? long.MaxValue
         : Math.Max(_nextUs, governor.IdleAtUs);
 
@@ -54,7 +54,7 @@ internal sealed unsafe class Unmarker(MigrationParts parts, UnmarkOrders orders,
     public void Poll(long nowUs, BackgroundState state)
     {
         if (IsOver) _isRound = false;
-        if (IsOver || !IsSettled()) return;
+        if (IsOver || parts.Mode.IsHeld || !IsSettled()) return;
         if (!_isRound && !TryBegin(nowUs)) return;
         uint end = Math.Min(Table.Groups, _group + GroupsPerTurn);
         for (; _group < end; _group++) Look(_group);

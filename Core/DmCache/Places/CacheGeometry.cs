@@ -8,7 +8,7 @@ namespace Weir.Core.DmCache.Places;
  * cache     [metadata] | place 0 | place 1 | ... | place m-1 | unused |
  */
 
-/// <summary>Sizes of a cache, and where its blocks lie. Nothing changes while a volume is served.</summary>
+/// <summary>Sizes of a cache, and where its blocks lie.</summary>
 internal readonly struct CacheGeometry
 {
     /// <summary>Bytes of a sector.</summary>
@@ -34,6 +34,12 @@ internal readonly struct CacheGeometry
         Homes = backingBytes / blockBytes;
         _shift = BitOperations.IsPow2(blockBytes) ? BitOperations.Log2((ulong)blockBytes) : -1;
     }
+
+    /// <summary>The same blocks of devices that have become larger.</summary>
+    public CacheGeometry Grown(uint places, long backingBytes) => new(BlockBytes, places, backingBytes, _placesOffset);
+
+    /// <summary>Places that a cache device of so many bytes has room for.</summary>
+    public long PlacesIn(long cacheBytes) => (cacheBytes - _placesOffset) / BlockBytes;
 
     /// <summary>Bytes of a block.</summary>
     public long BlockBytes { get; }

@@ -24,7 +24,7 @@ internal sealed class CacheMap : IDisposable
     }
 
     /// <summary>Sizes.</summary>
-    public CacheGeometry Geometry { get; }
+    public CacheGeometry Geometry { get; private set; }
 
     /// <summary>What each place holds.</summary>
     public PlaceTable Table { get; }
@@ -90,6 +90,21 @@ internal sealed class CacheMap : IDisposable
         PlaceState old = Table.Change(place, 0, PlaceState.Leaving);
         Invariant.Check((old & PlaceState.Leaving) != 0);
         Free.Return(place);
+    }
+
+    /// <summary>Takes more places and homes. No request is under way, nothing leaves; nobody else is at work in it.
+    /// </summary>
+    public void Grow(in CacheGeometry grown)
+    {
+        Invariant.Check(grown.Places >= Geometry.Places);
+        Invariant.Check(grown.Homes >= Geometry.Homes);
+        Invariant.Check(Table.LeavingCount == 0);
+        bool hasMore = grown.Places > Geometry.Places;
+        Geometry = grown;
+        if (!hasMore) return;
+        Table.Grow(grown.Places);
+        Index.Grow();
+        Free.Grow(grown.Places);
     }
 
     /// <inheritdoc/>

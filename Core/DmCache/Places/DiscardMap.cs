@@ -21,30 +21,21 @@ internal sealed unsafe class DiscardMap : IDisposable
 
     private const int WordBits = 64;
 
-    private readonly ulong* _words;
-    private readonly long _blocksPerPiece;
-    private readonly long _homes;
+    private ulong* _words;
+    private long _blocksPerPiece;
+    private long _homes;
 
     /// <summary>Nothing is discarded.</summary>
-    public DiscardMap(in CacheGeometry geometry, long backingBytes)
-    {
-        _homes = geometry.Homes;
-        _blocksPerPiece = 1;
-        while (PiecesOf(backingBytes, geometry.BlockBytes * _blocksPerPiece) > MaxPieces) _blocksPerPiece <<= 1;
-        PieceBytes = geometry.BlockBytes * _blocksPerPiece;
-        Pieces = PiecesOf(backingBytes, PieceBytes);
-        WordCount = (int)((Pieces + WordBits - 1) / WordBits);
-        _words = (ulong*)NativeMemory.AllocZeroed((nuint)WordCount, sizeof(ulong));
-    }
+    public DiscardMap(in CacheGeometry geometry, long backingBytes) => Grow(geometry, backingBytes);
 
     /// <summary>Bytes of a piece.</summary>
-    public long PieceBytes { get; }
+    public long PieceBytes { get; private set; }
 
     /// <summary>How many there are; the last may not be whole.</summary>
-    public long Pieces { get; }
+    public long Pieces { get; private set; }
 
     /// <summary>Words of 64 pieces each.</summary>
-    public int WordCount { get; }
+    public int WordCount { get; private set; }
 
     /// <summary>Those of a word; a bit for each.</summary>
     public ulong this[int word]
@@ -59,6 +50,24 @@ internal sealed unsafe class DiscardMap : IDisposable
         if (home >= _homes) return false;
         long piece = home / _blocksPerPiece;
         return ((Volatile.Read(ref _words[piece / WordBits]) >> (int)(piece % WordBits)) & 1) != 0;
+    }
+
+    /// <summary>
+    /// Another size. What was marked stays so where pieces stay what they are; else none is: a mark saves a copy, and
+    /// nothing else. Nobody else is at work in it.
+    /// </summary>
+    public void Grow(in CacheGeometry geometry, long backingBytes)
+    {
+        long perPiece = 1;
+        while (PiecesOf(backingBytes, geometry.BlockBytes * perPiece) > MaxPieces) perPiece <<= 1;
+        long pieces = PiecesOf(backingBytes, geometry.BlockBytes * perPiece);
+        int words = (int)((pieces + WordBits - 1) / WordBits);
+        // The last piece was not whole, and is no more what it was.
+        bool keeps = perPiece == _blocksPerPiece && words >= WordCount;
+        if (!keeps) NativeMemory.Clear(_words, (nuint)WordCount * sizeof(ulong));
+        GrownMemory.Grow(ref _words, Math.Min(WordCount, words), words);
+        (_homes, _blocksPerPiece) = (geometry.Homes, perPiece);
+        (PieceBytes, Pieces, WordCount) = (geometry.BlockBytes * perPiece, pieces, words);
     }
 
     /// <summary>A range reads as zeroes at home: the whole pieces in it are marked.</summary>

@@ -13,9 +13,9 @@ internal sealed unsafe class FreePlaces(uint places) : System.IDisposable
 {
     private const int WordBits = 64;
 
-    private readonly uint _words = (places + WordBits - 1) / WordBits;
-    private readonly ulong* _free =
-        (ulong*)NativeMemory.AllocZeroed((places + WordBits - 1) / WordBits, sizeof(ulong));
+    private uint _places = places;
+    private uint _words = WordsFor(places);
+    private ulong* _free = (ulong*)NativeMemory.AllocZeroed(WordsFor(places), sizeof(ulong));
     private SpinLatch _latch;
     private uint _hand;
     private int _count;
@@ -41,7 +41,7 @@ internal sealed unsafe class FreePlaces(uint places) : System.IDisposable
     /// <summary>It holds nothing any more, and the durable metadata say so.</summary>
     public void Return(uint place)
     {
-        Invariant.Check(place < places);
+        Invariant.Check(place < _places);
         _latch.Enter();
         ulong bit = 1UL << (int)(place % WordBits);
         Invariant.Check((_free[place / WordBits] & bit) == 0);
@@ -50,8 +50,19 @@ internal sealed unsafe class FreePlaces(uint places) : System.IDisposable
         _latch.Exit();
     }
 
+    /// <summary>More places, of which those that are new are free. Nobody else is at work in it.</summary>
+    public void Grow(uint places)
+    {
+        uint before = _places;
+        GrownMemory.Grow(ref _free, _words, WordsFor(places));
+        (_places, _words) = (places, WordsFor(places));
+        for (uint place = before; place < places; place++) Return(place);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => NativeMemory.Free(_free);
+
+    private static uint WordsFor(uint places) => (uint)((places + (long)WordBits - 1) / WordBits);
 
     private uint TakeNext()
     {

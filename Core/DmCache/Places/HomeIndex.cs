@@ -42,16 +42,14 @@ internal sealed unsafe class HomeIndex : IDisposable
     private const byte MostBeyond = byte.MaxValue;
 
     private readonly PlaceTable _table;
-    private readonly byte* _buckets;
-    private readonly uint _count;
+    private byte* _buckets;
+    private uint _count;
 
     /// <summary>Empty.</summary>
     public HomeIndex(PlaceTable table)
     {
         _table = table;
-        _count = (uint)Math.Max(2, (table.Places * 100L / (Slots * LoadPercent)) + 1);
-        _buckets = (byte*)NativeMemory.AlignedAlloc((nuint)MemoryBytes, BucketBytes);
-        NativeMemory.Clear(_buckets, (nuint)MemoryBytes);
+        Make();
     }
 
     /// <summary>Bytes of memory.</summary>
@@ -96,8 +94,24 @@ internal sealed unsafe class HomeIndex : IDisposable
         for (byte* passed = first; passed != bucket; passed = Next(passed)) ChangeBeyond(passed, -1);
     }
 
+    /// <summary>The table has become larger, and nothing leaves. Nobody else is at work in it.</summary>
+    public void Grow()
+    {
+        NativeMemory.AlignedFree(_buckets);
+        Make();
+        for (uint place = 0; place < _table.Places; place++)
+            if ((_table.StateOf(place) & PlaceState.Mapped) != 0) Add(place);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => NativeMemory.AlignedFree(_buckets);
+
+    private void Make()
+    {
+        _count = (uint)Math.Max(2, (_table.Places * 100L / (Slots * LoadPercent)) + 1);
+        _buckets = (byte*)NativeMemory.AlignedAlloc((nuint)MemoryBytes, BucketBytes);
+        NativeMemory.Clear(_buckets, (nuint)MemoryBytes);
+    }
 
     /// <summary>The scalar twin of the comparison of a bucket's tags.</summary>
     internal static uint MatchScalar(byte* bucket, byte tag)

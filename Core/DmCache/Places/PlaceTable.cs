@@ -29,10 +29,10 @@ internal sealed unsafe class PlaceTable : IDisposable
 
     private const int VectorBytes = 32;
 
-    private readonly uint* _low;
-    private readonly ushort* _high;
-    private readonly byte* _states;
-    private readonly ulong* _marks;
+    private uint* _low;
+    private ushort* _high;
+    private byte* _states;
+    private ulong* _marks;
     private long _dirtyCount;
     private long _mappedCount;
     private long _doubtfulCount;
@@ -53,10 +53,10 @@ internal sealed unsafe class PlaceTable : IDisposable
     }
 
     /// <summary>Places of the cache device.</summary>
-    public uint Places { get; }
+    public uint Places { get; private set; }
 
     /// <summary>Groups of <see cref="GroupPlaces"/>, the last one perhaps not full.</summary>
-    public uint Groups { get; }
+    public uint Groups { get; private set; }
 
     /// <summary>Bytes of memory.</summary>
     public long MemoryBytes => (Places * 6L) + (Groups * (long)(GroupPlaces + sizeof(ulong)));
@@ -187,6 +187,17 @@ internal sealed unsafe class PlaceTable : IDisposable
             if (TryExchange(place, old, next)) return;
             old = StateOf(place);
         }
+    }
+
+    /// <summary>More places, which are free. Nobody else is at work in it.</summary>
+    public void Grow(uint places)
+    {
+        uint groups = (places + GroupPlaces - 1) >> GroupShift;
+        GrownMemory.Grow(ref _low, Places, places);
+        GrownMemory.Grow(ref _high, Places, places);
+        GrownMemory.Grow(ref _states, Groups * (long)GroupPlaces, groups * (long)GroupPlaces);
+        GrownMemory.Grow(ref _marks, Groups, groups);
+        (Places, Groups) = (places, groups);
     }
 
     /// <summary>A bit for each place of a group: it has all of <paramref name="wanted"/>.</summary>

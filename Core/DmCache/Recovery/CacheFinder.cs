@@ -35,7 +35,7 @@ internal sealed class CacheFinder(BlockingIo io, CacheDevices devices, DmCacheOp
             FoundCache found = new()
             {
                 Metadata = metadata, Reader = reader, IsOnCache = devices.Metadata == null,
-                Geometry = GeometryOf(metadata),
+                Geometry = GeometryOf(metadata, reader),
             };
             Believe(found);
             return found;
@@ -66,13 +66,26 @@ internal sealed class CacheFinder(BlockingIo io, CacheDevices devices, DmCacheOp
         if (head.Places == 0) throw new UserErrorException($"{devices.Home.Name}: names no cache block");
     }
 
-    private CacheGeometry GeometryOf(CacheMetadata metadata)
+    // A cache device that has grown is used as far as the metadata can name its places.
+    private CacheGeometry GeometryOf(CacheMetadata metadata, MetadataReader reader)
     {
         long blockBytes = metadata.Head.BlockSectors * (long)CacheGeometry.SectorBytes;
         long offset = devices.Metadata == null ? metadata.MetadataBlocks * CacheMetadata.BlockBytes : 0;
         long there = (devices.Cache.SizeBytes - offset) / blockBytes;
         uint places = CacheSizes.CheckPlaces(there, devices.Cache.Name, blockBytes);
-        return new CacheGeometry(blockBytes, places, devices.Backing.SizeBytes, offset);
+        return new CacheGeometry(blockBytes, Nameable(places, metadata, reader), devices.Backing.SizeBytes, offset);
+    }
+
+    private uint Nameable(uint places, CacheMetadata metadata, MetadataReader reader)
+    {
+        uint named = metadata.Head.Places;
+        if (places <= named) return places;
+        long missing = 0;
+        reader.Run(() => metadata.TryCountMissing(places, out missing));
+        if (missing == 0) return places;
+        options.Log($"{devices.Cache.Name}: has room for {places} blocks, for which the metadata lack {missing} blocks "
+            + $"of 4 KiB: {named} are used");
+        return named;
     }
 
     private void Believe(FoundCache found)

@@ -17,6 +17,8 @@ internal enum SuspendState
     Committing,
     /// <summary>Requests wait, and nothing is written to any device.</summary>
     Suspended,
+    /// <summary>The commit of a cache that has grown is under way.</summary>
+    Growing,
     /// <summary>The commit that takes the discards back is under way.</summary>
     Resuming,
 }
@@ -28,7 +30,7 @@ internal enum SuspendState
 /// </remarks>
 internal sealed class Suspension(Action wake)
 {
-    private static readonly string[] s_names = ["no", "begun", "begun", "begun", "yes", "ending"];
+    private static readonly string[] s_names = ["no", "begun", "begun", "begun", "yes", "yes", "ending"];
 
     private volatile bool _isWanted;
     private volatile bool _isHurried;
@@ -56,6 +58,13 @@ internal sealed class Suspension(Action wake)
     {
         get => _failure;
         set => _failure = value;
+    }
+
+    /// <summary>A suspend came to nothing. By the first queue's thread.</summary>
+    public void GiveUp(string reason)
+    {
+        _failure = reason;
+        _isWanted = false;
     }
 
     /// <summary>Orders a suspend; returns what looks how far it is.</summary>

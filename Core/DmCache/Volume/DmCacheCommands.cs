@@ -32,6 +32,8 @@ public static class DmCacheCommands
         new("suspend", "hold requests, end those under way, flush, and commit as at a stop; waits")
         { Begin = volume.BeginSuspend },
         new("resume", "let requests go on after suspend; waits") { Begin = volume.BeginResume },
+        new("grow", "take the room that the cache device and the backing device have gained; requests wait meanwhile")
+        { Begin = volume.BeginGrow },
         new("invalidate_cblocks", "take blocks out of the cache by their places, from BEGIN up to END and without it; "
             + "dirty ones stay, and are named; waits")
         { Form = "PLACE|BEGIN-END...", BeginWith = volume.BeginInvalidate },

@@ -33,6 +33,8 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
     private readonly List<DmCacheQueue> _queues = [];
     private readonly Lock _queuesLock = new();
     private int _wantedMode;
+    private long _clientBytes;
+    private GrowOrder? _growth;
 
     private DmCacheVolume(CacheDevices devices, FoundCache found, DmCacheOptions options)
     {
@@ -44,6 +46,7 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
         Discards = new DiscardMap(found.Geometry, devices.Backing.SizeBytes);
         Mode = new ModeState(options.Mode);
         _wantedMode = (int)options.Mode;
+        _clientBytes = devices.Backing.ClientBytes;
         Policy = new PolicySlot(NewPolicy(options.Policy));
         Residency = new Residency(Map, Policy, Changes);
         Suspension = new Suspension(Queues.WakeFirst);
@@ -68,7 +71,7 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
     public IReadOnlyList<IVolumeExport> Exports => [this];
 
     /// <inheritdoc/>
-    public long SizeBytes => _devices.Backing.ClientBytes;
+    public long SizeBytes => Volatile.Read(ref _clientBytes);
 
     /// <inheritdoc/>
     public bool ReadOnly => Options.ReadOnly;
@@ -124,6 +127,9 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
     internal UnmarkOrders Unmarks { get; } = new();
 
     internal Suspension Suspension { get; }
+
+    /// <summary>Devices have more room, which is to be taken; null: nobody has asked.</summary>
+    internal GrowOrder? Growth => Volatile.Read(ref _growth);
 
     internal ActivityMark Activity { get; } = new();
 

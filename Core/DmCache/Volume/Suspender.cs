@@ -7,6 +7,8 @@ namespace Weir.Core.DmCache.Volume;
 
 /*
  *   serving -> draining -> flushing -> committing -> suspended -> resuming -> serving
+ *                                                    ^       v
+ *                                                    growing
  */
 
 /// <summary>
@@ -21,6 +23,7 @@ namespace Weir.Core.DmCache.Volume;
 internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastFlush lastFlush, Func<bool> isAtRest)
     : IBackgroundTask
 {
+    private readonly Grower _grower = new(volume, committer);
     private LastCommit? _commit;
     private long _ticket;
 
@@ -46,10 +49,12 @@ internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastF
     {
         switch (Suspension.State)
         {
-            case SuspendState.Serving when Suspension.IsWanted && Suspension.Failure == null: Hold(); break;
+            case SuspendState.Serving when Suspension.IsWanted || volume.Growth != null: Hold(); break;
             case SuspendState.Draining when volume.HaveAllSeenMode && isAtRest(): Flush(); break;
-            case SuspendState.Flushing when lastFlush.IsOver(): Commit(); break;
+            case SuspendState.Flushing when lastFlush.IsOver() && isAtRest(): Commit(); break;
             case SuspendState.Committing when _commit!.IsOver(): EndSuspend(); break;
+            case SuspendState.Suspended when volume.Growth != null: _grower.Begin(volume.Growth); break;
+            case SuspendState.Growing: _grower.GoOn(volume.Growth!); break;
             case SuspendState.Suspended when !Suspension.IsWanted && Suspension.Failure == null: BeginResume(); break;
             case SuspendState.Resuming: Resume(); break;
         }
@@ -57,6 +62,7 @@ internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastF
 
     private void Hold()
     {
+        Suspension.Failure = null;
         Mode.Hold(true);
         Suspension.State = SuspendState.Draining;
         volume.Queues.WakeAll();
@@ -83,7 +89,8 @@ internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastF
             Suspension.State = SuspendState.Suspended;
             return;
         }
-        Suspension.Failure = loss;
+        Suspension.GiveUp(loss);
+        volume.EndGrowth(loss);
         GoOnServing();
     }
 

@@ -20,7 +20,7 @@ public sealed class MessageTests
     public void PlacesAreInvalidated(CacheMode mode)
     {
         using SmallCache cache = Filled(mode);
-        Assert.Equal("invalidate_cblocks: done, 4 blocks are out\n", Say(cache, "invalidate_cblocks", "0-3", "5"));
+        Assert.Equal("invalidate_cblocks: done, 4 blocks are out\n", cache.Say("invalidate_cblocks", "0-3", "5"));
         Assert.Equal([3, 4, 6, 7], Places(cache));
         Assert.Equal(4, cache["free_blocks"]);
         cache.Options.Mode = CacheMode.Writeback;
@@ -37,7 +37,7 @@ public sealed class MessageTests
         foreach (long home in new[] { 1, 2, 5 }) cache.Write(home, 100 + home);
         List<long> dirty = [cache.Volume.Map.Find(1), cache.Volume.Map.Find(2), cache.Volume.Map.Find(5)];
         dirty.Sort();
-        string said = Assert.Throws<UserErrorException>(() => Say(cache, "invalidate_cblocks", "0-8")).Message;
+        string said = Assert.Throws<UserErrorException>(() => cache.Say("invalidate_cblocks", "0-8")).Message;
         Assert.Contains("3 of them are dirty and stay", said, StringComparison.Ordinal);
         Assert.Contains("5 blocks are out", said, StringComparison.Ordinal);
         Assert.Equal(dirty, Places(cache));
@@ -52,7 +52,7 @@ public sealed class MessageTests
         {
             using SmallCache cache = Filled(CacheMode.Writeback);
             cache.Write(1, 101);
-            Say(cache, "invalidate_cblocks", "0-8");
+            cache.Say("invalidate_cblocks", "0-8");
             Assert.Equal(2, cache.Read(1));
         }
         finally
@@ -94,7 +94,7 @@ public sealed class MessageTests
     public void NonsenseInvalidatesNothing(string range, string named)
     {
         using SmallCache cache = Filled(CacheMode.Writeback);
-        UserErrorException said = Assert.Throws<UserErrorException>(() => Say(cache, "invalidate_cblocks", "0", range));
+        UserErrorException said = Assert.Throws<UserErrorException>(() => cache.Say("invalidate_cblocks", "0", range));
         Assert.Contains(named, said.Message, StringComparison.Ordinal);
         Assert.Equal(2, said.ExitCode);
         cache.Driver.Idle(20_000);
@@ -106,12 +106,12 @@ public sealed class MessageTests
     public void PoliciesAreSetUnderTheKernelsNames()
     {
         using SmallCache cache = new(set: static options => options.Policy = "mq");
-        Assert.Equal("read_promote_adjustment 2\n", Say(cache, "set_config", "read_promote_adjustment", "2"));
+        Assert.Equal("read_promote_adjustment 2\n", cache.Say("set_config", "read_promote_adjustment", "2"));
         Assert.Contains("mq 10 random_threshold 4 sequential_threshold 512 discard_promote_adjustment 1 "
             + "read_promote_adjustment 2 write_promote_adjustment 8 rw - ", cache.Volume.KernelStatus()
             .Replace("\n", " ", StringComparison.Ordinal), StringComparison.Ordinal);
         cache.Volume.SetPolicy("smq");
-        string said = Say(cache, "set_config", "write_promote_adjustment", "3");
+        string said = cache.Say("set_config", "write_promote_adjustment", "3");
         Assert.Equal("write_promote_adjustment 3 (policy smq has no use for it)\n", said);
         Assert.Contains(" smq 0 rw - ", cache.Volume.KernelStatus().Replace("\n", " ", StringComparison.Ordinal),
             StringComparison.Ordinal);
@@ -132,7 +132,7 @@ public sealed class MessageTests
     {
         using SmallCache cache = new();
         Assert.EndsWith(" smq 0\n", cache.Volume.KernelStatus(), StringComparison.Ordinal);
-        Assert.Equal("migration_threshold 4096\n", Say(cache, "set_config", "migration_threshold", "4096"));
+        Assert.Equal("migration_threshold 4096\n", cache.Say("set_config", "migration_threshold", "4096"));
         Assert.EndsWith(" smq 2 migration_threshold 4096\n", cache.Volume.KernelStatus(), StringComparison.Ordinal);
         Assert.Contains(
             " 2 migration_threshold 4096 lru 0 rw -", cache.Volume.KernelStatus(), StringComparison.Ordinal);
@@ -144,7 +144,7 @@ public sealed class MessageTests
     public void UnknownKeysAreNamedBesideTheKnown()
     {
         using SmallCache cache = new();
-        UserErrorException said = Assert.Throws<UserErrorException>(() => Say(cache, "set_config", "no_such", "1"));
+        UserErrorException said = Assert.Throws<UserErrorException>(() => cache.Say("set_config", "no_such", "1"));
         Assert.Contains("'no_such'", said.Message, StringComparison.Ordinal);
         Assert.Contains("discard_promote_adjustment", said.Message, StringComparison.Ordinal);
     }
@@ -152,7 +152,7 @@ public sealed class MessageTests
     private static int ReadsUntilCached(string adjustment)
     {
         using SmallCache cache = new(set: static options => options.Policy = "mq");
-        Say(cache, "set_config", "read_promote_adjustment", adjustment);
+        cache.Say("set_config", "read_promote_adjustment", adjustment);
         int reads = 0;
         for (; !cache.IsCached(0) && reads < 2000; reads++)
         {
@@ -182,12 +182,5 @@ public sealed class MessageTests
             if (cache.Volume.Map.Find(home) is >= 0 and long place) places.Add(place);
         places.Sort();
         return places;
-    }
-
-    private static string Say(SmallCache cache, string message, params string[] arguments)
-    {
-        List<Tunable> tunables = DmCacheTunables.Of(cache.Options);
-        VolumeCommand command = VolumeCommand.Find(DmCacheCommands.Of(cache.Volume, tunables), message);
-        return command.Run(new Patient(cache.Driver.Turn), arguments);
     }
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using Weir.Core.Devices;
 using Weir.Core.DmCache.Format;
 using Weir.Core.DmCache.Settings;
@@ -25,22 +26,31 @@ internal sealed class SmallCache : IDisposable
     /// <paramref name="places"/> blocks in front of <paramref name="homes"/> whole ones and
     /// <paramref name="restBytes"/> bytes.
     /// </summary>
-    public SmallCache(int places = 8, int homes = 64, int restBytes = 0, Action<DmCacheOptions>? set = null)
+    public SmallCache(
+        int places = 8, int homes = 64, int restBytes = 0, Action<DmCacheOptions>? set = null,
+        int metadataBytes = 1 << 20, int growsTimes = 1)
     {
-        _cache = new RamDevice((long)places * BlockBytes);
-        _metadata = new RamDevice(1 << 20);
-        _backing = new RamDevice(((long)homes * BlockBytes) + restBytes);
+        (long cacheBytes, long backingBytes) = ((long)places * BlockBytes, ((long)homes * BlockBytes) + restBytes);
+        _cache = new RamDevice(growsTimes * cacheBytes);
+        _metadata = new RamDevice(metadataBytes);
+        _backing = new RamDevice(growsTimes * backingBytes);
+        (CacheRoom, BackingRoom) = (new GrowingDevice(_cache, cacheBytes), new GrowingDevice(_backing, backingBytes));
         (Cache, Metadata, Backing) =
-            (new CountingDevice(_cache), new CountingDevice(_metadata), new CountingDevice(_backing));
+            (new CountingDevice(CacheRoom), new CountingDevice(_metadata), new CountingDevice(BackingRoom));
         Options = new DmCacheOptions { Policy = "lru", IdleUs = long.MaxValue / 4, HighWatermark = 100 };
         set?.Invoke(Options);
         _io = new RingContext();
         using (MetadataDevice made = new(_io, _metadata))
-            new CacheFormat(made, Options.MetadataVersion, BlockBytes).Run(_cache.SizeBytes, isAtHead: false);
+            new CacheFormat(made, Options.MetadataVersion, BlockBytes).Run(CacheRoom.SizeBytes, isAtHead: false);
         (Volume, Driver) = Open();
     }
 
     public DmCacheOptions Options { get; }
+
+    /// <summary>The cache device below <see cref="Cache"/>, of which there may be more.</summary>
+    public GrowingDevice CacheRoom { get; }
+
+    public GrowingDevice BackingRoom { get; }
 
     public CountingDevice Cache { get; }
 
@@ -107,6 +117,13 @@ internal sealed class SmallCache : IDisposable
     /// <summary>What the metadata device holds at this moment.</summary>
     public unsafe MetadataImage MetadataNow() =>
         new(new ReadOnlySpan<byte>(_metadata.Start, (int)_metadata.SizeBytes).ToArray());
+
+    /// <summary>Gives an order to the volume, with its arguments, and turns until it has ended.</summary>
+    public string Say(params string[] words)
+    {
+        List<VolumeCommand> all = DmCacheCommands.Of(Volume, DmCacheTunables.Of(Options));
+        return VolumeCommand.Find(all, words[0]).Run(new Patient(Driver.Turn), words[1..]);
+    }
 
     public unsafe void Fill(long value) =>
         new Span<long>(Driver.Data, QueueDriver.DataBytes / sizeof(long)).Fill(value);

@@ -26,7 +26,7 @@ public sealed unsafe class SuspendTests
         cache.Write(1, 11);
         cache.Write(3, 13);
         Assert.Equal(0, cache.Driver.Do(RequestKind.Discard, 10L * Block, 4L * Block));
-        Say(cache, "suspend");
+        cache.Say("suspend");
         Assert.Equal("yes", new StatusFigures(cache.Volume).TextOf("suspended"));
         cache.Fill(12);
         Request request = WriteOf(cache, home: 1);
@@ -38,7 +38,7 @@ public sealed unsafe class SuspendTests
         foreach (CountingDevice device in new[] { cache.Cache, cache.Metadata, cache.Backing })
             Assert.Equal((0, 0, 0), (device.Reads, device.Writes, device.Flushes));
         CheckIsAsAfterAStop(image);
-        Say(cache, "resume");
+        cache.Say("resume");
         Assert.True(cache.Driver.TakeOne() == &request);
         Assert.Equal(12, cache.Read(1));
         Assert.Equal("no", new StatusFigures(cache.Volume).TextOf("suspended"));
@@ -85,7 +85,7 @@ public sealed unsafe class SuspendTests
     {
         using SmallCache cache = new();
         cache.BringIn(0);
-        Say(cache, "suspend");
+        cache.Say("suspend");
         cache.Fill(3);
         Request request = WriteOf(cache, home: 0);
         cache.Driver.Queue.Submit(&request);
@@ -101,12 +101,12 @@ public sealed unsafe class SuspendTests
     public void AResumeThatCannotCommitStaysSuspended()
     {
         using SmallCache cache = new();
-        Say(cache, "suspend");
+        cache.Say("suspend");
         cache.Fill(3);
         Request request = WriteOf(cache, home: 40);
         cache.Driver.Queue.Submit(&request);
         cache.Metadata.RefusesWith = -Errno.EIO;
-        string said = Assert.Throws<UserErrorException>(() => Say(cache, "resume")).Message;
+        string said = Assert.Throws<UserErrorException>(() => cache.Say("resume")).Message;
         Assert.Contains("stays suspended", said, StringComparison.Ordinal);
         Assert.Equal("yes", new StatusFigures(cache.Volume).TextOf("suspended"));
         Assert.True(cache.Driver.Queue.TakeCompleted() == null);
@@ -123,17 +123,17 @@ public sealed unsafe class SuspendTests
         using SmallCache cache = new();
         cache.BringIn(0);
         cache.Write(0, 1);
-        Assert.Equal("resume: done, the volume was not suspended\n", Say(cache, "resume"));
-        Say(cache, "suspend");
-        Assert.Equal("suspend: done, requests wait until resume\n", Say(cache, "suspend"));
+        Assert.Equal("resume: done, the volume was not suspended\n", cache.Say("resume"));
+        cache.Say("suspend");
+        Assert.Equal("suspend: done, requests wait until resume\n", cache.Say("suspend"));
         foreach (string order in new[] { "drain", "wait_clean", "invalidate_cblocks 0" })
-            Assert.Contains("suspended", Assert.Throws<UserErrorException>(() => Say(cache, order.Split(' '))).Message,
+            Assert.Contains("suspended", Assert.Throws<UserErrorException>(() => cache.Say(order.Split(' '))).Message,
                 StringComparison.Ordinal);
         cache.Volume.SetPolicy("sieve");
         cache.Volume.SetMode(CacheMode.Writethrough);
-        Assert.Equal("resume: done, requests go on\n", Say(cache, "resume"));
+        Assert.Equal("resume: done, requests go on\n", cache.Say("resume"));
         cache.Driver.Until(() => cache.Volume.Mode.Named == CacheMode.Writethrough, "the mode");
-        Say(cache, "suspend");
+        cache.Say("suspend");
         using CacheMetadata metadata = cache.MetadataNow().Open();
         Assert.Equal("sieve", metadata.Head.PolicyName);
     }
@@ -156,8 +156,8 @@ public sealed unsafe class SuspendTests
         {
             using SmallCache cache = new(set: static options => options.Policy = "noop");
             Assert.Equal(0, cache.Driver.Do(RequestKind.Discard, 0, 4L * Block));
-            Say(cache, "suspend");
-            Say(cache, "resume");
+            cache.Say("suspend");
+            cache.Say("resume");
             cache.Write(2, 5);
             cache.Options.Policy = "lru";
             cache.Kill();
@@ -179,10 +179,4 @@ public sealed unsafe class SuspendTests
     {
         Kind = RequestKind.Write, OffsetBytes = home * Block, LengthBytes = 4096, Data = cache.Driver.Data,
     };
-
-    private static string Say(SmallCache cache, params string[] words)
-    {
-        List<VolumeCommand> all = DmCacheCommands.Of(cache.Volume, DmCacheTunables.Of(cache.Options));
-        return VolumeCommand.Find(all, words[0]).Run(new Patient(cache.Driver.Turn), words[1..]);
-    }
 }

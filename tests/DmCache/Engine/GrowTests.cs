@@ -1,0 +1,109 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.DmCache.Format;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.Io;
+using Xunit;
+
+namespace Weir.Tests.DmCache.Engine;
+
+/// <summary>Devices that become larger below a volume that is served.</summary>
+public sealed class GrowTests
+{
+    private const int Block = SmallCache.BlockBytes;
+
+    [Theory]
+    [InlineData("lru", 1)]
+    [InlineData("s3fifo", 1)]
+    [InlineData("mq", 2)]
+    [InlineData("smq", 2)]
+    public void ALargerCacheHasMoreBlocks(string policy, int version)
+    {
+        using SmallCache cache = new(growsTimes: 20, set: options =>
+        {
+            (options.Policy, options.MetadataVersion) = ("lru", version);
+        });
+        for (long home = 0; home < 8; home++) cache.BringIn(home);
+        cache.Write(3, 33);
+        cache.Volume.SetPolicy(policy);
+        cache.CacheRoom.Room = 150L * Block;
+        Assert.Equal($"grow: done, the volume has {64L * Block} bytes and its cache 150 blocks\n", cache.Say("grow"));
+        Assert.Equal(150, cache["cache_blocks"]);
+        for (long home = 0; home < 8; home++) Assert.True(cache.IsCached(home), $"home {home}");
+        cache.Volume.SetPolicy("lru");
+        for (long home = 8; home < 40; home++) cache.BringIn(home);
+        for (long home = 0; home < 40; home++) cache.Write(home, 100 + home);
+        Assert.Equal(40, cache["cached_blocks"]);
+        cache.Kill();
+        Assert.Equal((150, 40), (cache["cache_blocks"], cache["cached_blocks"]));
+        for (long home = 0; home < 40; home++) Assert.Equal(100 + home, cache.Read(home));
+        cache.Reopen();
+        foreach (Judge judge in Judge.Both) judge.Accepts(cache.MetadataNow());
+    }
+
+    /// <summary>What was behind the last whole block may be whole now; marks of discards are where they were.</summary>
+    [Fact]
+    public void ALargerBackingDeviceIsServedAndCached()
+    {
+        using SmallCache cache = new(homes: 3, restBytes: Block / 2, growsTimes: 4);
+        cache.BringIn(1);
+        cache.Write(1, 11);
+        Assert.Equal(0, cache.Driver.Do(RequestKind.Discard, 0, Block));
+        cache.BackingRoom.Room = 10L * Block + 512;
+        Assert.Equal((3L * Block) + (Block / 2), cache.Volume.SizeBytes);
+        cache.Say("grow");
+        Assert.Equal((10L * Block) + 512, cache.Volume.SizeBytes);
+        Assert.True(cache.Volume.Discards.IsDiscarded(0));
+        for (long home = 2; home < 10; home++)
+        {
+            cache.BringIn(home);
+            cache.Write(home, home + 1);
+        }
+        Assert.Equal(0, cache.Driver.Do(RequestKind.Discard, 9L * Block, Block));
+        Assert.Equal(0, cache.Driver.Do(RequestKind.Write, 10L * Block, 512));
+        cache.Kill();
+        Assert.Equal(11, cache.Read(1));
+        for (long home = 2; home < 9; home++) Assert.Equal(home + 1, cache.Read(home));
+        Assert.Equal(0, cache.Read(9));
+    }
+
+    [Fact]
+    public void NothingGrowsWithoutRoomForItsMetadata()
+    {
+        using SmallCache cache = new(growsTimes: 4000, homes: 1, metadataBytes: 64 * CacheMetadata.BlockBytes);
+        cache.BringIn(0);
+        cache.Write(0, 5);
+        cache.CacheRoom.Room = 4000L * 8 * Block;
+        string said = Assert.Throws<UserErrorException>(() => cache.Say("grow")).Message;
+        Assert.Contains("32000 cache blocks", said, StringComparison.Ordinal);
+        Assert.Contains("nothing has grown", said, StringComparison.Ordinal);
+        Assert.Equal(8, cache["cache_blocks"]);
+        Assert.Equal(5, cache.Read(0));
+        Assert.Equal("no", new StatusFigures(cache.Volume).TextOf("suspended"));
+        cache.Write(0, 6);
+        // The device has grown for the next start too.
+        cache.Kill();
+        Assert.Equal(8, cache["cache_blocks"]);
+        Assert.Equal(6, cache.Read(0));
+        cache.Reopen();
+        Assert.Equal(6, cache.Read(0));
+    }
+
+    /// <summary>A suspended volume grows, and stays suspended; without room nothing is done.</summary>
+    [Fact]
+    public void ItGrowsWhileSuspended()
+    {
+        using SmallCache cache = new(growsTimes: 4);
+        cache.Say("suspend");
+        Assert.Contains("nothing has grown", cache.Say("grow"), StringComparison.Ordinal);
+        cache.CacheRoom.Room = 20L * Block;
+        Assert.Contains("20 blocks", cache.Say("grow"), StringComparison.Ordinal);
+        Assert.Equal("yes", new StatusFigures(cache.Volume).TextOf("suspended"));
+        using (CacheMetadata metadata = cache.MetadataNow().Open()) Assert.Equal(20u, metadata.Head.Places);
+        cache.Say("resume");
+        for (long home = 0; home < 20; home++) cache.BringIn(home);
+        Assert.Equal(20, cache["cached_blocks"]);
+        cache.Volume.SetMode(CacheMode.Writethrough);
+        cache.Driver.Until(() => cache.Volume.Mode.Named == CacheMode.Writethrough, "the mode");
+    }
+}
