@@ -32,8 +32,8 @@ internal sealed class Invalidator(MigrationParts parts, ConcurrentQueue<Invalida
     public void Poll(long nowUs, BackgroundState state)
     {
         if (_order == null && !orders.TryDequeue(out _order)) return;
-        if (Changes.Failure is { } failure) Finish(order => order.Fail(failure));
-        else if (_ticket != 0 && Changes.IsDone(_ticket)) Finish(static order => order.End());
+        if (Changes.Failure != null) Finish(Changes.Failure);
+        else if (_ticket != 0 && Changes.IsDone(_ticket)) Finish(null);
         else if (_ticket == 0 && !parts.Mode.IsHeld) TakeSome(_order, nowUs);
     }
 
@@ -48,7 +48,7 @@ internal sealed class Invalidator(MigrationParts parts, ConcurrentQueue<Invalida
             if (!order.TryPeek(out uint place))
             {
                 if (order.HasTaken) _ticket = Changes.Urge();
-                else Finish(static order => order.End());
+                else Finish(null);
                 return;
             }
             Taking taking = _taker.TryTake(place, isEvicted: false, out _);
@@ -61,9 +61,10 @@ internal sealed class Invalidator(MigrationParts parts, ConcurrentQueue<Invalida
         }
     }
 
-    private void Finish(Action<InvalidateOrder> end)
+    private void Finish(string? failure)
     {
-        end(_order!);
+        if (failure == null) _order!.End();
+        else _order!.Fail(failure);
         (_order, _ticket) = (null, 0);
     }
 }
