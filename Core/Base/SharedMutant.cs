@@ -17,6 +17,16 @@ public enum SharedMutant
     R10StaleStaged,
     /// <summary>R10: a staged block is entered over a version that was written.</summary>
     R10CleanBeatsDirty,
+    /// <summary>R14: a change with an edge inside a block of the device shares its blocks with others.</summary>
+    R14EdgeShared,
+    /// <summary>R14: the last block of a change is not locked with the others.</summary>
+    R14LastUnlocked,
+    /// <summary>R14: a change of whole blocks does not wait for one that merges.</summary>
+    R14WholeUnlocked,
+    /// <summary>R14: of a block with an edge the rest is not kept.</summary>
+    R14EdgeNotMerged,
+    /// <summary>R14: nobody looks for locks that come later.</summary>
+    R14GrantForgotten,
     /// <summary>B6: a metadata block that the commit under way has freed is written before it has ended.</summary>
     B6FreedReused,
     /// <summary>No rule of durability: an array that shrinks to whole blocks keeps one block too many.</summary>

@@ -147,6 +147,11 @@ public abstract unsafe class DeviceQueue
     /// </summary>
     public abstract void Submit(IoOp* op);
 
+    /// <summary>Once per turn of the thread's loop, for ways that have work of their own.</summary>
+    public virtual void Poll()
+    {
+    }
+
     /// <summary>Reads can go to <see cref="IoOp.ClientBuffer"/>.</summary>
     public virtual bool TakesClientBuffers => false;
 

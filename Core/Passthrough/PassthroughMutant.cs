@@ -17,16 +17,6 @@ public enum PassthroughMutant
     R6FailureForgotten,
     /// <summary>R6: a flush begins beside another queue's.</summary>
     R6FlushesBeside,
-    /// <summary>R14: a change with an edge inside a block shares its blocks with others.</summary>
-    R14EdgeShared,
-    /// <summary>R14: the last block of a change is not locked with the others.</summary>
-    R14LastUnlocked,
-    /// <summary>R14: a change of whole blocks does not wait for one that merges.</summary>
-    R14WholeUnlocked,
-    /// <summary>R14: of a block with an edge the rest is not kept.</summary>
-    R14EdgeNotMerged,
-    /// <summary>R14: nobody looks for locks that come later.</summary>
-    R14GrantForgotten,
     /// <summary>R15: the stop does not flush the device.</summary>
     R15StopWithoutFlush,
     /// <summary>R16: the stop of a read-only volume flushes its device.</summary>

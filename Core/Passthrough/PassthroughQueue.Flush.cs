@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
 
@@ -87,7 +87,6 @@ internal sealed unsafe partial class PassthroughQueue
     {
         _waker.Leave();
         StopStatus = StopStatus.EndedWith(result);
-        _edges?.Dispose();
-        NativeMemory.Free(_lockOf);
+        (_device as IDisposable)?.Dispose();
     }
 }

@@ -1,7 +1,5 @@
 using System;
-using System.Runtime.InteropServices;
 using Weir.Core.Base;
-using Weir.Core.Caching;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Errno = Weir.Native.Errno;
@@ -17,18 +15,15 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     /// <summary>What the request's operation does at the moment, in <see cref="IoOp.Step"/>.</summary>
     private enum Step : byte
     {
-        /// <summary>The request itself, or its aligned middle.</summary>
+        /// <summary>The request itself.</summary>
         Main,
         /// <summary>The flush of a FUA write, or of the stop.</summary>
         Flush,
-        /// <summary>Unaligned edges, see PassthroughQueue.Unaligned.cs.</summary>
-        HeadRead, HeadWrite, TailRead, TailWrite,
     }
 
     private readonly PassthroughVolume _volume;
     private readonly IoContext _io;
     private readonly DeviceQueue _device;
-    private readonly long _blockMask;
     private readonly ushort _handler;
     private readonly PassthroughCounters _counters;
     private RequestList _parked;
@@ -42,16 +37,10 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         _volume = volume;
         _io = io;
         _waker = volume.Queues.Open(index, io);
-        _device = volume.Backing.OpenQueue(io);
-        _blockMask = volume.Backing.LogicalBlockBytes - 1;
+        _device = volume.Blocks.OpenQueue(index, io);
         _handler = io.AddHandler(this);
         Invariant.Check(sizeof(PassthroughRequest) <= Request.EngineBytes);
         _counters = volume.Counters.Of(index);
-        _grants = new GrantQueue(index, io);
-        _locks = volume.Locks;
-        _edges = _locks == null ? null : new BufferPool(EdgeBuffers, 1 << BlockShift);
-        nuint lockCount = _locks == null ? 0u : IoContext.PoolSize;
-        _lockOf = (BlockLock*)NativeMemory.AllocZeroed(lockCount, (nuint)sizeof(BlockLock));
     }
 
     public StopStatus StopStatus { get; private set; }
@@ -78,7 +67,7 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     public void Poll(long nowUs)
     {
         _waker.Take();
-        BeginGranted();
+        _device.Poll();
         BeginFlush();
         IoOp* op;
         while (!_parked.IsEmpty && (op = TryAcquire(_parked.First)) != null) Start(op, _parked.Take());
@@ -129,15 +118,11 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
         return true;
     }
 
-    /// <summary>Null: no operation free, or no memory for its edges; nothing has happened.</summary>
+    /// <summary>Null: no operation is free; nothing has happened.</summary>
     private IoOp* TryAcquire(Request* request)
     {
-        bool isMerged = IsMerged(request);
-        if (isMerged && _edges!.FreeCount == 0) return null;
         IoOp* op = _io.Acquire(_handler, KindOf(request));
-        if (op == null) return null;
-        op->Request = request;
-        if (isMerged) EdgeOf(op) = _edges!.Take();
+        if (op != null) op->Request = request;
         return op;
     }
 
@@ -145,38 +130,29 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     private void Start(IoOp* op, Request* request)
     {
         _inFlight++;
-        if (IsLocked(request)) BeginLocked(op, request);
-        else Begin(op, request);
-    }
-
-    private void Begin(IoOp* op, Request* request)
-    {
         if (request->Kind == RequestKind.Flush && Mutant.Is(PassthroughMutant.R6FlushSkipped)) End(op, request, 0);
         else if (request->Kind == RequestKind.Flush) SubmitFlush(op);
-        else if (!IsUnaligned(request)) SubmitRange(op, request, request->OffsetBytes, request->LengthBytes);
-        else if (request->Kind == RequestKind.Read) SubmitWholeBlocks(op, request);
-        else Continue(op, request);
+        else SubmitMain(op, request);
     }
 
     private void Next(IoOp* op, Request* request)
     {
-        Step step = (Step)op->Step;
-        if (step >= Step.HeadRead || (step == Step.Main && IsUnaligned(request))) NextUnaligned(op, request);
-        else if (step == Step.Main && NeedsFlush(request)) SubmitFlush(op);
+        if (NeedsFlush(request)) SubmitFlush(op);
         else End(op, request, 0);
     }
+
+    private static PassthroughRequest* Own(Request* request) => PassthroughRequest.Of(request);
 
     private static bool NeedsFlush(Request* request) =>
         request->Kind != RequestKind.Read && (request->Flags & RequestFlags.Fua) != 0
         && !Mutant.Is(PassthroughMutant.R6FuaIgnored);
 
-    private void SubmitRange(IoOp* op, Request* request, long offset, long length)
+    private void SubmitMain(IoOp* op, Request* request)
     {
         op->Step = (byte)Step.Main;
-        op->Kind = KindOf(request);
-        op->OffsetBytes = offset;
-        op->LengthBytes = length;
-        op->Buffer = request->Data + (offset - request->OffsetBytes);
+        op->OffsetBytes = request->OffsetBytes;
+        op->LengthBytes = request->LengthBytes;
+        op->Buffer = request->Data;
         if (request->Kind == RequestKind.Read) Request.TryZeroCopy(op, _device);
         _device.Submit(op);
     }
@@ -186,7 +162,6 @@ internal sealed unsafe partial class PassthroughQueue : IVolumeQueue, IIoHandler
     {
         if ((Step)op->Step == Step.Flush)
             result = _volume.ResultOfFlush(PassthroughRequest.Of(request)->Resumes, result);
-        if (IsLocked(request)) Unlock(op, request);
         _io.Release(op);
         _inFlight--;
         Finish(request, result);

@@ -32,11 +32,6 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     // As the state of that name has in the engine with a cache.
     private const int DegradedNumber = 5;
 
-    private const int SectorBytes = 512;
-
-    // Of 64 KiB each, so that a request takes few of them: requests within 256 MiB meet only where they are.
-    private const int LockCells = 4096, BlocksPerCell = 16;
-
     private volatile Failure? _failure;
     private int _resumes;
 
@@ -49,7 +44,7 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
         Name = name;
         ReadOnly = readOnly;
         FlushLock = new FlushLock(Queues.WakeAll);
-        if (backing.LogicalBlockBytes > SectorBytes) Locks = new BlockLocks(LockCells, BlocksPerCell);
+        Blocks = new PartialBlocks(backing);
     }
 
     /// <summary>What is served.</summary>
@@ -91,10 +86,8 @@ public sealed class PassthroughVolume : IVolume, IVolumeExport
     /// <summary>What all queues have done.</summary>
     internal CounterTotals<PassthroughCounters> Counters { get; } = new(QueuesMax);
 
-    /// <summary>
-    /// Keeps unaligned writes on devices with 4 KiB sectors from undoing others; null where there are none.
-    /// </summary>
-    internal BlockLocks? Locks { get; }
+    /// <summary>The backing device, in sectors of 512 bytes.</summary>
+    internal PartialBlocks Blocks { get; }
 
     /// <inheritdoc/>
     public string? Hang => Silence.Of("backing device", Backing);

@@ -42,7 +42,7 @@ internal static class ContractEngines
 
     /// <summary>Bytes of the sectors that a backing device of it may have.</summary>
     public static int[] BlockBytesOf(string name) =>
-        name == Example || name.StartsWith("dmcache", StringComparison.Ordinal) ? [512] : [512, 4096];
+        name == Example ? [512] : [512, 4096];
 
     /// <summary>The one of this name.</summary>
     public static Func<ContractStart, IVolume> Find(string name) => s_all[name];

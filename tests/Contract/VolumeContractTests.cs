@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using System.Numerics;
 using Weir.Core.Base;
 using Weir.Core.Io;
-using Weir.Core.Passthrough;
 using Xunit;
 
 namespace Weir.Tests.Contract;
@@ -180,15 +179,16 @@ public sealed unsafe class VolumeContractTests
     }
 
     [Theory]
-    [InlineData(PassthroughMutant.R14EdgeShared)]
-    [InlineData(PassthroughMutant.R14LastUnlocked)]
-    [InlineData(PassthroughMutant.R14WholeUnlocked)]
-    public void ANeighbourThatIsUndoneIsSeen(PassthroughMutant mutant)
+    [InlineData(SharedMutant.R14EdgeShared)]
+    [InlineData(SharedMutant.R14LastUnlocked)]
+    [InlineData(SharedMutant.R14WholeUnlocked)]
+    public void ANeighbourThatIsUndoneIsSeen(SharedMutant mutant)
     {
         Mutant.Active = mutant;
         try
         {
             Assert.False(KeepsNeighbours("passthrough", blockBytes: 4096));
+            Assert.False(KeepsNeighbours("dmcache passthrough", blockBytes: 4096));
         }
         finally
         {

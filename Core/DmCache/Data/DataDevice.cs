@@ -1,5 +1,6 @@
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Io;
 
 namespace Weir.Core.DmCache.Data;
@@ -11,11 +12,15 @@ namespace Weir.Core.DmCache.Data;
 /// </remarks>
 internal sealed class DataDevice(Device device, string role)
 {
+    private readonly PartialBlocks _blocks = new(device);
     private int _wrote;
     private long _failures;
 
     /// <summary>The device.</summary>
     public Device Device => device;
+
+    /// <summary>The way of a thread that serves clients: in sectors of 512 bytes, whatever the device's are.</summary>
+    public DeviceQueue OpenQueue(int index, IoContext io) => _blocks.OpenQueue(index, io);
 
     /// <summary>Its name, and what it is, for people.</summary>
     public string Name => $"{role} {device.Name}";

@@ -49,8 +49,8 @@ internal sealed unsafe partial class DmCacheQueue : IVolumeQueue, IIoHandler, ID
         (_all, _parts, _index, _io) = (parts, parts.Shared, index, io);
         (_map, _devices, _options) = (_parts.Residency.Map, _parts.Devices, _parts.Options);
         _waker = _parts.Queues.Open(index, io);
-        _cache = _devices.Cache.Device.OpenQueue(io);
-        _backing = _devices.Backing.Device.OpenQueue(io);
+        _cache = _devices.Cache.OpenQueue(index, io);
+        _backing = _devices.Backing.OpenQueue(index, io);
         _grants = new GrantQueue(index, io);
         _handler = io.AddHandler(this);
         _counters = parts.Counters.Of(index);
@@ -109,6 +109,8 @@ internal sealed unsafe partial class DmCacheQueue : IVolumeQueue, IIoHandler, ID
     public void Poll(long nowUs)
     {
         _waker.Take();
+        _cache.Poll();
+        _backing.Poll();
         for (BlockLock* it; (it = _grants.Take()) != null;) Granted(it);
         RetryCommitting();
         RetryStarved();
@@ -139,6 +141,8 @@ internal sealed unsafe partial class DmCacheQueue : IVolumeQueue, IIoHandler, ID
     public void Dispose()
     {
         _work?.Dispose();
+        (_cache as IDisposable)?.Dispose();
+        (_backing as IDisposable)?.Dispose();
         NativeMemory.Free(_orders);
     }
 

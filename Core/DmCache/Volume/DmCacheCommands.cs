@@ -53,7 +53,7 @@ public static class DmCacheCommands
             long left = volume.DrainBlocksLeft;
             OrderProgress at = OrderProgress.UnderWay($"{left} blocks are dirty", left, volume.CacheBlocks);
             if (volume.Suspension.State == SuspendState.Suspended)
-                return left == 0 ? OrderProgress.DoneWith("done, nothing is dirty") : at.Fail("the volume is suspended");
+                return left > 0 ? at.Fail("the volume is suspended") : OrderProgress.DoneWith("done, nothing is dirty");
             if (volume.Health.CacheHasFailed || (volume.CommitsAreOver && left > 0))
                 return at.Fail(volume.Health.Reason);
             if (left > 0 && left <= volume.LostBlockCount && volume.LostSentence is { } lost)

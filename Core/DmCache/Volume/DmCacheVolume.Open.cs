@@ -66,10 +66,10 @@ public sealed unsafe partial class DmCacheVolume
 
     private static void CheckSectors(CacheDevices devices)
     {
-        foreach (Device device in new[] { devices.Cache, devices.Backing })
-            if (device.LogicalBlockBytes > CacheGeometry.SectorBytes)
+        foreach (Device device in new[] { devices.Cache, devices.Home, devices.Backing })
+            if (device.LogicalBlockBytes > CacheMetadata.BlockBytes)
                 throw new UserErrorException($"{device.Name}: has sectors of {device.LogicalBlockBytes} bytes; "
-                    + $"expected {CacheGeometry.SectorBytes}: engine dmcache serves no others yet");
+                    + $"expected at most {CacheMetadata.BlockBytes}");
     }
 
     private static void CheckFlush(CacheDevices devices, DmCacheOptions options)

@@ -28,12 +28,12 @@ internal sealed class SmallCache : IDisposable
     /// </summary>
     public SmallCache(
         int places = 8, int homes = 64, int restBytes = 0, Action<DmCacheOptions>? set = null,
-        int metadataBytes = 1 << 20, int growsTimes = 1)
+        int metadataBytes = 1 << 20, int growsTimes = 1, int sectorBytes = Sector)
     {
         (long cacheBytes, long backingBytes) = ((long)places * BlockBytes, ((long)homes * BlockBytes) + restBytes);
-        _cache = new RamDevice(growsTimes * cacheBytes);
-        _metadata = new RamDevice(metadataBytes);
-        _backing = new RamDevice(growsTimes * backingBytes);
+        _cache = new RamDevice(growsTimes * cacheBytes, sectorBytes);
+        _metadata = new RamDevice(metadataBytes, sectorBytes);
+        _backing = new RamDevice(growsTimes * backingBytes, sectorBytes);
         (CacheRoom, BackingRoom) = (new GrowingDevice(_cache, cacheBytes), new GrowingDevice(_backing, backingBytes));
         (Cache, Metadata, Backing) =
             (new CountingDevice(CacheRoom), new CountingDevice(_metadata), new CountingDevice(BackingRoom));

@@ -64,7 +64,6 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
 
     protected override void DrawRest()
     {
-        CacheBlockBytes = BackingBlockBytes = 512;
         Version = _form.Chance(40) ? 1 : 2;
         BlockSize = _form.Below(4) switch { 0 => 96 << 10, 1 => 64 << 10, _ => 32 << 10 };
         IsCachevol = _form.Chance(30);

@@ -39,10 +39,12 @@ public sealed class PassthroughEngine : IInjectedEngine
             // PassthroughFlushTests: the simulated device tells each flush of a failure, and a crash on the way out of
             // a life that only read is rare.
             PassthroughMutant.R6FlushesBeside, PassthroughMutant.R16ReadOnlyFlushes,
-            // VolumeContractTests: requests that overlap in the very steps that matter are rare.
-            PassthroughMutant.R14WholeUnlocked, PassthroughMutant.R14LastUnlocked,
         },
-        new Dictionary<Enum, ulong>());
+        new Dictionary<Enum, ulong>())
+    {
+        // The others by VolumeContractTests: requests that overlap in the very steps that matter are rare.
+        Shared = [SharedMutant.R14EdgeShared, SharedMutant.R14EdgeNotMerged, SharedMutant.R14GrantForgotten],
+    };
 
     /// <summary>All of it, on the only device.</summary>
     public IReadOnlyList<InjectionSeries> Series { get; } =
