@@ -23,11 +23,12 @@ internal sealed unsafe class UnreadableKeeper(MigrationParts parts) : IBackgroun
     private CacheMap Map => parts.Residency.Map;
 
     /// <inheritdoc/>
-    public long DeadlineUs => Map.Unreadable.HasNews ? 0 : _againUs;
+    public long DeadlineUs => parts.Mode.IsHeld ? long.MaxValue : Map.Unreadable.HasNews ? 0 : _againUs;
 
     /// <inheritdoc/>
     public void Poll(long nowUs, BackgroundState state)
     {
+        if (parts.Mode.IsHeld) return;
         if (!Map.Unreadable.TakeNews() && nowUs < _againUs) return;
         _againUs = long.MaxValue;
         if (parts.Residency.Changes.Failure != null) return;

@@ -26,6 +26,11 @@ internal sealed class CacheMap : IDisposable
     /// <summary>Sizes.</summary>
     public CacheGeometry Geometry { get; private set; }
 
+    /// <summary>
+    /// Had by whoever looks at places from a thread that has no queue, and while they become more.
+    /// </summary>
+    public System.Threading.Lock SizeLock { get; } = new();
+
     /// <summary>What each place holds.</summary>
     public PlaceTable Table { get; }
 
@@ -105,6 +110,7 @@ internal sealed class CacheMap : IDisposable
         Table.Grow(grown.Places);
         Index.Grow();
         Free.Grow(grown.Places);
+        Unreadable.Grow(grown.Places);
     }
 
     /// <inheritdoc/>

@@ -1,6 +1,7 @@
 using System;
 using System.Runtime.InteropServices;
 using System.Threading;
+using Weir.Core.Base;
 
 namespace Weir.Core.DmCache.Places;
 
@@ -18,13 +19,13 @@ internal sealed unsafe class UnreadablePlaces(uint places) : IDisposable
 {
     private const int WordBits = 64;
 
-    private readonly ulong* _bits = New(places);
-    private readonly ulong* _givenUp = New(places);
+    private ulong* _bits = New(places);
+    private ulong* _givenUp = New(places);
     private int _count;
     private int _hasNews;
 
     /// <summary>Words of 64 places each.</summary>
-    public uint WordCount { get; } = (places + WordBits - 1) / WordBits;
+    public uint WordCount { get; private set; } = (places + WordBits - 1) / WordBits;
 
     /// <summary>Bytes of memory.</summary>
     public long MemoryBytes => 2L * WordCount * sizeof(ulong);
@@ -73,6 +74,15 @@ internal sealed unsafe class UnreadablePlaces(uint places) : IDisposable
 
     /// <summary>Whether there was news; there is none now.</summary>
     public bool TakeNews() => HasNews && Interlocked.Exchange(ref _hasNews, 0) != 0;
+
+    /// <summary>More places. Nobody else is at work in it.</summary>
+    public void Grow(uint places)
+    {
+        uint words = (places + WordBits - 1) / WordBits;
+        GrownMemory.Grow(ref _bits, WordCount, words);
+        GrownMemory.Grow(ref _givenUp, WordCount, words);
+        WordCount = words;
+    }
 
     /// <inheritdoc/>
     public void Dispose()

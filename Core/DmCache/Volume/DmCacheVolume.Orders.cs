@@ -77,7 +77,7 @@ public sealed unsafe partial class DmCacheVolume
     internal void TakeRoom(GrowOrder order)
     {
         Policy.Enter();
-        Map.Grow(order.Geometry);
+        lock (Map.SizeLock) Map.Grow(order.Geometry);
         Changes.Grow(Map.Table.Groups);
         Discards.Grow(order.Geometry, _devices.Backing.SizeBytes);
         PolicyHost next = NewPolicy(Policy.Host.Info.Name);

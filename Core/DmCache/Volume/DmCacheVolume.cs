@@ -188,8 +188,9 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
     public void SetPolicy(string name)
     {
         CheckPolicy(name);
-        PolicyHost next = NewPolicy(name);
         Policy.Enter();
+        // Of the size that the cache has while the latch is held.
+        PolicyHost next = NewPolicy(name);
         for (uint place = 0; place < Map.Table.Places; place++) LoadInto(next, place, PolicyInfo.NoHint);
         PolicyHost old = Policy.Replace(next);
         Policy.Exit();

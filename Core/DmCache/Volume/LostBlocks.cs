@@ -94,6 +94,7 @@ internal sealed class LostBlocks(DmCacheVolume volume)
     {
         List<(long, uint)> found = [];
         if (Map.Unreadable.Count == 0) return found;
+        using System.Threading.Lock.Scope scope = Map.SizeLock.EnterScope();
         for (uint word = 0; word < Map.Unreadable.WordCount; word++)
             for (ulong left = Map.Unreadable[word]; left != 0; left &= left - 1)
             {
