@@ -64,6 +64,8 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
 
     protected override void DrawRest()
     {
+        // One seed in eight may have sectors of 4 KiB.
+        if (Seed % 8 != 7) CacheBlockBytes = BackingBlockBytes = 512;
         Version = _form.Chance(40) ? 1 : 2;
         BlockSize = _form.Below(4) switch { 0 => 96 << 10, 1 => 64 << 10, _ => 32 << 10 };
         IsCachevol = _form.Chance(30);
