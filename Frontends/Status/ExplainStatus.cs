@@ -61,5 +61,5 @@ internal sealed class ExplainStatus(IReadOnlyList<Tunable> tunables) : IStatusWr
 
     private string MeaningOf(string name) => name.StartsWith(Options, StringComparison.Ordinal)
         ? Tunable.Find(tunables, name[Options.Length..]).Meaning
-        : Meanings.Of(name) ?? "";
+        : Meanings.Of(name) ?? Meanings.Of(name.Split('.')[0]) ?? "";
 }

@@ -235,6 +235,8 @@ internal static class Meanings
         ["not_promoted_crowded"] = "misses while too many other blocks waited to be brought in",
         ["not_promoted_no_place"] = "times that no block could give way: all were dirty or busy",
         ["not_promoted_failed"] = "blocks not brought in because a device refused the copy, or a request came between",
+        ["accesses_untold"] = "accesses that the policy has not heard of: it was busy for too long",
+        ["policy_figures"] = "what the policy counts, why it refuses, and what it adapts to, by names of its own",
         ["mapping_bytes"] = "memory of the mapping, in bytes",
         ["policy_bytes"] = "memory of the policy, in bytes",
     };

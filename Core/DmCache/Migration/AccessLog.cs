@@ -37,20 +37,13 @@ internal sealed class AccessLog
     /// <summary>Nothing is in it.</summary>
     public bool IsEmpty => _count == 0;
 
-    /// <summary>Accesses that were dropped because the latch was never free; written by the queue's thread.</summary>
-    public long Dropped { get; private set; }
-
     /// <summary>What there is, in order.</summary>
     public System.ReadOnlySpan<AccessRecord> Records => System.MemoryExtensions.AsSpan(_records, 0, _count);
 
-    /// <summary>Adds one; when it is full the oldest ones are given up.</summary>
+    /// <summary>Adds one; when it is full those in it are given up.</summary>
     public void Add(in AccessRecord record)
     {
-        if (IsFull)
-        {
-            Dropped += _count;
-            _count = 0;
-        }
+        if (IsFull) _count = 0;
         _records[_count++] = record;
     }
 

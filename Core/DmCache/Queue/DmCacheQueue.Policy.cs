@@ -46,6 +46,7 @@ internal sealed unsafe partial class DmCacheQueue
     private void Log(Request* request, long home, long place)
     {
         if (_log.IsFull) TellPolicy();
+        if (_log.IsFull) _counters.Add(QueueCounters.Untold, _log.Records.Length);
         Access access = AccessOf(request, home);
         _log.Add(new AccessRecord
         {

@@ -18,7 +18,10 @@ internal sealed class QueueCounters() : RequestCounters(own: Last - FirstOwn + 1
     /// <summary>Discard pieces.</summary>
     public const int ZeroPieces = ReadAtHome + 1;
 
-    private const int Last = ZeroPieces;
+    /// <summary>Accesses that the policy has not heard of: it was busy for too long.</summary>
+    public const int Untold = ZeroPieces + 1;
+
+    private const int Last = Untold;
 
     /// <summary>Answers, for write-back, which aims at the clients' target.</summary>
     public LatencyMeter Latency { get; } = new();

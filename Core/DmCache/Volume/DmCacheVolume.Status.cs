@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Globalization;
 using Weir.Core.DmCache.Migration;
 using Weir.Core.DmCache.Queue;
@@ -44,6 +45,7 @@ public sealed unsafe partial class DmCacheVolume
         ReportBlocks(status);
         ReportRequests(status);
         ReportMoves(status);
+        status.Group("policy_figures", ReportPolicy);
         ReportMemory(status);
     }
 
@@ -99,6 +101,17 @@ public sealed unsafe partial class DmCacheVolume
         status.Counter("not_promoted_crowded", Moves[MoveEvent.LeftCrowded]);
         status.Counter("not_promoted_no_place", Moves[MoveEvent.LeftNoPlace]);
         status.Counter("not_promoted_failed", Moves[MoveEvent.LeftFailed]);
+        status.Counter("accesses_untold", Counters[QueueCounters.Untold]);
+    }
+
+    // By names of its own. The latch is not for as long as a writer takes.
+    private void ReportPolicy(IStatusWriter to)
+    {
+        List<(string Name, long Value)> figures = [];
+        Policy.Enter();
+        Policy.Host.Report((name, value) => figures.Add((name, value)));
+        Policy.Exit();
+        foreach ((string name, long value) in figures) to.Number(name, value);
     }
 
     private void ReportMemory(IStatusWriter status)

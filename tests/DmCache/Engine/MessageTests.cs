@@ -149,6 +149,37 @@ public sealed class MessageTests
         Assert.Contains("discard_promote_adjustment", said.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>What the seed shows, what it counts and never shows, and why blocks were left out.</summary>
+    [Fact]
+    public void EveryFigureOfTheSeedIsThere()
+    {
+        using SmallCache cache = new(places: 8);
+        for (long home = 0; home < 6; home++) cache.BringIn(home);
+        cache.Write(5, 1);
+        cache.Fill(2);
+        Assert.Equal(0, cache.Driver.Do(RequestKind.Write, 7L * SmallCache.BlockBytes, SmallCache.BlockBytes));
+        Assert.True(cache.IsCached(7));
+        for (long home = 10; home < 13; home++) cache.BringIn(home);
+        Assert.Equal(0, cache.Driver.Do(RequestKind.Discard, 20L * SmallCache.BlockBytes, SmallCache.BlockBytes));
+        StatusFigures figures = new(cache.Volume);
+        Assert.Equal((0L, 9L), (figures["read_hits"], figures["read_misses"]));
+        Assert.Equal((1L, 1L), (figures["write_hits"], figures["write_misses"]));
+        Assert.Equal(10, figures["promotions"]);
+        Assert.Equal(10, figures["demotions"] + figures["cached_blocks"]);
+        Assert.Equal((2L, 1L, 1L), (figures["dirty_blocks"], figures["copies_avoided"], figures["requests_discard"]));
+        Assert.True(figures["commits"] > 0);
+        Assert.InRange(figures["metadata_blocks_used"], 1, figures["metadata_blocks"]);
+        foreach (string name in new[]
+        {
+            "cache_cell_clashes", "requests_awaiting_locks", "writes_awaiting_marks", "not_promoted_sequential",
+            "not_promoted_unwanted", "not_promoted_crowded", "not_promoted_no_place", "not_promoted_failed",
+            "accesses_untold", "policy_figures.not_promoted_by_policy",
+        })
+            Assert.True(figures.Has(name), name);
+        cache.Volume.SetPolicy("mq");
+        Assert.True(new StatusFigures(cache.Volume).Has("policy_figures.promote_threshold"));
+    }
+
     private static int ReadsUntilCached(string adjustment)
     {
         using SmallCache cache = new(set: static options => options.Policy = "mq");

@@ -1,0 +1,73 @@
+using System;
+using System.IO;
+using Weir.Core.Devices;
+using Weir.Core.DmCache.Settings;
+using Weir.Core.DmCache.Volume;
+using Weir.Core.Io;
+using Weir.Tests.DmCache.Tools;
+using Xunit;
+
+namespace Weir.Tests.DmCache.Engine;
+
+/// <summary>Places behind 2 TiB (D15): offsets in sectors that no 32 bits hold.</summary>
+public sealed unsafe class LargeCacheTests
+{
+    private const long GiB = 1L << 30, Places = 2500, Place = 2400;
+
+    private const string Xml = """
+        <superblock block_size="2097152" nr_cache_blocks="2500" policy="lru" hint_width="4">
+        <mappings>
+        <mapping cache_block="2400" origin_block="3" dirty="true"/>
+        <mapping cache_block="352" origin_block="1" dirty="true"/>
+        </mappings>
+        </superblock>
+        """;
+
+    [Fact]
+    public void APlaceBehindTwoTebibytesIsItself()
+    {
+        using TestFolder folder = new();
+        string cache = NewFile(folder, "cache", Places * GiB), backing = NewFile(folder, "backing", 5 * GiB);
+        string metadata = folder.PathOf("metadata");
+        File.WriteAllBytes(metadata, OfflineTools.Restore(Xml, 1024, 2).Bytes);
+        Write(cache, Place * GiB, 24);
+        // Where it would be if the sectors were counted in 32 bits.
+        Write(cache, (Place - 2048) * GiB, 99);
+        using RingContext io = new();
+        DmCacheOptions options = new() { Policy = "lru", IdleUs = long.MaxValue / 4, HighWatermark = 100 };
+        using DmCacheVolume volume = DmCacheVolume.Open(
+            io, DeviceOpener.Open(cache), DeviceOpener.Open(metadata), DeviceOpener.Open(backing), options);
+        using QueueDriver driver = new(volume, 0, io);
+        Assert.Equal((24, 99), (Read(driver, 3 * GiB), Read(driver, 1 * GiB)));
+        new Span<byte>(driver.Data, 4096).Fill(25);
+        Assert.Equal(0, driver.Do(RequestKind.Write, (3 * GiB) + 4096, 4096));
+        driver.Stop();
+        io.Dispose();
+        using FileStream file = File.OpenRead(cache);
+        file.Position = (Place * GiB) + 4096;
+        Assert.Equal(25, file.ReadByte());
+        file.Position = ((Place - 2048) * GiB) + 4096;
+        Assert.Equal(0, file.ReadByte());
+    }
+
+    private static string NewFile(TestFolder folder, string name, long bytes)
+    {
+        string path = folder.PathOf(name);
+        using FileStream file = File.Create(path);
+        file.SetLength(bytes);
+        return path;
+    }
+
+    private static void Write(string path, long offset, byte value)
+    {
+        using FileStream file = File.OpenWrite(path);
+        file.Position = offset;
+        file.WriteByte(value);
+    }
+
+    private static byte Read(QueueDriver driver, long offset)
+    {
+        Assert.Equal(0, driver.Do(RequestKind.Read, offset, 4096));
+        return driver.Data[0];
+    }
+}
