@@ -47,7 +47,7 @@ public sealed partial class DmCacheEngine : IInjectedEngine
             // ErrorInjectionTests.
             DmCacheMutant.B6FailureForgotten, DmCacheMutant.B11CleanNotReadAtHome, DmCacheMutant.B11StaleKept,
         },
-        new Dictionary<Enum, ulong> { [DmCacheMutant.B1MarkTakenBlindly] = 435 });
+        new Dictionary<Enum, ulong> { [DmCacheMutant.B1MarkTakenBlindly] = 483 });
 
     public SimConfig NewConfig(ulong seed) => new DmCacheConfig(seed);
 
