@@ -33,3 +33,20 @@ stop() {
 
 # figure NAME: one figure of the status.
 figure() { "$WEIR" status --control control | awk -v name="$1" '$1 == name { print $2 }'; }
+
+# make_fs KIND: a new file system on the device.
+make_fs() {
+  case $1 in
+    ext4) mkfs.ext4 -q -F "$device" ;;
+    *) "mkfs.$1" -q -f "$device" > mkfs.out ;;
+  esac || fail "mkfs.$1"
+}
+
+# check_fs KIND: the file system there is clean.
+check_fs() {
+  case $1 in
+    ext4) fsck.ext4 -f -n "$device" ;;
+    xfs) xfs_repair -n "$device" ;;
+    btrfs) btrfs check "$device" ;;
+  esac > check.out 2>&1 || { cat check.out; fail "$1 is not clean"; }
+}

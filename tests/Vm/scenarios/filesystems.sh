@@ -1,32 +1,40 @@
 # filesystems.sh ROUNDS: ext4, xfs and btrfs on the device; in each round files are written, the server dies in the
 # middle, a new one takes the device over, and nobody but the file system waited: everything is there, checked clean.
+# Engines take turns, and dmcache its modes; there fio, too, checks what it reads while the server dies.
 . "$(dirname "$0")/common.sh"
 rounds=$1 middles=0
 modprobe -a ublk_drv xfs btrfs
 truncate -s 320M disk
 truncate -s 48M cache
-arguments=(writeboost --cache cache --backing disk=disk --frontend ublk --queues 2)
+writeboost=(writeboost --cache cache --backing disk=disk --frontend ublk --queues 2)
+modes=(writeback writethrough passthrough)
+kinds=(ext4 xfs btrfs)
 mkdir mount
 
-make() {
-  case $1 in
-    ext4) mkfs.ext4 -q -F "$device" ;;
-    *) "mkfs.$1" -q -f "$device" > mkfs.out ;;
-  esac || fail "mkfs.$1"
+# blank_dmcache MODE: devices that nobody has used, and how they are served.
+blank_dmcache() {
+  rm -f slow fast meta
+  truncate -s 320M slow
+  truncate -s 48M fast
+  truncate -s 4M meta
+  arguments=(dmcache --cache fast --metadata meta --backing disk=slow --frontend ublk --queues 2 --option "mode=$1")
 }
-check() {
-  case $1 in
-    ext4) fsck.ext4 -f -n "$device" ;;
-    xfs) xfs_repair -n "$device" ;;
-    btrfs) btrfs check "$device" ;;
-  esac > check.out 2>&1 || { cat check.out; fail "$1 is not clean"; }
+verify_while_it_dies() {
+  fio --name=check --filename="$device" --ioengine=io_uring --direct=1 --verify=crc32c --verify_fatal=1 \
+    --randrepeat=0 --rw=randrw --bsrange=512-256k --size=32M --io_size=12M --iodepth=16 > fio.out 2>&1 &
+  local checker=$!
+  sleep 1.$((RANDOM % 10))
+  kill_server
+  serve "${arguments[@]}" --recover
+  wait $checker || { cat fio.out; fail "fio in mode $1"; }
 }
 
-serve "${arguments[@]}"
 for round in $(seq "$rounds"); do
-  kinds=(ext4 xfs btrfs)
-  kind=${kinds[$((round % 3))]}
-  make "$kind"
+  kind=${kinds[$((round % 3))]} mode=${modes[$((round / 2 % 3))]}
+  if [ $((round % 2)) = 0 ]; then blank_dmcache "$mode"; else arguments=("${writeboost[@]}"); fi
+  serve "${arguments[@]}"
+  [ "${arguments[0]}" != dmcache ] || verify_while_it_dies "$mode"
+  make_fs "$kind"
   mount -t "$kind" "$device" mount || fail "mount"
   for i in 1 2 3 4; do dd if=/dev/urandom of=mount/$i bs=256k count=8 status=none || fail "dd"; done
   sync
@@ -45,12 +53,18 @@ for round in $(seq "$rounds"); do
   echo 3 > /proc/sys/vm/drop_caches
   (cd mount && sha256sum --quiet -c ../sums) && sha256sum --quiet -c late || fail "contents differ in round $round"
   umount mount || fail "umount"
-  check "$kind"
+  check_fs "$kind"
+  stop
+  [ "${arguments[0]}" != dmcache ] || "$WEIR" check dmcache --metadata meta > check.out 2>&1 \
+    || { cat check.out; fail "weir check, mode $mode"; }
 done
 
 [ $((2 * middles)) -ge "$rounds" ] || fail "the writer was at work in $middles of $rounds deaths only"
 
 # Mounted: the stop waits for the release.
+arguments=("${writeboost[@]}") kind=ext4
+serve "${arguments[@]}"
+make_fs "$kind"
 mount -t "$kind" "$device" mount
 "$WEIR" stop --control control & stopper=$!
 for _ in $(seq 600); do grep -q 'open or mounted' said && break; sleep 0.1; done

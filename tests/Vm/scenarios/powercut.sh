@@ -1,25 +1,33 @@
-# powercut.sh KEPT: one life of a machine that ends by a power cut. What was synced in earlier lives, one line
-# "kept NAME SHA256" each in the file KEPT, is there and equal, the file system is clean; then files are written and
-# synced until the power goes, each told by such a line. /dev/vda is the cache, /dev/vdb the disk.
+# powercut.sh KEPT ENGINE KIND: one life of a machine that ends by a power cut. What was synced in the life before, one
+# line "kept NAME SHA256" each in the file KEPT, is there and equal, its file system is clean; then there is a file
+# system of KIND, and files are written and synced until the power goes, each told by such a line. /dev/vda is the
+# cache, /dev/vdb the disk.
 . "$(dirname "$0")/common.sh"
-modprobe ublk_drv
-serve writeboost --cache /dev/vda --backing disk=/dev/vdb --frontend ublk --queues 2 --option writeback_threshold=20
+modprobe -a ublk_drv xfs btrfs
+arguments=(--cache /dev/vda --backing disk=/dev/vdb --frontend ublk --queues 2 --option writeback_threshold=20)
+serve "$2" "${arguments[@]}"
 mkdir mount
-if [ "$(blkid -p -o value -s TYPE "$device")" != ext4 ]; then
+found=$(blkid -p -o value -s TYPE "$device")
+if [ -z "$found" ]; then
   [ ! -s "$1" ] || fail "the file system is gone"
-  mkfs.ext4 -q -F "$device" || fail "mkfs"
+  found=$3
+  make_fs "$found"
   sync "$device"
 fi
-mount "$device" mount || fail "mount after a power cut"
+mount -t "$found" "$device" mount || fail "mount after a power cut"
 count=0
 while read -r _ name sum; do
   [ "$(sha256sum < "mount/$name")" = "$sum  -" ] || fail "$name was synced and differs"
   count=$((count + 1))
 done < "$1"
 umount mount || fail "umount"
-fsck.ext4 -f -n "$device" > check.out 2>&1 || { cat check.out; fail "not clean"; }
+check_fs "$found"
 echo "equal $count"
-mount "$device" mount || fail "mount"
+if [ "$found" != "$3" ]; then
+  make_fs "$3"
+  sync "$device"
+fi
+mount -t "$3" "$device" mount || fail "mount"
 rm -f mount/f*
 sync
 python3 - mount <<'PYTHON'
