@@ -34,7 +34,7 @@ internal static class Program
             static (setting, report) => new DmCacheSuite(setting, report).Run()),
         new("policies", ["D6", "D8"], static (_, report) => new PolicySuite(report).Run()),
         new("kernels", [], static (_, report) => new MicroSuite(report, Folder).Run()),
-        new("kernel-caches", ["P15"], static (setting, report) => new KernelSuite(setting, report).Run(),
+        new("kernel-caches", ["P15", "D9", "D5"], static (setting, report) => new KernelSuite(setting, report).Run(),
             IsInAll: false),
     ];
 
