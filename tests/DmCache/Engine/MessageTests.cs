@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.DmCache;
 using Weir.Core.DmCache.Settings;
-using Weir.Core.DmCache.Volume;
 using Weir.Core.Io;
 using Xunit;
 

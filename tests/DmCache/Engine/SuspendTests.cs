@@ -1,11 +1,9 @@
 using System;
-using System.Collections.Generic;
 using System.Numerics;
 using Weir.Core.Base;
 using Weir.Core.DmCache;
 using Weir.Core.DmCache.Format;
 using Weir.Core.DmCache.Settings;
-using Weir.Core.DmCache.Volume;
 using Weir.Core.Io;
 using Xunit;
 using Errno = Weir.Native.Errno;
