@@ -28,7 +28,7 @@ internal sealed partial class DmCacheKind : IEngineTools
         EngineCommand.Check => [Backing()],
         EngineCommand.Dump => [Discards()],
         EngineCommand.Restore => [NewVersion(), Omit()],
-        EngineCommand.Repair => [DropLost()],
+        EngineCommand.Repair => [DropLost(), Backing()],
         EngineCommand.Drain => [GiveUpOption.New()],
         _ => [],
     };
@@ -50,16 +50,18 @@ internal sealed partial class DmCacheKind : IEngineTools
     public long Check(in ToolRun run, IItemWriter items)
     {
         using ToolDevices devices = new(run, writes: false);
-        long backingBytes = 0;
-        if (run.Spec.OwnOrNull<string>(BackingOption) is { } path)
-        {
-            using Device backing = Opening.OpenBacking(path, readOnly: true, run.Log);
-            backingBytes = backing.ClientBytes;
-        }
         return new CacheChecker(devices.Metadata, items)
         {
-            BackingBytes = backingBytes, CacheBytes = devices.CacheBytes,
+            BackingBytes = BackingBytesOf(run), CacheBytes = devices.CacheBytes,
         }.Run();
+    }
+
+    // 0: it is not named.
+    private static long BackingBytesOf(in ToolRun run)
+    {
+        if (run.Spec.OwnOrNull<string>(BackingOption) is not { } path) return 0;
+        using Device backing = Opening.OpenBacking(path, readOnly: true, run.Log);
+        return backing.ClientBytes;
     }
 
     /// <inheritdoc/>
@@ -104,6 +106,7 @@ internal sealed partial class DmCacheKind : IEngineTools
         return new CacheRepairer(devices.Metadata, items)
         {
             Write = write, DropsLost = run.Spec.OwnValue<bool>(DropLostOption) == true,
+            BackingBytes = BackingBytesOf(run),
         }.Run();
     }
 

@@ -82,7 +82,7 @@ public sealed class CacheChecker(MetadataDevice device, IItemWriter items)
 
     private void CheckMappings(CacheSurvey survey)
     {
-        long homes = HomesOf(survey.Head);
+        long homes = survey.HomesOf(BackingBytes);
         List<(long Home, long Place)> mapped = [];
         for (long place = 0; place < survey.Head.Places; place++)
         {
@@ -105,15 +105,6 @@ public sealed class CacheChecker(MetadataDevice device, IItemWriter items)
         }
         CheckBitsPastEnd(survey);
         CheckHomes(mapped);
-    }
-
-    private long HomesOf(Superblock head)
-    {
-        if (BackingBytes > 0) return BackingBytes / 512 / head.BlockSectors;
-        // Rounded up: what the discard marks cover may be more than there is.
-        UInt128 sectors = (UInt128)head.DiscardBlockSectors * (UInt128)head.DiscardBlocks;
-        return sectors == 0 ? long.MaxValue
-            : (long)UInt128.Min(long.MaxValue, (sectors + head.BlockSectors - 1) / head.BlockSectors);
     }
 
     private void CheckBitsPastEnd(CacheSurvey survey)

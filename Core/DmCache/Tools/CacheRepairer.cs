@@ -27,6 +27,11 @@ public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
     /// </summary>
     public bool DropsLost { get; init; }
 
+    /// <summary>
+    /// Bytes of the backing device; 0: not known, then the discard marks say how many there are at most.
+    /// </summary>
+    public long BackingBytes { get; init; }
+
     /// <summary>False when more must be decided first. Throws <see cref="UserErrorException"/>.</summary>
     public bool Run()
     {
@@ -52,6 +57,7 @@ public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
     {
         ulong[] mappings = new ulong[survey.Head.Places];
         for (long place = 0; place < mappings.Length; place++) mappings[place] = Clean(survey, place);
+        DropPastEnd(survey, mappings);
         if (survey.Mappings.LostCount > 0)
             Decide($"{survey.Mappings.LostCount} places: what they hold cannot be read");
         DropDoubles(survey, mappings);
@@ -70,6 +76,19 @@ public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
         bool isOdd = mapping.UnknownFlags != 0 || (survey.Head.Version == 2 && mapping.IsDirty);
         if (isOdd) Problem($"place {place}: unknown flags in {mapping.Word:x}: it is taken for dirty");
         return Mapping.WordOf(mapping.Home, isOdd || survey.HasDirtyFlag(place));
+    }
+
+    // No volume can serve it, and no write-back can take it home.
+    private void DropPastEnd(CacheSurvey survey, ulong[] mappings)
+    {
+        long homes = survey.HomesOf(BackingBytes);
+        for (long place = 0; place < mappings.Length; place++)
+        {
+            Mapping mapping = new(mappings[place]);
+            if (!mapping.IsValid || mapping.Home < homes) continue;
+            Decide($"place {place}: home {mapping.Home} is past the end of the backing device, of {homes} blocks");
+            mappings[place] = 0;
+        }
     }
 
     // One of several dirty ones is right at most; the clean ones hold what is at home.

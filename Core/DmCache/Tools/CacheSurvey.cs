@@ -88,6 +88,19 @@ public sealed unsafe class CacheSurvey : IDisposable
     /// <summary>The mapping at a place.</summary>
     internal Mapping At(long place) => new(Mappings[place]);
 
+    /// <summary>
+    /// Homes that can be cached: of a backing device of so many bytes; 0: that is not known, and the discard marks say
+    /// how many there are at most.
+    /// </summary>
+    internal long HomesOf(long backingBytes)
+    {
+        if (backingBytes > 0) return backingBytes / 512 / Head.BlockSectors;
+        // Rounded up: what the discard marks cover may be more than there is.
+        UInt128 sectors = (UInt128)Head.DiscardBlockSectors * (UInt128)Head.DiscardBlocks;
+        return sectors == 0 ? long.MaxValue
+            : (long)UInt128.Min(long.MaxValue, (sectors + Head.BlockSectors - 1) / Head.BlockSectors);
+    }
+
     /// <summary>The dirty flag of a place, as it lies on disk; what cannot be read counts as set.</summary>
     internal bool HasDirtyFlag(long place) => Dirty == null ? At(place).IsDirty
         : (Dirty.IsLost(place / 64) && !Mutant.Is(DmCacheMutant.RepairForgetsDirty))
