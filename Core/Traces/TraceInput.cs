@@ -1,6 +1,7 @@
 using System;
 using System.IO;
-using System.IO.Compression;
+using ICSharpCode.SharpZipLib;
+using ICSharpCode.SharpZipLib.GZip;
 using Weir.Core.Base;
 using ZstdSharp;
 
@@ -36,7 +37,7 @@ internal sealed class TraceInput : IDisposable
         HeadStream whole = new(file, magic, file.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false));
         _unpacked = magic switch
         {
-            [0x1F, 0x8B, ..] => new GZipStream(whole, CompressionMode.Decompress),
+            [0x1F, 0x8B, ..] => new GZipInputStream(whole),
             [0x28, 0xB5, 0x2F, 0xFD] => Zstd(whole),
             _ => whole,
         };
@@ -153,17 +154,17 @@ internal sealed class TraceInput : IDisposable
         }
     }
 
-    private static bool IsOfTheFile(Exception e) =>
-        e is IOException or UnauthorizedAccessException or InvalidDataException or ZstdException
-            or ArgumentException or NotSupportedException;
+    private static bool IsOfTheFile(Exception e) => IsOfPacking(e) || FileFault.Is(e);
+
+    private static bool IsOfPacking(Exception e) =>
+        e is InvalidDataException or EndOfStreamException or ZstdException or SharpZipBaseException;
 
     private static UserErrorException Unreadable(string path, Exception e) => e switch
     {
         FileNotFoundException or DirectoryNotFoundException => new($"{path}: no such file"),
-        InvalidDataException or ZstdException or EndOfStreamException =>
-            new($"{path}: the compressed data is damaged: {OneLine(e)}"),
+        _ when IsOfPacking(e) => new($"{path}: the compressed data is damaged, or ends early: {OneLine(e)}"),
         UnauthorizedAccessException => new($"{path}: cannot be read, or is a folder; expected a trace"),
-        _ => new($"{path}: {OneLine(e)}"),
+        _ => new($"{path}: {FileFault.Text(e)}"),
     };
 
     private static string OneLine(Exception e) => e.Message.ReplaceLineEndings(" ").TrimEnd('.');

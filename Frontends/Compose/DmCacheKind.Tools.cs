@@ -144,9 +144,9 @@ internal sealed partial class DmCacheKind : IEngineTools
         {
             return new StreamReader(path);
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        catch (Exception fault) when (FileFault.Is(fault))
         {
-            throw new UserErrorException($"{path}: cannot be read: {fault.Message}");
+            throw new UserErrorException($"{path}: cannot be read: {FileFault.Text(fault)}");
         }
     }
 

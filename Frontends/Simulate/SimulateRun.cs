@@ -34,10 +34,10 @@ internal static class SimulateRun
     public static int Run(SimulateSpec spec)
     {
         // Before the work, not after it.
-        using FileStream? chart = spec.Chart == null ? null : Create(spec.Chart);
+        using ChartFile? chart = spec.Chart == null ? null : ChartFile.Open(spec.Chart);
         SimulateResult result = Simulate(spec);
         Output.Write(spec.Json ? ResultJson.Of(result) : ResultTable.Of(result));
-        chart?.Write(System.Text.Encoding.UTF8.GetBytes(ResultChart.Of(result)));
+        chart?.Write(ResultChart.Of(result));
         return Program.Done;
     }
 
@@ -62,18 +62,6 @@ internal static class SimulateRun
         finally
         {
             line.Finish();
-        }
-    }
-
-    private static FileStream Create(string path)
-    {
-        try
-        {
-            return File.Create(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new UserErrorException($"--svg {path}: cannot be written: {e.Message}");
         }
     }
 }

@@ -83,6 +83,35 @@ public sealed class SimulateTests : IDisposable
         Assert.DoesNotContain("NaN", all);
     }
 
+    /// <summary>Only a chart is written over, and only by a whole one.</summary>
+    [Fact]
+    public void AChartWritesOverNothingElse()
+    {
+        string chart = _folder.PathOf("chart.svg"), other = _folder.PathOf("other");
+        File.WriteAllText(other, "precious");
+        Assert.Contains("holds something else", Bad(_trace, "--svg", other), StringComparison.Ordinal);
+        Assert.Equal("precious", File.ReadAllText(other));
+        string trace = File.ReadAllText(_trace);
+        Assert.Contains("holds something else", Bad(_trace, "--svg", _trace), StringComparison.Ordinal);
+        Assert.Equal(trace, File.ReadAllText(_trace));
+        Bad("none", "--svg", chart);
+        Assert.False(File.Exists(chart));
+        Good(Simulate(_trace, "--svg", chart));
+        string drawn = File.ReadAllText(chart);
+        Bad("none", "--svg", chart);
+        Assert.Equal(drawn, File.ReadAllText(chart));
+        File.AppendAllText(chart, new string(' ', 5000));
+        Good(Simulate(_trace, "--svg", chart));
+        Assert.Equal(drawn, File.ReadAllText(chart));
+    }
+
+    private string Bad(params string[] arguments)
+    {
+        Outcome outcome = Simulate(arguments);
+        Assert.Equal((1, ""), (outcome.ExitCode, outcome.Output));
+        return outcome.Error;
+    }
+
     /// <summary>Parts are one trace; the kind can be named; a part of it can be taken.</summary>
     [Fact]
     public void PartsAreOneTrace()

@@ -1,5 +1,7 @@
 using System;
 using System.Collections.Generic;
+using System.IO;
+using System.IO.Compression;
 using System.Linq;
 using System.Text;
 using Weir.Core.Base;
@@ -77,6 +79,32 @@ public sealed class TraceDamageTests
         byte[] packed = isZstd ? TraceReaderTests.Zstd(plain) : TraceReaderTests.Gzip(plain);
         packed.AsSpan(packed.Length / 2, 400).Fill(0xA5);
         Assert.Contains("trace: ", Error(packed), StringComparison.Ordinal);
+    }
+
+    /// <summary>Cut anywhere, also where the packer has emptied its buffers; and several packed parts are whole.</summary>
+    [Fact]
+    public void PackedTracesThatEndEarlyAreNotTakenForWhole()
+    {
+        const string head = "time,op,offset,length\n";
+        string[] halves = [.. Enumerable.Range(0, 2).Select(half => string.Concat(
+            Enumerable.Range(half * 5000, 5000).Select(static i => $"{i},R,{(uint)i * 2654435761},4096\n")))];
+        using MemoryStream packed = new();
+        using (GZipStream gzip = new(packed, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            gzip.Write(Encoding.UTF8.GetBytes(head + halves[0]));
+            gzip.Flush();
+            long flushed = packed.Length;
+            Assert.Contains("the compressed data is damaged, or ends early", Error(packed.ToArray()), StringComparison.Ordinal);
+            gzip.Write(Encoding.UTF8.GetBytes(halves[1]));
+            Assert.True(flushed > 1000);
+        }
+        byte[] whole = packed.ToArray();
+        foreach (int cut in (int[])[1, 4, 8, 9, 100, whole.Length / 2])
+            Assert.Contains("the compressed data is damaged, or ends early", Error(whole[..^cut]), StringComparison.Ordinal);
+        byte[] parts = [.. TraceReaderTests.Gzip(Encoding.UTF8.GetBytes(head + halves[0])),
+            .. TraceReaderTests.Gzip(Encoding.UTF8.GetBytes(halves[1]))];
+        Assert.Equal(10_000, TraceFile.Read(parts).Requests.Count);
+        Assert.Equal(10_000, TraceFile.Read(whole).Requests.Count);
     }
 
     [Fact]
