@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Numerics;
 using Weir.Core.Base;
+using Weir.Core.DmCache.Format;
 using Weir.Core.DmCache.Places;
 using Weir.Core.Metadata.Persistent;
 
@@ -99,7 +100,8 @@ internal sealed unsafe partial class Committer
         }
         catch (Exception e) when (e is DamagedMetadataException or MetadataFullException)
         {
-            Fail($"{_parts.Device.Name}: {e.Message}");
+            string advice = e is MetadataFullException ? "; " + MetadataAdvice.WhenFull : "";
+            Fail($"{_parts.Device.Name}: {e.Message}{advice}");
         }
     }
 

@@ -28,7 +28,8 @@ internal sealed unsafe class MetadataReader(CacheMetadata metadata, BlockingIo i
         }
         catch (Exception e) when (e is DamagedMetadataException or RefusedMetadataException or MetadataFullException)
         {
-            throw new UserErrorException($"{device.Name}: {e.Message}; 'weir check dmcache' says more");
+            string advice = e is MetadataFullException ? MetadataAdvice.WhenFull : "'weir check dmcache' says more";
+            throw new UserErrorException($"{device.Name}: {e.Message}; {advice}");
         }
     }
 

@@ -28,6 +28,8 @@ public sealed class CacheFormat(MetadataDevice device, int version, long blockBy
         try
         {
             using CacheMetadata metadata = CacheMetadata.Create(shape, MemoryBlocks);
+            // Of no policy yet: cache_dump and cache_repair fail where there are none at all.
+            device.Run(metadata, () => metadata.TryBeginHints("", CacheMetadata.HintBytes, default));
             metadata.Head.Mark = new WriterMark(Guid.NewGuid(), IsInDoubt: false);
             device.Commit(metadata);
         }

@@ -54,8 +54,9 @@ public static class DmCacheCommands
             OrderProgress at = OrderProgress.UnderWay($"{left} blocks are dirty", left, volume.CacheBlocks);
             if (volume.Suspension.State == SuspendState.Suspended)
                 return left > 0 ? at.Fail("the volume is suspended") : OrderProgress.DoneWith("done, nothing is dirty");
-            if (volume.Health.CacheHasFailed || (volume.CommitsAreOver && left > 0))
-                return at.Fail(volume.Health.Reason);
+            if (volume.ReadOnly && left > 0) return at.Fail("the volume is served read-only: nothing is written back");
+            // Also when nothing is dirty any more: the metadata say otherwise, and so does the next start.
+            if (volume.Health.CacheHasFailed || volume.CommitsAreOver) return at.Fail(volume.Health.Reason);
             if (left > 0 && left <= volume.LostBlockCount && volume.LostSentence is { } lost)
                 return at.Fail($"{lost}; {LostRange.Advice}");
             if (order == 0 && left > 0) return at;

@@ -174,8 +174,10 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
     }
 
     /// <summary>Changes the mode: status names the new one when all that it promises is true.</summary>
+    /// <exception cref="UserErrorException">The volume is served read-only.</exception>
     public void SetMode(CacheMode mode)
     {
+        if (ReadOnly) throw new UserErrorException("the volume is served read-only: its mode stays");
         Volatile.Write(ref _wantedMode, (int)mode);
         Queues.WakeFirst();
     }

@@ -60,6 +60,44 @@ public sealed class MessageTests
         }
     }
 
+    /// <summary>What can never come true on a volume that writes nothing is refused, and not waited for.</summary>
+    [Theory]
+    [InlineData("drain")]
+    [InlineData("wait_clean")]
+    [InlineData("mode passthrough")]
+    public void NothingIsWaitedForReadOnly(string order)
+    {
+        using SmallCache cache = new();
+        cache.BringIn(1);
+        cache.Write(1, 5);
+        cache.Options.ReadOnly = true;
+        cache.Reopen();
+        UserErrorException said = Assert.Throws<UserErrorException>(() => Order(cache, order));
+        Assert.Contains("read-only", said.Message, StringComparison.Ordinal);
+        Assert.Equal(1, cache["dirty_blocks"]);
+    }
+
+    /// <summary>What is clean now and dirty after a crash is not done: the metadata could not be written.</summary>
+    [Theory]
+    [InlineData("drain")]
+    [InlineData("wait_clean")]
+    public void NothingIsCleanWhenTheMetadataCannotSaySo(string order)
+    {
+        using SmallCache cache = new();
+        cache.BringIn(1);
+        cache.Write(1, 5);
+        cache.Metadata.RefusesWith = -Weir.Native.Errno.EIO;
+        if (order == "wait_clean") cache.Volume.BeginDrain();
+        UserErrorException said = Assert.Throws<UserErrorException>(() => Order(cache, order));
+        Assert.Contains("metadata", said.Message, StringComparison.Ordinal);
+    }
+
+    private static void Order(SmallCache cache, string order)
+    {
+        if (order.StartsWith("mode", StringComparison.Ordinal)) cache.Volume.SetMode(CacheMode.Passthrough);
+        else cache.Say(order);
+    }
+
     /// <summary>Somebody at work in a block is waited for.</summary>
     [Fact]
     public unsafe void ABusyPlaceIsWaitedFor()

@@ -11,6 +11,20 @@ public sealed class DumpTests
 {
     public static TheoryData<string> Sets => [.. MetadataImage.Fixtures];
 
+    /// <summary>Metadata that nobody has stopped yet are whole for the kernel's tools, too.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void NewMetadataAreDumped(int version)
+    {
+        MetadataImage image = OfflineTools.Format(version);
+        foreach (Judge judge in Judge.Both)
+        {
+            judge.Accepts(image);
+            Assert.Equal(OfflineTools.Dump(image).TrimEnd('\n'), judge.Dump(image).TrimEnd('\n'));
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Sets))]
     public void WhatKernelsHaveWrittenIsDumpedAsItsToolsDumpIt(string set)

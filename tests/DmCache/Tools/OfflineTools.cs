@@ -27,6 +27,15 @@ internal static class OfflineTools
         return xml.ToString();
     });
 
+    /// <summary>Metadata of an empty cache of 300 blocks.</summary>
+    public static MetadataImage Format(int version)
+    {
+        const long block = 64 << 10;
+        MetadataImage image = MetadataImage.Blank(100);
+        With(image, device => new CacheFormat(device, version, block).Run(300 * block, isAtHead: false));
+        return image;
+    }
+
     /// <summary>Metadata made of XML.</summary>
     public static MetadataImage Restore(string xml, long blocks, int version, bool omitsClean = false)
     {
