@@ -1,4 +1,6 @@
 using System.Linq;
+using Weir.Core.Base;
+using Weir.Core.DmCache;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.DmCache.Volume;
 using Weir.Core.Io;
@@ -8,7 +10,7 @@ using Xunit;
 namespace Weir.Tests.DmCache.Engine;
 
 /// <summary>Marks of blocks that have become clean go before the stop (B1): a crash leaves few blocks dirty.</summary>
-public sealed class UnmarkTests
+public sealed unsafe class UnmarkTests
 {
     /// <summary>In idle time; without it everything that was ever written is dirty after a crash.</summary>
     [Theory]
@@ -73,6 +75,16 @@ public sealed class UnmarkTests
         Assert.Equal(1, cache.Read(0));
     }
 
+    /// <summary>
+    /// A write to both devices that has begun meanwhile keeps its mark: while it is under way they may differ.
+    /// </summary>
+    [Fact]
+    public void AWriteUnderWayKeepsItsMark()
+    {
+        Assert.Equal(1, MarksDuringAWrite(DmCacheMutant.None));
+        Assert.Equal(0, MarksDuringAWrite(DmCacheMutant.B1MarkTakenBlindly));
+    }
+
     /// <summary>A crash in mode passthrough can be followed by a start in it.</summary>
     [Fact]
     public void PassthroughHasItsNameWhenNothingIsMarked()
@@ -85,5 +97,34 @@ public sealed class UnmarkTests
         cache.Options.Mode = CacheMode.Passthrough;
         cache.Kill();
         Assert.Equal(1, cache.Read(0));
+    }
+
+    private static long MarksDuringAWrite(DmCacheMutant mutant)
+    {
+        Mutant.Active = mutant;
+        try
+        {
+            using SmallCache cache = new(set: static options =>
+                (options.Mode, options.UnmarkUs) = (CacheMode.Writethrough, 0));
+            cache.BringIn(0);
+            cache.Write(0, 1);
+            cache.Cache.Hold = IoKind.Flush;
+            long order = cache.Volume.BeginUnmark();
+            cache.Driver.Until(() => cache.Cache.HeldCount > 0, "the flush before the commit");
+            cache.Backing.Hold = IoKind.Write;
+            Request request = new() { Kind = RequestKind.Write, LengthBytes = 4096, Data = cache.Driver.Data };
+            cache.Driver.Queue.Submit(&request);
+            cache.Driver.Until(() => cache.Backing.HeldCount > 0, "the write");
+            cache.Cache.Release();
+            cache.Driver.Until(() => cache.Volume.IsUnmarked(order), "the commit");
+            long marked = cache["marked_blocks"];
+            cache.Backing.Release();
+            Assert.True(cache.Driver.TakeOne() == &request);
+            return marked;
+        }
+        finally
+        {
+            Mutant.Active = null;
+        }
     }
 }

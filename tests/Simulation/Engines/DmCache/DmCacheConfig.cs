@@ -12,6 +12,7 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
     private Prng _tuning = new(seed + 2);
     private Prng _orders = new(seed + 7);
     private int _orderPercent;
+    private Prng _marks = new(seed + 8);
 
     public int Version { get; set; }
 
@@ -59,7 +60,7 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
         HighWatermark = _tuning.Chance(50) ? 0 : 30;
         DiscardPassdown = !_tuning.Chance(30);
         MigrationThreshold = _tuning.Chance(30) ? 256 : 204_800;
-        UnmarkUs = _tuning.Below(4) switch { 0 => 0, 1 => 50_000, _ => 200 };
+        UnmarkUs = _marks.Below(4) switch { 0 => 0, 1 => 50_000, _ => 200 };
     }
 
     protected override void DrawRest()

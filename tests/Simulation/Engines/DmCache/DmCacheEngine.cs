@@ -34,10 +34,13 @@ public sealed partial class DmCacheEngine : IInjectedEngine
         typeof(DmCacheMutant),
         new HashSet<Enum>
         {
-            // Tools and Format.
+            // Tools, Format and BindingTests.
+            DmCacheMutant.B14AnyDeviceTaken,
             DmCacheMutant.B14ForeignMarkTrusted, DmCacheMutant.RepairForgetsDirty,
             // Breaks no promise.
             DmCacheMutant.B6FlushesNothingNew,
+            // UnmarkTests: seen by one seed of some hundreds to thousands.
+            DmCacheMutant.B1MarkTakenBlindly,
             // SuspendTests: no seed suspends.
             DmCacheMutant.B10DiscardsKeptByResume,
             // MeetingTests, QueueTests, ErrorTests, ModeTests, KernelCacheTests: what they break is rare here, or needs
@@ -47,7 +50,7 @@ public sealed partial class DmCacheEngine : IInjectedEngine
             // ErrorInjectionTests.
             DmCacheMutant.B6FailureForgotten, DmCacheMutant.B11CleanNotReadAtHome, DmCacheMutant.B11StaleKept,
         },
-        new Dictionary<Enum, ulong> { [DmCacheMutant.B1MarkTakenBlindly] = 483 });
+        new Dictionary<Enum, ulong>());
 
     public SimConfig NewConfig(ulong seed) => new DmCacheConfig(seed);
 
