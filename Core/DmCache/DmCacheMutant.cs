@@ -73,6 +73,8 @@ public enum DmCacheMutant
     B13StrangersBelieved,
     /// <summary>B14: the mark counts although somebody else has written the superblock since.</summary>
     B14ForeignMarkTrusted,
+    /// <summary>B14: nobody looks whether the devices are those of the metadata.</summary>
+    B14AnyDeviceTaken,
     /// <summary>No rule: repair takes for clean what cannot be read of the dirty bits.</summary>
     RepairForgetsDirty,
 }

@@ -41,6 +41,14 @@ internal sealed unsafe class CountingDevice(Device inner) : WrappedDevice(inner)
     /// <summary>Reads fail with EIO.</summary>
     public bool FailsReads { get; set; }
 
+    /// <summary>What it is called; null: as the device below.</summary>
+    public string? Called { get; set; }
+
+    public override string Identity => Called ?? base.Identity;
+
+    public override System.Collections.Generic.IReadOnlyList<string> Identities =>
+        Called == null ? base.Identities : [Called];
+
     /// <summary>Reads of these bytes fail with EIO.</summary>
     public (long Start, long End) Unreadable { get; set; }
 

@@ -40,6 +40,9 @@ namespace Weir.Core.DmCache.Format;
 ///  456  identity of the cache       16 bytes
 ///  472  flags                       u32   bit 0: clean blocks of another writer are in doubt still
 ///  476  zero
+///  480  name of the cache device    u64   a hash, see <see cref="DeviceNameHash"/>; 0: not known
+///  488  name of the backing device  u64
+///  496  zero
 ///  508  CRC-32C of bytes 4..507     u32
 /// </code>
 /// </summary>
@@ -126,6 +129,10 @@ internal unsafe struct DiskSuperblock
     [FieldOffset(456)] public Guid MarkCache;
     /// <summary>See the picture.</summary>
     [FieldOffset(472)] public uint MarkFlags;
+    /// <summary>See the picture.</summary>
+    [FieldOffset(480)] public ulong MarkCacheName;
+    /// <summary>See the picture.</summary>
+    [FieldOffset(488)] public ulong MarkBackingName;
     /// <summary>See the picture.</summary>
     [FieldOffset(508)] public uint MarkSum;
 

@@ -66,4 +66,6 @@ internal sealed class Superblock
 /// <param name="IsInDoubt">
 /// Somebody else had written before weir did, and not all of the blocks that he left clean have been compared yet.
 /// </param>
-internal readonly record struct WriterMark(Guid Cache, bool IsInDoubt);
+/// <param name="CacheName">A hash of what the cache device is called; 0: not known (B14).</param>
+/// <param name="BackingName">The same of the backing device.</param>
+internal readonly record struct WriterMark(Guid Cache, bool IsInDoubt, ulong CacheName = 0, ulong BackingName = 0);

@@ -67,7 +67,8 @@ internal static unsafe class SuperblockCodec
         WriteHits = disk->WriteHits,
         WriteMisses = disk->WriteMisses,
         Mark = !disk->IsMarked ? null
-            : new WriterMark(disk->MarkCache, (disk->MarkFlags & DiskSuperblock.InDoubtFlag) != 0),
+            : new WriterMark(disk->MarkCache, (disk->MarkFlags & DiskSuperblock.InDoubtFlag) != 0,
+                disk->MarkCacheName, disk->MarkBackingName),
     };
 
     /// <summary>Puts it into the bytes; what it does not say stays as it is there.</summary>
@@ -104,6 +105,7 @@ internal static unsafe class SuperblockCodec
             disk->MarkMagic = DiskSuperblock.MarkMagicValue;
             disk->MarkCache = ours.Cache;
             disk->MarkFlags = ours.IsInDoubt ? DiskSuperblock.InDoubtFlag : 0;
+            (disk->MarkCacheName, disk->MarkBackingName) = (ours.CacheName, ours.BackingName);
             disk->MarkSum = disk->SumOf();
         }
         DiskSuperblock.Kind.Seal(bytes, 0);

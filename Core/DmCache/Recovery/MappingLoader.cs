@@ -123,6 +123,20 @@ internal sealed class MappingLoader(FoundCache found, CacheMap map, ChangeList c
         changes.Add(place >> PlaceTable.GroupShift, isUrgent: true);
     }
 
+    /// <summary>What is clean, or in doubt, leaves: its places are free when the first commit has said so.</summary>
+    public void ForgetClean()
+    {
+        for (uint place = 0; place < map.Table.Places; place++)
+        {
+            PlaceState state = map.Table.StateOf(place);
+            bool isKept = (state & PlaceState.Dirty) != 0 && (state & PlaceState.Doubtful) == 0;
+            if ((state & PlaceState.Mapped) == 0 || isKept) continue;
+            map.Unmap(place);
+            changes.Add(place >> PlaceTable.GroupShift, isUrgent: true);
+            AnyChanged = true;
+        }
+    }
+
     // The cache device has shrunk: only what is clean may be cut off.
     private void CheckCutOff(uint named)
     {

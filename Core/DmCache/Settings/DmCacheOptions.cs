@@ -57,6 +57,11 @@ public sealed class DmCacheOptions : CleaningSettings
     /// </summary>
     public long UnmarkUs { get; set; } = 5_000_000;
 
+    /// <summary>
+    /// The devices are those of the metadata although they look different (B14): what is clean is forgotten.
+    /// </summary>
+    public bool Rebind { get; set; }
+
     /// <summary>Nothing is written, to no device.</summary>
     public bool ReadOnly { get; set; }
 

@@ -44,6 +44,10 @@ public static class DmCacheTunables
         new("unmark_ms", 0, 3_600_000, "milliseconds that a region of 64 cached blocks is not written before its clean "
             + "blocks are unmarked in idle time; 0: marks stay until the stop",
             () => options.UnmarkUs / UsPerMs, options.Then(value => options.UnmarkUs = value * UsPerMs)),
+        new("rebind", 0, 1, "1: the devices are those of the metadata, although they look different; what is clean "
+            + "in the cache is forgotten",
+            () => options.Rebind ? 1 : 0, null)
+        { WriteAtStart = value => options.Rebind = value == 1 },
         new("metadata_version", 1, 2, "of metadata that are made: 2 keeps dirty bits apart",
             () => options.MetadataVersion, null)
         { WriteAtStart = value => options.MetadataVersion = (int)value },

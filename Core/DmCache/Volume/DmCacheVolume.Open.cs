@@ -41,7 +41,7 @@ public sealed unsafe partial class DmCacheVolume
         DmCacheVolume volume = new(devices, found, options);
         try
         {
-            volume.Load(found);
+            volume.Load(blocking, found);
             if (!options.ReadOnly) volume.TakeOver(blocking, found);
             return volume;
         }
@@ -79,7 +79,7 @@ public sealed unsafe partial class DmCacheVolume
                 throw new UserErrorException($"{device.Name}: cannot flush its cache; nothing on it could be promised");
     }
 
-    private void Load(FoundCache found)
+    private void Load(BlockingIo io, FoundCache found)
     {
         Superblock head = found.Metadata.Head;
         _before = (head.ReadHits, head.ReadMisses, head.WriteHits, head.WriteMisses);
@@ -90,6 +90,10 @@ public sealed unsafe partial class DmCacheVolume
         if (loader.Dropped > 0)
             Options.Log($"{_devices.Home.Name}: {loader.Dropped} clean blocks lie behind the end of the backing "
                 + "device, and are dropped");
+        BindingCheck binding = new(io, _devices, Map, found);
+        binding.Run(Options.Rebind);
+        if (binding.Note != "") Options.Log($"{_devices.Home.Name}: {binding.Note}");
+        if (binding.ForgetsClean) loader.ForgetClean();
         if (Options.Mode == CacheMode.Passthrough && Map.Table.DirtyCount > 0)
             throw new UserErrorException($"{_devices.Cache.Name}: {Map.Table.DirtyCount} blocks are dirty; mode "
                 + "passthrough needs all of them clean: drain the cache first, or begin with mode=writethrough");

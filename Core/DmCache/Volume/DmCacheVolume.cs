@@ -30,6 +30,8 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
 
     private readonly CacheDevices _devices;
     private readonly bool _isOnCache;
+    private readonly ulong _cacheName;
+    private readonly ulong _backingName;
     private readonly List<DmCacheQueue> _queues = [];
     private readonly Lock _queuesLock = new();
     private int _wantedMode;
@@ -39,6 +41,8 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
     private DmCacheVolume(CacheDevices devices, FoundCache found, DmCacheOptions options)
     {
         (_devices, _isOnCache, Options, Metadata) = (devices, found.IsOnCache, options, found.Metadata);
+        _cacheName = DeviceNameHash.Of(devices.Cache.Identities[0]);
+        _backingName = DeviceNameHash.Of(devices.Backing.Identities[0]);
         Health = new VolumeHealth(options.Log, options.Time);
         Map = new CacheMap(found.Geometry);
         Changes = new ChangeList(Map.Table.Groups);
@@ -281,7 +285,7 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
     {
         head.IsClean = true;
         head.NeedsCheck = false;
-        head.Mark = new WriterMark(_identity, Map.Table.DoubtfulCount > 0);
+        head.Mark = new WriterMark(_identity, Map.Table.DoubtfulCount > 0, _cacheName, _backingName);
         head.ReadHits = (uint)(_before.ReadHits + Counters[QueueCounters.ReadHits]);
         head.ReadMisses = (uint)(_before.ReadMisses + Counters[QueueCounters.ReadMisses]);
         head.WriteHits = (uint)(_before.WriteHits + Counters[QueueCounters.WriteHits]);

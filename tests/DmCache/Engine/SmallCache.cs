@@ -20,7 +20,9 @@ internal sealed class SmallCache : IDisposable
     private readonly RamDevice _cache;
     private readonly RamDevice _metadata;
     private readonly RamDevice _backing;
+    private RamDevice? _other;
     private RingContext _io;
+    private bool _isOpen;
 
     /// <summary>
     /// <paramref name="places"/> blocks in front of <paramref name="homes"/> whole ones and
@@ -56,7 +58,7 @@ internal sealed class SmallCache : IDisposable
 
     public CountingDevice Metadata { get; }
 
-    public CountingDevice Backing { get; }
+    public CountingDevice Backing { get; private set; }
 
     public DmCacheVolume Volume { get; private set; }
 
@@ -104,6 +106,29 @@ internal sealed class SmallCache : IDisposable
         (Volume, Driver) = Open();
     }
 
+    /// <summary>Another backing device of the same size, blank, from the next start on; null: the first again.</summary>
+    public void GiveBacking(string? called)
+    {
+        if (called != null) _other ??= new RamDevice(_backing.SizeBytes);
+        Backing = new CountingDevice(called == null ? _backing : _other!) { Called = called };
+    }
+
+    /// <summary>A start after one that was refused, or after a stop.</summary>
+    public void Start()
+    {
+        Close();
+        (Volume, Driver) = Open();
+    }
+
+    /// <summary>Somebody writes a block of the backing device without the cache, which is stopped.</summary>
+    public unsafe void WriteBacking(long home, long value)
+    {
+        BlockingIo io = new(_io);
+        Fill(value);
+        io.Start(io.QueueOf(Backing), IoKind.Write, home * BlockBytes, Driver.Data, 4096);
+        io.WaitOrFail("writing", Backing);
+    }
+
     /// <summary>What repair says where something was damaged: clean blocks are to be compared.</summary>
     public void SayInDoubt()
     {
@@ -135,17 +160,21 @@ internal sealed class SmallCache : IDisposable
         _cache.Dispose();
         _metadata.Dispose();
         _backing.Dispose();
+        _other?.Dispose();
     }
 
     private (DmCacheVolume Volume, QueueDriver Driver) Open()
     {
         DmCacheVolume volume = DmCacheVolume.Open(
             _io, new KeptDevice(Cache), new KeptDevice(Metadata), new KeptDevice(Backing), Options);
+        _isOpen = true;
         return (volume, new QueueDriver(volume, 0, _io));
     }
 
     private void Close()
     {
+        if (!_isOpen) return;
+        _isOpen = false;
         _io.Dispose();
         Volume.Dispose();
         Driver.Dispose();
