@@ -1,7 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.IO;
-using Weir.Core.Base;
 using Weir.Core.Traces;
 using Weir.Frontends.Compose;
 using Weir.Frontends.Status;

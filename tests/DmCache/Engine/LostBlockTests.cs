@@ -4,7 +4,6 @@ using Weir.Core.Base;
 using Weir.Core.DmCache.Volume;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
-using Weir.Tests.Harness;
 using Xunit;
 using Errno = Weir.Native.Errno;
 

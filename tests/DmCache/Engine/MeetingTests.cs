@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using Weir.Core.DmCache;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
-using Weir.Tests.Harness;
 using Xunit;
 
 namespace Weir.Tests.DmCache.Engine;

@@ -7,7 +7,6 @@ using Weir.Core.DmCache.Tools;
 using Weir.Core.DmCache.Volume;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
-using Weir.Tests.Harness;
 using Xunit;
 
 namespace Weir.Tests.Stress.Engines;

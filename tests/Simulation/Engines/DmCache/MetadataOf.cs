@@ -4,7 +4,6 @@ using Weir.Core.DmCache.Tools;
 using Weir.Core.Io;
 using Weir.Tests.DmCache;
 using Weir.Tests.DmCache.Tools;
-using Weir.Tests.Harness;
 
 namespace Weir.Tests.Simulation.Engines;
 
