@@ -47,8 +47,8 @@ internal sealed unsafe class BindingCheck(BlockingIo io, CacheDevices devices, C
                 + $"same on backing device {devices.Backing.Name}: one of them is not the device of the metadata on "
                 + $"{Metadata}; {WayOut}");
         if (_same == 0) CheckNames();
-        // What weir has left clean at a stop was the same (B4); a kernel's may differ where it was discarded.
-        if (_differ == 0 || found.IsInDoubt || !WasStopped) return;
+        // What weir has left clean at a stop was the same (B4).
+        if (_differ == 0 || !WasStopped) return;
         ForgetsClean = true;
         Note = $"{_differ} of {_differ + _same} clean blocks differ from {devices.Backing.Name}, which was written "
             + "without the cache: what is clean is forgotten";
@@ -94,7 +94,7 @@ internal sealed unsafe class BindingCheck(BlockingIo io, CacheDevices devices, C
         else if (home.ContainsAnyExcept((byte)0)) _same++;
     }
 
-    // Spread over all that is clean, or was left clean by another program.
+    // Spread over all that is clean. What is in doubt may be newer than home, all of it, and is no evidence.
     private List<uint> Samples()
     {
         long count = 0;
@@ -111,6 +111,6 @@ internal sealed unsafe class BindingCheck(BlockingIo io, CacheDevices devices, C
         return samples;
     }
 
-    private ulong CleanOf(uint group) => map.Table.GroupWith(group, PlaceState.Mapped)
-        & (~map.Table.GroupWith(group, PlaceState.Dirty) | map.Table.GroupWith(group, PlaceState.Doubtful));
+    private ulong CleanOf(uint group) =>
+        map.Table.GroupWith(group, PlaceState.Mapped) & ~map.Table.GroupWith(group, PlaceState.Dirty);
 }

@@ -123,14 +123,16 @@ internal sealed class MappingLoader(FoundCache found, CacheMap map, ChangeList c
         changes.Add(place >> PlaceTable.GroupShift, isUrgent: true);
     }
 
-    /// <summary>What is clean, or in doubt, leaves: its places are free when the first commit has said so.</summary>
+    /// <summary>
+    /// What is clean leaves: its places are free when the first commit has said so. What is in doubt may be the only
+    /// copy, and stays.
+    /// </summary>
     public void ForgetClean()
     {
         for (uint place = 0; place < map.Table.Places; place++)
         {
             PlaceState state = map.Table.StateOf(place);
-            bool isKept = (state & PlaceState.Dirty) != 0 && (state & PlaceState.Doubtful) == 0;
-            if ((state & PlaceState.Mapped) == 0 || isKept) continue;
+            if ((state & (PlaceState.Mapped | PlaceState.Dirty)) != PlaceState.Mapped) continue;
             map.Unmap(place);
             changes.Add(place >> PlaceTable.GroupShift, isUrgent: true);
             AnyChanged = true;

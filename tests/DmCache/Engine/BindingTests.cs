@@ -90,6 +90,23 @@ public sealed class BindingTests
         Assert.Equal(0, cache.Read(1));
     }
 
+    /// <summary>
+    /// Metadata that a kernel wrote last: every block may be newer in the cache than at home. None of them is evidence,
+    /// and none is forgotten.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void WhatIsInDoubtIsKept(bool rebinds)
+    {
+        using SmallCache cache = WithClean(3);
+        cache.Options.Rebind = rebinds;
+        for (long home = 0; home < 3; home++) cache.WriteBacking(home, 9);
+        cache.Reopen(cache.SayInDoubt);
+        Assert.Equal((3, 3), (cache["cached_blocks"], cache["doubtful_blocks"]));
+        for (long home = 0; home < 3; home++) Assert.Equal(home + 1, cache.Read(home));
+    }
+
     /// <summary>Somebody has written the backing device without its cache: what is clean is older.</summary>
     [Fact]
     public void ADeviceWrittenWithoutItsCacheIsRead()
