@@ -1,6 +1,6 @@
 using System;
 using System.IO;
-using Weir.Native;
+using System.Runtime.InteropServices;
 
 namespace Weir.Core.Base;
 
@@ -23,7 +23,7 @@ public static class FileFault
         FileNotFoundException or DirectoryNotFoundException => "no such file or folder",
         UnauthorizedAccessException => "not allowed, or a folder",
         PathTooLongException => "the path is too long",
-        IOException { HResult: > 0 and <= MostErrno } => Errno.Text(fault.HResult),
+        IOException { HResult: > 0 and <= MostErrno } => Marshal.GetPInvokeErrorMessage(fault.HResult),
         IOException => "it is in use, or the device fails",
         _ => "not the path of a file",
     };

@@ -106,7 +106,7 @@ internal sealed class SmallCache : IDisposable
         (Volume, Driver) = Open();
     }
 
-    /// <summary>Another backing device of the same size, blank, from the next start on; null: the first again.</summary>
+    /// <summary>Another backing device of the same size, blank, from the next start on; null: the first.</summary>
     public void GiveBacking(string? called)
     {
         if (called != null) _other ??= new RamDevice(_backing.SizeBytes);
