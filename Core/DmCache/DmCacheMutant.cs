@@ -43,6 +43,10 @@ public enum DmCacheMutant
     B6RootUnflushed,
     /// <summary>B6: the stop flushes nothing.</summary>
     B6StopUnflushed,
+    /// <summary>B6: the next start does not hear of a flush of the cache device that has failed.</summary>
+    B6LossNotNoted,
+    /// <summary>B6: a start trusts the cache device although a flush of it has failed.</summary>
+    B6LossForgotten,
     /// <summary>B6: a flush is asked of a device that has nothing new. Breaks no promise.</summary>
     B6FlushesNothingNew,
     /// <summary>B7: writes of one block that go to both devices pass each other.</summary>

@@ -219,6 +219,31 @@ internal sealed unsafe partial class Committer
         }
     }
 
+    // Once, between commits.
+    private bool MustNoteLoss => _parts.Devices.Cache.HasLostFlush && !_hasNotedLoss
+        && (_step == Step.Resting || (_step == Step.Failed && !_io.IsBusy))
+        && !Mutant.Is(DmCacheMutant.B6LossNotNoted);
+
+    // The next life cannot know: its flushes succeed, and cover nothing of what was lost (B6).
+    private void NoteLoss()
+    {
+        _hasNotedLoss = true;
+        _afterNote = _step;
+        _step = Step.NotingLoss;
+        _io.WriteRoot(_parts.Metadata.SuperblockThatLostFlush);
+    }
+
+    private void FlushNote()
+    {
+        _step = Step.FlushingNote;
+        _io.Flush();
+    }
+
+    // Where it cannot be written, nothing else can be done.
+    private void EndNote() => _step = _afterNote;
+
+    private Step _afterNote;
+
     // The metadata are as the last commit that was durable left them; whoever opens them next has to look at them. If
     // that cannot be written either, nothing is lost: marks and entries are still right.
     private void NoteNeedsCheck()

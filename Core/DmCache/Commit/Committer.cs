@@ -37,6 +37,8 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
         FlushingBlocks,
         WritingRoot,
         FlushingRoot,
+        NotingLoss,
+        FlushingNote,
         Failed,
     }
 
@@ -49,21 +51,27 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
     private long _firstChangeUs = -1;
     private bool _isAsked;
     private int _flushError;
+    private bool _hasNotedLoss;
 
     /// <summary>On the thread that owns <paramref name="io"/>, with its ways to the devices.</summary>
     public Committer(CommitParts parts, DeviceQueue metadata, DeviceQueue cache, DeviceQueue backing, IoContext io)
     {
         (_parts, _cache, _backing) = (parts, cache, backing);
         FlushLock ofMetadata = parts.IsOnCache ? parts.Devices.FlushLock : new FlushLock(parts.Queues.WakeFirst);
-        _io = new MetadataIo(metadata, ofMetadata, io);
+        // On one device, what was lost may be bytes as well as metadata.
+        _io = new MetadataIo(metadata, ofMetadata, io)
+        {
+            FlushFailed = parts.IsOnCache ? error => FlushFailed(0, error) : null,
+        };
         _flusher = new DeviceFlusher(parts.Devices.FlushLock, io) { Failed = FlushFailed };
     }
 
     /// <inheritdoc/>
-    public bool IsQuiet => _step == Step.Resting || (_step == Step.Failed && !_io.IsBusy);
+    public bool IsQuiet => !MustNoteLoss && (_step == Step.Resting || (_step == Step.Failed && !_io.IsBusy));
 
     /// <inheritdoc/>
-    public long DeadlineUs => _step != Step.Resting ? long.MaxValue
+    public long DeadlineUs => MustNoteLoss ? 0
+        : _step != Step.Resting ? long.MaxValue
         : _isAsked || _parts.Changes.IsUrgent ? 0
         : _firstChangeUs < 0 ? long.MaxValue : _firstChangeUs + PeriodUs;
 
@@ -74,6 +82,7 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
     public void Poll(long nowUs, BackgroundState state)
     {
         _io.Poll();
+        if (MustNoteLoss) NoteLoss();
         if (_step == Step.Resting && IsDue(nowUs)) Begin();
         while (GoOn())
         {
@@ -120,6 +129,8 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
             case Step.FlushingBlocks when !_io.IsBusy: Then(Step.WritingRoot, "flushed"); break;
             case Step.WritingRoot when !_io.IsBusy: Then(Step.FlushingRoot, "written"); break;
             case Step.FlushingRoot when !_io.IsBusy: Then(Step.Resting, "flushed"); break;
+            case Step.NotingLoss when !_io.IsBusy: FlushNote(); break;
+            case Step.FlushingNote when !_io.IsBusy: EndNote(); break;
         }
         return _step != before;
     }

@@ -31,8 +31,11 @@ internal sealed unsafe class MetadataIo : IIoHandler, IDisposable
     {
         (_io, _device) = (io, device);
         _handler = io.AddHandler(this);
-        _flusher = new DeviceFlusher(flushLock, io) { Failed = (_, error) => Result = error };
+        _flusher = new DeviceFlusher(flushLock, io) { Failed = (_, error) => Fail(error) };
     }
+
+    /// <summary>Hears of a flush that has failed, with its negative errno.</summary>
+    public Action<int>? FlushFailed { get; init; }
 
     /// <summary>Something is under way.</summary>
     public bool IsBusy => _underWay > 0 || _flushes || _next < _count;
@@ -106,6 +109,12 @@ internal sealed unsafe class MetadataIo : IIoHandler, IDisposable
     {
         Invariant.Check(!IsBusy);
         Result = 0;
+    }
+
+    private void Fail(int error)
+    {
+        Result = error;
+        FlushFailed?.Invoke(error);
     }
 
     private void EndFlush()

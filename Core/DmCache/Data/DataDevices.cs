@@ -39,5 +39,6 @@ internal sealed class DataDevices(Device cache, Device backing, QueueSet queues,
         if (FlushError == 0) FlushError = error;
         health.Worsen(VolumeState.ReadOnly, $"{device.Name}: a flush failed: {Errno.Text(error)}; what was written "
             + "since the last one that succeeded may be lost, and no flush succeeds until the next start");
+        queues.WakeFirst();
     }
 }

@@ -39,6 +39,7 @@ namespace Weir.Core.DmCache.Format;
 ///  448  "WEIRDMC1"                  u64
 ///  456  identity of the cache       16 bytes
 ///  472  flags                       u32   bit 0: clean blocks of another writer are in doubt still
+///                                         bit 1: a flush of the cache device has failed
 ///  476  zero
 ///  480  name of the cache device    u64   a hash, see <see cref="DeviceNameHash"/>; 0: not known
 ///  488  name of the backing device  u64
@@ -57,8 +58,8 @@ internal unsafe struct DiskSuperblock
     public const ulong MarkMagicValue = 0x31434D4452494557;
     /// <summary>Bits of <see cref="Flags"/>.</summary>
     public const uint CleanFlag = 1, NeedsCheckFlag = 2;
-    /// <summary>Bit of <see cref="MarkFlags"/>.</summary>
-    public const uint InDoubtFlag = 1;
+    /// <summary>Bits of <see cref="MarkFlags"/>.</summary>
+    public const uint InDoubtFlag = 1, LostFlushFlag = 2;
     /// <summary>Room for the policy's name.</summary>
     public const int NameBytes = 16;
     /// <summary>Where the mark begins, and its sum.</summary>

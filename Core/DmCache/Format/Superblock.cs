@@ -68,4 +68,9 @@ internal sealed class Superblock
 /// </param>
 /// <param name="CacheName">A hash of what the cache device is called; 0: not known (B14).</param>
 /// <param name="BackingName">The same of the backing device.</param>
-internal readonly record struct WriterMark(Guid Cache, bool IsInDoubt, ulong CacheName = 0, ulong BackingName = 0);
+/// <param name="LostFlush">
+/// A flush of the cache device has failed: what is shown of it may be older after the next power cut, whatever later
+/// flushes say (B6).
+/// </param>
+internal readonly record struct WriterMark(
+    Guid Cache, bool IsInDoubt, ulong CacheName = 0, ulong BackingName = 0, bool LostFlush = false);

@@ -68,7 +68,7 @@ internal static unsafe class SuperblockCodec
         WriteMisses = disk->WriteMisses,
         Mark = !disk->IsMarked ? null
             : new WriterMark(disk->MarkCache, (disk->MarkFlags & DiskSuperblock.InDoubtFlag) != 0,
-                disk->MarkCacheName, disk->MarkBackingName),
+                disk->MarkCacheName, disk->MarkBackingName, (disk->MarkFlags & DiskSuperblock.LostFlushFlag) != 0),
     };
 
     /// <summary>Puts it into the bytes; what it does not say stays as it is there.</summary>
@@ -104,7 +104,8 @@ internal static unsafe class SuperblockCodec
         {
             disk->MarkMagic = DiskSuperblock.MarkMagicValue;
             disk->MarkCache = ours.Cache;
-            disk->MarkFlags = ours.IsInDoubt ? DiskSuperblock.InDoubtFlag : 0;
+            disk->MarkFlags = (ours.IsInDoubt ? DiskSuperblock.InDoubtFlag : 0)
+                | (ours.LostFlush ? DiskSuperblock.LostFlushFlag : 0);
             (disk->MarkCacheName, disk->MarkBackingName) = (ours.CacheName, ours.BackingName);
             disk->MarkSum = disk->SumOf();
         }

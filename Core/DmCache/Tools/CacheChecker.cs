@@ -131,6 +131,9 @@ public sealed class CacheChecker(MetadataDevice device, IItemWriter items)
         if (inDoubt > 0)
             Note($"{inDoubt} clean blocks are in doubt: a kernel has written last, and leaves its flag set after "
                 + "suspend and resume; weir compares them before it drops them");
+        if (head.Mark is { LostFlush: true })
+            Note("a flush of the cache device has failed: the next start forgets what is clean, and writes what is "
+                + "dirty again");
         items.Begin("summary");
         items.Text("verdict", _problems == 0 ? "sound" : "damaged");
         items.Number("problems", _problems);

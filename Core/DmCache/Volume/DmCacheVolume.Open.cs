@@ -9,6 +9,7 @@ using Weir.Core.DmCache.Recovery;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.DmCache.Volume;
 
@@ -17,6 +18,7 @@ public sealed unsafe partial class DmCacheVolume
 {
     private (uint ReadHits, uint ReadMisses, uint WriteHits, uint WriteMisses) _before;
     private Guid _identity;
+    private bool _hasLostFlush;
 
     /// <summary>
     /// Opens a formatted cache over its backing device. Synchronous, on the thread that owns <paramref name="io"/>. Can
@@ -93,7 +95,8 @@ public sealed unsafe partial class DmCacheVolume
         BindingCheck binding = new(io, _devices, Map, found);
         binding.Run(Options.Rebind);
         if (binding.Note != "") Options.Log($"{_devices.Home.Name}: {binding.Note}");
-        if (binding.ForgetsClean) loader.ForgetClean();
+        _hasLostFlush = head.Mark is { LostFlush: true } && !Mutant.Is(DmCacheMutant.B6LossForgotten);
+        if (binding.ForgetsClean || _hasLostFlush) loader.ForgetClean();
         if (Options.Mode == CacheMode.Passthrough && Map.Table.DirtyCount > 0)
             throw new UserErrorException($"{_devices.Cache.Name}: {Map.Table.DirtyCount} blocks are dirty; mode "
                 + "passthrough needs all of them clean: drain the cache first, or begin with mode=writethrough");
@@ -167,8 +170,8 @@ public sealed unsafe partial class DmCacheVolume
     // The superblock is ours from here on: whatever is in doubt is marked, and no discard counts any more (B10, B13).
     private void TakeOver(BlockingIo io, FoundCache found)
     {
-        io.StartFlush(io.QueueOf(_devices.Cache));
-        io.WaitOrFail("flushing", _devices.Cache);
+        if (_hasLostFlush) new DirtyRewriter(io, _devices.Cache, Map, Options.Log).Run();
+        FlushCache(io);
         io.StartFlush(io.QueueOf(_devices.Backing));
         io.WaitOrFail("flushing", _devices.Backing);
         DataQueues queues = new(io.Context, io.QueueOf(_devices.Cache), io.QueueOf(_devices.Backing));
@@ -187,6 +190,23 @@ public sealed unsafe partial class DmCacheVolume
         }
         while (!Changes.IsEmpty && Changes.Failure == null);
         if (Changes.Failure is { } failure) throw new UserErrorException(failure);
+    }
+
+    // What the last life wrote may be lost with this flush, and the next start would not know.
+    private void FlushCache(BlockingIo io)
+    {
+        DeviceQueue cache = io.QueueOf(_devices.Cache);
+        io.StartFlush(cache);
+        int result = io.Wait();
+        if (result >= 0) return;
+        DeviceQueue metadata = _isOnCache ? cache : io.QueueOf(_devices.Home);
+        io.Start(metadata, IoKind.Write, 0, Metadata.SuperblockThatLostFlush, CacheMetadata.BlockBytes);
+        if (io.Wait() >= 0)
+        {
+            io.StartFlush(metadata);
+            io.Wait();
+        }
+        throw new UserErrorException($"{_devices.Cache.Name}: flushing: {Errno.Text(result)}");
     }
 
     internal bool TryForgetDiscards() => Metadata.TryResizeDiscards(0, 0);

@@ -122,6 +122,45 @@ public sealed class ErrorTests
     }
 
     /// <summary>
+    /// B6: after a flush of the cache device that failed, and the death of the process, every flush succeeds and covers
+    /// nothing of what was lost. So the next start writes again what is dirty, and reads at home what is clean; once.
+    /// </summary>
+    [Theory]
+    [InlineData(DmCacheMutant.None, true)]
+    [InlineData(DmCacheMutant.B6LossNotNoted, false)]
+    [InlineData(DmCacheMutant.B6LossForgotten, false)]
+    public void TheNextStartKnowsOfALostFlush(DmCacheMutant mutant, bool isKnown)
+    {
+        using MutantScope broken = new(mutant);
+        using SmallCache cache = new(places: 130, homes: 200);
+        cache.Write(1, 4);
+        for (long home = 0; home < 130; home++) cache.BringIn(home);
+        // Whose group is not marked by a write of the other.
+        long dirty = (cache.Volume.Map.Find(1) >> 6) == 0 ? HomeIn(cache, 1) : HomeIn(cache, 0);
+        cache.Write(dirty, 5);
+        cache.Cache.FlushesToFail = 1;
+        Assert.Equal(-Errno.EIO, cache.Driver.Do(RequestKind.Flush));
+        cache.Driver.Idle(50_000);
+        long before = cache.Cache.Writes;
+        cache.Kill();
+        Assert.Equal(isKnown, cache.Cache.Writes > before);
+        Assert.Equal((!isKnown, true), (cache.IsCached(1), cache.IsCached(dirty)));
+        Assert.Equal((4, 5), (cache.Read(1), cache.Read(dirty)));
+        cache.Options.IdleUs = long.MaxValue / 4;
+        before = cache.Cache.Writes;
+        cache.Kill();
+        Assert.Equal(before, cache.Cache.Writes);
+        Assert.Equal((4, 5), (cache.Read(1), cache.Read(dirty)));
+    }
+
+    private static long HomeIn(SmallCache cache, long group)
+    {
+        for (long home = 2; home < 130; home++)
+            if (cache.Volume.Map.Find(home) >> 6 == group) return home;
+        throw new InvalidOperationException("no block in this group");
+    }
+
+    /// <summary>
     /// A commit that cannot be written is the last one: the state says so, what is marked is written on, what is not is
     /// an error, and the metadata say that they are to be checked.
     /// </summary>
