@@ -16,7 +16,7 @@ public sealed unsafe class RequestBytesTests
         Request request = default;
         Assert.Equal(96, (byte*)request.Engine - (byte*)&request);
         Assert.Equal(64, sizeof(WriteboostRequest));
-        Assert.Equal(24, sizeof(PassthroughRequest));
+        Assert.Equal(16, sizeof(PassthroughRequest));
     }
 
     /// <summary>An overlay is the engine's part and nothing of the frontend's.</summary>
