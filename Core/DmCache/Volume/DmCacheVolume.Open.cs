@@ -18,7 +18,6 @@ public sealed unsafe partial class DmCacheVolume
 {
     private (uint ReadHits, uint ReadMisses, uint WriteHits, uint WriteMisses) _before;
     private Guid _identity;
-    private bool _hasLostFlush;
 
     /// <summary>
     /// Opens a formatted cache over its backing device. Synchronous, on the thread that owns <paramref name="io"/>. Can
@@ -95,8 +94,7 @@ public sealed unsafe partial class DmCacheVolume
         BindingCheck binding = new(io, _devices, Map, found);
         binding.Run(Options.Rebind);
         if (binding.Note != "") Options.Log($"{_devices.Home.Name}: {binding.Note}");
-        _hasLostFlush = head.Mark is { LostFlush: true } && !Mutant.Is(DmCacheMutant.B6LossForgotten);
-        if (binding.ForgetsClean || _hasLostFlush) loader.ForgetClean();
+        if (binding.ForgetsClean || HasLostFlush(found)) loader.ForgetClean();
         if (Options.Mode == CacheMode.Passthrough && Map.Table.DirtyCount > 0)
             throw new UserErrorException($"{_devices.Cache.Name}: {Map.Table.DirtyCount} blocks are dirty; mode "
                 + "passthrough needs all of them clean: drain the cache first, or begin with mode=writethrough");
@@ -170,7 +168,7 @@ public sealed unsafe partial class DmCacheVolume
     // The superblock is ours from here on: whatever is in doubt is marked, and no discard counts any more (B10, B13).
     private void TakeOver(BlockingIo io, FoundCache found)
     {
-        if (_hasLostFlush) new DirtyRewriter(io, _devices.Cache, Map, Options.Log).Run();
+        if (HasLostFlush(found)) new DirtyRewriter(io, _devices.Cache, Map, Options.Log).Run();
         FlushCache(io);
         io.StartFlush(io.QueueOf(_devices.Backing));
         io.WaitOrFail("flushing", _devices.Backing);
@@ -191,6 +189,9 @@ public sealed unsafe partial class DmCacheVolume
         while (!Changes.IsEmpty && Changes.Failure == null);
         if (Changes.Failure is { } failure) throw new UserErrorException(failure);
     }
+
+    private static bool HasLostFlush(FoundCache found) =>
+        found.Metadata.Head.Mark is { LostFlush: true } && !Mutant.Is(DmCacheMutant.B6LossForgotten);
 
     // What the last life wrote may be lost with this flush, and the next start would not know.
     private void FlushCache(BlockingIo io)
