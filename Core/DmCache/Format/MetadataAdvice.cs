@@ -4,5 +4,6 @@ namespace Weir.Core.DmCache.Format;
 internal static class MetadataAdvice
 {
     /// <summary>They have no room for a change, and do not grow with their device.</summary>
-    public const string WhenFull = "'weir dump dmcache --discards' and 'weir restore dmcache' move them to a larger device";
+    public const string WhenFull =
+        "'weir dump dmcache --discards' and 'weir restore dmcache' move them to a larger device";
 }
