@@ -41,7 +41,7 @@ namespace Weir.Core.DmCache.Format;
 ///  472  flags                       u32   bit 0: clean blocks of another writer are in doubt still
 ///                                         bit 1: a flush of the cache device has failed
 ///  476  zero
-///  480  name of the cache device    u64   a hash, see <see cref="DeviceNameHash"/>; 0: not known
+///  480  name of the cache device    u64   a hash, see <see cref="NameHash"/>; 0: not known
 ///  488  name of the backing device  u64
 ///  496  zero
 ///  508  CRC-32C of bytes 4..507     u32

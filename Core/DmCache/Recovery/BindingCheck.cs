@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.Numerics;
 using Weir.Core.Base;
-using Weir.Core.DmCache.Format;
 using Weir.Core.DmCache.Places;
 using Weir.Core.Io;
 
@@ -71,7 +70,7 @@ internal sealed unsafe class BindingCheck(BlockingIo io, CacheDevices devices, C
     {
         if (known == 0) return;
         foreach (string identity in device.Identities)
-            if (DeviceNameHash.Of(identity) == known) return;
+            if (NameHash.Of(identity) == known) return;
         throw new UserErrorException($"{device.Name} ({device.Identity}) is not the {role} device that the metadata on "
             + $"{Metadata} were last used with, and no clean block tells more; {WayOut}");
     }

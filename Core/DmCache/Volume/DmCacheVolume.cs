@@ -41,8 +41,8 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
     private DmCacheVolume(CacheDevices devices, FoundCache found, DmCacheOptions options)
     {
         (_devices, _isOnCache, Options, Metadata) = (devices, found.IsOnCache, options, found.Metadata);
-        _cacheName = DeviceNameHash.Of(devices.Cache.Identities[0]);
-        _backingName = DeviceNameHash.Of(devices.Backing.Identities[0]);
+        _cacheName = NameHash.Of(devices.Cache.Identities[0]);
+        _backingName = NameHash.Of(devices.Backing.Identities[0]);
         Health = new VolumeHealth(options.Log, options.Time);
         Map = new CacheMap(found.Geometry);
         Changes = new ChangeList(Map.Table.Groups);

@@ -1,5 +1,4 @@
 using System;
-using System.Text;
 using Weir.Core.Base;
 using Weir.Core.Io;
 
@@ -24,7 +23,6 @@ public sealed unsafe class SegmentNotes : IDisposable
     public const int DevicesOffset = 32, DeviceBytes = 16;
     private const int CheckShift = 40, CheckDrop = 8, IdBytes = 16;
     private const long FirstMask = (1L << CheckShift) - 1;
-    private const ulong FnvBasis = 0xCBF29CE484222325, FnvPrime = 0x100000001B3;
 
     private readonly AlignedMemory _memory = new(Geometry.BlockBytes);
 
@@ -78,7 +76,7 @@ public sealed unsafe class SegmentNotes : IDisposable
 
     /// <summary><paramref name="device"/> is served under the number; null: it is free.</summary>
     public void SetDevice(int id, Device? device) =>
-        Set(id, FirstOf(id), device == null ? 0 : HashOf(device.Identities[0]));
+        Set(id, FirstOf(id), device == null ? 0 : NameHash.Of(device.Identities[0]));
 
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
@@ -86,7 +84,7 @@ public sealed unsafe class SegmentNotes : IDisposable
     private bool HasIdentity(int id, Device device, bool placesToo)
     {
         foreach (string identity in device.Identities)
-            if ((placesToo || !Device.IsPlace(identity)) && HashOf(identity) == IdentityAt(id)) return true;
+            if ((placesToo || !Device.IsPlace(identity)) && NameHash.Of(identity) == IdentityAt(id)) return true;
         return false;
     }
 
@@ -128,12 +126,5 @@ public sealed unsafe class SegmentNotes : IDisposable
         *(long*)(covered + IdBytes + 1) = first;
         *(ulong*)(covered + IdBytes + 1 + sizeof(long)) = identity;
         return Crc32C.Compute(covered, IdBytes + 1 + sizeof(long) + sizeof(ulong)) >> CheckDrop;
-    }
-
-    private static ulong HashOf(string identity)
-    {
-        ulong hash = FnvBasis;
-        foreach (byte value in Encoding.UTF8.GetBytes(identity)) hash = (hash ^ value) * FnvPrime;
-        return hash;
     }
 }
