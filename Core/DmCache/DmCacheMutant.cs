@@ -13,6 +13,8 @@ public enum DmCacheMutant
     B1MarkTakenBlindly,
     /// <summary>B1: a write to both devices needs no mark.</summary>
     B1ThroughUnmarked,
+    /// <summary>B1: zeroes go to both devices after any commit, whether it has their mark or not.</summary>
+    B1ZeroedUnmarked,
     /// <summary>B2: an entry is committed without a flush of the bytes that it names.</summary>
     B2EntryBeforeFlush,
     /// <summary>B2: an entry whose bytes came after the flush is committed with the others.</summary>

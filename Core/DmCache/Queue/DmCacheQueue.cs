@@ -254,7 +254,9 @@ internal sealed unsafe partial class DmCacheQueue : IVolumeQueue, IIoHandler, ID
             case RequestStep.AwaitingRemoval when request->Kind == RequestKind.Write: MoveAll(request); break;
             default:
                 Invariant.Check(Own(request)->Step == RequestStep.AwaitingRemoval);
-                Zero(request);
+                // A mark that was wanted may have gone from the list again: whoever waits looks once more (B1).
+                if (Mutant.Is(DmCacheMutant.B1ZeroedUnmarked)) Zero(request);
+                else BeginZero(request);
                 break;
         }
     }

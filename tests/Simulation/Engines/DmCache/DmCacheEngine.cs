@@ -52,7 +52,7 @@ public sealed partial class DmCacheEngine : IInjectedEngine
             // Noticed by ErrorTests: one seed in thousands loses a flush, dies, and loses power too.
             DmCacheMutant.B6LossNotNoted, DmCacheMutant.B6LossForgotten,
         },
-        new Dictionary<Enum, ulong>());
+        new Dictionary<Enum, ulong> { [DmCacheMutant.B1ZeroedUnmarked] = 1679 });
 
     public SimConfig NewConfig(ulong seed) => new DmCacheConfig(seed);
 
