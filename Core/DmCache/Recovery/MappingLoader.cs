@@ -16,6 +16,12 @@ internal sealed class MappingLoader(FoundCache found, CacheMap map, ChangeList c
     private const ulong ValidFlag = 1, DirtyFlag = 2, KnownFlags = ValidFlag | DirtyFlag;
     private const int HomeShift = 16;
 
+    private readonly ArrayReader<ulong> _mappings = new(found.Reader,
+        (long place, out ReadOnlySpan<ulong> words) => found.Metadata.TryReadMappings((uint)place, out words));
+
+    private readonly ArrayReader<ulong> _marks = new(found.Reader,
+        (long group, out ReadOnlySpan<ulong> words) => found.Metadata.TryReadDirtyWords((uint)group, out words));
+
     /// <summary>Mapped blocks that lie behind the end of the backing device, clean: they are dropped.</summary>
     public int Dropped { get; private set; }
 
@@ -53,24 +59,12 @@ internal sealed class MappingLoader(FoundCache found, CacheMap map, ChangeList c
         return blocks;
     }
 
-    private ulong[] WordsFrom(uint place)
-    {
-        ulong[] words = [];
-        found.Reader.Run(() =>
-        {
-            if (!found.Metadata.TryReadMappings(place, out ReadOnlySpan<ulong> span)) return false;
-            words = span.ToArray();
-            return true;
-        });
-        return words;
-    }
-
     private void LoadFrom(uint first, uint end)
     {
-        ulong[] words = WordsFrom(first);
+        ReadOnlySpan<ulong> words = _mappings.From(first);
         uint count = (uint)Math.Min((uint)words.Length, end - first);
-        for (uint i = 0; i < count; i++)
-            if ((words[i] & ValidFlag) != 0) Load(first + i, words[i]);
+        for (int i = 0; i < count; i++)
+            if ((words[i] & ValidFlag) != 0) Load(first + (uint)i, words[i]);
     }
 
     private void Load(uint place, ulong word)
@@ -144,9 +138,9 @@ internal sealed class MappingLoader(FoundCache found, CacheMap map, ChangeList c
     {
         for (uint first = named; first < found.Metadata.Head.Places;)
         {
-            ulong[] words = WordsFrom(first);
-            for (uint i = 0; i < words.Length; i++)
-                if ((words[i] & ValidFlag) != 0) CheckCutOff(first + i, words[i], named);
+            ReadOnlySpan<ulong> words = _mappings.From(first);
+            for (int i = 0; i < words.Length; i++)
+                if ((words[i] & ValidFlag) != 0) CheckCutOff(first + (uint)i, words[i], named);
             first += (uint)words.Length;
         }
     }
@@ -160,23 +154,6 @@ internal sealed class MappingLoader(FoundCache found, CacheMap map, ChangeList c
             + "or drain the cache first");
     }
 
-    private bool IsMarked(uint place)
-    {
-        uint group = place >> PlaceTable.GroupShift;
-        if (group != _markedGroup) ReadMarks(group);
-        return ((_marks >> (int)(place & (PlaceTable.GroupPlaces - 1))) & 1) != 0;
-    }
-
-    private uint _markedGroup = uint.MaxValue;
-    private ulong _marks;
-
-    private void ReadMarks(uint group)
-    {
-        found.Reader.Run(() =>
-        {
-            if (!found.Metadata.TryReadDirtyWords(group, out ReadOnlySpan<ulong> words)) return false;
-            (_markedGroup, _marks) = (group, words[0]);
-            return true;
-        });
-    }
+    private bool IsMarked(uint place) =>
+        ((_marks.From(place >> PlaceTable.GroupShift)[0] >> (int)(place & (PlaceTable.GroupPlaces - 1))) & 1) != 0;
 }

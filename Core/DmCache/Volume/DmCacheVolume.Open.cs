@@ -111,14 +111,16 @@ public sealed unsafe partial class DmCacheVolume
         (int major, int minor, int patch) = policy.Info.Version;
         bool hasHints = found.IsBelieved && head.PolicyName == policy.Info.Name && policy.Info.HintBytes != 0
             && head.PolicyVersion == ((uint)major, (uint)minor, (uint)patch);
+        ArrayReader<uint> reader = new(found.Reader,
+            (long place, out ReadOnlySpan<uint> hints) => found.Metadata.TryReadHints((uint)place, out hints));
         for (uint place = 0; place < Map.Table.Places;)
         {
-            uint[] hints = hasHints ? HintsFrom(found, place) : [];
+            ReadOnlySpan<uint> hints = hasHints ? reader.From(place) : [];
             // Without hints all in one go.
             uint end = hints.Length == 0 ? Map.Table.Places
                 : (uint)Math.Min(place + (long)hints.Length, Map.Table.Places);
             for (uint first = place; place < end; place++)
-                LoadInto(policy, place, hints.Length == 0 ? PolicyInfo.NoHint : hints[place - first]);
+                LoadInto(policy, place, hints.Length == 0 ? PolicyInfo.NoHint : hints[(int)(place - first)]);
         }
         Drains.ForPolicy = policy.Info.IsCleaner;
     }
@@ -131,19 +133,6 @@ public sealed unsafe partial class DmCacheVolume
         if ((state & PlaceState.Dirty) != 0) policy.SetDirty(place, isDirty: true);
     }
 
-    // To the end of an array block: one call for a thousand places.
-    private static uint[] HintsFrom(FoundCache found, uint place)
-    {
-        uint[] hints = [];
-        found.Reader.Run(() =>
-        {
-            if (!found.Metadata.TryReadHints(place, out ReadOnlySpan<uint> span)) return false;
-            hints = span.ToArray();
-            return true;
-        });
-        return hints;
-    }
-
     private void LoadDiscards(FoundCache found)
     {
         Superblock head = found.Metadata.Head;
@@ -151,17 +140,11 @@ public sealed unsafe partial class DmCacheVolume
             && head.DiscardBlocks == Discards.Pieces;
         // Only those of a stop that we have seen to: the kernel's marks say nothing of what is at home now.
         if (!isSame || !found.IsBelieved || found.IsInDoubt) return;
+        ArrayReader<ulong> reader = new(found.Reader, found.Metadata.TryReadDiscardWords);
         for (int word = 0; word < Discards.WordCount; word++)
         {
-            ulong bits = 0;
-            int at = word;
-            found.Reader.Run(() =>
-            {
-                if (!found.Metadata.TryReadDiscardWords(at, out ReadOnlySpan<ulong> words)) return false;
-                bits = words.IsEmpty ? 0 : words[0];
-                return true;
-            });
-            Discards[word] = bits;
+            ReadOnlySpan<ulong> words = reader.From(word);
+            Discards[word] = words.IsEmpty ? 0 : words[0];
         }
     }
 

@@ -1,5 +1,6 @@
 using System;
 using System.IO;
+using System.Text;
 using Weir.Core.Devices;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.DmCache.Volume;
@@ -9,7 +10,7 @@ using Xunit;
 
 namespace Weir.Tests.DmCache.Engine;
 
-/// <summary>Places behind 2 TiB (D15): offsets in sectors that no 32 bits hold.</summary>
+/// <summary>Places behind 2 TiB (D15): offsets in sectors that no 32 bits hold; and many of them (D7).</summary>
 public sealed unsafe class LargeCacheTests
 {
     private const long GiB = 1L << 30, Places = 2500, Place = 2400;
@@ -48,6 +49,50 @@ public sealed unsafe class LargeCacheTests
         Assert.Equal(25, file.ReadByte());
         file.Position = ((Place - 2048) * GiB) + 4096;
         Assert.Equal(0, file.ReadByte());
+    }
+
+    /// <summary>What it has garbage for, it keeps for as long as it is served: the collector has no reason to come.
+    /// </summary>
+    [Fact]
+    public void AStartHasNoGarbageForEachPlace()
+    {
+        const int few = 1 << 14, many = 1 << 16;
+        // Whatever is made once.
+        AllocatedAtStart(few);
+        long growth = AllocatedAtStart(many) - AllocatedAtStart(few);
+        Assert.True(growth < many - few, $"{growth} bytes for {many - few} places more");
+    }
+
+    private static long AllocatedAtStart(int places)
+    {
+        // The same for all: locks are of the backing device's blocks.
+        const long block = 64 << 10, backingBytes = 4 * GiB;
+        using TestFolder folder = new();
+        string cache = NewFile(folder, "cache", places * block), backing = NewFile(folder, "backing", backingBytes);
+        string metadata = folder.PathOf("metadata");
+        File.WriteAllBytes(metadata, OfflineTools.Restore(FullXml(places), 1024, 2).Bytes);
+        using RingContext io = new();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        using DmCacheVolume volume = DmCacheVolume.Open(io, DeviceOpener.Open(cache), DeviceOpener.Open(metadata),
+            DeviceOpener.Open(backing), new DmCacheOptions { Policy = "s3fifod" });
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        StatusFigures figures = new(volume);
+        Assert.Equal(places, figures["cached_blocks"]);
+        return allocated;
+    }
+
+    private static string FullXml(int places)
+    {
+        StringBuilder xml = new();
+        xml.Append("<superblock block_size=\"128\" nr_cache_blocks=\"").Append(places)
+            .Append("\" policy=\"s3fifod\" hint_width=\"4\">\n<mappings>\n");
+        for (int place = 0; place < places; place++)
+            xml.Append("<mapping cache_block=\"").Append(place).Append("\" origin_block=\"").Append(place)
+                .Append("\" dirty=\"true\"/>\n");
+        xml.Append("</mappings>\n<hints>\n");
+        for (int place = 0; place < places; place++)
+            xml.Append("<hint cache_block=\"").Append(place).Append("\" data=\"AAAAAA==\"/>\n");
+        return xml.Append("</hints>\n</superblock>\n").ToString();
     }
 
     private static string NewFile(TestFolder folder, string name, long bytes)
