@@ -16,7 +16,9 @@ internal sealed class SequentialDetector
     private const int MaxGapRequests = 7;
 
     private readonly Stream[] _streams = new Stream[Count];
-    private long _clock;
+
+    // Places, from the one that was used last to the one that was quiet longest.
+    private readonly byte[] _order = [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0];
 
     /// <summary>
     /// Takes note of a request, <paramref name="start"/> being its device and first byte in one number. Returns how far
@@ -24,38 +26,40 @@ internal sealed class SequentialDetector
     /// </summary>
     public long Note(ulong start, long lengthBytes)
     {
-        int place = Find(start, (ulong)lengthBytes * MaxGapRequests);
-        ref Stream stream = ref _streams[place < 0 ? Oldest() : place];
-        if (place < 0) stream = new Stream { Start = start, End = start };
+        int found = Find(start, (ulong)lengthBytes * MaxGapRequests);
+        int place = found < 0 ? _order[^1] : found;
+        ref Stream stream = ref _streams[place];
+        if (found < 0) stream = new Stream { Start = start, End = start, IsUsed = true };
         stream.End = Math.Max(stream.End, start + (ulong)lengthBytes);
-        stream.Used = ++_clock;
+        NoteUse((byte)place);
         return (long)(stream.End - stream.Start);
     }
 
-    // Behind the end too: neighbours that were overtaken. They belong to the stream and do not lengthen it.
+    // Behind the end too: neighbours that were overtaken. They belong to the stream and do not lengthen it. One branch
+    // for a stream, and one that is foreseen: where requests are scattered, each of the comparisons is a toss-up.
     private int Find(ulong start, ulong reach)
     {
         for (int i = 0; i < Count; i++)
         {
             ref Stream stream = ref _streams[i];
-            bool near = start <= stream.End + reach && start + reach >= stream.End && start >= stream.Start;
-            if (stream.Used != 0 && near) return i;
+            bool isNear = stream.IsUsed & start <= stream.End + reach & start + reach >= stream.End
+                & start >= stream.Start;
+            if (isNear) return i;
         }
         return -1;
     }
 
-    private int Oldest()
+    private void NoteUse(byte place)
     {
-        int oldest = 0;
-        for (int i = 1; i < Count; i++)
-            if (_streams[i].Used < _streams[oldest].Used) oldest = i;
-        return oldest;
+        Span<byte> newer = _order.AsSpan(0, Array.IndexOf(_order, place));
+        newer.CopyTo(_order.AsSpan(1));
+        _order[0] = place;
     }
 
     private struct Stream
     {
         public ulong Start;
         public ulong End;
-        public long Used;
+        public bool IsUsed;
     }
 }
