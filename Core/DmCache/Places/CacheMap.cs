@@ -49,6 +49,9 @@ internal sealed class CacheMap : IDisposable
     /// <summary>Bytes of memory, but for the locks, of which there are no more with more places.</summary>
     public long MemoryBytes => Table.MemoryBytes + Index.MemoryBytes + Free.MemoryBytes + Unreadable.MemoryBytes;
 
+    /// <summary>Where a home is will be asked once its lock is taken: both are fetched side by side.</summary>
+    public void Prefetch(long home) => Index.Prefetch(home);
+
     /// <summary>The place of a home; -1: it is not cached.</summary>
     public long Find(long home) => home < Geometry.Homes ? Index.Find(home) : -1;
 

@@ -3,6 +3,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using System.Threading;
 using Weir.Core.Base;
 
@@ -54,6 +55,9 @@ internal sealed unsafe class HomeIndex : IDisposable
 
     /// <summary>Bytes of memory.</summary>
     public long MemoryBytes => (long)_count * BucketBytes;
+
+    /// <summary>Where a home is will be asked soon.</summary>
+    public void Prefetch(long home) => Sse.Prefetch0(BucketOf(HashOf(home)));
 
     /// <summary>The place that holds <paramref name="home"/>; -1: none does. Whoever asks has a lock of it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -105,28 +105,38 @@ internal sealed unsafe partial class DmCacheQueue
     {
         DmCacheRequest* own = Own(request);
         bool isAlone = own->Lock.Mode == BlockLockMode.Exclusive;
+        Meets meets = Look(request);
         // Home has refused it once: it goes there first.
-        if (isAlone && AnyDirty(request)) End(request, -Errno.EIO);
+        if (isAlone && (meets & Meets.Dirty) != 0) End(request, -Errno.EIO);
         else if (isAlone) LeaveAll(request, RequestStep.AwaitingRemoval);
-        else if (AnyCached(request)) LockAlone(request);
-        else if (AnyLeaving(request)) Await(request, RequestStep.AwaitingRemoval, _parts.Residency.Changes.Urge());
+        else if ((meets & Meets.Cached) != 0) LockAlone(request);
+        else if ((meets & Meets.Leaving) != 0)
+            Await(request, RequestStep.AwaitingRemoval, _parts.Residency.Changes.Urge());
         else MoveAll(request);
     }
 
-    private bool AnyCached(Request* request)
+    /// <summary>What there is among the blocks of a request.</summary>
+    [System.Flags]
+    private enum Meets
     {
-        BlockLock* it = &Own(request)->Lock;
-        for (long home = it->FirstBlock; home < it->FirstBlock + it->BlockCount; home++)
-            if (_map.Find(home) >= 0) return true;
-        return false;
+        Nothing = 0,
+        Cached = 1,
+        Dirty = 2,
+        Leaving = 4,
     }
 
-    private bool AnyLeaving(Request* request)
+    private Meets Look(Request* request)
     {
+        Meets meets = Meets.Nothing;
         BlockLock* it = &Own(request)->Lock;
         for (long home = it->FirstBlock; home < it->FirstBlock + it->BlockCount; home++)
-            if (_map.IsLeaving(home)) return true;
-        return false;
+        {
+            long place = _map.Find(home);
+            if (place >= 0) meets |= Meets.Cached;
+            else if (_map.IsLeaving(home)) meets |= Meets.Leaving;
+            if (place >= 0 && (_map.Table.StateOf((uint)place) & PlaceState.Dirty) != 0) meets |= Meets.Dirty;
+        }
+        return meets;
     }
 
     // Others may come between, so all begins anew.
@@ -163,7 +173,7 @@ internal sealed unsafe partial class DmCacheQueue
             _map.Table.BeginLoss();
             LockAlone(request);
         }
-        else if (!AnyDirty(request))
+        else if ((Look(request) & Meets.Dirty) == 0)
         {
             LeaveAll(request, RequestStep.AwaitingLoss);
         }
@@ -172,17 +182,6 @@ internal sealed unsafe partial class DmCacheQueue
             request->Result = -Errno.EIO;
             KeepInCache(request);
         }
-    }
-
-    private bool AnyDirty(Request* request)
-    {
-        BlockLock* it = &Own(request)->Lock;
-        for (long home = it->FirstBlock; home < it->FirstBlock + it->BlockCount; home++)
-        {
-            long place = _map.Find(home);
-            if (place >= 0 && (_map.Table.StateOf((uint)place) & PlaceState.Dirty) != 0) return true;
-        }
-        return false;
     }
 
     // Home has refused bytes that the cache may have: they go home later.

@@ -192,6 +192,7 @@ internal sealed unsafe partial class DmCacheQueue : IVolumeQueue, IIoHandler, ID
         {
             FirstBlock = first, BlockCount = last - first + 1, Owner = request, Mode = mode,
         };
+        _map.Prefetch(first);
         if (_map.Locks.Take(&own->Lock, _grants)) Locked(request);
         else _counters.Add(QueueCounters.LockWaits, 1);
     }
