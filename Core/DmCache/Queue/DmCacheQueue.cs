@@ -60,7 +60,8 @@ internal sealed unsafe partial class DmCacheQueue : IVolumeQueue, IIoHandler, ID
     }
 
     /// <inheritdoc/>
-    public long DeadlineUs => _waker.IsWoken || !_log.IsEmpty ? 0 : _work?.Background.DeadlineUs ?? long.MaxValue;
+    public long DeadlineUs => _waker.IsWoken || !_log.IsEmpty || AwaitsNothing ? 0
+        : _work?.Background.DeadlineUs ?? long.MaxValue;
 
     /// <inheritdoc/>
     public IVolumeBackground? Background => _work?.Background;
@@ -231,6 +232,9 @@ internal sealed unsafe partial class DmCacheQueue : IVolumeQueue, IIoHandler, ID
         _committing.Add(request);
         if (_index != 0) _parts.Queues.WakeFirst();
     }
+
+    // The wake of a commit that fails comes once; one that begins to wait later in a turn ends in the next.
+    private bool AwaitsNothing => !_committing.IsEmpty && _parts.Residency.Changes.Failure != null;
 
     private void RetryCommitting()
     {

@@ -153,6 +153,32 @@ public sealed class ErrorTests
         Assert.Equal((4, 5), (cache.Read(1), cache.Read(dirty)));
     }
 
+    /// <summary>
+    /// Whoever comes to wait for a commit when none comes any more is answered, though nobody wakes the queue again.
+    /// </summary>
+    [Fact]
+    public unsafe void NobodyWaitsForACommitThatHasFailed()
+    {
+        using SmallCache cache = new();
+        cache.BringIn(1);
+        cache.Metadata.RefusesWith = -Errno.EIO;
+        Assert.Throws<UserErrorException>(() => cache.Say("invalidate_cblocks", "0-8"));
+        Assert.True(cache.Volume.Map.IsLeaving(1));
+        using QueueDriver other = new(cache.Volume, index: 1);
+        cache.Volume.SetMode(CacheMode.Writethrough);
+        cache.Driver.Turn();
+        Request request = new()
+        {
+            Kind = RequestKind.Write, OffsetBytes = SmallCache.BlockBytes, LengthBytes = 4096, Data = other.Data,
+        };
+        other.Queue.Submit(&request);
+        other.Queue.Poll(other.Io.NowUs);
+        Assert.True(other.Queue.DeadlineUs <= other.Io.NowUs, "the queue sleeps");
+        other.Queue.Poll(other.Io.NowUs);
+        Assert.True(other.Queue.TakeCompleted() == &request);
+        Assert.Equal(-Errno.EIO, request.Result);
+    }
+
     private static long HomeIn(SmallCache cache, long group)
     {
         for (long home = 2; home < 130; home++)
