@@ -13,6 +13,8 @@ public enum DmCacheMutant
     B1MarkTakenBlindly,
     /// <summary>B1: a write to both devices needs no mark.</summary>
     B1ThroughUnmarked,
+    /// <summary>B1: after a suspend marks are dirty blocks alone, though writes are under way again.</summary>
+    B1ExactAfterResume,
     /// <summary>B1: zeroes go to both devices after any commit, whether it has their mark or not.</summary>
     B1ZeroedUnmarked,
     /// <summary>B2: an entry is committed without a flush of the bytes that it names.</summary>
@@ -29,6 +31,8 @@ public enum DmCacheMutant
     B4HomeUnflushed,
     /// <summary>B4: a dirty block may be demoted.</summary>
     B4DirtyDemoted,
+    /// <summary>B4: a dirty block is taken out when the user says so.</summary>
+    B4DirtyInvalidated,
     /// <summary>B5: a write to a new place is acknowledged before its entry is durable.</summary>
     B5EntryNotAwaited,
     /// <summary>B6: a flush is acknowledged without one of the cache device.</summary>
@@ -45,6 +49,8 @@ public enum DmCacheMutant
     B6RootUnflushed,
     /// <summary>B6: the stop flushes nothing.</summary>
     B6StopUnflushed,
+    /// <summary>B6: a suspend flushes nothing.</summary>
+    B6SuspendUnflushed,
     /// <summary>B6: the next start does not hear of a flush of the cache device that has failed.</summary>
     B6LossNotNoted,
     /// <summary>B6: a start trusts the cache device although a flush of it has failed.</summary>
@@ -81,6 +87,10 @@ public enum DmCacheMutant
     B14ForeignMarkTrusted,
     /// <summary>B14: nobody looks whether the devices are those of the metadata.</summary>
     B14AnyDeviceTaken,
+    /// <summary>No rule: a volume is suspended while requests are under way.</summary>
+    SuspendDrainsNothing,
+    /// <summary>No rule: after a suspend or a stop blocks are marked that are clean.</summary>
+    LastCommitInexact,
     /// <summary>No rule: repair takes for clean what cannot be read of the dirty bits.</summary>
     RepairForgetsDirty,
 }

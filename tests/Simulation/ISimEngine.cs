@@ -102,6 +102,18 @@ public interface ISimEngine
     {
     }
 
+    /// <summary>Begins to hold requests; as <see cref="Detach"/>.</summary>
+    Func<bool?> Suspend(IVolume volume) => static () => false;
+
+    /// <summary>Begins to let them go on; as <see cref="Detach"/>.</summary>
+    Func<bool?> Resume(IVolume volume) => static () => false;
+
+    /// <summary>
+    /// What is wrong on the devices of a volume that is suspended, or was stopped, before it is disposed; null:
+    /// nothing.
+    /// </summary>
+    string? InspectAtRest(IVolume volume, SimDevices devices) => null;
+
     /// <summary>Tells the volume that its devices may have become larger.</summary>
     void Grow(IVolume volume)
     {

@@ -109,6 +109,9 @@ public sealed unsafe class SimClient : IDisposable
     /// <summary>Requests to this device may be refused: it is about to go; -1 for none.</summary>
     public int Leaving { get; private set; } = -1;
 
+    /// <summary>Requests may wait for a resume: nobody has forgotten them.</summary>
+    public bool IsHeld { get; set; }
+
     /// <summary>From now on, or, with -1, no longer.</summary>
     public void BeginLeaving(int disk)
     {
@@ -242,7 +245,7 @@ public sealed unsafe class SimClient : IDisposable
     /// <summary>Every queue sleeps, no device works: whoever waits now waits for a timer, or for ever.</summary>
     private void PassTime(long nextUs, long limitUs)
     {
-        if (Outstanding > 0 && !_stopping && !MayFail) CheckNobodyForgotten();
+        if (Outstanding > 0 && !_stopping && !MayFail && !IsHeld) CheckNobodyForgotten();
         long untilUs = Math.Min(nextUs, limitUs);
         if (untilUs == long.MaxValue) throw new SimStuckException($"{Outstanding} requests wait for nothing");
         _world.Advance(Math.Clamp(untilUs - _world.NowUs, 1, 1_000_000));

@@ -101,6 +101,9 @@ public class SimConfig(ulong seed)
     /// <summary>The user grows the cache device now.</summary>
     public bool Grows() => GrowthBytes > 0 && _growth.Chance(3);
 
+    /// <summary>The user suspends the volume now.</summary>
+    public virtual bool Suspends() => false;
+
     /// <summary>Which of several devices is absent in the life that begins; -1: none.</summary>
     public int Absent() => Disks > 1 && _presence.Chance(35) ? _presence.Below(Disks) : -1;
 

@@ -42,7 +42,7 @@ public sealed unsafe class SimDevice : Device
     public SimWorld World { get; }
     public SimMedia Media { get; }
 
-    /// <summary>Nobody may write now (a read-only open).</summary>
+    /// <summary>Nobody may write now (a read-only open, a volume that is suspended).</summary>
     public bool Sealed { get; set; }
 
     /// <summary>It has FUA.</summary>
@@ -192,7 +192,8 @@ public sealed unsafe class SimDevice : Device
             device.Validate(op);
             if (device.Sealed && (IsWrite(op) || op->Kind == IoKind.Flush))
             {
-                throw new SimViolationException($"a read-only open submitted a {op->Kind} to {device.Name} (R16)");
+                throw new SimViolationException(
+                    $"a volume that is open read-only or suspended submitted a {op->Kind} to {device.Name} (R16)");
             }
             context.Enqueue(device, op);
             device.World.Tick(

@@ -133,6 +133,7 @@ public sealed unsafe partial class SimRun : IDisposable
         _world.Restart(_crashesAtWork ? long.MaxValue : DrawCrash());
         if (_config.Fragile && _world.Random.Chance(50)) _world.CrashAtWrite = 1 + _world.Random.Below(5);
         _faultsBefore = _world.Faults;
+        _mayEndHeld = true;
         DrawFault();
         bool alive = Guard(() =>
         {
@@ -144,7 +145,7 @@ public sealed unsafe partial class SimRun : IDisposable
             readOnly |= !known;
             if (readOnly || _config.Echoes || _workload.Below(100) < 50 || !Stop()) _world.Kill();
         });
-        _crashesAtWork = false;
+        _crashesAtWork = _mayEndHeld = false;
         _devices.Heal();
         Seal(false);
         if (!alive || _world.Crashed) AfterCrash();
@@ -276,6 +277,7 @@ public sealed unsafe partial class SimRun : IDisposable
             if (_workload.Below(100) < 60) _client.Turn(false, _world.NowUs);
             if (_config.Grows()) _engine.Grow(_volume!);
             _engine.Meddle(_config, _volume!);
+            if (_config.Suspends()) Suspend();
             if (_disks.Count > 1) ChangeDevices();
             if (_workload.Below(100) < _workload.IdlePercent) _client.Idle(_workload.IdleUs());
         }
@@ -297,6 +299,8 @@ public sealed unsafe partial class SimRun : IDisposable
     {
         StopStatus status = _client!.Stop();
         _world.Note(SimEvent.Stop, status.Error);
+        if (status == StopStatus.Stopped && _engine.InspectAtRest(_volume!, _devices) is { } wrong)
+            throw new SimViolationException("stopped, but " + wrong);
         if (status == StopStatus.Stopped) return true;
         if (!_client.MayFail) throw new SimViolationException($"on healthy devices the stop is {status}");
         return false;

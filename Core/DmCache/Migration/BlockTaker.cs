@@ -35,7 +35,7 @@ internal sealed unsafe class BlockTaker(Residency residency) : IDisposable
         if ((map.Table.StateOf(place) & PlaceState.Mapped) == 0) return Taking.Absent;
         *_lock = new BlockLock { FirstBlock = map.Table.HomeOf(place), BlockCount = 1, Mode = BlockLockMode.Exclusive };
         if (!map.Locks.TryTake(_lock)) return Taking.Busy;
-        Taking taking = Look(place);
+        Taking taking = Look(place, isEvicted);
         if (taking == Taking.Taken) ticket = residency.Leave(place, isEvicted, isUrgent: false);
         map.Locks.Release(_lock);
         return taking;
@@ -45,13 +45,14 @@ internal sealed unsafe class BlockTaker(Residency residency) : IDisposable
     public void Dispose() => NativeMemory.Free(_lock);
 
     // It may have been written, or have left, since somebody chose it.
-    private Taking Look(uint place)
+    private Taking Look(uint place, bool isEvicted)
     {
         const PlaceState kept = PlaceState.Dirty | PlaceState.Doubtful | PlaceState.Cleaning;
         PlaceTable table = residency.Map.Table;
         PlaceState state = table.StateOf(place);
         if ((state & PlaceState.Mapped) == 0 || table.HomeOf(place) != _lock->FirstBlock) return Taking.Absent;
-        bool isClean = (state & kept) == 0 || Mutant.Is(DmCacheMutant.B4DirtyDemoted);
+        bool isClean = (state & kept) == 0
+            || Mutant.Is(isEvicted ? DmCacheMutant.B4DirtyDemoted : DmCacheMutant.B4DirtyInvalidated);
         return isClean ? Taking.Taken : Taking.Dirty;
     }
 }

@@ -1,3 +1,4 @@
+using Weir.Core.Base;
 using Weir.Core.DmCache.Commit;
 using Weir.Core.DmCache.Format;
 using Weir.Core.DmCache.Places;
@@ -21,7 +22,7 @@ internal sealed class LastCommit(DmCacheVolume volume, Committer committer)
     public void Begin()
     {
         if (volume.Changes.Failure != null || volume.Devices.FlushError < 0) return;
-        committer.IsExact = true;
+        committer.IsExact = !Mutant.Is(DmCacheMutant.LastCommitInexact);
         committer.Last = TryKeep;
         for (uint group = 0; group < volume.Map.Table.Groups; group++) volume.Changes.Add(group, isUrgent: true);
         _ticket = volume.Changes.Urge();

@@ -26,6 +26,9 @@ internal sealed class LastFlush
     /// <summary>Begins; it may have to wait for the lock.</summary>
     public void Begin() => _isBegun = false;
 
+    /// <summary>No device is awaited any more.</summary>
+    public bool HasEnded => _isBegun && !_flusher.IsUnderWay;
+
     /// <summary>Both have answered, or had nothing to flush.</summary>
     public bool IsOver()
     {

@@ -1,4 +1,5 @@
 using System;
+using Weir.Core.Base;
 using Weir.Core.DmCache.Commit;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.Volumes;
@@ -34,6 +35,17 @@ internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastF
     private string? Loss => volume.Changes.Failure ?? (volume.Devices.FlushError < 0 ? volume.Health.Reason : null);
 
     /// <inheritdoc/>
+    public long DeadlineUs => MayGoOn ? 0 : long.MaxValue;
+
+    // The committer comes after this one, and nobody is woken when it has noted a loss.
+    private bool MayGoOn => Suspension.State switch
+    {
+        SuspendState.Draining => HasDrained,
+        SuspendState.Flushing => lastFlush.HasEnded && isAtRest(),
+        _ => false,
+    };
+
+    /// <inheritdoc/>
     public void Poll(long nowUs, BackgroundState state)
     {
         SuspendState before;
@@ -50,8 +62,8 @@ internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastF
         switch (Suspension.State)
         {
             case SuspendState.Serving when Suspension.IsWanted || volume.Growth != null: Hold(); break;
-            case SuspendState.Draining when volume.HaveAllSeenMode && isAtRest(): Flush(); break;
-            case SuspendState.Flushing when lastFlush.IsOver() && isAtRest(): Commit(); break;
+            case SuspendState.Draining when HasDrained: Flush(); break;
+            case SuspendState.Flushing when IsFlushed && isAtRest(): Commit(); break;
             case SuspendState.Committing when _commit!.IsOver(): EndSuspend(); break;
             case SuspendState.Suspended when volume.Growth != null: _grower.Begin(volume.Growth); break;
             case SuspendState.Growing: _grower.GoOn(volume.Growth!); break;
@@ -59,6 +71,9 @@ internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastF
             case SuspendState.Resuming: Resume(); break;
         }
     }
+
+    private bool HasDrained =>
+        (volume.HaveAllSeenMode && isAtRest()) || Mutant.Is(DmCacheMutant.SuspendDrainsNothing);
 
     private void Hold()
     {
@@ -73,6 +88,8 @@ internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastF
         lastFlush.Begin();
         Suspension.State = SuspendState.Flushing;
     }
+
+    private bool IsFlushed => Mutant.Is(DmCacheMutant.B6SuspendUnflushed) || lastFlush.IsOver();
 
     private void Commit()
     {
@@ -96,8 +113,8 @@ internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastF
 
     private void BeginResume()
     {
-        committer.IsExact = false;
-        if (!Base.Mutant.Is(DmCacheMutant.B10DiscardsKeptByResume)) committer.Last = volume.TryForgetDiscards;
+        committer.IsExact = Mutant.Is(DmCacheMutant.B1ExactAfterResume);
+        if (!Mutant.Is(DmCacheMutant.B10DiscardsKeptByResume)) committer.Last = volume.TryForgetDiscards;
         _ticket = volume.Changes.Urge();
         Suspension.State = SuspendState.Resuming;
     }
@@ -116,7 +133,7 @@ internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastF
 
     private void GoOnServing()
     {
-        committer.IsExact = false;
+        committer.IsExact &= Mutant.Is(DmCacheMutant.B1ExactAfterResume);
         Suspension.State = SuspendState.Serving;
         Mode.Hold(false);
         volume.Queues.WakeAll();

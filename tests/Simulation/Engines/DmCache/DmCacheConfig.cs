@@ -13,6 +13,10 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
     private Prng _orders = new(seed + 7);
     private int _orderPercent;
     private Prng _marks = new(seed + 8);
+    private Prng _held = new(seed + 9);
+    private Prng _places = new(seed + 10);
+    private int _suspendPercent;
+    private int _invalidatePercent;
 
     public int Version { get; set; }
 
@@ -41,6 +45,17 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
     /// <summary>The user asks for another policy now.</summary>
     public string? OrderPolicy() =>
         _orders.Below(100) < _orderPercent ? PolicyTable.All[_orders.Below(PolicyTable.All.Length)].Name : null;
+
+    /// <summary>The user takes out what some places hold now: a range of a cache of so many.</summary>
+    public string? OrderInvalidate(long places)
+    {
+        if (_places.Below(100) >= _invalidatePercent) return null;
+        long begin = _places.Below(places);
+        return $"{begin}-{begin + 1 + _places.Below(places - begin)}";
+    }
+
+    /// <inheritdoc/>
+    public override bool Suspends() => _held.Below(100) < _suspendPercent;
 
     public long UnmarkUs { get; private set; }
 
@@ -71,6 +86,8 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
         BlockSize = _form.Below(4) switch { 0 => 96 << 10, 1 => 64 << 10, _ => 32 << 10 };
         IsCachevol = _form.Chance(30);
         _orderPercent = _orders.Below(4) switch { 0 => 10, 1 => 2, _ => 0 };
+        _suspendPercent = _held.Below(8) switch { 0 => 8, 1 => 2, _ => 0 };
+        _invalidatePercent = _places.Below(8) switch { 0 => 10, 1 => 3, _ => 0 };
         int places = _form.Between(2, 24);
         CacheBytes = places * BlockSize + _form.Below(2) * 4096L;
         MetadataBytes = 1 << 20;

@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.DmCache.Format;
+using Weir.Core.DmCache.Places;
 using Weir.Core.DmCache.Tools;
 using Weir.Core.Io;
 using Weir.Tests.DmCache;
@@ -20,6 +21,27 @@ internal static unsafe class MetadataOf
         CheckItems items = new();
         new CacheChecker(metadata, items) { BackingBytes = backingBytes }.Run();
         return items.Problems.Count == 0 ? null : "check: " + string.Join("; ", items.Problems);
+    }
+
+    /// <summary>Where the entries and marks on the device are not those of the table; null: nowhere.</summary>
+    public static string? Compare(SimDevices devices, PlaceTable table)
+    {
+        MetadataImage image = Copy(devices.Metadata ?? devices.Cache!, isAtHead: devices.Metadata == null);
+        using CacheMetadata metadata = image.Open();
+        ulong[] entries = image.Mappings(metadata);
+        ulong[] marks = metadata.Head.Version == 1 ? [] : image.DirtyWords(metadata);
+        if (entries.Length != table.Places) return $"the metadata name {entries.Length} places, not {table.Places}";
+        for (uint place = 0; place < table.Places; place++)
+        {
+            PlaceState state = table.StateOf(place);
+            ulong entry = (state & PlaceState.Mapped) == 0 ? 0 : ((ulong)table.HomeOf(place) << 16) | 1;
+            bool isMarked = marks.Length == 0 ? (entries[place] & 2) != 0
+                : ((marks[place >> 6] >> (int)(place & 63)) & 1) != 0;
+            if ((entries[place] & ~2UL) != entry || isMarked != ((state & PlaceState.Dirty) != 0))
+                return $"place {place} is {state} of {entry:x}, and the metadata say {entries[place]:x}, "
+                    + (isMarked ? "dirty" : "clean");
+        }
+        return null;
     }
 
     /// <summary>What the kernel's tools say against ours; null: nothing.</summary>
