@@ -42,6 +42,11 @@ public class SimConfig(ulong seed)
     /// <summary>Devices fail.</summary>
     public bool Faults { get; set; }
 
+    /// <summary>
+    /// In most lives a flush of the cache device fails, the process dies, and the power in the life after.
+    /// </summary>
+    public bool LosesFlushes { get; set; }
+
     /// <summary>Something rots on the cache device, between lives.</summary>
     public bool Rot { get; set; }
 

@@ -263,6 +263,9 @@ public sealed unsafe partial class SimRun : IDisposable
         _change = null;
         if (_crashesAtWork) _world.PlanCrash(DrawCrash());
         _workload.NextLife();
+        // From here on what was lost counts as flushed, for whoever has not heard of it.
+        if (_flushesFirst) Request(RequestKind.Flush, 0);
+        _flushesFirst = false;
         bool mayOverlap = _workload.MayOverlap && _engine.OrdersOverlaps;
         if (_workload.Below(100) < 30) CheckBlockStatus();
         for (int i = 0; i < _workload.Requests; i++)
@@ -331,6 +334,7 @@ public sealed unsafe partial class SimRun : IDisposable
         bool forgetful = _world.Faults > _faultsBefore && _world.Random.Chance(70);
         int pick = _world.Random.Below(_config.Echoes ? 400 : forgetful ? 55 : 100);
         CrashKind kind = pick < 45 ? CrashKind.Process : pick < 55 ? CrashKind.ProcessWithoutRam : CrashKind.Power;
+        if (_config.LosesFlushes) kind = LossEnds(kind);
         if (kind == CrashKind.ProcessWithoutRam && !_engine.KeepsInRam) kind = CrashKind.Process;
         _world.Note(SimEvent.Crash, (long)kind, text: kind.ToString());
         if (kind > _since) _since = kind;
@@ -417,6 +421,11 @@ public sealed unsafe partial class SimRun : IDisposable
 
     private void DrawFault()
     {
+        if (_config.LosesFlushes)
+        {
+            LoseFlush();
+            return;
+        }
         if (!_config.Faults || _world.Random.Chance(50)) return;
         SimDevice device = _devices.Any(ref _world.Random);
         IoKind kind = _world.Random.Below(6) switch { 0 => IoKind.Read, 1 or 2 => IoKind.Flush, _ => IoKind.Write };

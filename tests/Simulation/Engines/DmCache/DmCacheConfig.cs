@@ -68,6 +68,7 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
             < 8 => CacheMode.Writethrough,
             _ => CacheMode.Passthrough,
         };
+        if (LosesFlushes && Mode == CacheMode.Passthrough) Mode = CacheMode.Writeback;
         int policies = PolicyTable.All.Length;
         Policy = PolicyTable.All[_tuning.Below(policies)].Name;
         if (_tuning.Chance(50)) Policy = "lru";
@@ -88,6 +89,7 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
         _orderPercent = _orders.Below(4) switch { 0 => 10, 1 => 2, _ => 0 };
         _suspendPercent = _held.Below(8) switch { 0 => 8, 1 => 2, _ => 0 };
         _invalidatePercent = _places.Below(8) switch { 0 => 10, 1 => 3, _ => 0 };
+        LosesFlushes = !Echoes && new Prng(Seed + 11).Chance(12);
         int places = _form.Between(2, 24);
         CacheBytes = places * BlockSize + _form.Below(2) * 4096L;
         MetadataBytes = 1 << 20;
