@@ -19,8 +19,6 @@ public enum DmCacheMutant
     B1ZeroedUnmarked,
     /// <summary>B2: an entry is committed without a flush of the bytes that it names.</summary>
     B2EntryBeforeFlush,
-    /// <summary>B2: an entry whose bytes came after the flush is committed with the others.</summary>
-    B2FreshCommitted,
     /// <summary>B2: home is not flushed before an entry says that it has the same bytes.</summary>
     B2HomeUnflushed,
     /// <summary>B3: a place is free before the commit that removes its entry is durable.</summary>

@@ -23,8 +23,6 @@ internal sealed unsafe partial class Committer
         public ulong Marks;
         public ulong MarksBefore;
         public ulong Removed;
-        // Marks that this commit may take away: of places that were quiet before its flush began.
-        public ulong MayGo;
     }
 
     private readonly List<Pending> _pending = [];
@@ -47,35 +45,26 @@ internal sealed unsafe partial class Committer
     /// <summary>See <see cref="First"/>.</summary>
     public Func<bool>? Last { get; set; }
 
-    // True: some of the places have been filled since the last flush, or lose their marks, and are to be the same on
-    // both devices then.
-    private bool Take(ReadOnlySpan<uint> groups)
+    private void Take(ReadOnlySpan<uint> groups)
     {
-        bool namesBytes = false;
-        (_applied, _place, _isBegun) = (0, 0, false);
+        (_applied, _place, _isBegun, _needsFlush) = (0, 0, false, false);
         _pending.Clear();
         int most = (int)Math.Max(1, Math.Min(groups.Length, _parts.Metadata.FreeMetadataBlocks / BlocksPerGroup));
         _isWhole = most >= groups.Length;
         foreach (uint group in groups)
         {
-            if (_pending.Count < most) _pending.Add(new Pending { Group = group, MayGo = MayGo(group) });
+            if (_pending.Count < most) _pending.Add(new Pending { Group = group });
             else _parts.Changes.Add(group, isUrgent: true);
         }
-        foreach (Pending pending in _pending)
-            namesBytes |= EndFresh(pending.Group) | (_parts.Map.Table.MarksOf(pending.Group) & pending.MayGo) != 0;
-        return namesBytes;
     }
 
-    private ulong MayGo(uint group) =>
-        _parts.Map.Table.GroupWith(group, PlaceState.Quiet) & ~_parts.Changes.WantedOf(group);
-
-    // The flush that follows covers what has been written so far, and nothing that comes later.
-    private bool EndFresh(uint group)
+    // The flush that follows covers what has been written to these places, and nothing that comes later.
+    private void EndFresh(uint group, ulong entries)
     {
-        ulong fresh = _parts.Map.Table.GroupWith(group, PlaceState.Fresh);
+        ulong fresh = _parts.Map.Table.GroupWith(group, PlaceState.Fresh) & entries;
         for (ulong left = fresh; left != 0; left &= left - 1)
             _parts.Map.Table.Change(PlaceOf(group, left), 0, PlaceState.Fresh);
-        return fresh != 0;
+        _needsFlush |= fresh != 0;
     }
 
     private static uint PlaceOf(uint group, ulong bits) =>
@@ -133,7 +122,8 @@ internal sealed unsafe partial class Committer
         _isBegun = true;
         Pending pending = _pending[index];
         PlaceTable table = _parts.Map.Table;
-        ulong entries = EntriesOf(pending.Group);
+        ulong entries = table.GroupWith(pending.Group, PlaceState.Mapped);
+        EndFresh(pending.Group, entries);
         ulong dirty = table.GroupWith(pending.Group, PlaceState.Dirty);
         if (IsExact) _parts.Changes.SetWanted(pending.Group, dirty);
         ulong marks = (_parts.Changes.WantedOf(pending.Group) | dirty) & entries;
@@ -146,24 +136,19 @@ internal sealed unsafe partial class Committer
 
     private ulong _decidedEntries;
 
-    private ulong EntriesOf(uint group)
-    {
-        ulong entries = _parts.Map.Table.GroupWith(group, PlaceState.Mapped);
-        if (!Mutant.Is(DmCacheMutant.B2FreshCommitted)) entries &= ~_parts.Map.Table.GroupWith(group, PlaceState.Fresh);
-        return entries;
-    }
-
     // Marks that go: away first, then a look at who has begun to write meanwhile.
     private ulong KeepNeeded(in Pending pending, ulong marks)
     {
         PlaceTable table = _parts.Map.Table;
         ulong old = table.MarksOf(pending.Group);
         if ((old & ~marks) == 0) return marks;
+        // The flush that follows covers what the writes of quiet places have left.
+        _needsFlush = true;
         table.SetMarks(pending.Group, old & marks);
         if (Mutant.Is(DmCacheMutant.B1MarkTakenBlindly)) return marks;
         // At the stop both devices are flushed, and nobody writes.
         ulong needed = IsExact ? table.GroupWith(pending.Group, PlaceState.Dirty)
-            : ~(pending.MayGo & table.GroupWith(pending.Group, PlaceState.Quiet));
+            : ~table.GroupWith(pending.Group, PlaceState.Quiet);
         needed &= old;
         table.SetMarks(pending.Group, old & (marks | needed));
         return marks | needed;

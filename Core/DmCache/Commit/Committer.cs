@@ -8,8 +8,9 @@ using Errno = Weir.Native.Errno;
 namespace Weir.Core.DmCache.Commit;
 
 /*
- *   resting -> flushing data -> applying -> writing -> flushing -> root -> flushing -> resting
- *                               reads what it lacks    blocks              root
+ *   resting -> applying -> writing -> flushing -> root -> flushing -> resting
+ *              reads what  blocks     blocks,             root
+ *              it lacks               and data
  */
 
 /// <summary>
@@ -17,11 +18,12 @@ namespace Weir.Core.DmCache.Commit;
 /// asked before it began (B2, B3, B6).
 /// </summary>
 /// <remarks>
-/// The order. The list of changed groups is taken first. Then the devices are flushed whose bytes new entries name; a
-/// place that is filled after that stays fresh, and waits for the next commit. Then every listed group is compared
-/// with the metadata, place by place. The superblock follows when all other blocks are durable; marks and free places
-/// when the superblock is. A commit that fails is the last one: the metadata are left as they were, with a note that
-/// they are to be checked.
+/// The order. The list of changed groups is taken first. Then every listed group is compared with the metadata, place
+/// by place; a place that is filled after that stays fresh, and waits for the next commit. Then the blocks that have
+/// changed are flushed, and the devices whose bytes new entries name: one flush where they are one device. The
+/// superblock follows when all that is durable; marks and free places when the superblock is. A commit that fails is
+/// the last one: the metadata are left as they were, with a note that they are to be checked, unless it was the data
+/// that could not be flushed.
 /// </remarks>
 internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
 {
@@ -31,10 +33,9 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
     private enum Step
     {
         Resting,
-        FlushingData,
         Applying,
         Writing,
-        FlushingBlocks,
+        Flushing,
         WritingRoot,
         FlushingRoot,
         NotingLoss,
@@ -61,6 +62,7 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
         // On one device, what was lost may be bytes as well as metadata.
         _io = new MetadataIo(metadata, ofMetadata, io)
         {
+            FlushBegins = parts.IsOnCache ? () => parts.Devices.Cache.TakeUnflushed() : null,
             FlushFailed = parts.IsOnCache ? error => FlushFailed(0, error) : null,
         };
         _flusher = new DeviceFlusher(parts.Devices.FlushLock, io) { Failed = FlushFailed };
@@ -111,10 +113,9 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
     {
         _isAsked = false;
         _firstChangeUs = -1;
-        bool namesBytes = Take(_parts.Changes.Begin());
+        Take(_parts.Changes.Begin());
         _flushError = 0;
-        _needsFlush = namesBytes && !Mutant.Is(DmCacheMutant.B2EntryBeforeFlush);
-        _step = Step.FlushingData;
+        _step = Step.Applying;
     }
 
     // True: another step may follow at once.
@@ -123,10 +124,9 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
         Step before = _step;
         switch (_step)
         {
-            case Step.FlushingData: FlushData(); break;
             case Step.Applying when !_io.IsBusy: Apply(); break;
-            case Step.Writing when !_io.IsBusy: Then(Step.FlushingBlocks, "written"); break;
-            case Step.FlushingBlocks when !_io.IsBusy: Then(Step.WritingRoot, "flushed"); break;
+            case Step.Writing when !_io.IsBusy: Then(Step.Flushing, "written"); break;
+            case Step.Flushing: FlushData(); break;
             case Step.WritingRoot when !_io.IsBusy: Then(Step.FlushingRoot, "written"); break;
             case Step.FlushingRoot when !_io.IsBusy: Then(Step.Resting, "flushed"); break;
             case Step.NotingLoss when !_io.IsBusy: FlushNote(); break;
@@ -144,7 +144,7 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
             return;
         }
         _step = next;
-        if (next == Step.FlushingBlocks && !Mutant.Is(DmCacheMutant.B6RootBeforeBlocks)) _io.Flush();
+        if (next == Step.Flushing && !Mutant.Is(DmCacheMutant.B6RootBeforeBlocks)) _io.Flush();
         else if (next == Step.WritingRoot) _io.WriteRoot(_parts.Metadata.SuperblockToWrite);
         else if (next == Step.FlushingRoot && !Mutant.Is(DmCacheMutant.B6RootUnflushed)) _io.Flush();
         else if (next == Step.Resting) End();
@@ -162,16 +162,29 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
     private void FlushData()
     {
         if (_flusher.IsUnderWay) return;
-        if (_needsFlush && !_flusher.HasLock)
+        if (_needsFlush && !_flusher.HasLock && !Mutant.Is(DmCacheMutant.B2EntryBeforeFlush))
         {
             if (_flusher.TryTake()) BeginFlush();
             if (_flusher.IsUnderWay || !_flusher.HasLock) return;
         }
         _flusher.GiveBack();
         _needsFlush = false;
-        if (_flushError < 0) Fail($"bytes that entries would name cannot be flushed: {Errno.Text(_flushError)}");
-        else if (_parts.Devices.FlushError < 0) Fail("a flush has failed, and nothing tells what is clean");
-        else _step = Step.Applying;
+        if (_io.IsBusy) return;
+        if (_flushError < 0)
+            FailAsBefore($"bytes that entries would name cannot be flushed: {Errno.Text(_flushError)}");
+        else if (_parts.Devices.FlushError < 0)
+            FailAsBefore("a flush has failed, and nothing tells what is clean");
+        else
+            Then(Step.WritingRoot, "flushed");
+    }
+
+    // The metadata are as sound as they were: nothing in them is to be checked.
+    private void FailAsBefore(string reason)
+    {
+        foreach (Pending pending in _pending) _parts.Map.Table.SetMarks(pending.Group, pending.MarksBefore);
+        _parts.Metadata.EndCommit(succeeded: false);
+        _isPrepared = false;
+        Fail(reason);
     }
 
     // Home too: an entry that is clean says that it has the same bytes (B1, B2, B4).

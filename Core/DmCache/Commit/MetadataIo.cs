@@ -34,6 +34,9 @@ internal sealed unsafe class MetadataIo : IIoHandler, IDisposable
         _flusher = new DeviceFlusher(flushLock, io) { Failed = (_, error) => Fail(error) };
     }
 
+    /// <summary>Hears of a flush that begins, under its lock.</summary>
+    public Action? FlushBegins { get; init; }
+
     /// <summary>Hears of a flush that has failed, with its negative errno.</summary>
     public Action<int>? FlushFailed { get; init; }
 
@@ -84,7 +87,7 @@ internal sealed unsafe class MetadataIo : IIoHandler, IDisposable
         if (_next < _count) GoOn();
         if (!_flushes) return;
         if (_flusher.HasLock && !_flusher.IsUnderWay) EndFlush();
-        else if (!_flusher.IsUnderWay && _flusher.TryTake()) _flusher.Flush(0, _device);
+        else if (!_flusher.IsUnderWay && _flusher.TryTake()) BeginFlush();
     }
 
     /// <inheritdoc/>
@@ -115,6 +118,12 @@ internal sealed unsafe class MetadataIo : IIoHandler, IDisposable
     {
         Result = error;
         FlushFailed?.Invoke(error);
+    }
+
+    private void BeginFlush()
+    {
+        FlushBegins?.Invoke();
+        _flusher.Flush(0, _device);
     }
 
     private void EndFlush()

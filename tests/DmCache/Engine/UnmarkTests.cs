@@ -107,15 +107,24 @@ public sealed unsafe class UnmarkTests
             using SmallCache cache = new(set: static options =>
                 (options.Mode, options.UnmarkUs) = (CacheMode.Writethrough, 0));
             cache.BringIn(0);
+            cache.BringIn(40);
             cache.Write(0, 1);
-            cache.Cache.Hold = IoKind.Flush;
+            cache.Metadata.Hold = IoKind.Flush;
+            Request discard = new()
+            {
+                Kind = RequestKind.Discard, OffsetBytes = 40 * SmallCache.BlockBytes,
+                LengthBytes = SmallCache.BlockBytes,
+            };
+            cache.Driver.Queue.Submit(&discard);
+            cache.Driver.Until(() => cache.Metadata.HeldCount > 0, "the commit before");
             long order = cache.Volume.BeginUnmark();
-            cache.Driver.Until(() => cache.Cache.HeldCount > 0, "the flush before the commit");
+            cache.Driver.Idle(20_000);
             cache.Backing.Hold = IoKind.Write;
             Request request = new() { Kind = RequestKind.Write, LengthBytes = 4096, Data = cache.Driver.Data };
             cache.Driver.Queue.Submit(&request);
             cache.Driver.Until(() => cache.Backing.HeldCount > 0, "the write");
-            cache.Cache.Release();
+            cache.Metadata.Release();
+            Assert.True(cache.Driver.TakeOne() == &discard);
             cache.Driver.Until(() => cache.Volume.IsUnmarked(order), "the commit");
             long marked = cache["marked_blocks"];
             cache.Backing.Release();
