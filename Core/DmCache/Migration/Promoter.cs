@@ -21,6 +21,9 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
     /// <summary>Blocks on their way at a time, at most; and bytes of one that are in memory.</summary>
     private const int MaxSlots = 32, PieceBytes = 256 << 10;
 
+    // Without a free place: whoever is in the way, on another thread, may be gone after this.
+    private const long RoundUs = 1000;
+
     private enum Step : byte
     {
         Free,
@@ -55,6 +58,7 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
     private readonly RateLimit _rate = new();
     private int _underWay;
     private int _waitsFor;
+    private long _againUs;
 
     /// <summary>On the thread of <paramref name="queues"/>; locks that are parked come through
     /// <paramref name="grants"/>, and <see cref="TryTakeGrant"/> is told.</summary>
@@ -73,7 +77,13 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
     public bool IsQuiet => _underWay == 0;
 
     /// <inheritdoc/>
-    public long DeadlineUs => _parts.Promotions.Count > 0 ? _rate.ResumeUs : long.MaxValue;
+    public long DeadlineUs => _parts.Promotions.Count == 0 || !HasRoom ? long.MaxValue
+        : _waitsFor > 0 && Map.Free.Count == 0 ? _againUs : _rate.ResumeUs;
+
+    // The seed's limit: what is under way and one more stay below the threshold. The first may always go. Whatever ends
+    // wakes this thread.
+    private bool HasRoom => _underWay == 0 || (_underWay < MaxSlots
+        && (_underWay + 1L) * _parts.Geometry.BlockSectors < _parts.Options.MigrationThreshold);
 
     private CacheMap Map => _parts.Residency.Map;
 
@@ -81,7 +91,8 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
     public void Poll(long nowUs, BackgroundState state)
     {
         _waitsFor = 0;
-        if (state != BackgroundState.Serving || _parts.Mode.IsHeld)
+        bool isOver = _parts.Residency.Changes.Failure != null;
+        if (state != BackgroundState.Serving || _parts.Mode.IsHeld || isOver)
         {
             _parts.Promotions.Clear();
             return;
@@ -89,6 +100,7 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
         while (MayBegin(nowUs) && TryBegin())
         {
         }
+        _againUs = nowUs + RoundUs;
     }
 
     /// <summary>A lock that was parked is exclusive now; false: it is another one's.</summary>
@@ -121,15 +133,8 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
         NativeMemory.Free(_slots);
     }
 
-    // The seed's limit: what is under way and one more stay below the threshold. The first may always go.
-    private bool MayBegin(long nowUs)
-    {
-        if (_parts.Promotions.Count == 0 || _underWay >= MaxSlots || _parts.Residency.Changes.Failure != null)
-            return false;
-        long sectors = (_underWay + 1L) * _parts.Geometry.BlockSectors;
-        return (_underWay == 0 || sectors < _parts.Options.MigrationThreshold)
-            && _rate.MayGo(nowUs, _parts.Options.MigrationRate);
-    }
+    private bool MayBegin(long nowUs) => _parts.Promotions.Count > 0 && HasRoom
+        && _rate.MayGo(nowUs, _parts.Options.MigrationRate);
 
     // False: there is no place for it.
     private bool TryBegin()
