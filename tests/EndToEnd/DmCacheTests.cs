@@ -78,6 +78,33 @@ public sealed class DmCacheTests
     }
 
     /// <summary>
+    /// D25: a table of the seed opens metadata that another one has open. Here whoever comes second is refused, one
+    /// shared device is enough, and tools are told too.
+    /// </summary>
+    [Fact]
+    public void MetadataAreOpenedOnce()
+    {
+        using TestFolder folder = new(), others = new();
+        string[] own = Arguments(folder, "writeback"), other = Arguments(others, "writeback");
+        using WeirProcess weir = WeirProcess.Serve(folder, own);
+        for (int device = 2; device <= 6; device += 2)
+        {
+            string[] mixed = [.. other];
+            mixed[device] = own[device];
+            IsInUse(["serve", .. mixed, "--listen", "unix:" + others.PathOf("nbd")]);
+        }
+        foreach (string tool in new[] { "check", "dump", "repair" }) IsInUse([tool, .. own[..5]]);
+        weir.Stop();
+    }
+
+    private static void IsInUse(string[] command)
+    {
+        Outcome outcome = WeirProcess.Run(command);
+        Assert.True(outcome.ExitCode == 1, $"{command[0]}: {outcome.ExitCode}, {outcome.Output}");
+        Assert.Contains("in use by another weir", outcome.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>
     /// Killed under load, then cache and metadata are thrown away: the backing device alone has all that was
     /// acknowledged.
     /// </summary>

@@ -11,6 +11,9 @@ internal sealed class GrowingDevice(RamDevice inner, long sizeBytes) : WrappedDe
     /// <summary>What it has when it is asked next.</summary>
     public long Room { get; set; } = sizeBytes;
 
+    /// <summary>Nobody has it open: it has so many bytes from now on.</summary>
+    public void Resize(long bytes) => (_sizeBytes, Room) = (bytes, bytes);
+
     public override long SizeBytes => _sizeBytes;
 
     public override long ClientBytes => _sizeBytes;

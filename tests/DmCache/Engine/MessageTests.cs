@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.DmCache;
+using Weir.Core.DmCache.Queue;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
 using Xunit;
@@ -215,6 +216,23 @@ public sealed class MessageTests
             Assert.True(figures.Has(name), name);
         cache.Volume.SetPolicy("mq");
         Assert.True(new StatusFigures(cache.Volume).Has("policy_figures.promote_threshold"));
+    }
+
+    /// <summary>D28: the seed's figures begin anew after 4,294,967,296 requests, which a day brings.</summary>
+    [Fact]
+    public void FiguresGoOnBehindThirtyTwoBits()
+    {
+        const long many = (1L << 32) + 5;
+        using SmallCache cache = new();
+        int[] counters =
+        [
+            QueueCounters.ReadHits, QueueCounters.ReadMisses, QueueCounters.WriteHits, QueueCounters.WriteMisses,
+        ];
+        for (int i = 0; i < counters.Length; i++) cache.Volume.Counters.Of(0).Add(counters[i], many + i);
+        Assert.Contains($" 0/8 {many} {many + 1} {many + 2} {many + 3} 0 0 0 ", cache.Volume.KernelStatus(),
+            StringComparison.Ordinal);
+        StatusFigures figures = new(cache.Volume);
+        Assert.Equal((many, many + 3), (figures["read_hits"], figures["write_misses"]));
     }
 
     private static int ReadsUntilCached(string adjustment)

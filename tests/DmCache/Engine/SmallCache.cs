@@ -143,6 +143,14 @@ internal sealed class SmallCache : IDisposable
     public unsafe MetadataImage MetadataNow() =>
         new(new ReadOnlySpan<byte>(_metadata.Start, (int)_metadata.SizeBytes).ToArray());
 
+    /// <summary>Somebody changes what the metadata device holds; the cache is stopped.</summary>
+    public unsafe void Meddle(Action<MetadataImage> change)
+    {
+        MetadataImage image = MetadataNow();
+        change(image);
+        image.Bytes.CopyTo(new Span<byte>(_metadata.Start, (int)_metadata.SizeBytes));
+    }
+
     /// <summary>Gives an order to the volume, with its arguments, and turns until it has ended.</summary>
     public string Say(params string[] words)
     {

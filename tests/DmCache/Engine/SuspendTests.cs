@@ -3,6 +3,7 @@ using System.Numerics;
 using Weir.Core.Base;
 using Weir.Core.DmCache;
 using Weir.Core.DmCache.Format;
+using Weir.Core.DmCache.Migration;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
 using Xunit;
@@ -67,6 +68,29 @@ public sealed unsafe class SuspendTests
         Assert.True(cache.Cache.Flushes > 0);
         cache.Kill();
         Assert.Equal(2, cache.Read(0));
+    }
+
+    /// <summary>
+    /// D18: the seed's cleaner copies while the target is suspended. Here nothing begins, though the policy is to clean
+    /// and blocks are wanted; it all goes on after the resume.
+    /// </summary>
+    [Fact]
+    public void NothingIsCopiedWhileSuspended()
+    {
+        using SmallCache cache = new();
+        for (long home = 0; home < 6; home++) cache.BringIn(home);
+        for (long home = 0; home < 6; home++) cache.Write(home, home + 1);
+        cache.Say("suspend");
+        Clear(cache);
+        (cache.Options.IdleUs, cache.Options.HighWatermark) = (0, 0);
+        cache.Volume.SetPolicy("cleaner");
+        cache.Volume.Promotions.TryAdd(new WantedBlock(20, default));
+        cache.Driver.Idle(50_000);
+        foreach (CountingDevice device in new[] { cache.Cache, cache.Metadata, cache.Backing })
+            Assert.Equal((0, 0, 0), (device.Reads, device.Writes, device.Flushes));
+        Assert.Equal(6, cache["dirty_blocks"]);
+        cache.Say("resume");
+        Assert.Equal("wait_clean: done, nothing is dirty\n", cache.Say("wait_clean"));
     }
 
     /// <summary>B10: after a resume a crash brings no discard back over what was written since.</summary>
