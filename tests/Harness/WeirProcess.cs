@@ -137,7 +137,7 @@ internal sealed class WeirProcess : IDisposable
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> error = process.StandardError.ReadToEndAsync();
         bool ended = process.WaitForExit(ToolPatienceMs);
-        if (!ended) process.Kill();
+        if (!ended) process.Kill(entireProcessTree: true);
         Assert.True(ended, $"{program} {string.Join(' ', arguments)}: does not end: {output.Result} {error.Result}");
         return new Outcome(process.ExitCode, output.Result, error.Result);
     }

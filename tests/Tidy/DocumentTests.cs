@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
+using System.Threading.Tasks;
 using Xunit;
 
 namespace Weir.Tests.Tidy;
@@ -11,6 +12,8 @@ namespace Weir.Tests.Tidy;
 /// <summary>What the documents say can be typed is typed here.</summary>
 public sealed partial class DocumentTests
 {
+    private const int BlockPatienceMs = 300_000, RestPatienceMs = 10_000, NotEnded = -1, LeftBehind = -2;
+
     private static readonly string[] s_buildActions = ["build", "demo", "test", "bench", "vm"];
 
     private static IEnumerable<SourceFile> Documents =>
@@ -31,6 +34,34 @@ public sealed partial class DocumentTests
     {
         Assert.NotEqual(0, Run("weir status --control nowhere\n").ExitCode);
         Assert.NotEqual(0, Run("weir fly\ntrue\n").ExitCode);
+    }
+
+    /// <summary>Its server ends with it, and what it has said is reported; the same of one that forgets its server.
+    /// </summary>
+    [Fact]
+    public void ABlockThatFailsLeavesNothingRunning()
+    {
+        const string serve = """
+            truncate -s 8M disk
+            weir serve passthrough --backing disk --listen unix:$PWD/nbd --control $PWD/control > log &
+            until weir status --control $PWD/control > /dev/null 2>&1; do sleep 0.05; done
+            echo it is served by $!
+
+            """;
+        (string error, int exitCode) = Run(serve + "weir fly\n");
+        Assert.Equal(2, exitCode);
+        Assert.Contains("'fly'", error, StringComparison.Ordinal);
+        Assert.False(Runs(error), error);
+        (error, exitCode) = Run(serve);
+        Assert.Equal(LeftBehind, exitCode);
+        Assert.False(Runs(error), error);
+    }
+
+    // What was killed may wait for somebody to ask how it ended.
+    private static bool Runs(string said)
+    {
+        string stat = $"/proc/{ServedBy().Match(said).Groups[1].Value}/cmdline";
+        return File.Exists(stat) && File.ReadAllText(stat).Contains("serve", StringComparison.Ordinal);
     }
 
     /// <summary>Commands and options in running text exist.</summary>
@@ -116,25 +147,31 @@ public sealed partial class DocumentTests
         }
     }
 
+    // In a session of its own: what it leaves behind is ended, by its id, and keeps nobody waiting.
     private static (string Error, int ExitCode) Run(string script)
     {
         using TestFolder folder = new();
-        ProcessStartInfo start = new("bash", ["-euo", "pipefail", "-c", script])
+        ProcessStartInfo start = new("setsid", ["bash", "-euo", "pipefail", "-c", script])
         {
             WorkingDirectory = folder.Path, RedirectStandardError = true, RedirectStandardOutput = true,
         };
         start.Environment["PATH"] =
             Path.GetDirectoryName(WeirProcess.Binary) + ":" + Environment.GetEnvironmentVariable("PATH");
         using Process process = Process.Start(start)!;
-        process.OutputDataReceived += static (_, _) => { };
-        process.BeginOutputReadLine();
-        string error = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode == 0 ? "" : error, process.ExitCode);
+        Task<string>[] said = [process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync()];
+        bool hasEnded = process.WaitForExit(BlockPatienceMs);
+        int exitCode = hasEnded ? process.ExitCode : NotEnded;
+        if (exitCode == 0 && !Task.WhenAll(said).Wait(RestPatienceMs)) exitCode = LeftBehind;
+        if (exitCode != 0) WeirProcess.Tool("bash", "-c", $"kill -KILL -- -{process.Id}");
+        string output = string.Concat(said.Select(text => text.Result));
+        return exitCode == 0 ? ("", 0) : ($"{script}said:\n{output}", exitCode);
     }
 
     [GeneratedRegex(@"^```sh\n(.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex ShellBlock();
+
+    [GeneratedRegex(@"^it is served by (\d+)$", RegexOptions.Multiline)]
+    private static partial Regex ServedBy();
 
     [GeneratedRegex(@"`((?:Native|Core|Frontends|bench|tests|docs)/[\w./-]+)`")]
     private static partial Regex TreePath();
