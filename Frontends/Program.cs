@@ -68,12 +68,7 @@ internal static class Program
         ParserConfiguration parsing = new() { ResponseFileTokenReplacer = null };
         ParseResult result = CommandTree.Build().Parse(arguments, parsing);
         if (result.Errors.Count > 0)
-        {
-            string what = result.UnmatchedTokens.Count > 0
-                ? $"unknown command or argument '{result.UnmatchedTokens[0]}'"
-                : result.Errors[0].Message.TrimEnd('.');
-            return Complain(what + "; weir --help shows the usage", WrongUsage);
-        }
+            return Complain(ParseFault.Of(result) + "; weir --help shows the usage", WrongUsage);
         // Signals are the commands' own business: 'serve' finishes its flush whatever comes.
         return result.Invoke(new InvocationConfiguration
         {
