@@ -25,16 +25,16 @@ internal sealed class OracleReader(TraceInput input) : TraceReader(input, TraceF
     {
         if (!Input.TryReadPiece(RecordBytes, out ReadOnlySpan<byte> piece)) return false;
         if (!IsPlausible(piece))
-            throw Input.Wrong("its next use is before 0", "one, or -1", "request");
+            throw Input.Wrong("its next use is none that can be", "a later request, or -1", "request");
         record.TimeUs = BinaryPrimitives.ReadUInt32LittleEndian(piece) * 1_000_000L;
         record.OffsetBytes = BinaryPrimitives.ReadInt64LittleEndian(piece[ObjectAt..]);
         record.LengthBytes = Math.Max(1, BinaryPrimitives.ReadUInt32LittleEndian(piece[SizeAt..]));
         return true;
     }
 
-    /// <summary>Its next use is one, or none.</summary>
+    /// <summary>Its next use is one, or none: requests count from 0, which is nobody's next.</summary>
     public static bool IsPlausible(ReadOnlySpan<byte> piece) =>
-        BinaryPrimitives.ReadInt64LittleEndian(piece[NextAt..]) is >= -2;
+        BinaryPrimitives.ReadInt64LittleEndian(piece[NextAt..]) is > 0 or -1 or -2;
 
     /// <summary>
     /// The beginning of such a trace: times that do not go back, sizes that objects have, and next uses behind their

@@ -161,6 +161,7 @@ internal sealed class TraceInput : IDisposable
 
     private static UserErrorException Unreadable(string path, Exception e) => e switch
     {
+        FileNotFoundException when path == "-" => new("-: no such file; standard input is /dev/stdin"),
         FileNotFoundException or DirectoryNotFoundException => new($"{path}: no such file"),
         _ when IsOfPacking(e) => new($"{path}: the compressed data is damaged, or ends early: {OneLine(e)}"),
         UnauthorizedAccessException => new($"{path}: cannot be read, or is a folder; expected a trace"),
