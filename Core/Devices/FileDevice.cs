@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.IO;
 using System.Threading;
 using Weir.Core.Io;
 using Weir.Native;
@@ -18,6 +19,7 @@ public sealed class FileDevice : Device
     private readonly Lock _opening = new();
     private FileDeviceQueue[] _queues = [];
     private readonly BufferedPages _buffered;
+    private readonly string _fullPath;
     private long _clientBytes;
 
     /// <param name="fd">Around the page cache.</param>
@@ -28,6 +30,7 @@ public sealed class FileDevice : Device
         _fd = fd;
         _tailFd = tailFd;
         Facts = facts;
+        _fullPath = Path.GetFullPath(facts.Path);
         _clientBytes = facts.SizeBytes;
         _buffered = new BufferedPages(facts.CachedUnitBytes);
         if (tailFd >= 0) _buffered.Add(facts.SizeBytes);
@@ -74,7 +77,7 @@ public sealed class FileDevice : Device
 
     /// <inheritdoc/>
     public override string KernelName => Facts.IsBlockDevice && Libc.Status(_fd, out statx status) == 0
-        ? $"{status.stx_rdev_major}:{status.stx_rdev_minor}" : Name;
+        ? $"{status.stx_rdev_major}:{status.stx_rdev_minor}" : _fullPath;
 
     /// <inheritdoc/>
     public override ulong ChangeStamp => ChangeStamps.Of(_fd, Facts.IsBlockDevice);

@@ -15,7 +15,7 @@ internal sealed unsafe class SlowDevice(Device inner, DiskArm arm, string name) 
     public override string Name => name;
 
     /// <inheritdoc/>
-    public override string KernelName => name;
+    public override string KernelName => Inner.KernelName;
 
     /// <inheritdoc/>
     public override DeviceQueue OpenQueue(IoContext io) => new Queue(io, base.OpenQueue(io), arm);
