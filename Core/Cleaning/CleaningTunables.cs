@@ -11,8 +11,11 @@ internal static class CleaningTunables
 {
     private const long UsPerSecond = 1_000_000, UsPerMs = 1000;
 
-    /// <summary>The table over <paramref name="settings"/>.</summary>
-    public static List<Tunable> Of(CleaningSettings settings) =>
+    /// <summary>
+    /// The table over <paramref name="settings"/>; the engine's watermark is a part of what is
+    /// <paramref name="watched"/>.
+    /// </summary>
+    public static List<Tunable> Of(CleaningSettings settings, string watched) =>
     [
         new("allow_writeback", 0, 1, "1: write dirty blocks back in the background; 0: only when writers need the room",
             () => settings.AllowWriteback ? 1 : 0, settings.Then(value => settings.AllowWriteback = value == 1))
@@ -24,7 +27,7 @@ internal static class CleaningTunables
             + "clients are at work; 0: only idle time",
             () => settings.WritebackThreshold, settings.Then(value => settings.WritebackThreshold = (int)value))
         { Aliases = ["migrate_threshold"], WriteFor = (name, value) => settings.SetDeviceThreshold(name, (int)value) },
-        new("high_watermark", 0, 100, "percent of used segments from which write-back does not wait for idle time",
+        new("high_watermark", 0, 100, $"percent of {watched} from which write-back does not wait for idle time",
             () => settings.HighWatermark, settings.Then(value => settings.HighWatermark = (int)value)),
         new("writeback_latency_target", 0, 10 * UsPerSecond, "what 99 of 100 requests shall take at most while "
             + "write-back runs and there is room; 0: no such aim",

@@ -77,7 +77,7 @@ internal static class Meanings
         ["segments_written_back"] = "segments written back since the start",
         ["writeback_pace"] = "rest: only while clients are idle; share: a part of the time; full: without regard",
         ["writers_paced"] = "1: writers go at the pace of write-back, as the cache is full",
-        ["dirty_blocks"] = "versions of 4 KiB blocks that backing devices do not have; a block in pieces: each",
+        ["dirty_blocks"] = "cache blocks, or in writeboost versions of 4 KiB blocks, that backing devices do not have",
         ["drain_blocks_left"] = "of a drain under way: blocks that are not written back yet; else 0",
         ["dirty_ranges"] = "discarded and zeroed ranges that backing devices do not have",
         ["ranges_in_log"] = "range entries in the log until their segments are reclaimed; at most range_budget",

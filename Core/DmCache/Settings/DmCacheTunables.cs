@@ -27,7 +27,7 @@ public static class DmCacheTunables
             + "nothing in",
             () => Array.IndexOf(s_policies, options.Policy), value => ChangePolicy(options, s_policies[(int)value]))
         { Words = s_policies, WriteAtStart = value => options.Policy = s_policies[(int)value] },
-        .. CleaningTunables.Of(options),
+        .. CleaningTunables.Of(options, "dirty blocks"),
         new("migration_threshold", 0, 1L << 40, "sectors that may be on their way into the cache at a time",
             () => options.MigrationThreshold, options.Then(value => options.MigrationThreshold = value)),
         new("migration_rate", 0, 1L << 20, "MiB a second that may be copied into the cache; 0: as many as go",

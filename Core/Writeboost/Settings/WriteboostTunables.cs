@@ -19,7 +19,7 @@ public static class WriteboostTunables
     /// <summary>The table over <paramref name="options"/>, which the engine reads while it runs.</summary>
     public static List<Tunable> Of(WriteboostOptions options) =>
     [
-        .. CleaningTunables.Of(options),
+        .. CleaningTunables.Of(options, "used segments"),
         new("nr_max_batched_writeback", 1, 32, "segments written back in one batch, as far as 32 MiB hold them",
             () => options.MaxBatchedWriteback, options.Then(value => options.MaxBatchedWriteback = (int)value))
         { Aliases = ["nr_max_batched_migration"] },

@@ -235,6 +235,14 @@ public sealed class MessageTests
         Assert.Equal((many, many + 3), (figures["read_hits"], figures["write_misses"]));
     }
 
+    /// <summary>There are segments in another engine's cache.</summary>
+    [Fact]
+    public void HelpSpeaksOfThisEngine()
+    {
+        foreach (Tunable tunable in DmCacheTunables.Of(new DmCacheOptions()))
+            Assert.DoesNotContain("segment", tunable.Meaning, StringComparison.Ordinal);
+    }
+
     private static int ReadsUntilCached(string adjustment)
     {
         using SmallCache cache = new(set: static options => options.Policy = "mq");
