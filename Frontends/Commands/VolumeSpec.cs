@@ -60,6 +60,15 @@ internal sealed record VolumeSpec
         return this;
     }
 
+    /// <summary>For engines that keep nothing in memory beyond their process.</summary>
+    public void CheckNoMemory()
+    {
+        if (Memory == null) return;
+        throw new UserErrorException(
+            $"{Engine} has no use for --memory {Memory}: it acknowledges nothing that only memory has; leave it out",
+            Program.WrongUsage);
+    }
+
     /// <summary>Takes the option that is no engine's from the others; given more than once, the last counts.</summary>
     public VolumeSpec TakeTrace()
     {

@@ -36,13 +36,12 @@ internal sealed partial class DmCacheKind : IEngineTools
     /// <inheritdoc/>
     public string Format(in ToolRun run)
     {
+        long blockBytes = GivenBlockBytes(run.Spec) ?? DefaultBlockBytes;
         using ToolDevices devices = new(run, writes: true);
         CheckRoom(devices, run);
         if (devices.Cache == null)
-            throw new UserErrorException($"{Name} needs --cache PATH: its size says how many places there are");
-        long blockBytes = run.Spec.OwnOrNull<string>(SizeOption) is { } size ? ByteSize.Parse(size, SizeOption)
-            : DefaultBlockBytes;
-        CacheFormat format = new(devices.Metadata, VersionOf(run.Spec), blockBytes);
+            throw Usage($"{Name} needs --cache PATH: its size says how many places there are");
+        CacheFormat format = new(devices.Metadata, VersionOf(run.Spec), blockBytes) { CacheName = devices.Cache.Name };
         return $"{devices.Path}: {Name}, {format.Run(devices.Cache.SizeBytes, devices.IsAtHead)}";
     }
 

@@ -27,8 +27,9 @@ internal sealed partial class DmCacheKind : IEngineKind
         IReadOnlyList<BackingArgument> backings = spec.Devices.Backings;
         if (backings.Count > 1) throw Usage($"{Name} has one backing device; {backings.Count} are named");
         foreach (BackingArgument backing in backings)
-            if (backing.Id > 0)
-                throw Usage($"--backing {backing.Id}:{backing.Name}: {Name} has no device numbers; leave it out");
+            if (backing.Id is { } id)
+                throw Usage($"--backing {id}:{backing.Name}: {Name} has no device numbers; leave '{id}:' out");
+        spec.CheckNoMemory();
         _ = GivenBlockBytes(spec);
     }
 
@@ -68,22 +69,30 @@ internal sealed partial class DmCacheKind : IEngineKind
             return;
         }
         using MetadataDevice device = new(io, home);
-        if (MetadataProbe.Find(device) is { } found)
-            throw new UserErrorException($"{home.Name}: holds {found}: 'weir check {Name}' and 'weir repair {Name}' "
-                + "look at it; 'weir format --force' would lose it");
-        Content content = Contents.Of(io, home, head, tail, opening.Progress, except: this);
-        if (!content.IsBlank)
-            throw new UserErrorException($"{home.Name}: holds {content.Description}; 'weir format {Name} --force' "
-                + "would overwrite it");
-        if (metadata != null) CheckBlank(io, cache, opening);
+        if (!opening.Spec.Force) CheckRoom(io, cache, device, (head, tail), opening);
         if (opening.Spec.MustExist) throw new UserErrorException($"{home.Name}: is blank: no cache");
         if (opening.Spec.ReadOnly)
             throw new UserErrorException($"{home.Name}: is blank, and --read-only formats nothing");
         Reserve(cache, metadata);
         CacheFormat format = new(device, options.MetadataVersion,
-            options.BlockBytes == 0 ? DefaultBlockBytes : options.BlockBytes);
+            options.BlockBytes == 0 ? DefaultBlockBytes : options.BlockBytes)
+        { CacheName = cache.Name };
         string made = format.Run(cache.SizeBytes, isAtHead: metadata == null);
         opening.Log($"{home.Name}: was blank; formatted: {made}");
+    }
+
+    private void CheckRoom(
+        RingContext io, Device cache, MetadataDevice metadata, (byte[] Head, byte[] Tail) ends, Opening opening)
+    {
+        Device home = metadata.Device;
+        if (MetadataProbe.Find(metadata) is { } found)
+            throw new UserErrorException($"{home.Name}: holds {found}: 'weir check {Name}' and 'weir repair {Name}' "
+                + "look at it; 'weir format --force' would lose it");
+        Content content = Contents.Of(io, home, ends.Head, ends.Tail, opening.Progress, except: this);
+        if (!content.IsBlank)
+            throw new UserErrorException($"{home.Name}: holds {content.Description}; 'weir format {Name} --force' "
+                + "would overwrite it");
+        if (home != cache) CheckBlank(io, cache, opening);
     }
 
     // The blocks of a cache whose metadata are lost would be forgotten.
@@ -102,8 +111,9 @@ internal sealed partial class DmCacheKind : IEngineKind
         if (metadata != null) Opening.Preallocate(metadata);
     }
 
+    // Null: the user has not said one.
     private static long? GivenBlockBytes(VolumeSpec spec) =>
-        spec.OwnOrNull<string>(SizeOption) is { } text ? ByteSize.Parse(text, SizeOption) : null;
+        spec.OwnOrNull<string>(SizeOption) is { } text ? SimulatedEngine.DmCache.BlockBytesOf(text) : null;
 
     private static UserErrorException Usage(string message) => new(message, Program.WrongUsage);
 }

@@ -20,6 +20,8 @@ internal static class Memories
     {
         string bootId = Boot.Id();
         string? chosen = folder == null ? null : Path.GetFullPath(folder);
+        if (chosen != null && !Directory.Exists(chosen))
+            throw new UserErrorException($"--memory {folder}: no such folder", Program.WrongUsage);
         IReadOnlyList<string> places = MemoryPlaces.ToSearch(chosen);
         // What the user names he can look into, or is told that he cannot.
         void CannotList(string line)

@@ -18,7 +18,8 @@ internal sealed class PassthroughKind : IEngineKind
     /// <inheritdoc/>
     public void Check(VolumeSpec spec)
     {
-        if (spec.Devices.Backings.FirstOrDefault(static backing => backing.Id > 0) is { } numbered)
+        spec.CheckNoMemory();
+        if (spec.Devices.Backings.FirstOrDefault(static backing => backing.Id != null) is { } numbered)
             throw new UserErrorException($"--backing {numbered.Id}:{numbered.Name}: {Name} has no cache, and so no "
                 + "device numbers", Program.WrongUsage);
     }

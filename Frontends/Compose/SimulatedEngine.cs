@@ -2,6 +2,7 @@ using System.Collections.Generic;
 using System.Linq;
 using Weir.Core.Base;
 using Weir.Core.DmCache.Simulate;
+using Weir.Core.DmCache.Tools;
 using Weir.Core.Traces;
 
 namespace Weir.Frontends.Compose;
@@ -16,14 +17,15 @@ internal sealed record SimulatedEngine(
 {
     private const string AllPolicies = "all";
 
-    /// <summary>All there are.</summary>
-    private static readonly SimulatedEngine[] s_all =
-    [
-        new("dmcache", DmCacheSimulator.Policies, 32 << 10, 1 << 30)
+    /// <summary>Its policies.</summary>
+    public static readonly SimulatedEngine DmCache =
+        new("dmcache", DmCacheSimulator.Policies, CacheFormat.BlockBytesStep, CacheFormat.BlockBytesMax)
         {
             Resolve = DmCacheSimulator.Resolve, Run = DmCacheSimulator.Run,
-        },
-    ];
+        };
+
+    /// <summary>All there are.</summary>
+    private static readonly SimulatedEngine[] s_all = [DmCache];
 
     /// <summary>For people.</summary>
     public static string Names => string.Join(", ", s_all.Select(static engine => engine.Name));

@@ -70,6 +70,27 @@ public sealed class BadInputTests : IDisposable
         Refused(1, "too small", () => WeirProcess.Run("format", "writeboost", "--cache", cache));
     }
 
+    /// <summary>The device that is too small is the one that is named, wherever the metadata are.</summary>
+    [Fact]
+    public void CacheTooSmallForABlock()
+    {
+        (string cache, string backing) = (Cache(32 << 10), Backing());
+        string metadata = _folder.File("metadata", 4 << 20), words = $"{cache}: is too small for one block of 64 KiB";
+        string[] devices = ["dmcache", "--cache", cache, "--metadata", metadata];
+        Refused(1, words, () => Serve([.. devices, "--backing", backing]));
+        Refused(1, words, () => WeirProcess.Run(["format", .. devices]));
+    }
+
+    [Fact]
+    public void TracesThatAreNone()
+    {
+        string zeroes = _folder.File("zeroes", 24 << 10);
+        Refused(1, "is no trace that is known", () => WeirProcess.Run("simulate", zeroes));
+        Refused(1, "request 1: its next use is none that can be; expected a later request, or -1",
+            () => WeirProcess.Run("simulate", "--format", "oracle", zeroes));
+        Refused(1, "standard input is /dev/stdin", () => WeirProcess.Run("simulate", "-"));
+    }
+
     [Fact]
     public void CacheIsTheBackingDevice()
     {
@@ -324,6 +345,24 @@ public sealed class BadInputTests : IDisposable
     [InlineData("status --control C --json --dm", "several forms")]
     [InlineData("message --control C idle_ms EMPTY", "an empty value")]
     [InlineData("message --control C EMPTY", "an empty key")]
+    [InlineData("serve dmcache --cache C --backing B --block-size 0", "0: dmcache has blocks of 32 KiB to 1 GiB, in")]
+    [InlineData("format dmcache --cache C --block-size 1025M", "1025M: dmcache has blocks of 32 KiB to 1 GiB,")]
+    [InlineData("simulate --block-size 48K B", "48K: dmcache has blocks of 32 KiB to 1 GiB, in steps of 32 KiB")]
+    [InlineData("format dmcache --metadata C", "needs --cache PATH")]
+    [InlineData("serve dmcache --cache C --backing 0:o=o", "0:o: dmcache has no device numbers; leave '0:' out")]
+    [InlineData("serve passthrough --backing 0:o=o", "0:o: passthrough has no cache, and so no device numbers")]
+    [InlineData("serve dmcache --cache C --backing B --memory none", "no use for --memory none")]
+    [InlineData("serve passthrough --backing B --memory none", "no use for --memory none")]
+    [InlineData("list --memory none", "--memory none: no such folder")]
+    [InlineData("clean --memory none", "--memory none: no such folder")]
+    [InlineData("repair writeboost --cache C --uuid abc", "--uuid abc: expected a UUID such as ")]
+    [InlineData("repair writeboost --cache C --drop-after x", "--drop-after x: expected a whole number up to ")]
+    [InlineData("simulate --requests abc B", "--requests abc: expected a whole number up to ")]
+    [InlineData("format dmcache --cache C --metadata-version two", "--metadata-version two: expected a whole number")]
+    [InlineData("serve passthrough --backing B --queues 2.5", "--queues 2.5: expected a whole number up to 2147483647")]
+    [InlineData("serve passthrough --backing B --queues 99999999999", "99999999999: expected a whole number up to ")]
+    [InlineData("bench passthrough --backing B --seconds abc", "--seconds abc: expected a number")]
+    [InlineData("status --control C --json=maybe", "unknown command or argument 'maybe'")]
     [InlineData("fly", "fly")]
     [InlineData("", "command")]
     public void WrongUsage(string line, string words)

@@ -97,6 +97,34 @@ public sealed class DmCacheTests
         weir.Stop();
     }
 
+    /// <summary>dmsetup runs anywhere.</summary>
+    [Fact]
+    public void TableLinesNameWholePaths()
+    {
+        using TestFolder folder = new();
+        string[] arguments = Arguments(folder, "writeback");
+        for (int i = 2; i <= 6; i += 2)
+            arguments[i] = System.IO.Path.GetRelativePath(System.IO.Path.GetTempPath(), arguments[i]);
+        using WeirProcess weir = WeirProcess.Serve(folder, arguments);
+        Outcome status = WeirProcess.Run("status", "--control", folder.PathOf("control"), "--dm");
+        Assert.Contains($" cache {folder.PathOf("metadata")} {folder.PathOf("cache")} {folder.PathOf("backing")} 64 ",
+            status.Output, StringComparison.Ordinal);
+        weir.Stop();
+    }
+
+    /// <summary>bench --force writes over an old cache too, whose metadata are gone.</summary>
+    [Fact]
+    public void BenchWritesOverAnOldCacheWhenForced()
+    {
+        using TestFolder folder = new();
+        string[] bench = ["bench", .. Arguments(folder, "writeback"), "--size", "1M", "--seconds", "0.1"];
+        using (System.IO.FileStream cache = System.IO.File.OpenWrite(folder.PathOf("cache"))) cache.WriteByte(1);
+        Outcome refused = WeirProcess.Run(bench), forced = WeirProcess.Run([.. bench, "--force"]);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("holds unknown content", refused.Error, StringComparison.Ordinal);
+        Assert.True(forced.ExitCode == 0, forced.Error);
+    }
+
     private static void IsInUse(string[] command)
     {
         Outcome outcome = WeirProcess.Run(command);

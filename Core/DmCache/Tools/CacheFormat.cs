@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.DmCache.Format;
+using Weir.Core.DmCache.Places;
 using Weir.Core.DmCache.Recovery;
 using Weir.Core.Metadata.Persistent;
 
@@ -12,7 +13,14 @@ namespace Weir.Core.DmCache.Tools;
 /// <param name="blockBytes">Bytes of a cache block: 32 KiB to 1 GiB in steps of 32 KiB.</param>
 public sealed class CacheFormat(MetadataDevice device, int version, long blockBytes)
 {
+    /// <summary>Sizes of cache blocks are multiples of the one, and at most the other.</summary>
+    public const int BlockBytesStep = (int)CacheGeometry.MinBlockBytes,
+        BlockBytesMax = (int)CacheGeometry.MaxBlockBytes;
+
     private const int MemoryBlocks = 1024;
+
+    /// <summary>The cache device, for messages; if not said, the metadata are on it.</summary>
+    public string CacheName { get; init; } = device.Device.Name;
 
     /// <summary>
     /// Makes them, for as many places as the cache device has room for. <paramref name="isAtHead"/>: the metadata are
@@ -23,7 +31,7 @@ public sealed class CacheFormat(MetadataDevice device, int version, long blockBy
         CacheSizes.CheckBlockBytes(blockBytes);
         if (isAtHead) device.Limit(CacheRegion.BlocksFor(cacheBytes / blockBytes));
         long dataBytes = cacheBytes - (isAtHead ? device.Blocks * BlockKind.BlockBytes : 0);
-        uint places = CacheSizes.CheckPlaces(dataBytes / blockBytes, device.Device.Name, blockBytes);
+        uint places = CacheSizes.CheckPlaces(dataBytes / blockBytes, CacheName, blockBytes);
         CacheShape shape = new(version, (uint)(blockBytes / 512), places, device.Blocks);
         try
         {
