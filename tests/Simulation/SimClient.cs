@@ -24,6 +24,7 @@ public sealed unsafe class SimClient : IDisposable
     private readonly History _history;
     private readonly SimDisks _disks;
     private readonly ushort[] _numbers;
+    private readonly IVolume _volume;
     private readonly SimContext[] _contexts;
     private readonly IVolumeQueue[] _queues;
     private readonly Request* _requests;
@@ -55,7 +56,7 @@ public sealed unsafe class SimClient : IDisposable
         _world = world;
         _history = history;
         _disks = disks;
-        _numbers = numbers;
+        (_numbers, _volume) = (numbers, volume);
         _contexts = contexts;
         _faultsBefore = world.Faults;
         _requests = (Request*)NativeMemory.AllocZeroed(Slots, (nuint)sizeof(Request));
@@ -137,7 +138,8 @@ public sealed unsafe class SimClient : IDisposable
         bool isFlush = plan.Kind == RequestKind.Flush;
         if (isFlush) plan.OffsetBytes = _disks.IsAbsent(0) ? _disks.StartOf(1) : 0;
         else if (_disks.IsAbsent(_disks.At(plan.OffsetBytes))) return true;
-        else plan.LengthBytes = _disks.Clip(plan.OffsetBytes, plan.LengthBytes);
+        else plan.LengthBytes = Clip(plan.OffsetBytes, plan.LengthBytes);
+        if (!isFlush && plan.LengthBytes <= 0) return true;
         int slot = Array.FindIndex(_state, s => !s.Busy);
         if (slot < 0 || (!mayOverlap && Overlaps(plan))) return false;
         Submit(slot, plan, null);
@@ -155,11 +157,16 @@ public sealed unsafe class SimClient : IDisposable
         long length;
         for (long at = 0; at < _disks.SizeBytes; at += length)
         {
-            length = _disks.Clip(at, step);
+            length = at < SeenBytes ? Clip(at, step) : _disks.SizeBytes - at;
             if (_disks.IsAbsent(_disks.At(at)))
             {
                 Array.Fill(image, SectorTag.Unknown, (int)(at / 512), (int)(length / 512));
                 continue;
+            }
+            if (at >= SeenBytes)
+            {
+                for (long x = at / 512; x < image.Length; x++) image[x] = SectorTag.Parse(_disks.Sector(x), x);
+                break;
             }
             int slot;
             while ((slot = Array.FindIndex(_state, 0, 4, s => !s.Busy)) < 0) Turn(true, long.MaxValue);
@@ -167,6 +174,11 @@ public sealed unsafe class SimClient : IDisposable
         }
         Drain();
     }
+
+    // What a backing device that has grown, or will, has behind that, nobody can ask for.
+    private long SeenBytes => _disks.Count == 1 ? _volume.Exports[0].SizeBytes : _disks.SizeBytes;
+
+    private long Clip(long at, long length) => Math.Min(_disks.Clip(at, length), SeenBytes - at);
 
     /// <summary>Turns until nothing is under way.</summary>
     public void Drain()
@@ -283,8 +295,8 @@ public sealed unsafe class SimClient : IDisposable
     public void CheckBlockStatus(long offsetBytes, long lengthBytes, ulong[] image)
     {
         int disk = _disks.At(offsetBytes);
-        if (_disks.IsAbsent(disk)) return;
-        lengthBytes = _disks.Clip(offsetBytes, lengthBytes);
+        if (_disks.IsAbsent(disk) || offsetBytes >= SeenBytes) return;
+        lengthBytes = Clip(offsetBytes, lengthBytes);
         long within = offsetBytes - _disks.StartOf(disk);
         var extents = new Extent[16];
         int count = 0;

@@ -17,7 +17,7 @@ public class SimConfig(ulong seed)
     /// <summary>The seed.</summary>
     public ulong Seed => seed;
 
-    /// <summary>Of all backing devices together.</summary>
+    /// <summary>Of all backing devices together, when they have grown.</summary>
     public long BackingBytes { get; set; }
 
     /// <summary>Backing devices.</summary>
@@ -31,6 +31,9 @@ public class SimConfig(ulong seed)
 
     /// <summary>What the cache device gains on the way.</summary>
     public long GrowthBytes { get; set; }
+
+    /// <summary>What the backing device gains on the way; only one that is alone does.</summary>
+    public long BackingGrowthBytes { get; set; }
 
     /// <summary>Discards read as zeroes: else there are none.</summary>
     public virtual bool Discards => true;
@@ -103,8 +106,8 @@ public class SimConfig(ulong seed)
         return c;
     }
 
-    /// <summary>The user grows the cache device now.</summary>
-    public bool Grows() => GrowthBytes > 0 && _growth.Chance(3);
+    /// <summary>The user lets the volume have what its devices gain now.</summary>
+    public bool Grows() => GrowthBytes + BackingGrowthBytes > 0 && _growth.Chance(3);
 
     /// <summary>The user suspends the volume now.</summary>
     public virtual bool Suspends() => false;

@@ -66,6 +66,7 @@ public sealed class SimDevices : IDisposable
         bool last = index == config.Disks - 1;
         long size = last ? config.BackingBytes - (index * share) : share;
         string name = index == 0 ? "backing" : $"backing{index}";
-        return new SimDevice(world, name, size, config.BackingBlockBytes, unitBytes);
+        long growth = config.BackingGrowthBytes;
+        return new SimDevice(world, name, size - growth, config.BackingBlockBytes, unitBytes, growth);
     }
 }

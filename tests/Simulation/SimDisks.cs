@@ -14,7 +14,7 @@ public sealed class SimDisks
     private readonly List<bool> _absent = [];
     private readonly List<bool> _left = [];
 
-    /// <summary>Bytes of all.</summary>
+    /// <summary>Bytes of all, when they have grown.</summary>
     public long SizeBytes { get; private set; }
 
     /// <summary>How many there are, the absent ones among them.</summary>
@@ -30,7 +30,7 @@ public sealed class SimDisks
         _starts.Add(SizeBytes);
         _absent.Add(false);
         _left.Add(false);
-        SizeBytes += device.SizeBytes;
+        SizeBytes += device.Media.SizeBytes;
     }
 
     /// <summary>The device is not given to the volume of this life.</summary>

@@ -211,7 +211,7 @@ public sealed unsafe partial class SimRun : IDisposable
             return false;
         }
         bool single = _config.Disks == 1;
-        if (single && _volume.Exports[0].SizeBytes != _config.BackingBytes)
+        if (single && _volume.Exports[0].SizeBytes != _disks[0].SizeBytes)
             throw new SimViolationException("the volume has a wrong size");
         var numbers = new ushort[_disks.Count];
         for (int i = 0; i < numbers.Length && !single; i++)

@@ -1,3 +1,4 @@
+using Weir.Core.Base;
 using Weir.Core.DmCache.Commit;
 using Weir.Core.DmCache.Settings;
 
@@ -38,7 +39,8 @@ internal sealed class Grower(DmCacheVolume volume, Committer committer)
 
     private void BeginCommit(uint places)
     {
-        committer.First = () => volume.Metadata.TryResize(places);
+        bool isLeftOut = Mutant.Is(DmCacheMutant.GrownUncommitted);
+        if (!isLeftOut) committer.First = () => volume.Metadata.TryResize(places);
         _ticket = volume.Changes.Urge();
         volume.Suspension.State = SuspendState.Growing;
     }

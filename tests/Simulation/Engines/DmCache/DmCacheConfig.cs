@@ -15,6 +15,7 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
     private Prng _marks = new(seed + 8);
     private Prng _held = new(seed + 9);
     private Prng _places = new(seed + 10);
+    private Prng _room = new(seed + 12);
     private int _suspendPercent;
     private int _invalidatePercent;
 
@@ -57,6 +58,9 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
     /// <inheritdoc/>
     public override bool Suspends() => _held.Below(100) < _suspendPercent;
 
+    /// <summary>The devices have gained room while nobody served them.</summary>
+    public bool GrowsUnserved() => GrowthBytes + BackingGrowthBytes > 0 && _room.Chance(10);
+
     public long UnmarkUs { get; private set; }
 
     public override void Retune()
@@ -92,6 +96,9 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
         LosesFlushes = !Echoes && new Prng(Seed + 11).Chance(12);
         int places = _form.Between(2, 24);
         CacheBytes = places * BlockSize + _form.Below(2) * 4096L;
+        DrawGrowth(BlockSize);
+        if (_room.Chance(15)) BackingGrowthBytes = _room.Between(1, 100) * 4096L;
+        if (BackingGrowthBytes > 0 && BackingBlockBytes == 512) BackingGrowthBytes += _room.Below(8) * 512L;
         MetadataBytes = 1 << 20;
         if (!IsCachevol) return;
         MetadataBytes = 0;

@@ -50,8 +50,9 @@ public sealed partial class DmCacheEngine : IInjectedEngine
         },
         new Dictionary<Enum, ulong>
         {
-            [DmCacheMutant.B1ZeroedUnmarked] = 7876, [DmCacheMutant.B10DiscardsKeptByResume] = 363,
-            [DmCacheMutant.B6LossNotNoted] = 68, [DmCacheMutant.B6LossForgotten] = 385,
+            [DmCacheMutant.B1ZeroedUnmarked] = 590, [DmCacheMutant.B10DiscardsKeptByResume] = 374,
+            [DmCacheMutant.B6LossNotNoted] = 385, [DmCacheMutant.B6LossForgotten] = 385,
+            [DmCacheMutant.GrownSizeToldEarly] = 1910,
         });
 
     public SimConfig NewConfig(ulong seed) => new DmCacheConfig(seed);
@@ -68,6 +69,11 @@ public sealed partial class DmCacheEngine : IInjectedEngine
 
     public IVolume Open(SimConfig config, IoContext io, SimDevices devices, IRamStore ram, bool readOnly)
     {
+        if (!readOnly && ((DmCacheConfig)config).GrowsUnserved())
+        {
+            devices.Cache!.TryGrow();
+            devices.Disks[0].TryGrow();
+        }
         try
         {
             return OpenOrRepair(config, io, devices, readOnly);
@@ -119,6 +125,8 @@ public sealed partial class DmCacheEngine : IInjectedEngine
 
     public Func<bool?> Resume(IVolume volume) => Carry(((DmCacheVolume)volume).BeginResume);
 
+    public void Grow(IVolume volume) => Carry(((DmCacheVolume)volume).BeginGrow);
+
     // A volume that is suspended, or that takes no changes any more, says so.
     private static Func<bool?> Carry(Func<Func<OrderProgress>> begin)
     {
@@ -150,7 +158,7 @@ public sealed partial class DmCacheEngine : IInjectedEngine
 
     public string? Inspect(SimConfig config, SimDevices devices)
     {
-        if (MetadataOf.Check(devices, config.BackingBytes) is { } wrong) return wrong;
+        if (MetadataOf.Check(devices) is { } wrong) return wrong;
         if (Judge == null) return null;
         TimesJudged++;
         return MetadataOf.Ask(Judge, devices);

@@ -12,14 +12,14 @@ namespace Weir.Tests.Simulation.Engines;
 internal static unsafe class MetadataOf
 {
     /// <summary>What our check finds wrong; null: nothing.</summary>
-    public static string? Check(SimDevices devices, long backingBytes)
+    public static string? Check(SimDevices devices)
     {
         SimDevice home = devices.Metadata ?? devices.Cache!;
         using MemoryContext io = new();
         using MetadataDevice metadata = new(io, new MediaDevice(home));
         if (devices.Metadata == null) MetadataProbe.LimitToRegion(metadata);
         CheckItems items = new();
-        new CacheChecker(metadata, items) { BackingBytes = backingBytes }.Run();
+        new CacheChecker(metadata, items) { BackingBytes = devices.Disks[0].SizeBytes }.Run();
         return items.Problems.Count == 0 ? null : "check: " + string.Join("; ", items.Problems);
     }
 
