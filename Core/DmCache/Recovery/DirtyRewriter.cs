@@ -8,11 +8,12 @@ namespace Weir.Core.DmCache.Recovery;
 /// <summary>
 /// After a flush of the cache device that failed: what is dirty is read and written again in its place. What the device
 /// shows may otherwise be gone with the next power cut, though every flush from now on succeeds (B6). What it does not
-/// give stays as it is. Cut anywhere, it begins anew.
+/// give stays as it is, and nothing around that. Cut anywhere, it begins anew.
 /// </summary>
 internal sealed unsafe class DirtyRewriter(BlockingIo io, Device cache, CacheMap map, Action<string> log)
 {
-    private const int MostBytes = 1 << 20;
+    /// <summary>Bytes that are read at a time, and where some of these cannot be read.</summary>
+    private const int MostBytes = 1 << 20, PartBytes = 4096;
 
     private readonly DeviceQueue _queue = io.QueueOf(cache);
 
@@ -33,10 +34,18 @@ internal sealed unsafe class DirtyRewriter(BlockingIo io, Device cache, CacheMap
         for (long at = map.Geometry.PlaceOffset(place); at < end; at += MostBytes)
         {
             long lengthBytes = Math.Min(MostBytes, end - at);
-            io.Start(_queue, IoKind.Read, at, memory.Pointer, lengthBytes);
-            if (io.Wait() < 0) continue;
-            io.Start(_queue, IoKind.Write, at, memory.Pointer, lengthBytes);
-            io.WaitOrFail("writing again what is dirty", cache);
+            if (TryRewrite(at, lengthBytes, memory)) continue;
+            for (long part = at; part < at + lengthBytes; part += PartBytes) TryRewrite(part, PartBytes, memory);
         }
+    }
+
+    // False: it cannot be read.
+    private bool TryRewrite(long at, long lengthBytes, AlignedMemory memory)
+    {
+        io.Start(_queue, IoKind.Read, at, memory.Pointer, lengthBytes);
+        if (io.Wait() < 0) return false;
+        io.Start(_queue, IoKind.Write, at, memory.Pointer, lengthBytes);
+        io.WaitOrFail("writing again what is dirty", cache);
+        return true;
     }
 }

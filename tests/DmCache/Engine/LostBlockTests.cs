@@ -109,6 +109,24 @@ public sealed class LostBlockTests
         Assert.Equal(2, cache.Read(1));
     }
 
+    /// <summary>B6: after a flush that failed what is dirty is written again, but for the sectors that are lost.
+    /// </summary>
+    [Fact]
+    public void AroundWhatIsLostTheRestIsWrittenAgain()
+    {
+        using SmallCache cache = WithDirty(1);
+        long start = cache.Volume.Map.Geometry.PlaceOffset((uint)cache.Volume.Map.Find(0));
+        cache.Cache.FlushesToFail = 1;
+        Assert.Equal(-Errno.EIO, cache.Driver.Do(RequestKind.Flush));
+        cache.Driver.Idle(50_000);
+        cache.Cache.Unreadable = (start + 8192, start + 8193);
+        cache.Cache.WriteOffsets.Clear();
+        cache.Kill();
+        long[] rest = [.. Enumerable.Range(0, Block / 4096).Where(part => part != 2).Select(p => start + (p * 4096L))];
+        Assert.Equal(rest, cache.Cache.WriteOffsets.FindAll(at => at >= start && at < start + Block));
+        Assert.Equal(1, cache.Read(0));
+    }
+
     private static VolumeCommand Command(SmallCache cache, string name) =>
         DmCacheCommands.Of(cache.Volume, []).Single(command => command.Name == name);
 
