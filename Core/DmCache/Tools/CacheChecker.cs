@@ -12,10 +12,7 @@ namespace Weir.Core.DmCache.Tools;
 /// </summary>
 public sealed class CacheChecker(MetadataDevice device, IItemWriter items)
 {
-    // Enough to see what kind of damage it is.
-    private const int MostTold = 200;
-
-    private long _problems;
+    private readonly Findings _findings = new(items);
     private long _mapped;
     private long _flagged;
 
@@ -32,7 +29,7 @@ public sealed class CacheChecker(MetadataDevice device, IItemWriter items)
     {
         try
         {
-            using CacheSurvey survey = CacheSurvey.Run(device, Problem);
+            using CacheSurvey survey = CacheSurvey.Run(device, _findings.Problem);
             Report(survey.Head, survey.Blocks);
             CheckHead(survey);
             CheckMappings(survey);
@@ -44,10 +41,10 @@ public sealed class CacheChecker(MetadataDevice device, IItemWriter items)
             Problem(fault.Message);
             items.Begin("summary");
             items.Text("verdict", "damaged");
-            items.Number("problems", _problems);
+            items.Number("problems", _findings.Problems);
             items.End();
         }
-        return _problems;
+        return _findings.Problems;
     }
 
     /// <summary>What the superblock says, as an item.</summary>
@@ -135,26 +132,15 @@ public sealed class CacheChecker(MetadataDevice device, IItemWriter items)
             Note("a flush of the cache device has failed: the next start forgets what is clean, and writes what is "
                 + "dirty again");
         items.Begin("summary");
-        items.Text("verdict", _problems == 0 ? "sound" : "damaged");
-        items.Number("problems", _problems);
+        items.Text("verdict", _findings.Problems == 0 ? "sound" : "damaged");
+        items.Number("problems", _findings.Problems);
         items.Number("mapped_blocks", _mapped);
         items.Number("dirty_blocks", head.IsClean ? _flagged : _mapped);
         items.Number("in_doubt_blocks", inDoubt);
         items.End();
     }
 
-    private void Problem(string text)
-    {
-        if (++_problems <= MostTold) Say("problem", text);
-        if (_problems == MostTold) Say("note", "more problems are counted, but not told");
-    }
+    private void Note(string text) => _findings.Say("note", text);
 
-    private void Note(string text) => Say("note", text);
-
-    private void Say(string kind, string text)
-    {
-        items.Begin(kind);
-        items.Text("text", text);
-        items.End();
-    }
+    private void Problem(string text) => _findings.Problem(text);
 }

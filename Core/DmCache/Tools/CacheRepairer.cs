@@ -14,9 +14,7 @@ namespace Weir.Core.DmCache.Tools;
 public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
 {
     private const int MemoryBlocks = 1024;
-    private const int MostTold = 200;
-
-    private long _problems;
+    private readonly Findings _findings = new(items);
     private bool _mustDecide;
 
     /// <summary>Does it; else it only says what it would do.</summary>
@@ -35,14 +33,14 @@ public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
     /// <summary>False when more must be decided first. Throws <see cref="UserErrorException"/>.</summary>
     public bool Run()
     {
-        using CacheSurvey survey = CacheSurvey.Run(device, Problem);
+        using CacheSurvey survey = CacheSurvey.Run(device, _findings.Problem);
         ulong[] mappings = Mappings(survey);
         if (_mustDecide)
         {
             Say("decide", "--drop-lost drops these mappings; dirty data that only they name is lost then");
             return false;
         }
-        if (_problems == 0 && !survey.Head.NeedsCheck)
+        if (_findings.Problems == 0 && !survey.Head.NeedsCheck)
         {
             Say("note", "nothing to repair");
             return true;
@@ -117,16 +115,10 @@ public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
         _mustDecide |= !DropsLost;
     }
 
-    private void Problem(string text)
-    {
-        if (++_problems <= MostTold) Say("problem", text);
-        if (_problems == MostTold) Say("note", "more problems are counted, but not told");
-    }
-
     private void Describe(CacheSurvey survey)
     {
         string does = Write ? "" : "would be ";
-        if (_problems > 0)
+        if (_findings.Problems > 0)
             Say("repair", $"mappings, dirty flags, hints, discards and space map {does}written anew");
         if (survey.Dirty is { LostCount: > 0 } lost)
             Say("repair", $"dirty bits of {lost.LostCount * 64} places cannot be read: what is mapped there {does}"
@@ -147,7 +139,7 @@ public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
             CopyDiscards(survey, metadata);
             metadata.Head.NeedsCheck = false;
             // Whoever was trusted before is, but what was damaged may have been a dirty bit: clean blocks are compared.
-            if (metadata.Head.Mark is { } mark && _problems > 0)
+            if (metadata.Head.Mark is { } mark && _findings.Problems > 0)
                 metadata.Head.Mark = mark with { IsInDoubt = true };
             device.Commit(metadata);
         }
@@ -195,13 +187,10 @@ public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
         }
     }
 
-    private void Say(string kind, string text)
-    {
-        items.Begin(kind);
-        items.Text("text", text);
-        items.End();
-    }
-
     // Nothing of new metadata is missing.
     private static void Must(bool isDone) => Invariant.Check(isDone);
+
+    private void Problem(string text) => _findings.Problem(text);
+
+    private void Say(string kind, string text) => _findings.Say(kind, text);
 }
