@@ -47,11 +47,10 @@ internal sealed unsafe class BlockTaker(Residency residency) : IDisposable
     // It may have been written, or have left, since somebody chose it.
     private Taking Look(uint place, bool isEvicted)
     {
-        const PlaceState kept = PlaceState.Dirty | PlaceState.Doubtful | PlaceState.Cleaning;
         PlaceTable table = residency.Map.Table;
         PlaceState state = table.StateOf(place);
         if ((state & PlaceState.Mapped) == 0 || table.HomeOf(place) != _lock->FirstBlock) return Taking.Absent;
-        bool isClean = (state & kept) == 0
+        bool isClean = (state & PlaceState.Kept) == 0
             || Mutant.Is(isEvicted ? DmCacheMutant.B4DirtyDemoted : DmCacheMutant.B4DirtyInvalidated);
         return isClean ? Taking.Taken : Taking.Dirty;
     }

@@ -137,7 +137,7 @@ internal sealed class PolicyHost<TPolicy>(in PolicyShape shape) : PolicyHost
     {
         public bool MayGo(uint place)
         {
-            PlaceState kept = PlaceState.Dirty | PlaceState.Doubtful | PlaceState.Cleaning;
+            PlaceState kept = PlaceState.Kept;
             if (Mutant.Is(DmCacheMutant.B4DirtyDemoted)) kept = 0;
             return (table.StateOf(place) & (PlaceState.Mapped | kept)) == PlaceState.Mapped;
         }

@@ -57,8 +57,7 @@ internal sealed unsafe class UnreadableKeeper(MigrationParts parts) : IBackgroun
 
     private bool HasToGo(uint place)
     {
-        const PlaceState kept = PlaceState.Dirty | PlaceState.Doubtful | PlaceState.Cleaning;
-        bool isClean = (Map.Table.StateOf(place) & kept) == 0;
+        bool isClean = (Map.Table.StateOf(place) & PlaceState.Kept) == 0;
         return Map.Unreadable.Has(place) && (isClean || Map.Unreadable.IsGivenUp(place));
     }
 }

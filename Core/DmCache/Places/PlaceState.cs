@@ -38,4 +38,6 @@ internal enum PlaceState : byte
     /// may go once both devices are flushed after that (B1).
     /// </summary>
     Quiet = 128,
+    /// <summary>Any of these: home may not have what it holds, and it does not leave.</summary>
+    Kept = Dirty | Doubtful | Cleaning,
 }
