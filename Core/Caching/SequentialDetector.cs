@@ -9,6 +9,9 @@ namespace Weir.Core.Caching;
 /// </summary>
 internal sealed class SequentialDetector
 {
+    /// <summary>Requests that make a stream long, if nobody says otherwise (the seed's sequential_threshold).</summary>
+    public const int UsualThreshold = 512;
+
     /// <summary>Streams told apart at a time: a few files being copied, a backup, a scrub.</summary>
     public const int Count = 16;
 
@@ -34,6 +37,13 @@ internal sealed class SequentialDetector
         NoteUse((byte)place);
         return (long)(stream.End - stream.Start);
     }
+
+    /// <summary>
+    /// The same; true: the stream is long, as it has come as far as <paramref name="threshold"/> requests of this size
+    /// do.
+    /// </summary>
+    public bool IsLong(ulong start, long lengthBytes, int threshold) =>
+        Note(start, lengthBytes) / Math.Max(1, lengthBytes) >= threshold;
 
     // Behind the end too: neighbours that were overtaken. They belong to the stream and do not lengthen it. One branch
     // for a stream, and one that is foreseen: where requests are scattered, each of the comparisons is a toss-up.

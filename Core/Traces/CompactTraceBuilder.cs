@@ -8,9 +8,6 @@ namespace Weir.Core.Traces;
 /// <summary>Splits requests into blocks, numbers these, and marks streams and passing time. One thread.</summary>
 internal sealed class CompactTraceBuilder
 {
-    /// <summary>A stream is long from here on: a cache that it ran through would hold nothing else.</summary>
-    public const long SequentialBytes = 4 << 20;
-
     /// <summary>A while, for policies: a second, or where a trace has no times, so many requests.</summary>
     private const long TickUs = 1_000_000, TickRequests = 4096;
 
@@ -64,7 +61,8 @@ internal sealed class CompactTraceBuilder
             return;
         }
         ulong start = ((ulong)record.Device << 52) + (ulong)record.OffsetBytes;
-        if (_streams.Note(start, record.LengthBytes) >= SequentialBytes) flags |= BlockAccessFlags.Sequential;
+        if (_streams.IsLong(start, record.LengthBytes, SequentialDetector.UsualThreshold))
+            flags |= BlockAccessFlags.Sequential;
         long end = record.OffsetBytes + record.LengthBytes;
         BlockAccessFlags first = Begin(record);
         for (long block = record.OffsetBytes / _blockBytes; block * _blockBytes < end; block++)

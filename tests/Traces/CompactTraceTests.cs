@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Weir.Core.Base;
+using Weir.Core.Caching;
 using Weir.Core.Traces;
 using Xunit;
 
@@ -58,14 +59,15 @@ public sealed class CompactTraceTests
     public void AStreamIsMarkedOnceItIsLong()
     {
         List<TraceRecord> records = [];
-        for (long at = 0; at < 2 * CompactTraceBuilder.SequentialBytes; at += 128 << 10)
+        const int threshold = SequentialDetector.UsualThreshold, lengthBytes = 2 * BlockBytes;
+        for (long at = 0; at < 2L * threshold * lengthBytes; at += lengthBytes)
         {
-            records.Add(Request(TraceOp.Read, at, 128 << 10));
+            records.Add(Request(TraceOp.Read, at, lengthBytes));
             records.Add(Request(TraceOp.Read, (at * 7919 % (1L << 40)) + (1L << 41), 4096));
         }
         BlockAccessFlags[] flags = [.. Build([.. records]).Chunk(0).ToArray().Select(static one => one.Flags)];
         int marked = flags.Count(static one => (one & BlockAccessFlags.Sequential) != 0);
-        Assert.Equal((int)(CompactTraceBuilder.SequentialBytes / BlockBytes) + 2, marked);
+        Assert.Equal(2 * (threshold + 1), marked);
         Assert.Equal(BlockAccessFlags.None, flags[0] & BlockAccessFlags.Sequential);
     }
 

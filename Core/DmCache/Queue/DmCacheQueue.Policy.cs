@@ -26,8 +26,7 @@ internal sealed unsafe partial class DmCacheQueue
     private bool IsSequential(Request* request)
     {
         if (_options.SequentialThreshold == 0) return false;
-        long streamBytes = _detector.Note((ulong)request->OffsetBytes, request->LengthBytes);
-        return streamBytes / request->LengthBytes >= _options.SequentialThreshold;
+        return _detector.IsLong((ulong)request->OffsetBytes, request->LengthBytes, _options.SequentialThreshold);
     }
 
     private void Note(Request* request, long home)

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Concurrent;
+using Weir.Core.Caching;
 using Weir.Core.Cleaning;
 
 namespace Weir.Core.DmCache.Settings;
@@ -14,7 +15,7 @@ public sealed class DmCacheOptions : CleaningSettings
     public const long DefaultMigrationThreshold = 204_800;
 
     /// <summary>The seed's: requests that make a stream sequential, and others that end it.</summary>
-    public const int DefaultSequentialThreshold = 512, DefaultRandomThreshold = 4;
+    public const int DefaultSequentialThreshold = SequentialDetector.UsualThreshold, DefaultRandomThreshold = 4;
 
     /// <summary>What a volume that is opened begins with.</summary>
     public CacheMode Mode { get; set; } = CacheMode.Writeback;
