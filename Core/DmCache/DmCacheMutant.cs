@@ -33,6 +33,8 @@ public enum DmCacheMutant
     B4DirtyInvalidated,
     /// <summary>B5: a write to a new place is acknowledged before its entry is durable.</summary>
     B5EntryNotAwaited,
+    /// <summary>B6: blocks that the last life's superblock has freed are written before it is durable.</summary>
+    B6OldRootOverwritten,
     /// <summary>B6: a flush is acknowledged without one of the cache device.</summary>
     B6CacheUnflushed,
     /// <summary>B6: a flush is acknowledged without one of the backing device.</summary>

@@ -85,6 +85,8 @@ public sealed unsafe class MetadataDevice : IDisposable
     {
         bool isPrepared = metadata.TryPrepareCommit();
         Invariant.Check(isPrepared);
+        // Free blocks are free by a superblock that may not be durable yet: the one before it may need them (B6).
+        if (!Mutant.Is(DmCacheMutant.B6OldRootOverwritten)) Flush();
         for (int i = 0; i < metadata.WriteCount; i++)
         {
             long block = metadata.BlockToWrite(i, out byte* bytes);

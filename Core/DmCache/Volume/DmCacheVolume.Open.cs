@@ -153,8 +153,9 @@ public sealed unsafe partial class DmCacheVolume
     {
         if (HasLostFlush(found)) new DirtyRewriter(io, _devices.Cache, Map, Options.Log).Run();
         FlushCache(io);
-        io.StartFlush(io.QueueOf(_devices.Backing));
-        io.WaitOrFail("flushing", _devices.Backing);
+        Flush(io, _devices.Backing);
+        // Free blocks are free by a superblock that may not be durable yet: the one before it may need them (B6).
+        if (!_isOnCache && !Mutant.Is(DmCacheMutant.B6OldRootOverwritten)) Flush(io, _devices.Home);
         DataQueues queues = new(io.Context, io.QueueOf(_devices.Cache), io.QueueOf(_devices.Backing));
         using Committer committer = NewCommitter(queues);
         committer.First = () => found.Metadata.TryResize(Map.Table.Places);
@@ -171,6 +172,12 @@ public sealed unsafe partial class DmCacheVolume
         }
         while (!Changes.IsEmpty && Changes.Failure == null);
         if (Changes.Failure is { } failure) throw new UserErrorException(failure);
+    }
+
+    private static void Flush(BlockingIo io, Device device)
+    {
+        io.StartFlush(io.QueueOf(device));
+        io.WaitOrFail("flushing", device);
     }
 
     private static bool HasLostFlush(FoundCache found) =>

@@ -50,9 +50,9 @@ public sealed partial class DmCacheEngine : IInjectedEngine
         },
         new Dictionary<Enum, ulong>
         {
-            [DmCacheMutant.B1ZeroedUnmarked] = 590, [DmCacheMutant.B10DiscardsKeptByResume] = 374,
-            [DmCacheMutant.B6LossNotNoted] = 385, [DmCacheMutant.B6LossForgotten] = 385,
-            [DmCacheMutant.GrownSizeToldEarly] = 1910,
+            [DmCacheMutant.B1ZeroedUnmarked] = 1987, [DmCacheMutant.B10DiscardsKeptByResume] = 374,
+            [DmCacheMutant.B6LossNotNoted] = 171, [DmCacheMutant.B6LossForgotten] = 171,
+            [DmCacheMutant.B6OldRootOverwritten] = 1910, [DmCacheMutant.GrownSizeToldEarly] = 1910,
         });
 
     public SimConfig NewConfig(ulong seed) => new DmCacheConfig(seed);
