@@ -1,7 +1,6 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.DmCache.Format;
-using Weir.Core.Io;
 using Weir.Core.Metadata.Persistent;
 using Weir.Tests.DmCache.Tools;
 using Xunit;
