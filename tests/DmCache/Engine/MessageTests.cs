@@ -47,7 +47,7 @@ public sealed class MessageTests
     [Fact]
     public void ADirtyPlaceThatIsTakenIsSeen()
     {
-        Mutant.Active = DmCacheMutant.B4DirtyDemoted;
+        Mutant.Active = DmCacheMutant.B4DirtyInvalidated;
         try
         {
             using SmallCache cache = Filled(CacheMode.Writeback);
