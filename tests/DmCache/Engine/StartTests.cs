@@ -1,8 +1,6 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.DmCache.Format;
-using Weir.Core.Metadata.Persistent;
-using Weir.Tests.DmCache.Tools;
 using Xunit;
 
 namespace Weir.Tests.DmCache.Engine;
