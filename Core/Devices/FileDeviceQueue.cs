@@ -94,7 +94,8 @@ internal sealed unsafe class FileDeviceQueue : DeviceQueue
         // Flushes and fallocate go to a thread of the kernel in any case.
         if (_device.Facts.MayBlock) sqe->flags |= UringConst.IOSQE_ASYNC;
         _io.PublishOp();
-        if (op->Kind == IoKind.Read) _io.SubmitSome();
+        // Somebody waits for these; of background writes, neighbours may become one in the kernel.
+        if (op->Kind == IoKind.Read || op->Request != null) _io.SubmitSome();
     }
 
     private void IssueData(io_uring_sqe* sqe, IoOp* op, bool isWrite, byte* buffer)

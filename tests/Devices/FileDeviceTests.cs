@@ -1,5 +1,6 @@
 using System;
 using System.Text;
+using System.Threading;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 using Weir.Native;
@@ -50,6 +51,29 @@ public sealed unsafe class FileDeviceTests
         byte[] content = file.Read();
         Assert.True(new ReadOnlySpan<byte>(h.Memory, content.Length).SequenceEqual(content));
         Assert.Equal(IoContext.PoolSize, h.Io.FreeCount);
+    }
+
+    /// <summary>Somebody waits for it: it does not wait for the rest of its batch, nor for the turn's end.</summary>
+    [Fact]
+    public void WritesOfClientsAreUnderWayBeforeTheTurnEnds()
+    {
+        const int count = 8, limitMs = 20_000;
+        using TemporaryFile file = new(Mib);
+        using DeviceClient h = new();
+        using FileDevice device = FileDevice.Open(file.Path);
+        DeviceQueue queue = device.OpenQueue(h.Io);
+        DeviceClient.Fill(h.Memory, count * 4096, 7);
+        Request request = default;
+        for (int i = 0; i < count; i++)
+        {
+            IoOp* op = h.Op(IoKind.Write, i * 4096L, 4096, h.Memory + (i * 4096L));
+            op->Request = &request;
+            queue.Submit(op);
+        }
+        // The last ones may be the beginning of the next few.
+        byte[] expected = new ReadOnlySpan<byte>(h.Memory, 4096).ToArray();
+        Assert.True(SpinWait.SpinUntil(() => file.Read().AsSpan().StartsWith(expected), limitMs));
+        h.Drain();
     }
 
     /// <summary>What a short completion leaves is asked for again.</summary>
