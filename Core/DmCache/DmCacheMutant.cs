@@ -53,6 +53,8 @@ public enum DmCacheMutant
     B6SuspendUnflushed,
     /// <summary>B6: the next start does not hear of a flush of the cache device that has failed.</summary>
     B6LossNotNoted,
+    /// <summary>B6: a stop ends before the loss of its last flush is noted.</summary>
+    B6LossNotAwaited,
     /// <summary>B6: a start trusts the cache device although a flush of it has failed.</summary>
     B6LossForgotten,
     /// <summary>B6: a flush is asked of a device that has nothing new. Breaks no promise.</summary>

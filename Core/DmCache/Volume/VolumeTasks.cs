@@ -1,4 +1,5 @@
 using System.Collections.Generic;
+using Weir.Core.Base;
 using Weir.Core.Caching;
 using Weir.Core.Cleaning;
 using Weir.Core.DmCache.Commit;
@@ -88,7 +89,7 @@ internal sealed unsafe class VolumeTasks : IQueueWork
         [
             new("all at rest", IsAtRest, Run(_lastFlush.Begin)),
             new("both devices flushed", _lastFlush.IsOver, Run(_lastCommit.Begin)),
-            new("the last commit", _lastCommit.IsOver, End),
+            new("the last commit", IsNoted, End),
         ],
         [BackgroundState.Failed] = [new("all at rest", IsAtRest, static () => StopStatus.Failed(-Errno.EIO))],
     };
@@ -96,6 +97,10 @@ internal sealed unsafe class VolumeTasks : IQueueWork
     private bool IsAtRest() => _volume.Queues.HaveAllStopped && AreMovesAtRest();
 
     private bool AreMovesAtRest() => _promoter.IsQuiet && _writeback.IsQuiet && _committer.IsQuiet;
+
+    // What the last flush has lost, the next start has to know (B6).
+    private bool IsNoted() =>
+        _lastCommit.IsOver() && (_committer.IsQuiet || Mutant.Is(DmCacheMutant.B6LossNotAwaited));
 
     private static System.Func<StopStatus> Run(System.Action begin) => () =>
     {

@@ -52,6 +52,7 @@ public sealed partial class DmCacheEngine : IInjectedEngine
         {
             [DmCacheMutant.B1ZeroedUnmarked] = 1987, [DmCacheMutant.B10DiscardsKeptByResume] = 374,
             [DmCacheMutant.B6LossNotNoted] = 171, [DmCacheMutant.B6LossForgotten] = 171,
+            [DmCacheMutant.B6LossNotAwaited] = 2667,
             [DmCacheMutant.B6OldRootOverwritten] = 1910, [DmCacheMutant.GrownSizeToldEarly] = 1910,
         });
 
