@@ -89,8 +89,6 @@ public enum DmCacheMutant
     B14ForeignMarkTrusted,
     /// <summary>B14: nobody looks whether the devices are those of the metadata.</summary>
     B14AnyDeviceTaken,
-    /// <summary>No rule: clients see the room of a growth before the volume has taken it.</summary>
-    GrownSizeToldEarly,
     /// <summary>No rule: new places are used that no commit has named.</summary>
     GrownUncommitted,
     /// <summary>No rule: a volume is suspended while requests are under way.</summary>

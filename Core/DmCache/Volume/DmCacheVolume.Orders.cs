@@ -61,7 +61,6 @@ public sealed unsafe partial class DmCacheVolume
             throw new UserErrorException($"{_devices.Cache.Name}: reserving the room failed: {Errno.Text(error)}");
         if (Interlocked.CompareExchange(ref _growth, order, null) != null)
             throw new UserErrorException("a growth is under way already");
-        if (Mutant.Is(DmCacheMutant.GrownSizeToldEarly)) Volatile.Write(ref _clientBytes, order.ClientBytes);
         Queues.WakeFirst();
         return Heeding(() => order.Progress);
     }
