@@ -14,7 +14,8 @@ namespace Weir.Core.DmCache.Migration;
 /// </summary>
 /// <remarks>
 /// A block that is larger than a buffer comes piece by piece. One that is discarded is not read: its place is zeroed
-/// (B10). The request that made the policy want it was answered long ago (D27). No free place: the evictor is told.
+/// (B10). The request that made the policy want it was answered long ago (D27), or takes its bytes from the read, see
+/// <see cref="TryReadAlong"/>. No free place: the evictor is told.
 /// </remarks>
 internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
 {
@@ -37,6 +38,8 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
     {
         public BlockLock Lock;
         public WantedBlock Promotion;
+        // It waits for the read; null: nobody does.
+        public Request* Reader;
         public long DoneBytes;
         public uint Place;
         public Step Step;
@@ -59,6 +62,8 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
     private int _underWay;
     private int _waitsFor;
     private long _againUs;
+    private bool _isServing;
+    private IBlockReader? _reader;
 
     /// <summary>On the thread of <paramref name="queues"/>; locks that are parked come through
     /// <paramref name="grants"/>, and <see cref="TryTakeGrant"/> is told.</summary>
@@ -91,16 +96,33 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
     public void Poll(long nowUs, BackgroundState state)
     {
         _waitsFor = 0;
+        _isServing = state == BackgroundState.Serving;
         bool isOver = _parts.Residency.Changes.Failure != null;
-        if (state != BackgroundState.Serving || _parts.Mode.IsHeld || isOver)
+        if (!_isServing || _parts.Mode.IsHeld || isOver)
         {
             _parts.Promotions.Clear();
             return;
         }
-        while (MayBegin(nowUs) && TryBegin())
+        while (_parts.Promotions.Count > 0 && MayBegin(nowUs) && TryBegin())
         {
         }
         _againUs = nowUs + RoundUs;
+    }
+
+    /// <summary>
+    /// Brings in a block that <paramref name="request"/> reads a part of, and holds the lock of:
+    /// <paramref name="reader"/>, always the same, gets the bytes before they go to the cache. False: not now, and
+    /// perhaps later.
+    /// </summary>
+    public bool TryReadAlong(in WantedBlock wanted, Request* request, IBlockReader reader)
+    {
+        long nowUs = _queues.Io.NowUs;
+        bool isServing = _isServing && !_parts.Mode.IsHeld && _parts.Residency.Changes.Failure == null;
+        if (isServing && MayBegin(nowUs) && TryRead(wanted, request, reader, nowUs)) return true;
+        // Where all are busy, it is met again if it is worth anything: a copy later would read home twice.
+        bool isCrowded = _underWay >= MaxSlots || !_parts.Promotions.TryAdd(wanted);
+        if (isCrowded) _parts.Moves.Count(MoveEvent.LeftCrowded);
+        return false;
     }
 
     /// <summary>A lock that was parked is exclusive now; false: it is another one's.</summary>
@@ -121,6 +143,7 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
         bool wasRead = op->Kind == IoKind.Read;
         _queues.Io.Release(op);
         if (!wasRead) _parts.Devices.Cache.NoteWrite();
+        if (_slots[index].Reader != null) Answer(index, result);
         if (result < 0) GiveUp(index);
         else if (wasRead) Submit(index, IoKind.Write, length);
         else GoOn(index, length);
@@ -133,8 +156,31 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
         NativeMemory.Free(_slots);
     }
 
-    private bool MayBegin(long nowUs) => _parts.Promotions.Count > 0 && HasRoom
-        && _rate.MayGo(nowUs, _parts.Options.MigrationRate);
+    private bool MayBegin(long nowUs) => HasRoom && _rate.MayGo(nowUs, _parts.Options.MigrationRate);
+
+    private bool TryRead(in WantedBlock wanted, Request* request, IBlockReader reader, long nowUs)
+    {
+        int index = NewSlot(wanted);
+        Slot* slot = &_slots[index];
+        if (!Map.Locks.TryTake(&slot->Lock)) return false;
+        _underWay++;
+        if (IsThere(wanted.Home) || !Map.Free.TryTake(out slot->Place))
+        {
+            End(index);
+            return false;
+        }
+        slot->Reader = request;
+        _reader = reader;
+        Start(index, nowUs);
+        return true;
+    }
+
+    private void Answer(int index, int result)
+    {
+        Request* reader = _slots[index].Reader;
+        _slots[index].Reader = null;
+        _reader!.BlockRead(reader, _buffers.At(index), result);
+    }
 
     // False: there is no place for it.
     private bool TryBegin()
@@ -145,14 +191,8 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
             return false;
         }
         if (!_parts.Promotions.TryTake(out WantedBlock promotion)) return false;
-        int index = FreeSlot();
+        int index = NewSlot(promotion);
         Slot* slot = &_slots[index];
-        *slot = new Slot { Promotion = promotion };
-        slot->Lock = new BlockLock
-        {
-            FirstBlock = promotion.Home, BlockCount = 1, Owner = slot,
-            Mode = Mutant.Is(DmCacheMutant.B8FillUnlocked) ? BlockLockMode.Read : BlockLockMode.Copy,
-        };
         slot->Step = Step.Waiting;
         _underWay++;
         // The request that made the policy want it may not have ended yet.
@@ -170,10 +210,17 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
 
     private bool IsThere(long home) => Map.Find(home) >= 0 || Map.IsLeaving(home);
 
-    private int FreeSlot()
+    private int NewSlot(in WantedBlock promotion)
     {
         int index = 0;
         while (_slots[index].Step != Step.Free) index++;
+        Slot* slot = &_slots[index];
+        *slot = new Slot { Promotion = promotion };
+        slot->Lock = new BlockLock
+        {
+            FirstBlock = promotion.Home, BlockCount = 1, Owner = slot,
+            Mode = Mutant.Is(DmCacheMutant.B8FillUnlocked) ? BlockLockMode.Read : BlockLockMode.Copy,
+        };
         return index;
     }
 
@@ -181,7 +228,7 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
     {
         _rate.Take(nowUs, _parts.Geometry.BlockBytes, _parts.Options.MigrationRate);
         Slot* slot = &_slots[index];
-        slot->IsZeroed = _parts.Discards.IsDiscarded(slot->Promotion.Home);
+        slot->IsZeroed = slot->Reader == null && _parts.Discards.IsDiscarded(slot->Promotion.Home);
         if (slot->IsZeroed) _parts.Moves.Count(MoveEvent.CopyAvoided);
         Continue(index);
     }

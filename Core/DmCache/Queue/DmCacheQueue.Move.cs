@@ -26,7 +26,8 @@ internal sealed unsafe partial class DmCacheQueue
     {
         Own(request)->Step = RequestStep.Moving;
         NoteAccesses(request);
-        Move(request);
+        bool mayReadAlong = (Own(request)->Facts & RequestFacts.ReadsAlong) != 0;
+        if (!mayReadAlong || !TryReadAlong(request)) Move(request);
     }
 
     // A write: what it meets is discarded no more, whichever device gets it.

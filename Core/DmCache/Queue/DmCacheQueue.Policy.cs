@@ -39,7 +39,8 @@ internal sealed unsafe partial class DmCacheQueue
         if (home >= _map.Geometry.Homes || Own(request)->Mode == CacheMode.Passthrough) return;
         // Whoever may bring its block in itself asks the policy itself.
         if (place < 0 && MayEnterAlone(request)) return;
-        Log(request, home, place);
+        if (place < 0 && MayReadAlong(request)) Own(request)->Facts |= RequestFacts.ReadsAlong;
+        else Log(request, home, place);
     }
 
     private void Log(Request* request, long home, long place)

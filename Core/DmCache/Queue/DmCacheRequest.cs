@@ -92,6 +92,8 @@ internal enum RequestFacts : byte
     IsLoss = 32,
     /// <summary>The cache device has refused a read of several blocks.</summary>
     ReadsSingly = 64,
+    /// <summary>Of a block that is not cached: if the policy wants it, home is read once for both.</summary>
+    ReadsAlong = 128,
 }
 
 /// <summary>What it knows of an operation.</summary>

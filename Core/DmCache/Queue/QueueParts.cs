@@ -36,4 +36,7 @@ internal interface IQueueWork : IDisposable
 
     /// <summary>A lock that this work had parked is taken; false: it is not this work's.</summary>
     unsafe bool TryTakeGrant(BlockLock* it);
+
+    /// <summary>See <see cref="Promoter.TryReadAlong"/>.</summary>
+    unsafe bool TryReadAlong(in WantedBlock wanted, Io.Request* request, IBlockReader reader);
 }

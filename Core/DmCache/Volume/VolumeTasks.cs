@@ -56,6 +56,10 @@ internal sealed unsafe class VolumeTasks : IQueueWork
     public bool TryTakeGrant(BlockLock* it) => _promoter.TryTakeGrant(it);
 
     /// <inheritdoc/>
+    public bool TryReadAlong(in WantedBlock wanted, Request* request, IBlockReader reader) =>
+        _promoter.TryReadAlong(wanted, request, reader);
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         _committer.Dispose();

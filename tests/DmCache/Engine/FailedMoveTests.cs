@@ -123,13 +123,14 @@ public sealed unsafe class FailedMoveTests
         using SmallCache cache = new(places: 64, homes: 256);
         if (hasFailed) cache.Metadata.RefusesWith = -Errno.EIO;
         cache.Cache.Hold = IoKind.Write;
-        for (long home = 0; home < 40; home++) Assert.Equal(0, cache.Read(home));
+        // Reads would leave out what finds no room.
+        for (long home = 0; home < 40; home++) cache.Write(home, home);
         cache.Driver.Until(() => cache.Cache.HeldCount > 8, "many copies");
         if (hasFailed)
         {
             cache.Cache.Release();
             cache.Driver.Until(() => cache.Volume.Health.State == VolumeState.ReadOnly, "the failure");
-            for (long home = 100; home < 140; home++) Assert.Equal(0, cache.Read(home));
+            for (long home = 100; home < 140; home++) cache.Write(home, home);
         }
         Assert.InRange(TurnsIn(cache, us: 200_000), 0, 1000);
         cache.Cache.Release();

@@ -50,7 +50,7 @@ public sealed partial class DmCacheEngine : IInjectedEngine
         },
         new Dictionary<Enum, ulong>
         {
-            [DmCacheMutant.B1ZeroedUnmarked] = 1987, [DmCacheMutant.B10DiscardsKeptByResume] = 87,
+            [DmCacheMutant.B1ZeroedUnmarked] = 3683, [DmCacheMutant.B10DiscardsKeptByResume] = 87,
             [DmCacheMutant.B6LossNotNoted] = 171, [DmCacheMutant.B6LossForgotten] = 171,
             [DmCacheMutant.B6LossNotAwaited] = 2667,
             [DmCacheMutant.B6OldRootOverwritten] = 1910,
