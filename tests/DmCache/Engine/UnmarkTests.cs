@@ -85,6 +85,16 @@ public sealed unsafe class UnmarkTests
         Assert.Equal(0, MarksDuringAWrite(DmCacheMutant.B1MarkTakenBlindly));
     }
 
+    /// <summary>
+    /// Zeroes of a part of a clean block wait for its mark, and go on waiting when a round takes away what was wanted.
+    /// </summary>
+    [Fact]
+    public void ZeroesWaitUntilTheirBlockIsMarked()
+    {
+        Assert.InRange(MarksDuringZeroes(DmCacheMutant.None), 1, 64);
+        Assert.Equal(0, MarksDuringZeroes(DmCacheMutant.B1ZeroedUnmarked));
+    }
+
     /// <summary>A crash in mode passthrough can be followed by a start in it.</summary>
     [Fact]
     public void PassthroughHasItsNameWhenNothingIsMarked()
@@ -99,6 +109,42 @@ public sealed unsafe class UnmarkTests
         Assert.Equal(1, cache.Read(0));
     }
 
+    // Block 40, which is cached, leaves with a commit whose flush is held.
+    private static Request HoldACommit(SmallCache cache)
+    {
+        cache.Metadata.Hold = IoKind.Flush;
+        return new Request
+        {
+            Kind = RequestKind.Discard, OffsetBytes = 40 * SmallCache.BlockBytes, LengthBytes = SmallCache.BlockBytes,
+        };
+    }
+
+    private static unsafe long MarksDuringZeroes(DmCacheMutant mutant)
+    {
+        using MutantScope broken = new(mutant);
+        using SmallCache cache = new(set: static options =>
+            (options.Mode, options.UnmarkUs) = (CacheMode.Writethrough, 0));
+        cache.BringIn(0);
+        cache.BringIn(40);
+        cache.Driver.Until(() => cache.Volume.Changes.IsEmpty, "the commits");
+        Request discard = HoldACommit(cache);
+        cache.Driver.Queue.Submit(&discard);
+        cache.Driver.Until(() => cache.Metadata.HeldCount > 0, "the commit before");
+        Request zeroes = new() { Kind = RequestKind.WriteZeroes, LengthBytes = 4096 };
+        cache.Driver.Queue.Submit(&zeroes);
+        cache.Driver.Idle(20_000);
+        cache.Volume.BeginUnmark();
+        cache.Driver.Idle(20_000);
+        (cache.Backing.Hold, cache.Backing.HoldAt) = (IoKind.Discard, 0);
+        cache.Metadata.Release();
+        Assert.True(cache.Driver.TakeOne() == &discard);
+        cache.Driver.Until(() => cache.Backing.HeldCount > 0, "the zeroes");
+        long marked = cache["marked_blocks"];
+        cache.Backing.Release();
+        Assert.True(cache.Driver.TakeOne() == &zeroes);
+        return marked;
+    }
+
     private static long MarksDuringAWrite(DmCacheMutant mutant)
     {
         Mutant.Active = mutant;
@@ -109,12 +155,7 @@ public sealed unsafe class UnmarkTests
             cache.BringIn(0);
             cache.BringIn(40);
             cache.Write(0, 1);
-            cache.Metadata.Hold = IoKind.Flush;
-            Request discard = new()
-            {
-                Kind = RequestKind.Discard, OffsetBytes = 40 * SmallCache.BlockBytes,
-                LengthBytes = SmallCache.BlockBytes,
-            };
+            Request discard = HoldACommit(cache);
             cache.Driver.Queue.Submit(&discard);
             cache.Driver.Until(() => cache.Metadata.HeldCount > 0, "the commit before");
             long order = cache.Volume.BeginUnmark();

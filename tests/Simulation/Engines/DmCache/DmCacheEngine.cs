@@ -40,7 +40,7 @@ public sealed partial class DmCacheEngine : IInjectedEngine
             // Breaks no promise.
             DmCacheMutant.B6FlushesNothingNew,
             // UnmarkTests: seen by one seed of some hundreds to thousands.
-            DmCacheMutant.B1MarkTakenBlindly,
+            DmCacheMutant.B1MarkTakenBlindly, DmCacheMutant.B1ZeroedUnmarked,
             // MeetingTests, QueueTests, ErrorTests, ModeTests, KernelCacheTests: what they break is rare here, or needs
             // overlapping writes, or another program's metadata.
             DmCacheMutant.B2HomeUnflushed, DmCacheMutant.B7ThroughUnordered, DmCacheMutant.B10DiscardRemembered,
@@ -50,7 +50,7 @@ public sealed partial class DmCacheEngine : IInjectedEngine
         },
         new Dictionary<Enum, ulong>
         {
-            [DmCacheMutant.B1ZeroedUnmarked] = 3683, [DmCacheMutant.B10DiscardsKeptByResume] = 87,
+            [DmCacheMutant.B10DiscardsKeptByResume] = 87,
             [DmCacheMutant.B6LossNotNoted] = 171, [DmCacheMutant.B6LossForgotten] = 171,
             [DmCacheMutant.B6LossNotAwaited] = 2667,
             [DmCacheMutant.B6OldRootOverwritten] = 1910,
@@ -107,7 +107,7 @@ public sealed partial class DmCacheEngine : IInjectedEngine
         using MetadataDevice metadata = new(io, devices.Metadata ?? devices.Cache!);
         if (devices.Metadata == null) MetadataProbe.LimitToRegion(metadata);
         if (!new CacheRepairer(metadata, new CheckItems()) { Write = true }.Run())
-            throw new SimViolationException("what a failed commit has left cannot be repaired");
+            throw new UserErrorException("what a failed commit has left cannot be repaired");
     }
 
     public bool MayRefuse(SimConfig config, in SimOpening opening, string message) =>
