@@ -60,6 +60,16 @@ internal sealed unsafe class CountingDevice(Device inner) : WrappedDevice(inner)
 
     public override bool CanWriteDurably => WritesDurably;
 
+    /// <summary>It says that nothing of it is allocated.</summary>
+    public bool IsHole { get; set; }
+
+    public override long ExtentEnd(long offsetBytes, out bool isHole)
+    {
+        long end = base.ExtentEnd(offsetBytes, out isHole);
+        isHole |= IsHole;
+        return end;
+    }
+
     /// <summary>How many were.</summary>
     public int DurableWrites { get; private set; }
 

@@ -122,6 +122,8 @@ internal sealed unsafe partial class Committer
         _isBegun = true;
         Pending pending = _pending[index];
         PlaceTable table = _parts.Map.Table;
+        // First: what leaves between the two looks has no entry any more, and is free after the next commit (B3).
+        pending.Removed = table.GroupWith(pending.Group, PlaceState.Leaving);
         ulong entries = table.GroupWith(pending.Group, PlaceState.Mapped);
         EndFresh(pending.Group, entries);
         ulong dirty = table.GroupWith(pending.Group, PlaceState.Dirty);
@@ -129,7 +131,6 @@ internal sealed unsafe partial class Committer
         ulong marks = (_parts.Changes.WantedOf(pending.Group) | dirty) & entries;
         pending.MarksBefore = table.MarksOf(pending.Group);
         pending.Marks = KeepNeeded(pending, marks) & entries;
-        pending.Removed = table.GroupWith(pending.Group, PlaceState.Leaving);
         _decidedEntries = entries;
         _pending[index] = pending;
     }

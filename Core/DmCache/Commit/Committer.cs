@@ -147,7 +147,16 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
         if (next == Step.Flushing && !Mutant.Is(DmCacheMutant.B6RootBeforeBlocks)) _io.Flush();
         else if (next == Step.WritingRoot) _io.WriteRoot(_parts.Metadata.SuperblockToWrite);
         else if (next == Step.FlushingRoot && !Mutant.Is(DmCacheMutant.B6RootUnflushed)) _io.Flush();
-        else if (next == Step.Resting) End();
+        else if (next == Step.Resting) EndOrFail();
+    }
+
+    // Of two flushes of one device the system may tell the other alone that the superblock was lost.
+    private void EndOrFail()
+    {
+        if (_parts.IsOnCache && _parts.Devices.FlushError < 0)
+            Fail("a flush has failed, and nothing tells what the superblock says");
+        else
+            End();
     }
 
     private void End()
@@ -161,7 +170,8 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
 
     private void FlushData()
     {
-        if (_flusher.IsUnderWay) return;
+        // On one device the flush of its blocks is that of its data.
+        if (_flusher.IsUnderWay || (_parts.IsOnCache && _io.IsBusy)) return;
         if (_needsFlush && !_flusher.HasLock && !Mutant.Is(DmCacheMutant.B2EntryBeforeFlush))
         {
             if (_flusher.TryTake()) BeginFlush();
@@ -171,7 +181,7 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
         _needsFlush = false;
         if (_io.IsBusy) return;
         if (_flushError < 0)
-            FailAsBefore($"bytes that entries would name cannot be flushed: {Errno.Text(_flushError)}");
+            FailAsBefore($"what a commit has written cannot be flushed: {Errno.Text(_flushError)}");
         else if (_parts.Devices.FlushError < 0)
             FailAsBefore("a flush has failed, and nothing tells what is clean");
         else

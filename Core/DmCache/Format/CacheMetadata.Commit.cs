@@ -72,6 +72,9 @@ internal sealed unsafe partial class CacheMetadata
             new Span<byte>(_durable.Pointer, BlockBytes));
     }
 
+    /// <summary>A commit has failed such that the next start is to refuse them; any thread may look.</summary>
+    public bool MustBeChecked { get; private set; }
+
     /// <summary>
     /// After a commit that failed: block 0 as the last good one left it, but for the flag that a check is needed. What
     /// it names is all there still.
@@ -81,6 +84,7 @@ internal sealed unsafe partial class CacheMetadata
         get
         {
             Invariant.Check(_hasFailed);
+            MustBeChecked = true;
             DiskSuperblock* disk = (DiskSuperblock*)_durable.Pointer;
             WriterMark? mark = SuperblockCodec.Read(disk).Mark;
             disk->Flags |= DiskSuperblock.NeedsCheckFlag;

@@ -27,7 +27,7 @@ internal enum PlaceState : byte
     Written = 4,
     /// <summary>Its home may have newer bytes too, or older: nobody can tell without comparing them.</summary>
     Doubtful = 8,
-    /// <summary>No flush of the cache device covers its bytes yet: no entry may name them (B2).</summary>
+    /// <summary>No commit has taken it up: no flush of the cache device may cover its bytes (B2).</summary>
     Fresh = 16,
     /// <summary>It held a block, and the durable metadata may still say so.</summary>
     Leaving = 32,

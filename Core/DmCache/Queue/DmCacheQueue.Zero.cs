@@ -147,6 +147,12 @@ internal sealed unsafe partial class DmCacheQueue
     {
         const uint hole = 1, zero = 2;
         long end = offsetBytes + lengthBytes;
+        // What it looks at may be growing.
+        if (_parts.Mode.IsHeld)
+        {
+            extents[0] = new Extent { LengthBytes = lengthBytes };
+            return 1;
+        }
         int count = 0;
         while (offsetBytes < end && count < extents.Length)
         {

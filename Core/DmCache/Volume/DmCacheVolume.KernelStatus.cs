@@ -31,7 +31,7 @@ public sealed unsafe partial class DmCacheVolume : IKernelStatus
         text.Append($"{Counters[QueueCounters.WriteHits]} {Counters[QueueCounters.WriteMisses]} ");
         text.Append($"{Moves[MoveEvent.Demoted]} {Moves[MoveEvent.Promoted]} {Map.Table.DirtyCount} {Features()} ");
         text.Append($"2 migration_threshold {Options.MigrationThreshold} {PolicyArguments(Policy.Host)} ");
-        text.Append($"{(Changes.Failure == null ? "rw" : "ro")} {(Changes.Failure == null ? "-" : "needs_check")}\n");
+        text.Append($"{(Changes.Failure == null ? "rw" : "ro")} {(Metadata.MustBeChecked ? "needs_check" : "-")}\n");
         return text.ToString();
     }
 

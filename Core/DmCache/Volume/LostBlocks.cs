@@ -50,7 +50,8 @@ internal sealed class LostBlocks(DmCacheVolume volume)
         List<(long Home, uint Place)> lost = Select(text);
         named = LostRange.Describe(RangesOf(lost));
         if (lost.Count == 0) return null;
-        foreach ((_, uint place) in lost) Map.Unreadable.GiveUp(place);
+        lock (Map.SizeLock)
+            foreach ((_, uint place) in lost) Map.Unreadable.GiveUp(place);
         volume.Queues.WakeFirst();
         return new GiveUpOrder(Map.Unreadable, volume.Changes, volume.Queues, lost);
     }

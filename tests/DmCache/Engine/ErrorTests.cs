@@ -179,6 +179,25 @@ public sealed class ErrorTests
         Assert.Equal(-Errno.EIO, request.Result);
     }
 
+    /// <summary>
+    /// A commit whose data cannot be flushed leaves the metadata as they were: they need no check, and what was marked
+    /// is written on.
+    /// </summary>
+    [Fact]
+    public void ACommitWithoutItsDataChangesNothing()
+    {
+        using SmallCache cache = new();
+        cache.BringIn(0);
+        cache.Write(0, 1);
+        cache.BringIn(1);
+        cache.Cache.FlushesToFail = 1;
+        cache.Driver.Until(() => cache.Volume.Changes.Failure != null, "the failure");
+        Assert.DoesNotContain("needs_check", cache.Volume.KernelStatus(), StringComparison.Ordinal);
+        cache.Write(0, 2);
+        cache.Kill();
+        Assert.Equal(2, cache.Read(0));
+    }
+
     private static long HomeIn(SmallCache cache, long group)
     {
         for (long home = 2; home < 130; home++)

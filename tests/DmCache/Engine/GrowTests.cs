@@ -106,4 +106,25 @@ public sealed class GrowTests
         cache.Volume.SetMode(CacheMode.Writethrough);
         cache.Driver.Until(() => cache.Volume.Mode.Named == CacheMode.Writethrough, "the mode");
     }
+
+    /// <summary>Block status is asked of a queue at any time: while all that it looks at may grow, it says data.</summary>
+    [Fact]
+    public void BlockStatusLooksAtNothingThatGrows()
+    {
+        using SmallCache cache = new(growsTimes: 4);
+        cache.Backing.IsHole = true;
+        Assert.Equal(3u, FlagsOf(cache));
+        cache.Say("suspend");
+        Assert.Equal(0u, FlagsOf(cache));
+        cache.Say("resume");
+        Assert.Equal(3u, FlagsOf(cache));
+    }
+
+    private static uint FlagsOf(SmallCache cache)
+    {
+        System.Span<Extent> extents = stackalloc Extent[2];
+        Assert.Equal(1, cache.Driver.Queue.BlockStatus(0, StatusContext.Allocation, 0, Block, extents));
+        Assert.Equal(Block, extents[0].LengthBytes);
+        return extents[0].Flags;
+    }
 }
