@@ -107,7 +107,7 @@ public sealed class GrowTests
         cache.Driver.Until(() => cache.Volume.Mode.Named == CacheMode.Writethrough, "the mode");
     }
 
-    /// <summary>Block status is asked of a queue at any time: while all that it looks at may grow, it says data.</summary>
+    /// <summary>Block status is asked of a queue at any time; while what it looks at may grow, it says data.</summary>
     [Fact]
     public void BlockStatusLooksAtNothingThatGrows()
     {

@@ -50,9 +50,9 @@ public sealed partial class DmCacheEngine : IInjectedEngine
         },
         new Dictionary<Enum, ulong>
         {
-            [DmCacheMutant.B10DiscardsKeptByResume] = 87,
+            [DmCacheMutant.B10DiscardsKeptByResume] = 134,
             [DmCacheMutant.B6LossNotNoted] = 171, [DmCacheMutant.B6LossForgotten] = 171,
-            [DmCacheMutant.B6LossNotAwaited] = 2667,
+            [DmCacheMutant.B6LossNotAwaited] = 1987,
             [DmCacheMutant.B6OldRootOverwritten] = 1910,
         });
 
