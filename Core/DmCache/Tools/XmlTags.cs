@@ -7,7 +7,7 @@ namespace Weir.Core.DmCache.Tools;
 
 /// <summary>
 /// The tags of an XML text one after the other, as far as the dumps of metadata need it: elements with attributes, no
-/// text between them. Memory: one tag.
+/// text between them. Each element has to have its end: a text that was cut is no smaller one. Memory: one tag.
 /// </summary>
 internal sealed class XmlTags(TextReader reader)
 {
@@ -15,6 +15,7 @@ internal sealed class XmlTags(TextReader reader)
 
     private readonly Dictionary<string, string> _attributes = [];
     private readonly StringBuilder _tag = new();
+    private readonly Stack<string> _open = [];
 
     /// <summary>Name of the element.</summary>
     public string Name { get; private set; } = "";
@@ -30,11 +31,22 @@ internal sealed class XmlTags(TextReader reader)
     {
         do
         {
-            if (!TryFind()) return false;
+            if (TryFind()) continue;
+            if (_open.TryPeek(out string? open)) throw Fault($"the text ends before </{open}>: it has been cut short");
+            return false;
         }
         while (_tag.Length == 0 || _tag[0] is '?' or '!');
         Parse(_tag.ToString().TrimEnd('/').Trim());
+        if (IsEnd) Close();
+        else if (_tag[^1] != '/') _open.Push(Name);
         return true;
+    }
+
+    private void Close()
+    {
+        string open = _open.Count > 0 ? _open.Pop() : "";
+        if (open != Name)
+            throw Fault(open == "" ? $"</{Name}>, and nothing is open" : $"</{Name}>, expected </{open}>");
     }
 
     /// <summary>An attribute; null: it is not there.</summary>

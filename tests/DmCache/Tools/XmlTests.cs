@@ -30,6 +30,18 @@ public sealed class XmlTests
         Assert.StartsWith(message, found);
     }
 
+    /// <summary>A dump that a full disk has cut is no smaller one: what is missing could be dirty.</summary>
+    [Theory]
+    [InlineData("", "line 4: the text ends before </mappings>: it has been cut short")]
+    [InlineData("</mappings>\n", "line 5: the text ends before </superblock>: it has been cut short")]
+    [InlineData("</superblock>\n", "line 4: </superblock>, expected </mappings>")]
+    [InlineData("</mappings>\n</superblock>\n</mappings>", "line 6: </mappings>, and nothing is open")]
+    public void ADumpThatWasCutIsRefused(string end, string message)
+    {
+        string xml = Head + "<mappings>\n" + Place + "origin_block=\"7\" dirty=\"true\"/>\n" + end;
+        Assert.Equal(message, Assert.Throws<UserErrorException>(() => OfflineTools.Restore(xml, 1024, 2)).Message);
+    }
+
     [Fact]
     public void CommentsQuotesAndDeclarationsAreRead()
     {
