@@ -90,6 +90,8 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
     private bool HasRoom => _underWay == 0 || (_underWay < MaxSlots
         && (_underWay + 1L) * _parts.Geometry.BlockSectors < _parts.Options.MigrationThreshold);
 
+    private bool BringsIn => _isServing && !_parts.Mode.IsHeld && _parts.Residency.Changes.Failure == null;
+
     private CacheMap Map => _parts.Residency.Map;
 
     /// <inheritdoc/>
@@ -97,8 +99,7 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
     {
         _waitsFor = 0;
         _isServing = state == BackgroundState.Serving;
-        bool isOver = _parts.Residency.Changes.Failure != null;
-        if (!_isServing || _parts.Mode.IsHeld || isOver)
+        if (!BringsIn)
         {
             _parts.Promotions.Clear();
             return;
@@ -117,8 +118,7 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
     public bool TryReadAlong(in WantedBlock wanted, Request* request, IBlockReader reader)
     {
         long nowUs = _queues.Io.NowUs;
-        bool isServing = _isServing && !_parts.Mode.IsHeld && _parts.Residency.Changes.Failure == null;
-        if (isServing && MayBegin(nowUs) && TryRead(wanted, request, reader, nowUs)) return true;
+        if (BringsIn && MayBegin(nowUs) && TryRead(wanted, request, reader, nowUs)) return true;
         // Where all are busy, it is met again if it is worth anything: a copy later would read home twice.
         bool isCrowded = _underWay >= MaxSlots || !_parts.Promotions.TryAdd(wanted);
         if (isCrowded) _parts.Moves.Count(MoveEvent.LeftCrowded);

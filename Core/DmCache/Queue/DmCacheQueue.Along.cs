@@ -24,22 +24,13 @@ internal sealed unsafe partial class DmCacheQueue : IBlockReader
             && !_parts.Discards.IsDiscarded(own->Lock.FirstBlock);
     }
 
-    // Its miss is told to the policy here, or noted for later.
     private bool TryReadAlong(Request* request)
     {
-        DmCacheRequest* own = Own(request);
-        long home = own->Lock.FirstBlock;
-        own->Facts &= ~RequestFacts.ReadsAlong;
-        if (!_parts.Residency.Policy.TryEnter())
-        {
-            Log(request, home, place: -1);
-            return false;
-        }
+        long home = Own(request)->Lock.FirstBlock;
         Access access = AccessOf(request, home);
-        bool isWanted = _parts.Residency.Policy.Host.Miss(home, access);
-        _parts.Residency.Policy.Exit();
-        if (isWanted) return _work!.TryReadAlong(new WantedBlock(home, access), request, this);
-        _parts.Moves.Count(MoveEvent.LeftUnwanted);
+        bool? isWanted = AskPolicy(request, home, access);
+        if (isWanted == true) return _work!.TryReadAlong(new WantedBlock(home, access), request, this);
+        if (isWanted == false) _parts.Moves.Count(MoveEvent.LeftUnwanted);
         return false;
     }
 

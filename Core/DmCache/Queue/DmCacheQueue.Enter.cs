@@ -51,14 +51,12 @@ internal sealed unsafe partial class DmCacheQueue
         place = PolicyInfo.NoPlace;
         Own(request)->Facts |= RequestFacts.WasRefused;
         bool mayCome = _map.Free.Count > 0 && _parts.Residency.Changes.Failure == null;
-        if (!mayCome || !_parts.Residency.Policy.TryEnter())
+        if (!mayCome)
         {
             Log(request, home, place: -1);
             return false;
         }
-        bool isWanted = _parts.Residency.Policy.Host.Miss(home, AccessOf(request, home));
-        _parts.Residency.Policy.Exit();
-        return isWanted && _map.Free.TryTake(out place);
+        return AskPolicy(request, home, AccessOf(request, home)) == true && _map.Free.TryTake(out place);
     }
 
     // Alone with the block. Others may have written it at home since the request came.

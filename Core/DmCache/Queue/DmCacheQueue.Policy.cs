@@ -43,6 +43,20 @@ internal sealed unsafe partial class DmCacheQueue
         else Log(request, home, place);
     }
 
+    // Its miss is told to the policy; null: somebody else is at it, and it hears of the miss later.
+    private bool? AskPolicy(Request* request, long home, in Access access)
+    {
+        PolicySlot policy = _parts.Residency.Policy;
+        if (!policy.TryEnter())
+        {
+            Log(request, home, place: -1);
+            return null;
+        }
+        bool isWanted = policy.Host.Miss(home, access);
+        policy.Exit();
+        return isWanted;
+    }
+
     private void Log(Request* request, long home, long place)
     {
         if (_log.IsFull) TellPolicy();
