@@ -93,6 +93,18 @@ prepare_vm() {
   tests/Vm/assets.sh "$WEIR_VM_ASSETS"
 }
 
+# Each failed test and the start of what it said, once more at the end: a log is often cut from the front.
+name_failures() {
+  awk 'BEGIN { RS = "<test " }
+    /^[^>]* result="Fail"/ {
+      match($0, / name="[^"]*"/); name = substr($0, RSTART + 7, RLENGTH - 8)
+      message = ""
+      if (match($0, /<message>/)) { message = substr($0, RSTART + 9, 600); sub(/<\/message>.*/, "", message) }
+      sub(/^<!\[CDATA\[/, "", message); sub(/\]\]>.*/, "", message)
+      print "FAILED " name; if (message != "") print "  " message
+    }' "$1"
+}
+
 # The last line is always "N passed, N failed", from the runner's own result file.
 run_tests() {
   local results=out/build/test-results.xml status=0 passed=0 failed=0 total=0
@@ -107,6 +119,7 @@ run_tests() {
     sed -n 's/.*<assembly [^>]* '"$1"'="\([0-9]*\)".*/\1/p' "$results" | awk '{ n += $1 } END { print n + 0 }'
   }
   if [ -s "$results" ]; then
+    name_failures "$results"
     total=$(count total) passed=$(count passed) failed=$((total - passed + $(count errors)))
   fi
   if [ "$failed" = 0 ] && { [ "$status" != 0 ] || [ "$passed" = 0 ]; }; then failed=1; fi
