@@ -23,8 +23,11 @@ internal static class TestPlan
         while (reader.ReadLine() is { } line) Add(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
     }
 
-    /// <summary>What all may take together.</summary>
+    /// <summary>What each of the two processes may take.</summary>
     public static int LimitSeconds { get; private set; }
+
+    /// <summary>The groups that run in a process beside the others.</summary>
+    public static HashSet<string> Beside { get; } = [];
 
     /// <summary>All lines.</summary>
     public static List<PlanLine> Lines { get; } = [];
@@ -35,10 +38,20 @@ internal static class TestPlan
             ? found.Amount
             : throw new ArgumentException($"plan.txt has no line '{group} {engine}'", nameof(group));
 
+    /// <summary>Seconds of the groups that run beside the others, or of those.</summary>
+    public static int SecondsOf(bool beside)
+    {
+        int seconds = 0;
+        foreach (PlanLine line in Lines)
+            if (Beside.Contains(line.Group) == beside) seconds += line.Seconds;
+        return seconds;
+    }
+
     private static void Add(string[] words)
     {
         if (words.Length == 0 || words[0][0] == '#') return;
         if (words[0] == "limit_seconds") LimitSeconds = Number(words[1]);
+        else if (words[0] == "beside") Beside.UnionWith(words[1..]);
         else Lines.Add(new PlanLine(words[0], words[1], Number(words[2]), Number(words[3]), words[4]));
     }
 
