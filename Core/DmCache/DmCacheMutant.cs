@@ -35,6 +35,10 @@ public enum DmCacheMutant
     B5EntryNotAwaited,
     /// <summary>B6: blocks that the last life's superblock has freed are written before it is durable.</summary>
     B6OldRootOverwritten,
+    /// <summary>B6: the superblock that is found counts as durable when a flush has succeeded.</summary>
+    B6FoundRootTrusted,
+    /// <summary>B6: nobody hears of it when the first flush of a start or a tool fails.</summary>
+    B6FirstLossNotNoted,
     /// <summary>B6: a flush is acknowledged without one of the cache device.</summary>
     B6CacheUnflushed,
     /// <summary>B6: a flush is acknowledged without one of the backing device.</summary>

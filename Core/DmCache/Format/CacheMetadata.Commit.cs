@@ -93,6 +93,16 @@ internal sealed unsafe partial class CacheMetadata
         }
     }
 
+    /// <summary>Before the first commit: block 0 as it was found.</summary>
+    public byte* SuperblockAsFound
+    {
+        get
+        {
+            Invariant.Check(!_isCommitting);
+            return _durable.Pointer;
+        }
+    }
+
     /// <summary>
     /// Between commits: block 0 as the last good one left it, but for the note that a flush of the cache device has
     /// failed. Nothing is committed after it.
@@ -102,11 +112,7 @@ internal sealed unsafe partial class CacheMetadata
         get
         {
             Invariant.Check(!_isCommitting);
-            DiskSuperblock* disk = (DiskSuperblock*)_durable.Pointer;
-            WriterMark? mark = SuperblockCodec.Read(disk).Mark;
-            // Before the first commit of weir's there is no mark, and all that is clean is in doubt.
-            WriterMark noted = mark ?? new WriterMark(Guid.NewGuid(), IsInDoubt: true);
-            SuperblockCodec.Seal(noted with { LostFlush = true }, _durable.Pointer);
+            SuperblockCodec.NoteLostFlush(_durable.Pointer);
             return _durable.Pointer;
         }
     }

@@ -113,6 +113,16 @@ internal static unsafe class SuperblockCodec
         Invariant.Check(disk->IsMarked == mark.HasValue);
     }
 
+    /// <summary>
+    /// Notes in a whole superblock that a flush of the cache device has failed (B6). Where there is no mark of weir's,
+    /// all that is clean is in doubt.
+    /// </summary>
+    public static void NoteLostFlush(byte* bytes)
+    {
+        WriterMark mark = Read((DiskSuperblock*)bytes).Mark ?? new WriterMark(Guid.NewGuid(), IsInDoubt: true);
+        Seal(mark with { LostFlush = true }, bytes);
+    }
+
     private static string NameOf(ReadOnlySpan<byte> bytes)
     {
         int end = bytes.IndexOf((byte)0);

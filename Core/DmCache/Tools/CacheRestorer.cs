@@ -42,6 +42,8 @@ public sealed class CacheRestorer(MetadataDevice device)
             if (_metadata == null) throw tags.Fault("there is no <superblock>");
             WriteDirty();
             _metadata.Head.IsClean = !OmitsCleanShutdown;
+            if (IsAtHead && HasLostFlush())
+                _metadata.Head.Mark = new WriterMark(Guid.NewGuid(), IsInDoubt: true, LostFlush: true);
             device.Commit(_metadata);
             return $"{_metadata.Head.Places} places of {ByteSize.Format(_metadata.Head.BlockSectors * 512L)}, version "
                 + $"{Version}, {_mapped} mapped, {_dirtyCount} dirty";
@@ -78,6 +80,7 @@ public sealed class CacheRestorer(MetadataDevice device)
         uint places = (uint)tags.Number("nr_cache_blocks", uint.MaxValue);
         uint sectors = (uint)tags.Number("block_size", uint.MaxValue);
         if (sectors == 0) throw tags.Fault("block_size=\"0\", expected sectors of 512 bytes");
+        device.IsOnCache |= IsAtHead;
         if (IsAtHead) device.Limit(CacheRegion.BlocksFor(places));
         long needed = CacheMetadata.BlocksFor(Version, places);
         if (needed > device.Blocks)
@@ -142,6 +145,14 @@ public sealed class CacheRestorer(MetadataDevice device)
             Must(metadata.TryReadDiscardWords(block / 64, out ReadOnlySpan<ulong> words));
             Must(metadata.TrySetDiscardWord(block / 64, words[0] | 1UL << (int)(block % 64)));
         }
+    }
+
+    // The blocks that follow are the same, whatever their metadata are made from (B6).
+    private unsafe bool HasLostFlush()
+    {
+        ReadOnlySpan<byte> found = device.Read(0);
+        if (!MetadataProbe.IsWholeSuperblock(found)) return false;
+        fixed (byte* bytes = found) return SuperblockCodec.Read((DiskSuperblock*)bytes).Mark is { LostFlush: true };
     }
 
     private void WriteDirty()

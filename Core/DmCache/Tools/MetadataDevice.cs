@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.DmCache.Format;
+using Weir.Core.DmCache.Recovery;
 using Weir.Core.Io;
 using Weir.Core.Metadata.Persistent;
 using Errno = Weir.Native.Errno;
@@ -41,6 +42,9 @@ public sealed unsafe class MetadataDevice : IDisposable
 
     /// <summary>Only as many of them are for metadata.</summary>
     public void Limit(long blocks) => Blocks = Math.Min(Blocks, blocks);
+
+    /// <summary>They are at the head of the cache device: blocks of the cache follow.</summary>
+    public bool IsOnCache { get; set; }
 
     /// <summary>Told of "blocks", how many were read, of how many at most.</summary>
     public Action<string, long, long>? Progress { get; init; }
@@ -85,8 +89,7 @@ public sealed unsafe class MetadataDevice : IDisposable
     {
         bool isPrepared = metadata.TryPrepareCommit();
         Invariant.Check(isPrepared);
-        // Free blocks are free by a superblock that may not be durable yet: the one before it may need them (B6).
-        if (!Mutant.Is(DmCacheMutant.B6OldRootOverwritten)) Flush();
+        if (!Mutant.Is(DmCacheMutant.B6OldRootOverwritten)) FlushFound();
         for (int i = 0; i < metadata.WriteCount; i++)
         {
             long block = metadata.BlockToWrite(i, out byte* bytes);
@@ -103,6 +106,15 @@ public sealed unsafe class MetadataDevice : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _buffer.Dispose();
+
+    // Free blocks are free by a superblock that may not be durable yet: the one before it may need them (B6).
+    private void FlushFound()
+    {
+        bool isFound = TryRead(0, 1) && MetadataProbe.IsWholeSuperblock(At(0));
+        FirstFlush first = new(_io, Device, isFound ? _buffer.Pointer : null);
+        first.WriteFound();
+        first.Run(Device, hasData: IsOnCache);
+    }
 
     private ReadOnlySpan<byte> At(int index) =>
         new(_buffer.Pointer + (long)index * BlockBytes, BlockBytes);

@@ -22,6 +22,12 @@ public static unsafe class MetadataProbe
         fixed (byte* bytes = head) return ((DiskSuperblock*)bytes)->Magic == DiskSuperblock.MagicValue;
     }
 
+    /// <summary>The block is a superblock, and nothing of it is damaged.</summary>
+    internal static bool IsWholeSuperblock(ReadOnlySpan<byte> block)
+    {
+        fixed (byte* bytes = block) return IsSuperblock(block) && DiskSuperblock.Kind.Fault(bytes, 0) == null;
+    }
+
     /// <summary>Metadata, for people; null: there are none.</summary>
     public static string? Find(MetadataDevice device)
     {
@@ -38,6 +44,7 @@ public static unsafe class MetadataProbe
     /// </summary>
     public static void LimitToRegion(MetadataDevice device)
     {
+        device.IsOnCache = true;
         ReadOnlySpan<byte> head = device.Read(0);
         if (!IsSuperblock(head)) return;
         fixed (byte* bytes = head)

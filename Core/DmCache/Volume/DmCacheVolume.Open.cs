@@ -9,7 +9,6 @@ using Weir.Core.DmCache.Recovery;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
-using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.DmCache.Volume;
 
@@ -152,10 +151,7 @@ public sealed unsafe partial class DmCacheVolume
     private void TakeOver(BlockingIo io, FoundCache found)
     {
         if (HasLostFlush(found)) new DirtyRewriter(io, _devices.Cache, Map, Options.Log).Run();
-        FlushCache(io);
-        Flush(io, _devices.Backing);
-        // Free blocks are free by a superblock that may not be durable yet: the one before it may need them (B6).
-        if (!_isOnCache && !Mutant.Is(DmCacheMutant.B6OldRootOverwritten)) Flush(io, _devices.Home);
+        FlushFound(io);
         DataQueues queues = new(io.Context, io.QueueOf(_devices.Cache), io.QueueOf(_devices.Backing));
         using Committer committer = NewCommitter(queues);
         committer.First = () => found.Metadata.TryResize(Map.Table.Places);
@@ -174,30 +170,17 @@ public sealed unsafe partial class DmCacheVolume
         if (Changes.Failure is { } failure) throw new UserErrorException(failure);
     }
 
-    private static void Flush(BlockingIo io, Device device)
-    {
-        io.StartFlush(io.QueueOf(device));
-        io.WaitOrFail("flushing", device);
-    }
-
     private static bool HasLostFlush(FoundCache found) =>
         found.Metadata.Head.Mark is { LostFlush: true } && !Mutant.Is(DmCacheMutant.B6LossForgotten);
 
-    // What the last life wrote may be lost with this flush, and the next start would not know.
-    private void FlushCache(BlockingIo io)
+    // Free blocks are free by a superblock that may not be durable yet: the one before it may need them (B6).
+    private void FlushFound(BlockingIo io)
     {
-        DeviceQueue cache = io.QueueOf(_devices.Cache);
-        io.StartFlush(cache);
-        int result = io.Wait();
-        if (result >= 0) return;
-        DeviceQueue metadata = _isOnCache ? cache : io.QueueOf(_devices.Home);
-        io.Start(metadata, IoKind.Write, 0, Metadata.SuperblockThatLostFlush, CacheMetadata.BlockBytes);
-        if (io.Wait() >= 0)
-        {
-            io.StartFlush(metadata);
-            io.Wait();
-        }
-        throw new UserErrorException($"{_devices.Cache.Name}: flushing: {Errno.Text(result)}");
+        FirstFlush first = new(io, _devices.Home, Metadata.SuperblockAsFound);
+        first.WriteFound();
+        first.Run(_devices.Cache, hasData: true);
+        first.Run(_devices.Backing, hasData: false);
+        if (!_isOnCache && !Mutant.Is(DmCacheMutant.B6OldRootOverwritten)) first.Run(_devices.Home, hasData: false);
     }
 
     internal bool TryForgetDiscards() => Metadata.TryResizeDiscards(0, 0);

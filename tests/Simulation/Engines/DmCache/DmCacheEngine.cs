@@ -45,6 +45,8 @@ public sealed partial class DmCacheEngine : IInjectedEngine
             // overlapping writes, or another program's metadata.
             DmCacheMutant.B2HomeUnflushed, DmCacheMutant.B7ThroughUnordered, DmCacheMutant.B10DiscardRemembered,
             DmCacheMutant.B5EntryNotAwaited, DmCacheMutant.B13StrangersBelieved,
+            // FirstFlushTests: here a start does not fail by a flush alone.
+            DmCacheMutant.B6FoundRootTrusted, DmCacheMutant.B6FirstLossNotNoted,
             // ErrorInjectionTests.
             DmCacheMutant.B6FailureForgotten, DmCacheMutant.B11CleanNotReadAtHome, DmCacheMutant.B11StaleKept,
         },
