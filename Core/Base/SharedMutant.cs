@@ -27,6 +27,8 @@ public enum SharedMutant
     R14EdgeNotMerged,
     /// <summary>R14: nobody looks for locks that come later.</summary>
     R14GrantForgotten,
+    /// <summary>B6: a flush is asked of a device that has nothing new. Breaks no promise.</summary>
+    B6FlushesNothingNew,
     /// <summary>B6: a metadata block that the commit under way has freed is written before it has ended.</summary>
     B6FreedReused,
     /// <summary>No rule of durability: an array that shrinks to whole blocks keeps one block too many.</summary>

@@ -61,8 +61,6 @@ public enum DmCacheMutant
     B6LossNotAwaited,
     /// <summary>B6: a start trusts the cache device although a flush of it has failed.</summary>
     B6LossForgotten,
-    /// <summary>B6: a flush is asked of a device that has nothing new. Breaks no promise.</summary>
-    B6FlushesNothingNew,
     /// <summary>B7: writes of one block that go to both devices pass each other.</summary>
     B7ThroughUnordered,
     /// <summary>B8: a block is filled while it may be written.</summary>

@@ -5,6 +5,7 @@ using Weir.Core.DmCache.Tools;
 using Weir.Core.DmCache.Volume;
 using Weir.Core.Io;
 using Weir.Core.Passthrough;
+using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Tests.Example;

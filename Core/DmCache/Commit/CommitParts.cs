@@ -1,4 +1,3 @@
-using Weir.Core.DmCache.Data;
 using Weir.Core.DmCache.Format;
 using Weir.Core.DmCache.Places;
 using Weir.Core.Io;

@@ -1,6 +1,5 @@
 using System;
 using Weir.Core.Base;
-using Weir.Core.DmCache.Data;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Errno = Weir.Native.Errno;

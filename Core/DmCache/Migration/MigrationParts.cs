@@ -1,7 +1,5 @@
-using Weir.Core.DmCache.Data;
 using Weir.Core.DmCache.Places;
 using Weir.Core.DmCache.Settings;
-using Weir.Core.Io;
 using Weir.Core.Volumes;
 
 namespace Weir.Core.DmCache.Migration;
@@ -42,9 +40,3 @@ internal sealed record MigrationParts
     /// <summary>Sizes.</summary>
     public CacheGeometry Geometry => Residency.Map.Geometry;
 }
-
-/// <summary>The ways of one thread to the devices.</summary>
-/// <param name="Io">The thread's context.</param>
-/// <param name="Cache">To the places.</param>
-/// <param name="Backing">To the homes.</param>
-internal sealed record DataQueues(IoContext Io, DeviceQueue Cache, DeviceQueue Backing);

@@ -4,7 +4,6 @@ using Weir.Core.Base;
 using Weir.Core.Caching;
 using Weir.Core.Cleaning;
 using Weir.Core.DmCache.Places;
-using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
 

@@ -3,8 +3,8 @@ using Weir.Core.Caching;
 using Weir.Core.DmCache.Migration;
 using Weir.Core.DmCache.Places;
 using Weir.Core.DmCache.Policies;
-using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 
 namespace Weir.Core.DmCache.Queue;
 

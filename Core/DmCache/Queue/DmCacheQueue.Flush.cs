@@ -1,6 +1,6 @@
 using Weir.Core.Base;
-using Weir.Core.DmCache.Data;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 
 namespace Weir.Core.DmCache.Queue;
 

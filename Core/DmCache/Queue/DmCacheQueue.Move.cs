@@ -2,8 +2,8 @@ using System;
 using Weir.Core.Base;
 using Weir.Core.Caching;
 using Weir.Core.DmCache.Places;
-using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 
 namespace Weir.Core.DmCache.Queue;
 

@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 using Weir.Core.Base;
 using Weir.Core.Caching;
 using Weir.Core.DmCache.Places;
-using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.DmCache.Queue;

@@ -1,8 +1,8 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.DmCache.Places;
-using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.DmCache.Queue;

@@ -2,7 +2,6 @@ using System;
 using System.Runtime.InteropServices;
 using Weir.Core.Base;
 using Weir.Core.Caching;
-using Weir.Core.DmCache.Data;
 using Weir.Core.DmCache.Places;
 using Weir.Core.DmCache.Migration;
 using Weir.Core.DmCache.Settings;

@@ -1,6 +1,6 @@
 using Weir.Core.Caching;
-using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 
 namespace Weir.Core.DmCache.Queue;
 

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Concurrent;
 using Weir.Core.Caching;
 using Weir.Core.Cleaning;
+using Weir.Core.Volumes;
 
 namespace Weir.Core.DmCache.Settings;
 

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using Weir.Core.Cleaning;
 using Weir.Core.DmCache.Policies;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 
 namespace Weir.Core.DmCache.Settings;
 

@@ -4,7 +4,6 @@ using System.Threading;
 using Weir.Core.Base;
 using Weir.Core.Caching;
 using Weir.Core.DmCache.Commit;
-using Weir.Core.DmCache.Data;
 using Weir.Core.DmCache.Format;
 using Weir.Core.DmCache.Places;
 using Weir.Core.DmCache.Migration;

@@ -1,6 +1,4 @@
 using Weir.Core.Base;
-using Weir.Core.DmCache.Data;
-using Weir.Core.DmCache.Migration;
 using Weir.Core.Volumes;
 
 namespace Weir.Core.DmCache.Volume;

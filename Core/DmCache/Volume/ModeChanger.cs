@@ -1,4 +1,3 @@
-using Weir.Core.DmCache.Settings;
 using Weir.Core.Volumes;
 
 namespace Weir.Core.DmCache.Volume;

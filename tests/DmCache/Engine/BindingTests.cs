@@ -1,8 +1,8 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.DmCache;
-using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Xunit;
 
 namespace Weir.Tests.DmCache.Engine;

@@ -6,6 +6,7 @@ using System.Security.Cryptography;
 using Weir.Core.Devices;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.DmCache.Volume;
+using Weir.Core.Volumes;
 using Weir.Tests.Nbd;
 using Xunit;
 

@@ -1,7 +1,6 @@
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.DmCache;
-using Weir.Core.DmCache.Settings;
 using Weir.Core.DmCache.Volume;
 using Weir.Core.Volumes;
 using Xunit;

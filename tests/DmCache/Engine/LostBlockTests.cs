@@ -28,7 +28,7 @@ public sealed class LostBlockTests
         cache.Driver.Until(() => !cache.IsCached(1), "its removal");
         cache.Cache.FailsReads = false;
         // Home is written only when the removal is durable (B9).
-        cache.Options.Mode = Core.DmCache.Settings.CacheMode.Writethrough;
+        cache.Options.Mode = CacheMode.Writethrough;
         cache.Write(1, 6);
         cache.Kill();
         Assert.Equal(6, cache.Read(1));

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Weir.Core.DmCache;
-using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Xunit;
 
 namespace Weir.Tests.DmCache.Engine;

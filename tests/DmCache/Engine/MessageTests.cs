@@ -5,6 +5,7 @@ using Weir.Core.DmCache;
 using Weir.Core.DmCache.Queue;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Xunit;
 
 namespace Weir.Tests.DmCache.Engine;

@@ -4,8 +4,8 @@ using Weir.Core.Base;
 using Weir.Core.DmCache;
 using Weir.Core.DmCache.Format;
 using Weir.Core.DmCache.Migration;
-using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Xunit;
 using Errno = Weir.Native.Errno;
 

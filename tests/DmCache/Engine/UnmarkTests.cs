@@ -1,7 +1,6 @@
 using System.Linq;
 using Weir.Core.Base;
 using Weir.Core.DmCache;
-using Weir.Core.DmCache.Settings;
 using Weir.Core.DmCache.Volume;
 using Weir.Core.Io;
 using Weir.Core.Volumes;

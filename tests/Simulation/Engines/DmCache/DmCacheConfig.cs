@@ -1,7 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.DmCache.Policies;
-using Weir.Core.DmCache.Settings;
+using Weir.Core.Volumes;
 
 namespace Weir.Tests.Simulation.Engines;
 

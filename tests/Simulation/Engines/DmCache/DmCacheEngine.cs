@@ -37,8 +37,6 @@ public sealed partial class DmCacheEngine : IInjectedEngine
             // Tools, Format and BindingTests.
             DmCacheMutant.B14AnyDeviceTaken,
             DmCacheMutant.B14ForeignMarkTrusted, DmCacheMutant.RepairForgetsDirty,
-            // Breaks no promise.
-            DmCacheMutant.B6FlushesNothingNew,
             // UnmarkTests: seen by one seed of some hundreds to thousands.
             DmCacheMutant.B1MarkTakenBlindly, DmCacheMutant.B1ZeroedUnmarked,
             // MeetingTests, QueueTests, ErrorTests, ModeTests, KernelCacheTests: what they break is rare here, or needs

@@ -1,6 +1,6 @@
 using System.Threading;
 
-namespace Weir.Core.DmCache.Settings;
+namespace Weir.Core.Volumes;
 
 /// <summary>
 /// The mode that writes begin in, the one that is true of every block (B12), and whether requests are held.

@@ -3,7 +3,7 @@ using Weir.Core.Base;
 using Weir.Core.Caching;
 using Weir.Core.Io;
 
-namespace Weir.Core.DmCache.Data;
+namespace Weir.Core.Volumes;
 
 /// <summary>A device that holds clients' bytes, and whether a flush of it has something to cover.</summary>
 /// <remarks>
@@ -38,7 +38,7 @@ internal sealed class DataDevice(Device device, string role)
     /// A flush begins, under the flush lock; false: there is nothing for it to cover.
     /// </summary>
     public bool TakeUnflushed() =>
-        Interlocked.Exchange(ref _wrote, 0) != 0 || Mutant.Is(DmCacheMutant.B6FlushesNothingNew);
+        Interlocked.Exchange(ref _wrote, 0) != 0 || Mutant.Is(SharedMutant.B6FlushesNothingNew);
 
     /// <summary>A flush has failed, under the flush lock.</summary>
     public void NoteLostFlush()

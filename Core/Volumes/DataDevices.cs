@@ -1,8 +1,7 @@
 using Weir.Core.Io;
-using Weir.Core.Volumes;
 using Errno = Weir.Native.Errno;
 
-namespace Weir.Core.DmCache.Data;
+namespace Weir.Core.Volumes;
 
 /// <summary>
 /// The devices of a volume with what is common to all who flush them: one flush at a time (B6), and what a failed one

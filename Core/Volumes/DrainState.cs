@@ -1,6 +1,6 @@
 using System.Threading;
 
-namespace Weir.Core.DmCache.Volume;
+namespace Weir.Core.Volumes;
 
 /// <summary>Who wants everything written back, as fast as it goes. Any thread.</summary>
 internal sealed class DrainState

@@ -1,4 +1,4 @@
-namespace Weir.Core.DmCache.Settings;
+namespace Weir.Core.Volumes;
 
 /// <summary>What writes do, and what the cache may hold alone (dm-cache: io mode).</summary>
 public enum CacheMode : byte
@@ -9,4 +9,6 @@ public enum CacheMode : byte
     Writethrough = 1,
     /// <summary>Nothing is cached: all goes home, and what is written there leaves the cache.</summary>
     Passthrough = 2,
+    /// <summary>What was read is cached; writes go home, and what they meet leaves the cache (ssdcache).</summary>
+    Readcache = 3,
 }
