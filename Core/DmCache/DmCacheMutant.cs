@@ -17,6 +17,8 @@ public enum DmCacheMutant
     B1ExactAfterResume,
     /// <summary>B1: zeroes go to both devices after any commit, whether it has their mark or not.</summary>
     B1ZeroedUnmarked,
+    /// <summary>B1: after a commit that failed marks are gone that the durable metadata have.</summary>
+    B1MarksLostByFailure,
     /// <summary>B2: an entry is committed without a flush of the bytes that it names.</summary>
     B2EntryBeforeFlush,
     /// <summary>B2: home is not flushed before an entry says that it has the same bytes.</summary>
@@ -49,6 +51,12 @@ public enum DmCacheMutant
     B6FailureForgotten,
     /// <summary>B6: the superblock is written before the flush of the blocks that it names.</summary>
     B6RootBeforeBlocks,
+    /// <summary>B6: on one device, neither blocks nor data are flushed before the superblock.</summary>
+    B6FirstFlushLeftOut,
+    /// <summary>B6: on one device, a commit flushes the data once more. Breaks no promise.</summary>
+    B6BlocksFlushedTwice,
+    /// <summary>B6: on one device, the superblock counts although another flush has failed beside its own.</summary>
+    B6RootLossUnseen,
     /// <summary>B6: a commit counts before the flush of its superblock.</summary>
     B6RootUnflushed,
     /// <summary>B6: the stop flushes nothing.</summary>

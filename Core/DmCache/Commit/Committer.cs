@@ -61,7 +61,8 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
         // On one device, what was lost may be bytes as well as metadata.
         _io = new MetadataIo(metadata, ofMetadata, io)
         {
-            FlushBegins = parts.IsOnCache ? () => parts.Devices.Cache.TakeUnflushed() : null,
+            FlushBegins = parts.IsOnCache && !Mutant.Is(DmCacheMutant.B6BlocksFlushedTwice)
+                ? () => parts.Devices.Cache.TakeUnflushed() : null,
             FlushFailed = parts.IsOnCache ? error => FlushFailed(0, error) : null,
         };
         _flusher = new DeviceFlusher(parts.Devices.FlushLock, io) { Failed = FlushFailed };
@@ -143,16 +144,23 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
             return;
         }
         _step = next;
-        if (next == Step.Flushing && !Mutant.Is(DmCacheMutant.B6RootBeforeBlocks)) _io.Flush();
+        if (next == Step.Flushing && !Mutant.Is(DmCacheMutant.B6RootBeforeBlocks)) FlushBlocks();
         else if (next == Step.WritingRoot) _io.WriteRoot(_parts.Metadata.SuperblockToWrite);
         else if (next == Step.FlushingRoot && !Mutant.Is(DmCacheMutant.B6RootUnflushed)) _io.Flush();
         else if (next == Step.Resting) EndOrFail();
     }
 
+    private void FlushBlocks()
+    {
+        // On one device, the data that are flushed with them too.
+        if (_parts.IsOnCache && Mutant.Is(DmCacheMutant.B6FirstFlushLeftOut)) _parts.Devices.Cache.TakeUnflushed();
+        else _io.Flush();
+    }
+
     // Of two flushes of one device the system may tell the other alone that the superblock was lost.
     private void EndOrFail()
     {
-        if (_parts.IsOnCache && _parts.Devices.FlushError < 0)
+        if (_parts.IsOnCache && _parts.Devices.FlushError < 0 && !Mutant.Is(DmCacheMutant.B6RootLossUnseen))
             Fail("a flush has failed, and nothing tells what the superblock says");
         else
             End();
@@ -190,7 +198,8 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
     // The metadata are as sound as they were: nothing in them is to be checked.
     private void FailAsBefore(string reason)
     {
-        foreach (Pending pending in _pending) _parts.Map.Table.SetMarks(pending.Group, pending.MarksBefore);
+        if (!Mutant.Is(DmCacheMutant.B1MarksLostByFailure))
+            foreach (Pending pending in _pending) _parts.Map.Table.SetMarks(pending.Group, pending.MarksBefore);
         _parts.Metadata.EndCommit(succeeded: false);
         _isPrepared = false;
         Fail(reason);

@@ -197,6 +197,30 @@ public sealed class ErrorTests
         Assert.Equal(2, cache.Read(0));
     }
 
+    /// <summary>
+    /// Nor are the marks gone that it was to take away: the durable metadata have them, and the block is written on.
+    /// </summary>
+    [Theory]
+    [InlineData(DmCacheMutant.None, 0)]
+    [InlineData(DmCacheMutant.B1MarksLostByFailure, -Errno.EIO)]
+    public void ACommitWithoutItsDataLeavesTheMarks(DmCacheMutant mutant, int result)
+    {
+        using MutantScope broken = new(mutant);
+        using SmallCache cache = new();
+        cache.BringIn(0);
+        cache.Write(0, 1);
+        cache.Volume.BeginDrain();
+        cache.Driver.Until(() => cache["dirty_blocks"] == 0, "the write-back");
+        cache.Volume.EndDrain();
+        cache.Driver.Idle(50_000);
+        cache.BringIn(1);
+        cache.Cache.FlushesToFail = 1;
+        cache.Volume.BeginUnmark();
+        cache.Driver.Until(() => cache.Volume.Changes.Failure != null, "the failure");
+        cache.Fill(2);
+        Assert.Equal(result, cache.Driver.Do(RequestKind.Write, 0, 4096));
+    }
+
     private static long HomeIn(SmallCache cache, long group)
     {
         for (long home = 2; home < 130; home++)

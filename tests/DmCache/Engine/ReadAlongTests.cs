@@ -1,4 +1,8 @@
+using System;
+using Weir.Core.Base;
+using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Xunit;
 using Errno = Weir.Native.Errno;
 
@@ -75,5 +79,149 @@ public sealed class ReadAlongTests
         Assert.True(cache.Driver.TakeOne() == &write);
         Assert.Equal((0, true), (write.Result, cache.IsCached(3)));
         Assert.Equal(9, cache.Read(3));
+    }
+
+    /// <summary>The bytes are those of the request, wherever it lies in its block.</summary>
+    [Fact]
+    public void APartInTheMiddleIsReadAlong()
+    {
+        using SmallCache cache = new();
+        cache.WriteBacking(3, 7);
+        cache.WriteBacking(3, 8, within: 20480);
+        cache.Driver.Turn();
+        cache.Backing.Clear();
+        const long at = (3 * SmallCache.BlockBytes) + 20480;
+        Assert.Equal(8, cache.Driver.Read(at >> 12));
+        cache.Driver.Until(() => cache.IsCached(3), "the block");
+        Assert.Equal(1, cache.Backing.Reads);
+        Assert.Equal((7, 8), (cache.Read(3), cache.Driver.Read(at >> 12)));
+    }
+
+    /// <summary>A suspend waits for the read, and for the copy that goes on after it.</summary>
+    [Fact]
+    public unsafe void ASuspendWaitsForIt()
+    {
+        using SmallCache cache = new();
+        using Held held = new(cache);
+        Func<OrderProgress> look = cache.Volume.BeginSuspend();
+        cache.Driver.Idle(20_000);
+        Assert.False(look().IsOver);
+        cache.Cache.Hold = IoKind.Write;
+        cache.Backing.Release();
+        Assert.Equal(7, held.Value());
+        cache.Driver.Until(() => cache.Cache.HeldCount == 1, "the write of the copy");
+        cache.Driver.Idle(20_000);
+        Assert.False(look().IsOver);
+        cache.Cache.Release();
+        cache.Driver.Until(() => look().IsOver, "the suspend");
+        Assert.True(cache.IsCached(3));
+        (long writes, long commits) = (cache.Cache.Writes, cache["commits"]);
+        cache.Driver.Idle(20_000);
+        Assert.Equal((writes, commits), (cache.Cache.Writes, cache["commits"]));
+        cache.Say("resume");
+        Assert.Equal(7, cache.Read(3));
+    }
+
+    /// <summary>So does a stop for the copy, and the block is there in the next life.</summary>
+    [Fact]
+    public void AStopWaitsForTheCopy()
+    {
+        using SmallCache cache = new();
+        cache.WriteBacking(3, 7);
+        cache.Driver.Turn();
+        cache.Cache.Hold = IoKind.Write;
+        Assert.Equal(7, cache.Read(3));
+        cache.Driver.Queue.BeginStop();
+        cache.Driver.Idle(20_000);
+        Assert.False(cache.Driver.Queue.StopStatus.IsOver);
+        cache.Cache.Release();
+        cache.Driver.Until(() => cache.Driver.Queue.StopStatus.IsOver, "the end of the stop");
+        cache.Start();
+        Assert.True(cache.IsCached(3));
+        Assert.Equal(7, cache.Read(3));
+    }
+
+    /// <summary>
+    /// A mode without a cache waits for the read. What the copy brings in after that does not hide a later write, not
+    /// even from the next life (B9).
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public unsafe void AModeWithoutCacheMayComeBetween(bool isCopyHeld)
+    {
+        using SmallCache cache = new();
+        using Held held = new(cache);
+        cache.Volume.SetMode(CacheMode.Passthrough);
+        cache.Driver.Idle(20_000);
+        Assert.NotEqual(CacheMode.Passthrough, cache.Volume.Mode.Named);
+        if (isCopyHeld) cache.Cache.Hold = IoKind.Write;
+        cache.Backing.Release();
+        Assert.Equal(7, held.Value());
+        cache.Driver.Until(() => cache.Volume.Mode.Named == CacheMode.Passthrough, "the mode");
+        cache.Fill(9);
+        Request write = new()
+        {
+            Kind = RequestKind.Write, OffsetBytes = 3 * SmallCache.BlockBytes, LengthBytes = 4096,
+            Data = cache.Driver.Data,
+        };
+        cache.Driver.Queue.Submit(&write);
+        cache.Driver.Idle(20_000);
+        cache.Cache.Release();
+        Assert.True(cache.Driver.TakeOne() == &write);
+        Assert.Equal((0, 9), (write.Result, cache.Read(3)));
+        cache.Options.Mode = CacheMode.Writeback;
+        cache.Kill();
+        Assert.Equal(9, cache.Read(3));
+    }
+
+    /// <summary>When no commit comes any more the client has its bytes, and the place is free again.</summary>
+    [Fact]
+    public void AfterACommitThatFailedNothingComesIn()
+    {
+        using SmallCache cache = new();
+        cache.BringIn(1);
+        using Held held = new(cache);
+        int free = cache.Volume.Map.Free.Count;
+        cache.Metadata.RefusesWith = -Errno.EIO;
+        cache.Driver.Until(() => cache.Volume.Changes.Failure != null, "the failure");
+        cache.Backing.Release();
+        Assert.Equal(7, held.Value());
+        cache.Driver.Until(() => cache.Volume.Map.Free.Count == free + 1, "the place");
+        Assert.False(cache.IsCached(3));
+        Assert.Equal(7, cache.Read(3));
+    }
+
+    /// <summary>A read of block 3, which is 7, that misses: home keeps its answer back.</summary>
+    private sealed unsafe class Held : IDisposable
+    {
+        private readonly SmallCache _cache;
+        private readonly AlignedMemory _memory = new(sizeof(Request) + 8192);
+        private readonly Request* _request;
+
+        public Held(SmallCache cache)
+        {
+            _cache = cache;
+            _request = (Request*)(_memory.Pointer + 8192);
+            cache.WriteBacking(3, 7);
+            cache.Driver.Turn();
+            (cache.Backing.Hold, cache.Backing.HoldAt) = (IoKind.Read, 3 * SmallCache.BlockBytes);
+            *_request = new Request
+            {
+                Kind = RequestKind.Read, OffsetBytes = 3 * SmallCache.BlockBytes, LengthBytes = 4096,
+                Data = _memory.Pointer,
+            };
+            cache.Driver.Queue.Submit(_request);
+            cache.Driver.Until(() => cache.Backing.HeldCount == 1, "the read");
+        }
+
+        public long Value()
+        {
+            Assert.True(_cache.Driver.TakeOne() == _request);
+            Assert.Equal(0, _request->Result);
+            return *(long*)_memory.Pointer;
+        }
+
+        public void Dispose() => _memory.Dispose();
     }
 }

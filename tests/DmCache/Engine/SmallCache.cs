@@ -10,29 +10,35 @@ using Weir.Core.Io;
 namespace Weir.Tests.DmCache.Engine;
 
 /// <summary>
-/// A volume of few blocks of 64 KiB, on devices in memory that count and can be held, with metadata of their own, and
-/// one queue of it.
+/// A volume of few blocks of 64 KiB, on devices in memory that count and can be held, with metadata on a device of
+/// their own or on the cache device, and one queue of it.
 /// </summary>
 internal sealed class SmallCache : IDisposable
 {
     public const int BlockBytes = 64 << 10, Sector = 512;
 
+    // There is room for them, and some blocks more.
+    private const int HeadBytes = 8 << 20;
+
     private readonly RamDevice _cache;
     private readonly RamDevice _metadata;
     private readonly RamDevice _backing;
+    private readonly bool _isAtHead;
     private RamDevice? _other;
     private RingContext _io;
     private bool _isOpen;
 
     /// <summary>
     /// <paramref name="places"/> blocks in front of <paramref name="homes"/> whole ones and
-    /// <paramref name="restBytes"/> bytes.
+    /// <paramref name="restBytes"/> bytes. <paramref name="isAtHead"/>: the metadata are on the cache device.
     /// </summary>
     public SmallCache(
         int places = 8, int homes = 64, int restBytes = 0, Action<DmCacheOptions>? set = null,
-        int metadataBytes = 1 << 20, int growsTimes = 1, int sectorBytes = Sector)
+        int metadataBytes = 1 << 20, int growsTimes = 1, int sectorBytes = Sector, bool isAtHead = false)
     {
         (long cacheBytes, long backingBytes) = ((long)places * BlockBytes, ((long)homes * BlockBytes) + restBytes);
+        _isAtHead = isAtHead;
+        if (isAtHead) cacheBytes += HeadBytes;
         _cache = new RamDevice(growsTimes * cacheBytes, sectorBytes);
         _metadata = new RamDevice(metadataBytes, sectorBytes);
         _backing = new RamDevice(growsTimes * backingBytes, sectorBytes);
@@ -42,8 +48,8 @@ internal sealed class SmallCache : IDisposable
         Options = new DmCacheOptions { Policy = "lru", IdleUs = long.MaxValue / 4, HighWatermark = 100 };
         set?.Invoke(Options);
         _io = new RingContext();
-        using (MetadataDevice made = new(_io, _metadata))
-            new CacheFormat(made, Options.MetadataVersion, BlockBytes).Run(CacheRoom.SizeBytes, isAtHead: false);
+        using (MetadataDevice made = new(_io, isAtHead ? _cache : _metadata))
+            new CacheFormat(made, Options.MetadataVersion, BlockBytes).Run(CacheRoom.SizeBytes, isAtHead);
         (Volume, Driver) = Open();
     }
 
@@ -121,11 +127,11 @@ internal sealed class SmallCache : IDisposable
     }
 
     /// <summary>Somebody writes a block of the backing device without the cache, which is stopped.</summary>
-    public unsafe void WriteBacking(long home, long value)
+    public unsafe void WriteBacking(long home, long value, int within = 0)
     {
         BlockingIo io = new(_io);
         Fill(value);
-        io.Start(io.QueueOf(Backing), IoKind.Write, home * BlockBytes, Driver.Data, 4096);
+        io.Start(io.QueueOf(Backing), IoKind.Write, (home * BlockBytes) + within, Driver.Data, 4096);
         io.WaitOrFail("writing", Backing);
     }
 
@@ -174,7 +180,7 @@ internal sealed class SmallCache : IDisposable
     private (DmCacheVolume Volume, QueueDriver Driver) Open()
     {
         DmCacheVolume volume = DmCacheVolume.Open(
-            _io, new KeptDevice(Cache), new KeptDevice(Metadata), new KeptDevice(Backing), Options);
+            _io, new KeptDevice(Cache), _isAtHead ? null : new KeptDevice(Metadata), new KeptDevice(Backing), Options);
         _isOpen = true;
         return (volume, new QueueDriver(volume, 0, _io));
     }

@@ -37,12 +37,16 @@ public sealed partial class DmCacheEngine : IInjectedEngine
             // Tools, Format and BindingTests.
             DmCacheMutant.B14AnyDeviceTaken,
             DmCacheMutant.B14ForeignMarkTrusted, DmCacheMutant.RepairForgetsDirty,
+            // Breaks no promise.
+            DmCacheMutant.B6BlocksFlushedTwice,
             // UnmarkTests: seen by one seed of some hundreds to thousands.
             DmCacheMutant.B1MarkTakenBlindly, DmCacheMutant.B1ZeroedUnmarked,
             // MeetingTests, QueueTests, ErrorTests, ModeTests, KernelCacheTests: what they break is rare here, or needs
             // overlapping writes, or another program's metadata.
             DmCacheMutant.B2HomeUnflushed, DmCacheMutant.B7ThroughUnordered, DmCacheMutant.B10DiscardRemembered,
             DmCacheMutant.B5EntryNotAwaited, DmCacheMutant.B13StrangersBelieved,
+            // ErrorTests, OneDeviceTests: two failures within moments, or seen by one seed of some hundreds.
+            DmCacheMutant.B1MarksLostByFailure, DmCacheMutant.B6RootLossUnseen, DmCacheMutant.B6FirstFlushLeftOut,
             // FirstFlushTests: here a start does not fail by a flush alone.
             DmCacheMutant.B6FoundRootTrusted, DmCacheMutant.B6FirstLossNotNoted,
             // ErrorInjectionTests.
