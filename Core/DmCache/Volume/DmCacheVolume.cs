@@ -180,6 +180,7 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
     /// <exception cref="UserErrorException">The volume is served read-only.</exception>
     public void SetMode(CacheMode mode)
     {
+        Invariant.Check(mode <= CacheMode.Passthrough);
         if (ReadOnly) throw new UserErrorException("the volume is served read-only: its mode stays");
         Volatile.Write(ref _wantedMode, (int)mode);
         Queues.WakeFirst();

@@ -1,4 +1,3 @@
-using System;
 using Weir.Core.Base;
 using Weir.Core.DmCache.Policies;
 using Weir.Core.Volumes;
@@ -41,7 +40,7 @@ public sealed class DmCacheConfig(ulong seed) : SimConfig(seed)
 
     /// <summary>The user asks for another mode now.</summary>
     public CacheMode? Order() =>
-        _orders.Below(100) < _orderPercent ? (CacheMode)_orders.Below(Enum.GetValues<CacheMode>().Length) : null;
+        _orders.Below(100) < _orderPercent ? (CacheMode)_orders.Below((int)CacheMode.Passthrough + 1) : null;
 
     /// <summary>The user asks for another policy now.</summary>
     public string? OrderPolicy() =>
