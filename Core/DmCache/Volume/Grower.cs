@@ -5,43 +5,42 @@ using Weir.Core.DmCache.Settings;
 namespace Weir.Core.DmCache.Volume;
 
 /// <summary>
-/// Lets a suspended volume grow, on the first queue's thread: the metadata name the new places first, durably; then
-/// every structure in memory takes them. A crash between is a cache whose new places are free.
+/// Lets a volume grow whose requests are held, on the first queue's thread: the metadata name the new places first,
+/// durably; then every structure in memory takes them. A crash between is a cache whose new places are free.
 /// </summary>
 internal sealed class Grower(DmCacheVolume volume, Committer committer)
 {
     private long _ticket;
+    private long _missing;
 
-    /// <summary>Begins its commit, unless there is no room for it.</summary>
+    /// <summary>Begins its commit. All that has changed before is durable.</summary>
     public void Begin(GrowOrder order)
     {
         uint places = order.Geometry.Places;
-        // What a suspend has committed lies in memory: nothing is missing to look.
-        bool isKnown = volume.Metadata.TryCountMissing(places, out long missing);
-        if (!isKnown) volume.EndGrowth("the metadata cannot be looked at; nothing has grown");
-        else if (volume.Changes.Failure is { } failure) volume.EndGrowth(failure);
-        else if (missing > 0)
-            volume.EndGrowth($"{places} cache blocks need {missing} more metadata blocks than the "
-                + $"{volume.Metadata.MetadataBlocks} there are; nothing has grown");
-        else BeginCommit(places);
+        _missing = 0;
+        committer.First = () => TryResize(places);
+        _ticket = volume.Changes.Urge();
+        volume.Suspension.State = SuspendState.Growing;
     }
 
-    /// <summary>Looks whether it is durable.</summary>
-    public void GoOn(GrowOrder order)
+    /// <summary>Looks whether it is durable. True: it is over, and the order is answered.</summary>
+    public bool TryEnd(GrowOrder order)
     {
         string? failure = volume.Changes.Failure;
         bool isDone = volume.Changes.IsDone(_ticket);
-        if (!isDone && failure == null) return;
-        if (isDone) volume.TakeRoom(order);
-        volume.Suspension.State = SuspendState.Suspended;
-        volume.EndGrowth(isDone ? null : failure);
+        if (!isDone && failure == null) return false;
+        if (_missing > 0)
+            failure = $"{order.Geometry.Places} cache blocks need {_missing} more metadata blocks than the "
+                + $"{volume.Metadata.MetadataBlocks} there are; nothing has grown";
+        else if (isDone) volume.TakeRoom(order);
+        volume.EndGrowth(isDone && _missing == 0 ? null : failure);
+        return true;
     }
 
-    private void BeginCommit(uint places)
+    // False: a block of metadata is missing, and this is called again.
+    private bool TryResize(uint places)
     {
-        bool isLeftOut = Mutant.Is(DmCacheMutant.GrownUncommitted);
-        if (!isLeftOut) committer.First = () => volume.Metadata.TryResize(places);
-        _ticket = volume.Changes.Urge();
-        volume.Suspension.State = SuspendState.Growing;
+        if (!volume.Metadata.TryCountMissing(places, out _missing)) return false;
+        return _missing > 0 || Mutant.Is(DmCacheMutant.GrownUncommitted) || volume.Metadata.TryResize(places);
     }
 }

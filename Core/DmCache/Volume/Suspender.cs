@@ -10,12 +10,16 @@ namespace Weir.Core.DmCache.Volume;
  *   serving -> draining -> flushing -> committing -> suspended -> resuming -> serving
  *                                                    ^       v
  *                                                    growing
+ *
+ *   a growth alone:
+ *   serving -> draining -> committing -> growing -> serving
  */
 
 /// <summary>
 /// Carries out suspend and resume, on the first queue's thread. While it is suspended the metadata are those of an
 /// orderly stop: marks are the dirty blocks exactly, hints and discards are kept. Before the first request goes on, the
-/// durable discards are taken back (B10).
+/// durable discards are taken back (B10). Where requests are held for a growth alone the metadata stay those of a
+/// volume that is served, so that requests go on whatever becomes of it.
 /// </summary>
 /// <param name="volume">Whose requests they are.</param>
 /// <param name="committer">Its commits.</param>
@@ -27,6 +31,7 @@ internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastF
     private readonly Grower _grower = new(volume, committer);
     private LastCommit? _commit;
     private long _ticket;
+    private bool _isForGrowth;
 
     private Suspension Suspension => volume.Suspension;
 
@@ -62,11 +67,11 @@ internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastF
         switch (Suspension.State)
         {
             case SuspendState.Serving when Suspension.IsWanted || volume.Growth != null: Hold(); break;
-            case SuspendState.Draining when HasDrained: Flush(); break;
+            case SuspendState.Draining when HasDrained: EndDrain(); break;
             case SuspendState.Flushing when IsFlushed && isAtRest(): Commit(); break;
-            case SuspendState.Committing when _commit!.IsOver(): EndSuspend(); break;
+            case SuspendState.Committing when IsCommitted: EndCommit(); break;
             case SuspendState.Suspended when volume.Growth != null: _grower.Begin(volume.Growth); break;
-            case SuspendState.Growing: _grower.GoOn(volume.Growth!); break;
+            case SuspendState.Growing when _grower.TryEnd(volume.Growth!): EndGrowing(); break;
             case SuspendState.Suspended when !Suspension.IsWanted && Suspension.Failure == null: BeginResume(); break;
             case SuspendState.Resuming: Resume(); break;
         }
@@ -82,6 +87,22 @@ internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastF
         Suspension.State = SuspendState.Draining;
         volume.Queues.WakeAll();
     }
+
+    // For a growth alone, what is listed is made durable first: the new places have the free metadata blocks then.
+    private void EndDrain()
+    {
+        _isForGrowth = volume.Growth != null && !Suspension.IsWanted;
+        if (!_isForGrowth)
+        {
+            Flush();
+            return;
+        }
+        _ticket = volume.Changes.Urge();
+        Suspension.State = SuspendState.Committing;
+    }
+
+    private bool IsCommitted => !_isForGrowth ? _commit!.IsOver()
+        : volume.Changes.IsDone(_ticket) || volume.Changes.Failure != null;
 
     private void Flush()
     {
@@ -99,16 +120,23 @@ internal sealed class Suspender(DmCacheVolume volume, Committer committer, LastF
     }
 
     // What cannot be made durable is no reason to let requests wait.
-    private void EndSuspend()
+    private void EndCommit()
     {
         if (Loss is not { } loss)
         {
-            Suspension.State = SuspendState.Suspended;
+            if (_isForGrowth) _grower.Begin(volume.Growth!);
+            else Suspension.State = SuspendState.Suspended;
             return;
         }
-        Suspension.GiveUp(loss);
+        if (!_isForGrowth) Suspension.GiveUp(loss);
         volume.EndGrowth(loss);
         GoOnServing();
+    }
+
+    private void EndGrowing()
+    {
+        if (_isForGrowth) GoOnServing();
+        else Suspension.State = SuspendState.Suspended;
     }
 
     private void BeginResume()

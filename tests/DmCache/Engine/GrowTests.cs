@@ -4,6 +4,7 @@ using Weir.Core.DmCache.Format;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Xunit;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Tests.DmCache.Engine;
 
@@ -87,6 +88,30 @@ public sealed class GrowTests
         Assert.Equal(6, cache.Read(0));
         cache.Reopen();
         Assert.Equal(6, cache.Read(0));
+    }
+
+    /// <summary>When the commit of a growth fails, nothing has grown, and clients go on: nobody has suspended it.
+    /// </summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void ClientsGoOnAfterAGrowthThatFailed(int commits)
+    {
+        using SmallCache cache = new(growsTimes: 4);
+        cache.BringIn(0);
+        cache.Write(0, 5);
+        cache.Driver.Until(() => cache.Volume.Changes.IsEmpty, "the last commit");
+        cache.CacheRoom.Room = 20L * Block;
+        Func<OrderProgress> look = cache.Volume.BeginGrow();
+        long before = cache["commits"];
+        cache.Driver.Until(() => cache["commits"] == before + commits, "the commit before");
+        cache.Metadata.RefusesWith = -Errno.EIO;
+        cache.Driver.Until(() => look().IsOver, "the growth");
+        Assert.NotNull(look().Failure);
+        Assert.Equal("no", new StatusFigures(cache.Volume).TextOf("suspended"));
+        cache.Write(0, 6);
+        Assert.Equal((6, 8), (cache.Read(0), cache["cache_blocks"]));
+        cache.Metadata.RefusesWith = 0;
     }
 
     /// <summary>A suspended volume grows, and stays suspended; without room nothing is done.</summary>
