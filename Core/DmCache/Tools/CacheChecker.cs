@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using Weir.Core.DmCache.Format;
 using Weir.Core.Io;
+using Weir.Core.Metadata;
 
 namespace Weir.Core.DmCache.Tools;
 

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using Weir.Core.Base;
 using Weir.Core.DmCache.Format;
 using Weir.Core.Io;
+using Weir.Core.Metadata;
 using Weir.Core.Metadata.Persistent;
 
 namespace Weir.Core.DmCache.Tools;

@@ -2,7 +2,6 @@ using System;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Weir.Core.Base;
-using Weir.Core.Caching;
 
 namespace Weir.Core.SsdCache.Format;
 
@@ -113,11 +112,15 @@ internal static unsafe class DirectoryPage
     }
 
     /// <summary>There are zeroes: the slot was never written.</summary>
-    public static bool IsBlank(byte* page, int pageBytes) =>
-        new ReadOnlySpan<byte>(page, pageBytes).IndexOfAnyExcept((byte)0) < 0;
+    public static bool IsBlank(byte* page, int bytes) =>
+        new ReadOnlySpan<byte>(page, bytes).IndexOfAnyExcept((byte)0) < 0;
 
     /// <summary>Something is there.</summary>
     public static bool IsUsed(byte* page, SsdGeometry geometry, int entry) => *(uint*)At(page, geometry, entry) != 0;
+
+    /// <summary>All of it is zero, as where nothing is.</summary>
+    public static bool IsEmpty(byte* page, SsdGeometry geometry, int entry) =>
+        IsBlank(At(page, geometry, entry), geometry.EntryBytes);
 
     /// <summary>The block that is there; only where something is.</summary>
     public static uint TagOf(byte* page, SsdGeometry geometry, int entry) => *(uint*)At(page, geometry, entry) - 1;

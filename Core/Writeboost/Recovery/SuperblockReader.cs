@@ -1,6 +1,7 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Metadata;
 using Weir.Core.Writeboost.Format;
 
 namespace Weir.Core.Writeboost.Recovery;
@@ -29,12 +30,9 @@ public static unsafe class SuperblockReader
         io.Start(queue, IoKind.Read, 0, a, Superblock.Bytes);
         io.Start(queue, IoKind.Read, Superblock.CopyBOffset, b, Superblock.Bytes);
         io.WaitOrFail("reading the superblock", cache);
-        bool aIsWhole = Superblock.IsValid(a), bIsWhole = Superblock.IsValid(b);
-        damaged = aIsWhole ? bIsWhole ? null : "B" : "A";
-        copyBFirst = aIsWhole && (!bIsWhole || b->Generation < a->Generation);
-        if (aIsWhole && bIsWhole) return Checked(a->Generation >= b->Generation ? a : b, cache);
-        if (aIsWhole) return Checked(a, cache);
-        if (bIsWhole) return Checked(b, cache);
+        CopyChoice choice = new(Superblock.IsValid(a), a->Generation, Superblock.IsValid(b), b->Generation);
+        (damaged, copyBFirst) = (choice.Damaged, choice.BeginsWithB);
+        if (choice.IsFound) return Checked(choice.TakesB ? b : a, cache);
         bool ours = a->Magic == Superblock.MagicValue || b->Magic == Superblock.MagicValue;
         throw new UserErrorException(ours
             ? $"{cache.Name}: both superblock copies are damaged"

@@ -2,7 +2,7 @@ using System.Collections.Generic;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 
-namespace Weir.Tests.Writeboost;
+namespace Weir.Tests.Harness;
 
 /// <summary>Reads over these blocks fail.</summary>
 internal sealed unsafe class BadBlocks(Device inner) : WrappedDevice(inner)

@@ -1,6 +1,6 @@
 using Weir.Core.Io;
 
-namespace Weir.Core.DmCache.Tools;
+namespace Weir.Core.Metadata;
 
 /// <summary>What a tool finds in metadata, as items for the user: the first problems, and how many there are.</summary>
 internal sealed class Findings(IItemWriter items)

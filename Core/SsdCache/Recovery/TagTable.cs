@@ -1,0 +1,48 @@
+using System;
+using System.Runtime.InteropServices;
+using Weir.Core.Base;
+using Weir.Core.SsdCache.Format;
+
+namespace Weir.Core.SsdCache.Recovery;
+
+/// <summary>
+/// Which block each place holds, so that one that two places hold is found. Four bytes a place, as long as the
+/// directory is read.
+/// </summary>
+internal sealed unsafe class TagTable(SsdGeometry geometry, int assoc) : IDisposable
+{
+    /// <summary>No place.</summary>
+    public const uint None = uint.MaxValue;
+
+    // Tag and 1; 0: nothing.
+    private readonly uint* _tags = (uint*)NativeMemory.AllocZeroed(geometry.Slots, sizeof(uint));
+
+    /// <summary>
+    /// Place <paramref name="slot"/> holds a block. Returns a place that was said to hold it too, and that a look-up
+    /// would find; <see cref="None"/>: there is none.
+    /// </summary>
+    public uint Add(uint slot, uint tag)
+    {
+        Invariant.Check(slot < geometry.Slots);
+        uint other = Find(tag);
+        _tags[slot] = tag + 1;
+        return other;
+    }
+
+    /// <summary>It holds it no more.</summary>
+    public void Remove(uint slot) => _tags[slot] = 0;
+
+    /// <inheritdoc/>
+    public void Dispose() => NativeMemory.Free(_tags);
+
+    private uint Find(uint tag)
+    {
+        for (int attempt = 0; attempt <= assoc; attempt++)
+        {
+            uint first = geometry.SetOf(tag, attempt) * SsdGeometry.Ways;
+            int way = new ReadOnlySpan<uint>(_tags + first, SsdGeometry.Ways).IndexOf(tag + 1);
+            if (way >= 0) return first + (uint)way;
+        }
+        return None;
+    }
+}
