@@ -45,6 +45,7 @@ public struct statfs
     [FieldOffset(0)] public long f_type;
     [FieldOffset(8)] public long f_bsize;
     [FieldOffset(16)] public long f_blocks;
+    [FieldOffset(24)] public long f_bfree;
     [FieldOffset(32)] public long f_bavail;
     [FieldOffset(56)] public ulong f_fsid;
 }

@@ -144,30 +144,13 @@ public sealed class FileDevice : Device
     }
 
     /// <inheritdoc/>
-    public override int Preallocate() =>
-        Facts.IsBlockDevice ? 0 : TakeSpace();
+    public override int Preallocate(long fromBytes, long endBytes) =>
+        Facts.IsBlockDevice ? 0 : new FileSpace(_fd).Take(fromBytes, endBytes);
 
-    private int TakeSpace()
+    /// <inheritdoc/>
+    public override void GiveBack(long fromBytes, long endBytes)
     {
-        int result;
-        do result = Libc.Allocate(_fd, 0, 0, SizeBytes);
-        while (result == -Errno.EINTR);
-        return result == -Errno.EOPNOTSUPP ? SpaceByWriting.Take(new Space(_fd, SizeBytes), SizeBytes) : result;
-    }
-
-    private sealed unsafe class Space(int fd, long sizeBytes) : IFileSpace
-    {
-        public long AllocatedBytes => Libc.Status(fd, out statx status) < 0 ? 0 : (long)status.stx_blocks * 512;
-
-        public long NextHole(long offset)
-        {
-            long hole = Libc.Seek(fd, offset, Const.SEEK_HOLE);
-            return hole < 0 ? sizeBytes : Math.Min(hole, sizeBytes);
-        }
-
-        public long Read(void* buffer, long length, long offset) => Libc.ReadAt(fd, buffer, length, offset);
-
-        public long Write(void* buffer, long length, long offset) => Libc.WriteAt(fd, buffer, length, offset);
+        if (!Facts.IsBlockDevice) new FileSpace(_fd).GiveBack(fromBytes, endBytes);
     }
 
     /// <summary>A file in <see cref="FileNotes.StateFolder"/>; of a file, one beside it too.</summary>

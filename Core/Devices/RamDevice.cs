@@ -55,7 +55,7 @@ public sealed unsafe class RamDevice : Device
     public override DeviceQueue OpenQueue(IoContext io) => new Queue(io, this);
 
     /// <inheritdoc/>
-    public override int Preallocate() => _slab.Populate();
+    public override int Preallocate(long fromBytes, long endBytes) => _slab.Populate();
 
     /// <inheritdoc/>
     public override void Dispose() => _slab.Dispose();

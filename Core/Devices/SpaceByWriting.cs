@@ -9,7 +9,9 @@ internal unsafe interface IFileSpace
     /// <summary>Bytes that the file has space for already.</summary>
     long AllocatedBytes { get; }
 
-    /// <summary>Where the next hole from <paramref name="offset"/> on begins; the file's size: there is none.</summary>
+    /// <summary>
+    /// Where the next hole from <paramref name="offset"/> on begins; the file's size or more: there is none.
+    /// </summary>
     long NextHole(long offset);
 
     /// <summary>pread(2).</summary>
@@ -29,17 +31,17 @@ internal static unsafe class SpaceByWriting
     public const int PieceBytes = 1 << 20;
 
     /// <summary>0, or a negative errno. What the file holds stays.</summary>
-    public static int Take(IFileSpace file, long sizeBytes)
+    public static int Take(IFileSpace file, long from, long end)
     {
-        if (file.AllocatedBytes >= sizeBytes) return 0;
+        if (file.AllocatedBytes >= end) return 0;
         // A file system that knows no holes says that there is none, though space is missing: then it may be anywhere.
-        bool knowsHoles = file.NextHole(0) < sizeBytes;
+        bool knowsHoles = file.NextHole(from) < end;
         using Slab piece = new(PieceBytes);
-        for (long offset = 0; offset < sizeBytes; offset += PieceBytes)
+        for (long offset = from; offset < end; offset += PieceBytes)
         {
             if (knowsHoles) offset = Math.Max(offset, file.NextHole(offset) & -PieceBytes);
-            if (offset >= sizeBytes) return 0;
-            long length = Math.Min(PieceBytes, sizeBytes - offset);
+            if (offset >= end) return 0;
+            long length = Math.Min(PieceBytes, end - offset);
             long result = file.Read(piece.Start, length, offset);
             if (result == length) result = file.Write(piece.Start, length, offset);
             if (result != length) return result < 0 ? (int)result : -Errno.EIO;

@@ -49,7 +49,10 @@ internal abstract class WrappedDevice(Device inner) : Device
     public override long ExtentEnd(long offsetBytes, out bool isHole) => inner.ExtentEnd(offsetBytes, out isHole);
 
     /// <inheritdoc/>
-    public override int Preallocate() => inner.Preallocate();
+    public override int Preallocate(long fromBytes, long endBytes) => inner.Preallocate(fromBytes, endBytes);
+
+    /// <inheritdoc/>
+    public override void GiveBack(long fromBytes, long endBytes) => inner.GiveBack(fromBytes, endBytes);
 
     /// <inheritdoc/>
     public override int LeaveNote(string name, string text) => inner.LeaveNote(name, text);

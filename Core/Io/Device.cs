@@ -100,10 +100,19 @@ public abstract class Device : IDisposable
     }
 
     /// <summary>
-    /// Sees to it that no write can fail for want of space (R16): allocates the whole file. Synchronous, control path.
-    /// 0, or a negative errno; devices that own their space say 0.
+    /// Sees to it that no write can fail for want of space (R16): allocates this part of the file. Synchronous, control
+    /// path. 0: it had its space already, as devices have that own it; 1: it has taken some, which
+    /// <see cref="GiveBack"/> would return; or a negative errno, and nothing is taken.
     /// </summary>
-    public virtual int Preallocate() => 0;
+    public virtual int Preallocate(long fromBytes, long endBytes) => 0;
+
+    /// <summary>
+    /// Returns the space of this part of the file where it holds no data. Nobody may be writing there. Synchronous,
+    /// control path.
+    /// </summary>
+    public virtual void GiveBack(long fromBytes, long endBytes)
+    {
+    }
 
     /// <summary>
     /// Keeps a small text with the device, durably, under a name: for what must be known at the next start although no

@@ -5,6 +5,7 @@ using Weir.Core.DmCache.Settings;
 using Weir.Core.DmCache.Tools;
 using Weir.Core.DmCache.Volume;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Frontends.Commands;
 
 namespace Weir.Frontends.Compose;
@@ -41,13 +42,14 @@ internal sealed partial class DmCacheKind : IEngineKind
         DmCacheOptions options = new()
         {
             VolumeName = spec.Name, ExportName = spec.Devices.Backings[0].Name, ReadOnly = spec.ReadOnly,
-            Log = opening.Log, BlockBytes = GivenBlockBytes(spec) ?? 0,
+            Log = opening.Log, BlockBytes = GivenBlockBytes(spec) ?? 0, ReservesSpace = true,
         };
         List<Tunable> tunables = DmCacheTunables.Of(options);
         opening.SetOptions(tunables);
         BackingArgument named = spec.Devices.Backings[0];
         (Device cache, Device? metadata) = (opening.Cache(), opening.Metadata());
         Device backing = opening.Backing(named);
+        DmCacheVolume.CheckDevices(cache, metadata, backing, options);
         using RingContext io = new();
         Prepare(io, cache, metadata, opening, options);
         DmCacheVolume volume = DmCacheVolume.Open(io, cache, metadata, backing, options);
@@ -63,20 +65,15 @@ internal sealed partial class DmCacheKind : IEngineKind
     {
         Device home = metadata ?? cache;
         (byte[] head, byte[] tail) = ContentProbe.Read(io, home);
-        if (MetadataProbe.IsSuperblock(head))
-        {
-            if (!opening.Spec.ReadOnly) Reserve(cache, metadata);
-            return;
-        }
+        if (MetadataProbe.IsSuperblock(head)) return;
         using MetadataDevice device = new(io, home);
         if (!opening.Spec.Force) CheckRoom(io, cache, device, (head, tail), opening);
         if (opening.Spec.MustExist) throw new UserErrorException($"{home.Name}: is blank: no cache");
         if (opening.Spec.ReadOnly)
             throw new UserErrorException($"{home.Name}: is blank, and --read-only formats nothing");
-        Reserve(cache, metadata);
         CacheFormat format = new(device, options.MetadataVersion,
             options.BlockBytes == 0 ? DefaultBlockBytes : options.BlockBytes)
-        { CacheName = cache.Name };
+        { CacheName = cache.Name, Reserve = () => Reserve(opening.Space, cache, metadata) };
         string made = format.Run(cache.SizeBytes, isAtHead: metadata == null);
         opening.Log($"{home.Name}: was blank; formatted: {made}");
     }
@@ -105,10 +102,10 @@ internal sealed partial class DmCacheKind : IEngineKind
             + $"'weir format {Name} --force' would begin a new cache there");
     }
 
-    private static void Reserve(Device cache, Device? metadata)
+    private static void Reserve(SpaceReservation space, Device cache, Device? metadata)
     {
-        Opening.Preallocate(cache);
-        if (metadata != null) Opening.Preallocate(metadata);
+        space.Take(cache);
+        if (metadata != null) space.Take(metadata);
     }
 
     // Null: the user has not said one.

@@ -4,8 +4,8 @@ using System.IO;
 using Weir.Core.Base;
 using Weir.Core.Devices;
 using Weir.Core.Io;
+using Weir.Core.Volumes;
 using Weir.Frontends.Commands;
-using Weir.Native;
 
 namespace Weir.Frontends.Compose;
 
@@ -52,6 +52,7 @@ internal sealed class Opening(
         }
         catch
         {
+            opening.Space.GiveBack();
             opening._below.ForEach(static part => part.Dispose());
             throw;
         }
@@ -87,12 +88,8 @@ internal sealed class Opening(
     public static Device OpenBacking(string path, bool readOnly, Action<string> log) =>
         OpenDevice(path, readOnly, log, anySize: true);
 
-    /// <summary>So that a full file system cannot fail a write to the cache later (R16).</summary>
-    public static void Preallocate(Device cache)
-    {
-        int result = cache.Preallocate();
-        if (result < 0) throw new UserErrorException($"{cache.Name}: cannot reserve its space: {Errno.Text(result)}");
-    }
+    /// <summary>What was taken for a volume that is made; it goes back when the volume is not opened.</summary>
+    public SpaceReservation Space { get; } = new();
 
     /// <summary>Shared memory where there is some; without it, acknowledgements wait for the log (R1).</summary>
     public static IRamStore OpenMemory(string? chosen, Action<string> log)

@@ -49,7 +49,7 @@ internal sealed partial class WriteboostKind : IEngineTools
         CacheContent content = spec.Force ? default : Look(io, cache, null, run.Progress);
         if (content.Description is { } description) throw Refusal(cache, description, content.Other);
         Superblock plan = WriteboostFormat.Plan(cache, layout, SegmentBytes(spec, layout), Guid.NewGuid);
-        Opening.Preallocate(cache);
+        new SpaceReservation().Take(cache);
         WriteboostFormat.Format(io, cache, layout, plan.SegmentBytes, Guid.NewGuid);
         return $"{cache.Name}: {Name}, layout {layout.Name}, {plan.SegmentCount} segments of "
             + ByteSize.Format(plan.SegmentBytes) + (layout.Limits.Length > 0 ? $" ({layout.Limits})" : "");

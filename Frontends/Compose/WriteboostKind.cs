@@ -57,7 +57,7 @@ internal sealed partial class WriteboostKind : IEngineKind
         options.Uncached = uncached.ConvertAll(
             static export => (export.Volume, ((PassthroughVolume)export.Volume).Backing));
         using RingContext io = new();
-        Prepare(io, cache, cached, spec, options);
+        Prepare(io, cache, cached, opening, options);
         WriteboostVolume volume =
             WriteboostVolume.Open(io, cache, cached, Opening.OpenMemory(spec.Memory, opening.Log), options);
         List<OpenedExport> exports = ExportsOf(volume, spec, uncached);
@@ -70,6 +70,7 @@ internal sealed partial class WriteboostKind : IEngineKind
     private static WriteboostOptions OptionsFor(Opening opening) => new()
     {
         VolumeName = opening.Spec.Name, ReadOnly = opening.Spec.ReadOnly, Log = opening.Log,
+        ReservesSpace = true,
         Progress = opening.Progress, StopAsked = opening.StopAsked,
         CachePath = Path.GetFullPath(DeviceOpener.FileOf(opening.Spec.Devices.Cache!)),
         AddsDevices = !opening.Spec.MustExist,
@@ -87,8 +88,9 @@ internal sealed partial class WriteboostKind : IEngineKind
 
     /// <summary>Formats a blank cache; refuses what is neither blank nor ours. Checks first, writes then.</summary>
     private void Prepare(
-        RingContext io, Device cache, List<BackingSpec> backings, VolumeSpec spec, WriteboostOptions options)
+        RingContext io, Device cache, List<BackingSpec> backings, Opening opening, WriteboostOptions options)
     {
+        VolumeSpec spec = opening.Spec;
         CacheContent content = Look(io, cache, spec.OwnOrNull<string>(LayoutOption), options.Progress);
         if (!content.Other.IsBlank) throw Refusal(cache, content.Other.Description!, content.Other);
         if (content.IsAmbiguous)
@@ -97,7 +99,6 @@ internal sealed partial class WriteboostKind : IEngineKind
         options.Layout = content.Layout ?? LayoutOf(spec) ?? Layout.Native;
         options.CheckLayout();
         if (content.Layout != null) CheckSegmentSize(io, cache, options.Layout, spec);
-        if (content.Layout != null && !spec.ReadOnly) Opening.Preallocate(cache);
         if (content.Layout != null) return;
         if (spec.MustExist) throw new UserErrorException($"{cache.Name}: is blank: no cache");
         if (spec.ReadOnly) throw new UserErrorException($"{cache.Name}: is blank, and --read-only formats nothing");
@@ -105,7 +106,7 @@ internal sealed partial class WriteboostKind : IEngineKind
             WriteboostFormat.Plan(cache, options.Layout, SegmentBytes(spec, options.Layout), Guid.NewGuid);
         OpenChecks.Check(cache, plan);
         _ = new Binding(null, 0, options).Bind(backings);
-        Opening.Preallocate(cache);
+        opening.Space.Take(cache);
         WriteboostFormat.Format(io, cache, options.Layout, plan.SegmentBytes, Guid.NewGuid);
         options.Log($"{cache.Name}: was blank; formatted in layout {options.Layout.Name} with {plan.SegmentCount} "
             + $"segments of {ByteSize.Format(plan.SegmentBytes)}");

@@ -164,7 +164,8 @@ public sealed unsafe class FileDeviceTests
         using DeviceClient h = new();
         using FileDevice device = FileDevice.Open(file.Path);
         DeviceQueue queue = device.OpenQueue(h.Io);
-        Assert.Equal(0, device.Preallocate());
+        Assert.Equal(1, device.Preallocate(0, 8 * Mib));
+        Assert.Equal(0, device.Preallocate(0, 8 * Mib));
         Assert.Equal(0, Libc.Status(device.Descriptor, out statx before));
         Assert.True(before.stx_blocks * 512 >= 8 * Mib);
         DeviceClient.Fill(h.Memory, 8 * Mib, 6);
@@ -178,6 +179,33 @@ public sealed unsafe class FileDeviceTests
         Assert.True(isHole);
         Assert.Equal(8 * Mib, device.ExtentEnd(6 * Mib, out isHole));
         Assert.False(isHole);
+    }
+
+    /// <summary>Less than that was there before, or all of a file system is asked for.</summary>
+    [Fact]
+    public void SpaceThatIsNotUsedGoesBack()
+    {
+        using TemporaryFile file = new(8 * Mib);
+        using DeviceClient h = new();
+        using FileDevice device = FileDevice.Open(file.Path);
+        DeviceQueue queue = device.OpenQueue(h.Io);
+        DeviceClient.Fill(h.Memory, Mib, 6);
+        Assert.Equal(Mib, h.Run(queue, IoKind.Write, 4 * Mib, Mib));
+        long before = Allocated(device);
+        Assert.Equal(1, device.Preallocate(2 * Mib, 8 * Mib));
+        Assert.Equal(before + (5 * Mib), Allocated(device));
+        device.GiveBack(2 * Mib, 8 * Mib);
+        Assert.Equal(before, Allocated(device));
+        fixed (byte* content = file.Read()) Assert.True(DeviceClient.Same(content + (4 * Mib), h.Memory, Mib));
+        Assert.True(Libc.Truncate(device.Descriptor, 1L << 43) >= 0);
+        Assert.Equal(-Errno.ENOSPC, device.Preallocate(8 * Mib, 1L << 43));
+        Assert.Equal(before, Allocated(device));
+    }
+
+    private static long Allocated(FileDevice device)
+    {
+        Assert.Equal(0, Libc.Status(device.Descriptor, out statx status));
+        return (long)status.stx_blocks * 512;
     }
 
     [Fact]

@@ -17,12 +17,12 @@ public sealed unsafe class SpaceByWritingTests
         CountedSpace space = new((37 << 20) + (3 * Block), knowsHoles);
         for (int at = 0; at < space.Bytes.Length; at += 7 << 20) space.Put(at, 5);
         byte[] before = [.. space.Bytes];
-        Assert.Equal(0, SpaceByWriting.Take(space, space.Bytes.Length));
+        Assert.Equal(0, SpaceByWriting.Take(space, 0, space.Bytes.Length));
         Assert.InRange(space.Writes, 1, 38);
         Assert.Equal(space.Bytes.Length, space.AllocatedBytes);
         Assert.True(space.Bytes.AsSpan().SequenceEqual(before));
         space.Writes = 0;
-        Assert.Equal(0, SpaceByWriting.Take(space, space.Bytes.Length));
+        Assert.Equal(0, SpaceByWriting.Take(space, 0, space.Bytes.Length));
         Assert.Equal(0, space.Writes);
     }
 
@@ -32,7 +32,7 @@ public sealed unsafe class SpaceByWritingTests
         CountedSpace space = new(16 << 20, knowsHoles: true);
         for (int at = 0; at < space.Bytes.Length; at += Block)
             if (at != 9 << 20) space.Put(at, 1);
-        Assert.Equal(0, SpaceByWriting.Take(space, space.Bytes.Length));
+        Assert.Equal(0, SpaceByWriting.Take(space, 0, space.Bytes.Length));
         Assert.Equal(1, space.Writes);
     }
 
@@ -40,7 +40,7 @@ public sealed unsafe class SpaceByWritingTests
     public void AFullFileSystemSaysSo()
     {
         CountedSpace space = new(16 << 20, knowsHoles: true) { Left = 3 };
-        Assert.Equal(-28, SpaceByWriting.Take(space, space.Bytes.Length));
+        Assert.Equal(-28, SpaceByWriting.Take(space, 0, space.Bytes.Length));
     }
 
     private sealed class CountedSpace(int sizeBytes, bool knowsHoles) : IFileSpace

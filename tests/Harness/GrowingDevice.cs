@@ -18,8 +18,21 @@ internal sealed class GrowingDevice(RamDevice inner, long sizeBytes) : WrappedDe
 
     public override long ClientBytes => _sizeBytes;
 
-    // Memory that tests do not need.
-    public override int Preallocate() => 0;
+    /// <summary>As far as space was taken; the memory itself tests do not need.</summary>
+    public long ReservedEnd { get; private set; }
+
+    /// <summary>There is no more space.</summary>
+    public bool IsFull { get; set; }
+
+    public override int Preallocate(long fromBytes, long endBytes)
+    {
+        if (endBytes <= ReservedEnd) return 0;
+        if (IsFull) return -28;
+        ReservedEnd = endBytes;
+        return 1;
+    }
+
+    public override void GiveBack(long fromBytes, long endBytes) => ReservedEnd = Math.Min(ReservedEnd, fromBytes);
 
     public override bool TryGrow(long mostBytes, out long foundBytes)
     {

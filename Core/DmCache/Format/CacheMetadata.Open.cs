@@ -65,12 +65,16 @@ internal sealed unsafe partial class CacheMetadata
     public static long BlocksFor(int version, long places)
     {
         const int changes = 32;
-        long arrays = BlocksOf(places, sizeof(ulong)) + 2 * BlocksOf(places, HintBytes)
-            + (version == 2 ? BlocksOf(Bitset.WordsOf(places), sizeof(ulong)) : 0)
+        long arrays = LeastBlocksFor(version, places) + BlocksOf(places, HintBytes)
             + BlocksOf(Bitset.WordsOf(MaxDiscardBlocks), sizeof(ulong));
         long bitmaps = arrays / SpaceMapFormat.BitmapCounts + 1;
         return 1 + arrays + 2 * (bitmaps + 2) + changes;
     }
+
+    /// <summary>Blocks that the arrays of so many places take at least, with hints.</summary>
+    public static long LeastBlocksFor(int version, long places) =>
+        BlocksOf(places, sizeof(ulong)) + BlocksOf(places, HintBytes)
+            + (version == 2 ? BlocksOf(Bitset.WordsOf(places), sizeof(ulong)) : 0);
 
     /// <summary>The kernel has no more discard blocks than that.</summary>
     public const long MaxDiscardBlocks = 16384;

@@ -72,7 +72,7 @@ internal sealed class CacheFinder(BlockingIo io, CacheDevices devices, DmCacheOp
         long blockBytes = metadata.Head.BlockSectors * (long)CacheGeometry.SectorBytes;
         long offset = devices.Metadata == null ? metadata.MetadataBlocks * CacheMetadata.BlockBytes : 0;
         long there = (devices.Cache.SizeBytes - offset) / blockBytes;
-        uint places = CacheSizes.CheckPlaces(there, devices.Cache.Name, blockBytes);
+        uint places = CacheSizes.CheckPlaces(there, devices.Cache.Name, devices.Cache.SizeBytes, blockBytes);
         return new CacheGeometry(blockBytes, Nameable(places, metadata, reader), devices.Backing.SizeBytes, offset);
     }
 

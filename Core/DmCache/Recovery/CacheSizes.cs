@@ -6,12 +6,15 @@ namespace Weir.Core.DmCache.Recovery;
 /// <summary>What sizes a cache may have.</summary>
 internal static class CacheSizes
 {
-    /// <summary>The same number as places have; throws when they are too many, or none.</summary>
-    public static uint CheckPlaces(long places, string device, long blockBytes)
+    /// <summary>
+    /// The same number as places have; throws when they are too many for <paramref name="device"/> of so many bytes, or
+    /// none.
+    /// </summary>
+    public static uint CheckPlaces(long places, string device, long bytes, long blockBytes)
     {
         if (places < 1)
-            throw new UserErrorException($"{device}: is too small for one block of {ByteSize.Format(blockBytes)} and "
-                + "the metadata");
+            throw new UserErrorException($"{device}: has {bytes} bytes: too small for one block of "
+                + $"{ByteSize.Format(blockBytes)} and the metadata, where they are at its head");
         if (places >= uint.MaxValue)
             throw new UserErrorException($"{device}: has {places} blocks of {ByteSize.Format(blockBytes)}; expected "
                 + $"fewer than {uint.MaxValue}: larger blocks");

@@ -64,6 +64,11 @@ public sealed class DmCacheOptions : CleaningSettings
     /// </summary>
     public bool Rebind { get; set; }
 
+    /// <summary>
+    /// A start takes the space of files that are the volume's own, once everything is checked (R16).
+    /// </summary>
+    public bool ReservesSpace { get; init; }
+
     /// <summary>Nothing is written, to no device.</summary>
     public bool ReadOnly { get; set; }
 

@@ -22,6 +22,9 @@ public sealed class CacheFormat(MetadataDevice device, int version, long blockBy
     /// <summary>The cache device, for messages; if not said, the metadata are on it.</summary>
     public string CacheName { get; init; } = device.Device.Name;
 
+    /// <summary>Called when everything is checked and nothing is written; what it throws ends it.</summary>
+    public Action Reserve { get; init; } = static () => { };
+
     /// <summary>
     /// Makes them, for as many places as the cache device has room for. <paramref name="isAtHead"/>: the metadata are
     /// at its head. One line that says what was made.
@@ -31,7 +34,7 @@ public sealed class CacheFormat(MetadataDevice device, int version, long blockBy
         CacheSizes.CheckBlockBytes(blockBytes);
         if (isAtHead) device.Limit(CacheRegion.BlocksFor(cacheBytes / blockBytes));
         long dataBytes = cacheBytes - (isAtHead ? device.Blocks * BlockKind.BlockBytes : 0);
-        uint places = CacheSizes.CheckPlaces(dataBytes / blockBytes, CacheName, blockBytes);
+        uint places = CacheSizes.CheckPlaces(dataBytes / blockBytes, CacheName, cacheBytes, blockBytes);
         CacheShape shape = new(version, (uint)(blockBytes / 512), places, device.Blocks);
         try
         {
@@ -39,6 +42,7 @@ public sealed class CacheFormat(MetadataDevice device, int version, long blockBy
             // Of no policy yet: cache_dump and cache_repair fail where there are none at all.
             device.Run(metadata, () => metadata.TryBeginHints("", CacheMetadata.HintBytes, default));
             metadata.Head.Mark = new WriterMark(Guid.NewGuid(), IsInDoubt: false);
+            Reserve();
             device.Commit(metadata);
         }
         catch (MetadataFullException full)

@@ -32,17 +32,15 @@ public sealed unsafe partial class DmCacheVolume
     public static DmCacheVolume Open(
         IoContext io, Device cache, Device? metadata, Device backing, DmCacheOptions options)
     {
-        CheckPolicy(options.Policy);
+        CheckDevices(cache, metadata, backing, options);
         CacheDevices devices = new(cache, metadata, backing);
-        CheckSectors(devices);
-        CheckFlush(devices, options);
         BlockingIo blocking = new(io);
         FoundCache found = new CacheFinder(blocking, devices, options).Find();
         DmCacheVolume volume = new(devices, found, options);
         try
         {
             volume.Load(blocking, found);
-            if (!options.ReadOnly) volume.TakeOver(blocking, found);
+            if (!options.ReadOnly) volume.Begin(blocking, found);
             return volume;
         }
         catch
@@ -53,6 +51,35 @@ public sealed unsafe partial class DmCacheVolume
         finally
         {
             found.Reader.Dispose();
+        }
+    }
+
+    /// <summary>What can be said before anything is read; the parameters as those of <see cref="Open"/>.</summary>
+    /// <exception cref="UserErrorException">They cannot be opened.</exception>
+    public static void CheckDevices(Device cache, Device? metadata, Device backing, DmCacheOptions options)
+    {
+        CheckPolicy(options.Policy);
+        CacheDevices devices = new(cache, metadata, backing);
+        CheckSectors(devices);
+        CheckFlush(devices, options);
+    }
+
+    // The last thing to be refused: space for everything.
+    private void Begin(BlockingIo io, FoundCache found)
+    {
+        SpaceReservation space = new();
+        long usedBytes = Map.Geometry.PlaceOffset(found.Metadata.Head.Places);
+        try
+        {
+            if (Options.ReservesSpace) space.Take(_devices.Cache, usedBytes);
+            if (Options.ReservesSpace && _devices.Metadata is { } metadata)
+                space.Take(metadata, found.Metadata.MetadataBlocks * CacheMetadata.BlockBytes);
+            TakeOver(io, found);
+        }
+        catch
+        {
+            space.GiveBack();
+            throw;
         }
     }
 

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.DmCache.Format;
 using Weir.Core.DmCache.Migration;
 using Weir.Core.DmCache.Places;
 using Weir.Core.DmCache.Recovery;
@@ -53,12 +54,16 @@ public sealed unsafe partial class DmCacheVolume
     public Func<OrderProgress> BeginGrow()
     {
         CheckWrites();
-        GrowOrder order = new(LookForRoom(), _devices.Backing.ClientBytes);
+        if (Growth != null) throw new UserErrorException("a growth is under way already");
+        GrowOrder order = LookForRoom();
         if (order.Geometry.Places == Map.Geometry.Places && order.ClientBytes == SizeBytes)
             return () => OrderProgress.DoneWith($"done, nothing has grown: the volume has {SizeBytes} bytes and its "
                 + $"cache {CacheBlocks} blocks");
-        if (_devices.Cache.Preallocate() is < 0 and int error)
-            throw new UserErrorException($"{_devices.Cache.Name}: reserving the room failed: {Errno.Text(error)}");
+        // Without looking into the metadata, which only the first queue may: it counts again what is missing.
+        uint places = order.Geometry.Places;
+        long missing = CacheMetadata.LeastBlocksFor(Metadata.Head.Version, places) - Metadata.MetadataBlocks;
+        if (missing > 0) throw new UserErrorException(Grower.TextOfMissing(Metadata, places, missing));
+        order.Space.TakeBehind(_devices.Cache, Map.Geometry.PlaceOffset(Map.Geometry.Places));
         if (Interlocked.CompareExchange(ref _growth, order, null) != null)
             throw new UserErrorException("a growth is under way already");
         Queues.WakeFirst();
@@ -69,6 +74,7 @@ public sealed unsafe partial class DmCacheVolume
     internal void EndGrowth(string? failure)
     {
         if (Interlocked.Exchange(ref _growth, null) is not { } order) return;
+        if (failure != null) order.Space.GiveBack();
         if (failure != null) order.Fail(failure);
         else order.Succeed();
     }
@@ -79,7 +85,7 @@ public sealed unsafe partial class DmCacheVolume
         Policy.Enter();
         lock (Map.SizeLock) Map.Grow(order.Geometry);
         Changes.Grow(Map.Table.Groups);
-        Discards.Grow(order.Geometry, _devices.Backing.SizeBytes);
+        Discards.Grow(order.Geometry, order.BackingBytes);
         PolicyHost next = NewPolicy(Policy.Host.Info.Name);
         for (uint place = 0; place < Map.Table.Places; place++)
             if ((Map.Table.StateOf(place) & PlaceState.Mapped) != 0) LoadInto(next, place, Policy.Host.HintOf(place));
@@ -89,14 +95,26 @@ public sealed unsafe partial class DmCacheVolume
         Volatile.Write(ref _clientBytes, order.ClientBytes);
     }
 
-    private CacheGeometry LookForRoom()
+    private GrowOrder LookForRoom()
     {
-        _devices.Cache.TryGrow();
-        _devices.Backing.TryGrow();
         CacheGeometry now = Map.Geometry;
-        long places = Math.Max(now.PlacesIn(_devices.Cache.SizeBytes), now.Places);
-        return now.Grown(
-            CacheSizes.CheckPlaces(places, _devices.Cache.Name, now.BlockBytes), _devices.Backing.SizeBytes);
+        long cacheBytes = SizeOf(_devices.Cache, now.PlaceOffset(now.Places));
+        long backingBytes = SizeOf(_devices.Backing, SizeBytes);
+        uint places = CacheSizes.CheckPlaces(
+            Math.Max(now.PlacesIn(cacheBytes), now.Places), _devices.Cache.Name, cacheBytes, now.BlockBytes);
+        long sector = _devices.Backing.LogicalBlockBytes, wholeBytes = (backingBytes + sector - 1) & -sector;
+        return new GrowOrder(now.Grown(places, wholeBytes), wholeBytes, backingBytes);
+    }
+
+    // As it is now; less than is served of it is no room to take.
+    private static long SizeOf(Device device, long servedBytes)
+    {
+        device.TryGrow(long.MaxValue, out long found);
+        if (found >= servedBytes) return Math.Min(found, device.ClientBytes);
+        throw new UserErrorException(found < 0
+            ? $"{device.Name}: cannot ask for the size: {Errno.Text((int)found)}"
+            : $"{device.Name}: has {found} bytes, and {servedBytes} are served of it: it has shrunk; nothing has "
+                + "grown");
     }
 
     private void CheckWrites()

@@ -1,5 +1,6 @@
 using Weir.Core.Base;
 using Weir.Core.DmCache.Commit;
+using Weir.Core.DmCache.Format;
 using Weir.Core.DmCache.Settings;
 
 namespace Weir.Core.DmCache.Volume;
@@ -23,6 +24,11 @@ internal sealed class Grower(DmCacheVolume volume, Committer committer)
         volume.Suspension.State = SuspendState.Growing;
     }
 
+    /// <summary>What the user is told where the metadata have no room for so many places.</summary>
+    public static string TextOfMissing(CacheMetadata metadata, uint places, long missing) =>
+        $"{places} cache blocks need {missing} more metadata blocks of 4 KiB than the {metadata.MetadataBlocks} there "
+            + "are; nothing has grown";
+
     /// <summary>Looks whether it is durable. True: it is over, and the order is answered.</summary>
     public bool TryEnd(GrowOrder order)
     {
@@ -30,8 +36,7 @@ internal sealed class Grower(DmCacheVolume volume, Committer committer)
         bool isDone = volume.Changes.IsDone(_ticket);
         if (!isDone && failure == null) return false;
         if (_missing > 0)
-            failure = $"{order.Geometry.Places} cache blocks need {_missing} more metadata blocks than the "
-                + $"{volume.Metadata.MetadataBlocks} there are; nothing has grown";
+            failure = TextOfMissing(volume.Metadata, order.Geometry.Places, _missing);
         else if (isDone) volume.TakeRoom(order);
         volume.EndGrowth(isDone && _missing == 0 ? null : failure);
         return true;

@@ -106,6 +106,9 @@ public readonly struct Geometry
     /// <summary>The position of a slot.</summary>
     public long Position(long segment, int slot) => (segment << SlotShift) + slot;
 
+    /// <summary>Bytes of the cache device up to the last segment's end.</summary>
+    public long UsedBytes => SuperblockRegionBytes + ((long)SegmentCount * SegmentBytes);
+
     /// <summary>Where segment <paramref name="segment"/> lies.</summary>
     public int Physical(long segment)
     {

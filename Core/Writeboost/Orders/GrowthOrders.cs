@@ -7,7 +7,6 @@ using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
 using Weir.Core.Writeboost.Format;
 using Weir.Core.Writeboost.Settings;
-using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.Writeboost.Orders;
 
@@ -121,8 +120,7 @@ internal sealed class GrowthOrders(
                 $"{what}: in layout {options.Layout.Name} their number stays while it is served");
         if (!health.TakesWrites)
             throw new UserErrorException($"{what}: the volume is {VolumeHealth.NameOf(health.State)}: {health.Reason}");
-        int reserved = cache.Preallocate();
-        if (reserved < 0) throw new UserErrorException($"{what}: reserving the room failed: {Errno.Text(reserved)}");
+        new SpaceReservation().TakeBehind(cache, geometry.UsedBytes);
         Volatile.Write(ref _segmentsWanted, (int)room);
         queues.WakeFirst();
         return (int)room;

@@ -108,6 +108,9 @@ public sealed class WriteboostOptions : CleaningSettings
     /// </summary>
     public long CacheRetryUs { get; set; } = 30_000_000;
 
+    /// <summary>A start takes the space of a cache that is a file, once everything is checked (R16).</summary>
+    public bool ReservesSpace { get; init; }
+
     /// <summary>Write nothing anywhere.</summary>
     public bool ReadOnly { get; set; }
 

@@ -34,6 +34,8 @@ public sealed unsafe partial class WriteboostVolume
             new("find what is written back and serves reads", Reads, static r => r.FindWarm()),
             new("decide what counts", Reads, static r => r.Decide()),
             new("sample the devices", Reads, static r => r.TakeSamples()),
+            new("reserve the space of the cache device", Writes, static r => r.Reserve(),
+                Undo: static r => r._space.GiveBack()),
             new("write what memory has and the log has not", Writes, static r => r.WriteMemory()),
             new("write again what no flush has covered", Writes, static r => r._scan.RewriteUnproven(r._unproven)),
             new("erase what looks like a later log", Writes, static r => r._scan.EraseStaleTail(r._end.Position)),
@@ -52,6 +54,7 @@ public sealed unsafe partial class WriteboostVolume
         private readonly ContentEvidence _evidence;
         private readonly (bool Superblock, bool Devices, bool Samples) _copyBFirst;
         private readonly Replay _replay;
+        private readonly SpaceReservation _space = new();
         private readonly ILogScan _scan;
         private RamSegments? _memory;
         private SharedMemoryReplay? _finish;
@@ -100,6 +103,11 @@ public sealed unsafe partial class WriteboostVolume
             _finish?.Dispose();
             _memory?.Dispose();
             _scan.Dispose();
+        }
+
+        private void Reserve()
+        {
+            if (_volume.Options.ReservesSpace) _space.Take(_volume.Cache);
         }
 
         private void FindEnd()

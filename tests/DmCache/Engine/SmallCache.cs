@@ -45,7 +45,10 @@ internal sealed class SmallCache : IDisposable
         (CacheRoom, BackingRoom) = (new GrowingDevice(_cache, cacheBytes), new GrowingDevice(_backing, backingBytes));
         (Cache, Metadata, Backing) =
             (new CountingDevice(CacheRoom), new CountingDevice(_metadata), new CountingDevice(BackingRoom));
-        Options = new DmCacheOptions { Policy = "lru", IdleUs = long.MaxValue / 4, HighWatermark = 100 };
+        Options = new DmCacheOptions
+        {
+            Policy = "lru", IdleUs = long.MaxValue / 4, HighWatermark = 100, ReservesSpace = true,
+        };
         set?.Invoke(Options);
         _io = new RingContext();
         using (MetadataDevice made = new(_io, isAtHead ? _cache : _metadata))
