@@ -43,6 +43,14 @@ internal static class PolicyTable
         return null;
     }
 
+    /// <summary>What the user is told of a name that <see cref="Find"/> does not know.</summary>
+    public static string TextOfUnknown(string name)
+    {
+        string all = Alias;
+        foreach (PolicyInfo info in s_infos) all += ", " + info.Name;
+        return $"policy '{name}': expected one of {all}";
+    }
+
     /// <summary>Shows a visitor the policy of a name or alias that <see cref="Find"/> knows.</summary>
     /// <exception cref="ArgumentException">There is none of that name.</exception>
     public static T Visit<T, TVisitor>(string name, ref TVisitor visitor)

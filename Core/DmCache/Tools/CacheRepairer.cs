@@ -170,9 +170,10 @@ public sealed class CacheRepairer(MetadataDevice device, IItemWriter items)
 
     private static void CopyHints(CacheSurvey survey, CacheMetadata metadata)
     {
-        if (survey.Hints is not { } hints) return;
         Superblock head = metadata.Head;
+        // The kernel's tools cannot read metadata that have none at all.
         Must(metadata.TryBeginHints(head.PolicyName, CacheMetadata.HintBytes, head.PolicyVersion));
+        if (survey.Hints is not { } hints) return;
         for (uint place = 0; place < Math.Min(head.Places, hints.Count); place++)
             if (hints[place] != 0) Must(metadata.TrySetHint(place, hints[place]));
     }

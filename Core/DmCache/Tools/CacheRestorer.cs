@@ -1,7 +1,10 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using Weir.Core.Base;
 using Weir.Core.DmCache.Format;
+using Weir.Core.DmCache.Places;
+using Weir.Core.DmCache.Policies;
 using Weir.Core.Metadata.Persistent;
 
 namespace Weir.Core.DmCache.Tools;
@@ -17,6 +20,7 @@ public sealed class CacheRestorer(MetadataDevice device)
 
     private CacheMetadata? _metadata;
     private ulong[] _dirty = [];
+    private readonly Dictionary<long, uint> _places = [];
     private long _mapped;
     private long _dirtyCount;
 
@@ -77,9 +81,11 @@ public sealed class CacheRestorer(MetadataDevice device)
     private void Begin(XmlTags tags)
     {
         if (_metadata != null) throw tags.Fault("a second <superblock>");
-        uint places = (uint)tags.Number("nr_cache_blocks", uint.MaxValue);
-        uint sectors = (uint)tags.Number("block_size", uint.MaxValue);
-        if (sectors == 0) throw tags.Fault("block_size=\"0\", expected sectors of 512 bytes");
+        uint places = (uint)tags.Number("nr_cache_blocks", uint.MaxValue - 1, least: 1);
+        uint sectors = BlockSectors(tags);
+        string policy = tags["policy"] ?? "";
+        // The text does not say which version its hints are of.
+        (int major, int minor, int patch) = PolicyOf(policy, tags)?.Version ?? default;
         device.IsOnCache |= IsAtHead;
         if (IsAtHead) device.Limit(CacheRegion.BlocksFor(places));
         long needed = CacheMetadata.BlocksFor(Version, places);
@@ -88,14 +94,28 @@ public sealed class CacheRestorer(MetadataDevice device)
                 + $"{places} cache blocks need {needed}");
         _metadata = CacheMetadata.Create(new CacheShape(Version, sectors, places, device.Blocks), MemoryBlocks);
         if (Version == 2) _dirty = new ulong[Bitset.WordsOf(places)];
-        string policy = tags["policy"] ?? "";
         // 0.9 leaves 0 in metadata that have hints: the kernel's are of 4 bytes, whatever is said here.
         if (tags.Number("hint_width", CacheMetadata.HintBytes) is not (0 or CacheMetadata.HintBytes))
             throw tags.Fault($"hint_width=\"{tags["hint_width"]}\", expected {CacheMetadata.HintBytes}");
-        if (policy.Length > Superblock.MaxNameBytes)
-            throw tags.Fault($"policy=\"{policy}\", expected at most {Superblock.MaxNameBytes} bytes");
-        // The text does not say which version they are of: all of the kernel's policies have this one.
-        Must(_metadata.TryBeginHints(policy, CacheMetadata.HintBytes, (2, 0, 0)));
+        Must(_metadata.TryBeginHints(policy, CacheMetadata.HintBytes, ((uint)major, (uint)minor, (uint)patch)));
+    }
+
+    // What a volume refuses, or makes nothing of, is a slip of the pen.
+    private static uint BlockSectors(XmlTags tags)
+    {
+        const long step = CacheGeometry.MinBlockBytes / CacheGeometry.SectorBytes,
+            most = CacheGeometry.MaxBlockBytes / CacheGeometry.SectorBytes;
+        long sectors = tags.Number("block_size", uint.MaxValue);
+        if (sectors is < step or > most || sectors % step != 0)
+            throw tags.Fault($"block_size=\"{sectors}\", expected a multiple of {step} sectors from {step} to {most}");
+        return (uint)sectors;
+    }
+
+    // Null: of none yet.
+    private static PolicyInfo? PolicyOf(string name, XmlTags tags)
+    {
+        if (name.Length == 0) return null;
+        return PolicyTable.Find(name) ?? throw tags.Fault(PolicyTable.TextOfUnknown(name));
     }
 
     private void Map(XmlTags tags)
@@ -111,6 +131,8 @@ public sealed class CacheRestorer(MetadataDevice device)
         };
         Must(metadata.TryReadMappings(place, out ReadOnlySpan<ulong> words));
         if (words[0] != 0) throw tags.Fault($"a second mapping of cache block {place}");
+        if (!_places.TryAdd(home, place))
+            throw tags.Fault($"origin_block=\"{home}\" is in cache block {_places[home]} too");
         Must(metadata.TrySetMapping(place, Mapping.WordOf(home, isDirty && Version == 1)));
         if (isDirty && Version == 2) _dirty[place / 64] |= 1UL << (int)(place % 64);
         _mapped++;

@@ -53,11 +53,11 @@ internal sealed class XmlTags(TextReader reader)
     public string? this[string name] => _attributes.GetValueOrDefault(name);
 
     /// <summary>A number that has to be there.</summary>
-    public long Number(string name, long most)
+    public long Number(string name, long most, long least = 0)
     {
         string text = this[name] ?? throw Fault($"<{Name}> has no {name}");
-        return long.TryParse(text, out long value) && value >= 0 && value <= most ? value
-            : throw Fault($"{name}=\"{text}\", expected a number from 0 to {most}");
+        return long.TryParse(text, out long value) && value >= least && value <= most ? value
+            : throw Fault($"{name}=\"{text}\", expected a number from {least} to {most}");
     }
 
     /// <summary>What the user is told of a fault on this line.</summary>

@@ -85,10 +85,7 @@ public sealed unsafe partial class DmCacheVolume
 
     private static void CheckPolicy(string name)
     {
-        if (PolicyTable.Find(name) != null) return;
-        string all = PolicyTable.Alias;
-        foreach (PolicyInfo info in PolicyTable.All) all += ", " + info.Name;
-        throw new UserErrorException($"policy '{name}': expected one of {all}", 2);
+        if (PolicyTable.Find(name) == null) throw new UserErrorException(PolicyTable.TextOfUnknown(name), 2);
     }
 
     private static void CheckSectors(CacheDevices devices)

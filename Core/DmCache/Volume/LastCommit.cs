@@ -57,7 +57,8 @@ internal sealed class LastCommit(DmCacheVolume volume, Committer committer)
         if (!_hasHints)
         {
             (uint, uint, uint) version = ((uint)major, (uint)minor, (uint)patch);
-            if (!metadata.TryBeginHints(policy.Info.Name, policy.Info.HintBytes, version)) return false;
+            // Zeroes of a policy that has none: the kernel's tools cannot read metadata without them.
+            if (!metadata.TryBeginHints(policy.Info.Name, CacheMetadata.HintBytes, version)) return false;
             _hasHints = true;
         }
         if (policy.Info.HintBytes == 0) return true;
