@@ -25,6 +25,8 @@ public enum DmCacheMutant
     B2HomeUnflushed,
     /// <summary>B3: a place is free before the commit that removes its entry is durable.</summary>
     B3FreeAtOnce,
+    /// <summary>B3: a place is free though the commit has named it: it left while the commit looked.</summary>
+    B3LeavingLookedAtLast,
     /// <summary>B4: a block that was written while it was written back counts as clean.</summary>
     B4WrittenIgnored,
     /// <summary>B4: a block counts as clean before its home is flushed.</summary>

@@ -58,10 +58,11 @@ internal sealed unsafe partial class Committer
         }
     }
 
-    // The flush that follows covers what has been written to these places, and nothing that comes later.
-    private void EndFresh(uint group, ulong entries)
+    // The flush that follows covers what has been written to these places, and nothing that comes later. Those that
+    // have come since the look at the entries too: the next commit names them, and this one flushes them.
+    private void EndFresh(uint group)
     {
-        ulong fresh = _parts.Map.Table.GroupWith(group, PlaceState.Fresh) & entries;
+        ulong fresh = _parts.Map.Table.GroupWith(group, PlaceState.Fresh);
         for (ulong left = fresh; left != 0; left &= left - 1)
             _parts.Map.Table.Change(PlaceOf(group, left), 0, PlaceState.Fresh);
         _needsFlush |= fresh != 0;
@@ -122,10 +123,14 @@ internal sealed unsafe partial class Committer
         _isBegun = true;
         Pending pending = _pending[index];
         PlaceTable table = _parts.Map.Table;
+        bool isLast = Mutant.Is(DmCacheMutant.B3LeavingLookedAtLast);
         // First: what leaves between the two looks has no entry any more, and is free after the next commit (B3).
-        pending.Removed = table.GroupWith(pending.Group, PlaceState.Leaving);
+        if (!isLast) pending.Removed = table.GroupWith(pending.Group, PlaceState.Leaving);
+        Interleaving.Step();
         ulong entries = table.GroupWith(pending.Group, PlaceState.Mapped);
-        EndFresh(pending.Group, entries);
+        Interleaving.Step();
+        if (isLast) pending.Removed = table.GroupWith(pending.Group, PlaceState.Leaving);
+        EndFresh(pending.Group);
         ulong dirty = table.GroupWith(pending.Group, PlaceState.Dirty);
         if (IsExact) _parts.Changes.SetWanted(pending.Group, dirty);
         ulong marks = (_parts.Changes.WantedOf(pending.Group) | dirty) & entries;
@@ -203,38 +208,5 @@ internal sealed unsafe partial class Committer
             for (ulong left = pending.Removed; left != 0; left &= left - 1)
                 _parts.Map.EndLeaving(PlaceOf(pending.Group, left));
         }
-    }
-
-    // Once, between commits.
-    private bool MustNoteLoss => _parts.Devices.Cache.HasLostFlush && !_hasNotedLoss
-        && (_step == Step.Resting || (_step == Step.Failed && !_io.IsBusy))
-        && !Mutant.Is(DmCacheMutant.B6LossNotNoted);
-
-    // The next life cannot know: its flushes succeed, and cover nothing of what was lost (B6).
-    private void NoteLoss()
-    {
-        _hasNotedLoss = true;
-        _afterNote = _step;
-        _step = Step.NotingLoss;
-        _io.WriteRoot(_parts.Metadata.SuperblockThatLostFlush);
-    }
-
-    private void FlushNote()
-    {
-        _step = Step.FlushingNote;
-        _io.Flush();
-    }
-
-    // Where it cannot be written, nothing else can be done.
-    private void EndNote() => _step = _afterNote;
-
-    private Step _afterNote;
-
-    // The metadata are as the last commit that was durable left them; whoever opens them next has to look at them. If
-    // that cannot be written either, nothing is lost: marks and entries are still right.
-    private void NoteNeedsCheck()
-    {
-        if (_isPrepared) _io.WriteRoot(_parts.Metadata.SuperblockThatNeedsCheck);
-        _isPrepared = false;
     }
 }

@@ -51,7 +51,6 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
     private long _firstChangeUs = -1;
     private bool _isAsked;
     private int _flushError;
-    private bool _hasNotedLoss;
 
     /// <summary>On the thread that owns <paramref name="io"/>, with its ways to the devices.</summary>
     public Committer(CommitParts parts, DeviceQueue metadata, DeviceQueue cache, DeviceQueue backing, IoContext io)
@@ -195,39 +194,11 @@ internal sealed unsafe partial class Committer : IBackgroundTask, IDisposable
             Then(Step.WritingRoot, "flushed");
     }
 
-    // The metadata are as sound as they were: nothing in them is to be checked.
-    private void FailAsBefore(string reason)
-    {
-        if (!Mutant.Is(DmCacheMutant.B1MarksLostByFailure))
-            foreach (Pending pending in _pending) _parts.Map.Table.SetMarks(pending.Group, pending.MarksBefore);
-        _parts.Metadata.EndCommit(succeeded: false);
-        _isPrepared = false;
-        Fail(reason);
-    }
-
     // Home too: an entry that is clean says that it has the same bytes (B1, B2, B4).
     private void BeginFlush()
     {
         DataDevices devices = _parts.Devices;
         if (devices.Cache.TakeUnflushed()) _flusher.Flush(0, _cache);
         if (!Mutant.Is(DmCacheMutant.B2HomeUnflushed) && devices.Backing.TakeUnflushed()) _flusher.Flush(1, _backing);
-    }
-
-    private void FlushFailed(int device, int error)
-    {
-        _flushError = error;
-        DataDevices devices = _parts.Devices;
-        devices.FailFlush(device == 0 ? devices.Cache : devices.Backing, error);
-    }
-
-    private void Fail(string reason)
-    {
-        _step = Step.Failed;
-        if (_isPrepared) _parts.Metadata.EndCommit(succeeded: false);
-        _parts.Changes.Fail(reason);
-        _parts.Health.Worsen(VolumeState.ReadOnly, reason + "; nothing is cached, cleaned or taken out of the cache "
-            + "any more until the next start, and writes of blocks that would need it fail");
-        NoteNeedsCheck();
-        _parts.Queues.WakeAll();
     }
 }

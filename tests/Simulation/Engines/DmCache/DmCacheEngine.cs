@@ -47,6 +47,8 @@ public sealed partial class DmCacheEngine : IInjectedEngine
             DmCacheMutant.B5EntryNotAwaited, DmCacheMutant.B13StrangersBelieved,
             // ErrorTests, OneDeviceTests: two failures within moments, or seen by one seed of some hundreds.
             DmCacheMutant.B1MarksLostByFailure, DmCacheMutant.B6RootLossUnseen, DmCacheMutant.B6FirstFlushLeftOut,
+            // CommitStepsTests: wants a step of another queue between two looks.
+            DmCacheMutant.B3LeavingLookedAtLast,
             // FirstFlushTests: here a start does not fail by a flush alone.
             DmCacheMutant.B6FoundRootTrusted, DmCacheMutant.B6FirstLossNotNoted,
             // ErrorInjectionTests.
