@@ -135,12 +135,14 @@ public sealed unsafe class DirectoryReaderTests
             {
                 using TagTable tags = new(geometry, assoc: 4);
                 uint first = (geometry.SetOf(block, 0) * 16) + 3, second = (geometry.SetOf(block, attempt) * 16) + 9;
-                Assert.Equal(TagTable.None, tags.Add(first, block));
-                Assert.Equal(TagTable.None, tags.Add(first + 1, block + 1));
-                Assert.Equal(first, tags.Add(second, block));
-                tags.Remove(first);
+                Assert.Equal(TagTable.None, tags.Find(block));
+                tags.Add(second, block, isDirty: true);
+                tags.Add(first + 1, block + 1);
+                Assert.Equal(second, tags.Find(block));
+                Assert.Equal((true, false), (tags.IsDirty(second), tags.IsDirty(first + 1)));
                 tags.Remove(second);
-                Assert.Equal(TagTable.None, tags.Add(second, block));
+                tags.Add(first, block);
+                Assert.Equal(first, tags.Find(block));
             }
     }
 

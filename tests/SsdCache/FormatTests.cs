@@ -74,6 +74,7 @@ public sealed unsafe class FormatTests
         Refuse(static (ref SsdSuperblock s) => s.Mode = (SsdMode)4);
         Refuse(static (ref SsdSuperblock s) => s.Flags |= 8);
         Refuse(static (ref SsdSuperblock s) => s.Epoch = -1);
+        Refuse(static (ref SsdSuperblock s) => s.BackingBytes = long.MaxValue);
         Assert.True(Sample().IsConsistent);
     }
 

@@ -98,7 +98,7 @@ internal static unsafe class DirectoryPage
     public static void Seal(byte* page, int pageBytes)
     {
         Invariant.Check(Header(page).Magic == MagicValue);
-        Invariant.Check(Header(page).Sequence > 0);
+        Invariant.Check(Header(page).Sequence is > 0 and < SsdSuperblock.MaxNumber);
         Header(page).Checksum = SumOf(page, pageBytes);
     }
 
@@ -107,7 +107,7 @@ internal static unsafe class DirectoryPage
     {
         ref DirectoryPageHeader header = ref Header(page);
         return header.Magic == MagicValue && header.CacheId == cacheId && header.Number == number
-            && header.Sets == geometry.SetsOf(number) && header.Sequence > 0
+            && header.Sets == geometry.SetsOf(number) && header.Sequence is > 0 and < SsdSuperblock.MaxNumber
             && header.Checksum == SumOf(page, geometry.PageBytes);
     }
 

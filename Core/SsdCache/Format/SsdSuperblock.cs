@@ -43,6 +43,8 @@ internal unsafe struct SsdSuperblock
     public const ulong MagicValue = 0x3144535352494557;
     /// <summary>Format version.</summary>
     public const uint VersionValue = 1;
+    /// <summary>Numbers that only rise stay below it: nothing rises so far, and one more always fits.</summary>
+    public const long MaxNumber = 1L << 62;
     /// <summary>Bits of <see cref="Flags"/>.</summary>
     public const uint CleanFlag = 1, LostCacheFlushFlag = 2, LostBackingFlushFlag = 4;
     /// <summary>Room for texts.</summary>
@@ -95,9 +97,10 @@ internal unsafe struct SsdSuperblock
     /// Its fields can be true of a cache: asserted before it is written, asked after it was read.
     /// </summary>
     public readonly bool IsConsistent =>
-        (Flags & ~KnownFlags) == 0 && Generation >= 0 && Epoch >= 0 && BackingBytes >= 0
+        (Flags & ~KnownFlags) == 0 && Generation is >= 0 and < MaxNumber && Epoch is >= 0 and < MaxNumber
+        && BackingBytes >= 0
         && Assoc is >= 0 and <= SsdGeometry.MaxAssoc && Mode <= SsdMode.Readcache
-        && SsdGeometry.IsPossible(BlockBytes, Sets, DataOffset);
+        && SsdGeometry.IsPossible(BlockBytes, Sets, DataOffset) && BackingBytes <= SsdGeometry.MaxBlocks * BlockBytes;
 
     /// <summary>Id of the boot in which memory outlives the process; empty: it does not.</summary>
     public string BootId

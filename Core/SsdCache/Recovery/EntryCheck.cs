@@ -26,10 +26,18 @@ internal sealed unsafe class EntryCheck
             return DirectoryPage.IsEmpty(page, _geometry, entry) ? null : "it is free, and not all zero";
         uint tag = DirectoryPage.TagOf(page, _geometry, entry);
         if (DirectoryPage.FlagsOf(page, _geometry, entry) is not 0 and var flags) return $"unknown flags {flags:x}";
-        long blocks = (_backingBytes + _geometry.BlockBytes - 1) / _geometry.BlockBytes;
-        if (tag >= blocks) return $"block {tag} is past the end of the backing device, of {blocks} blocks";
+        if (tag >= Blocks) return $"block {tag} is past the end of the backing device, of {Blocks} blocks";
         if (!IsFindable(tag, SetOf(number, entry))) return $"block {tag} would not be looked for in this set";
         return BitmapFault(page, entry, tag);
+    }
+
+    /// <summary>
+    /// The block of a used entry can be nowhere here: past the end, or in a set where nobody would look for it.
+    /// </summary>
+    public bool IsMisplaced(byte* page, int number, int entry)
+    {
+        uint tag = DirectoryPage.TagOf(page, _geometry, entry);
+        return tag >= Blocks || !IsFindable(tag, SetOf(number, entry));
     }
 
     /// <summary>The set that an entry of a page is in.</summary>
@@ -62,6 +70,8 @@ internal sealed unsafe class EntryCheck
             if ((dirty[unit / WordBits] >> (unit % WordBits) & 1) != 0 && sectors[unit] == 0) return unit;
         return -1;
     }
+
+    private long Blocks => (_backingBytes + _geometry.BlockBytes - 1) / _geometry.BlockBytes;
 
     private bool IsFindable(uint tag, uint set)
     {
