@@ -60,7 +60,8 @@ public sealed unsafe class LargeCacheTests
         // Whatever is made once.
         AllocatedAtStart(few);
         long growth = AllocatedAtStart(many) - AllocatedAtStart(few);
-        Assert.True(growth < many - few, $"{growth} bytes for {many - few} places more");
+        // Some for each block of metadata, of which 509 places have four at most: mappings, marks and hints.
+        Assert.True(growth < 2 * (many - few), $"{growth} bytes for {many - few} places more");
     }
 
     private static long AllocatedAtStart(int places)
