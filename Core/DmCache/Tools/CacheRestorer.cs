@@ -50,7 +50,8 @@ public sealed class CacheRestorer(MetadataDevice device)
                 _metadata.Head.Mark = new WriterMark(Guid.NewGuid(), IsInDoubt: true, LostFlush: true);
             device.Commit(_metadata);
             return $"{_metadata.Head.Places} places of {ByteSize.Format(_metadata.Head.BlockSectors * 512L)}, version "
-                + $"{Version}, {_mapped} mapped, {_dirtyCount} dirty";
+                + $"{Version}, {_mapped} mapped, {_dirtyCount} dirty; they name no devices: serve them "
+                + "with those of the dump";
         }
         catch (MetadataFullException full)
         {

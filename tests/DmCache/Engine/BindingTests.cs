@@ -3,6 +3,7 @@ using Weir.Core.Base;
 using Weir.Core.DmCache;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
+using Weir.Tests.DmCache.Tools;
 using Xunit;
 
 namespace Weir.Tests.DmCache.Engine;
@@ -105,6 +106,71 @@ public sealed class BindingTests
         cache.Reopen(cache.SayInDoubt);
         Assert.Equal((3, 3), (cache["cached_blocks"], cache["doubtful_blocks"]));
         for (long home = 0; home < 3; home++) Assert.Equal(home + 1, cache.Read(home));
+    }
+
+    /// <summary>
+    /// Metadata that were restored know no devices: blank ones, or another cache's, would be written back over home.
+    /// </summary>
+    [Theory]
+    [InlineData(1, 0, "is blank where the metadata on")]
+    [InlineData(2, 0, "is blank where the metadata on")]
+    [InlineData(2, 0xAB, "none of 9 blocks in doubt of cache device")]
+    public void RestoredMetadataOverAnotherCacheAreRefused(int version, byte content, string refusal)
+    {
+        using SmallCache cache = Restored(version);
+        cache.OverwriteCache(content);
+        (long, long) before = (cache.Backing.Writes, cache.Cache.Writes);
+        string said = Assert.Throws<UserErrorException>(cache.Start).Message;
+        Assert.Contains(refusal, said, StringComparison.Ordinal);
+        Assert.Contains("rebind=1", said, StringComparison.Ordinal);
+        Assert.Contains("10 dirty blocks go to", said, StringComparison.Ordinal);
+        Assert.Equal(before, (cache.Backing.Writes, cache.Cache.Writes));
+        cache.Options.Rebind = true;
+        cache.Start();
+        Assert.Equal(10, cache["cached_blocks"]);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void RestoredMetadataOverTheirCacheAreServed(int version)
+    {
+        using SmallCache cache = Restored(version);
+        cache.Start();
+        for (long home = 0; home < 10; home++) Assert.Equal(home == 9 ? 99 : home + 1, cache.Read(home));
+    }
+
+    /// <summary>A file that was made anew may be called what the old one was, down to its number.</summary>
+    [Fact]
+    public void ABlankFileIsNoCacheOfThatName()
+    {
+        using SmallCache cache = new();
+        cache.WriteBacking(1, 3);
+        cache.Fill(7);
+        Assert.Equal(0, cache.Driver.Do(RequestKind.Write, Block, Block));
+        Assert.Equal(1, cache["dirty_blocks"]);
+        cache.Driver.Stop();
+        cache.OverwriteCache(0);
+        cache.Cache.IsHole = true;
+        string said = Assert.Throws<UserErrorException>(cache.Start).Message;
+        Assert.Contains("is blank where the metadata on", said, StringComparison.Ordinal);
+    }
+
+    // Nine clean blocks and a dirty one.
+    private static SmallCache Restored(int version)
+    {
+        SmallCache cache = new(places: 12, set: options => options.MetadataVersion = version);
+        for (long home = 0; home < 10; home++) cache.Write(home, home + 1);
+        for (long home = 0; home < 10; home++) cache.BringIn(home);
+        cache.Write(9, 99);
+        cache.Driver.Stop();
+        cache.Meddle(image =>
+        {
+            MetadataImage made = OfflineTools.Restore(
+                OfflineTools.Dump(image), image.Bytes.Length / MetadataImage.BlockBytes, version);
+            made.Bytes.CopyTo(image.Bytes, 0);
+        });
+        return cache;
     }
 
     /// <summary>Somebody has written the backing device without its cache: what is clean is older.</summary>

@@ -167,6 +167,10 @@ internal sealed class SmallCache : IDisposable
         return VolumeCommand.Find(all, words[0]).Run(new Patient(Driver.Turn), words[1..]);
     }
 
+    /// <summary>Whatever the cache device holds is this; the cache is stopped.</summary>
+    public unsafe void OverwriteCache(byte value) =>
+        new Span<byte>(_cache.Start, (int)CacheRoom.SizeBytes).Fill(value);
+
     public unsafe void Fill(long value) =>
         new Span<long>(Driver.Data, QueueDriver.DataBytes / sizeof(long)).Fill(value);
 
