@@ -233,8 +233,10 @@ internal static class Meanings
         ["not_promoted_sequential"] = "misses that belonged to a sequential stream",
         ["not_promoted_unwanted"] = "misses of blocks that the policy did not want, or not yet",
         ["not_promoted_crowded"] = "misses while too many other blocks waited to be brought in",
-        ["not_promoted_no_place"] = "times that no block could give way: all were dirty or busy",
+        ["not_promoted_no_place"] = "blocks that had to wait because none could give way: all were dirty or busy",
         ["not_promoted_failed"] = "blocks not brought in because a device refused the copy, or a request came between",
+        ["not_promoted_unreadable"] = "misses of blocks of which the backing device refused a read less than a minute "
+            + "before",
         ["accesses_untold"] = "accesses that the policy has not heard of: it was busy for too long",
         ["policy_figures"] = "what the policy counts, why it refuses, and what it adapts to, by names of its own",
         ["mapping_bytes"] = "memory of the mapping, in bytes",

@@ -19,6 +19,7 @@ internal sealed class Evictor : IBackgroundTask, IDisposable
     private readonly Func<int> _placesWanted;
     private readonly BlockTaker _taker;
     private int _leaving;
+    private int _counted;
     private long _leavingTicket;
 
     /// <summary>For a promoter that says how many places it wants and cannot have.</summary>
@@ -41,16 +42,24 @@ internal sealed class Evictor : IBackgroundTask, IDisposable
         IsStarved = false;
         if (_leaving > 0 && _parts.Residency.Changes.IsDone(_leavingTicket)) _leaving = 0;
         int wanted = _placesWanted();
+        _counted = Math.Min(_counted, wanted);
         if (wanted == 0 || state != BackgroundState.Serving || _parts.Residency.Changes.Failure != null) return;
         int missing = Reserve - Map.Free.Count - _leaving;
         while (missing > 0 && TryEvict()) missing--;
         if (_leaving > 0) _parts.Residency.Changes.Urge();
         IsStarved = _leaving == 0 && Map.Free.Count == 0;
-        if (IsStarved) _parts.Moves.Count(MoveEvent.LeftNoPlace);
+        if (IsStarved) CountWaiting(wanted);
     }
 
     /// <inheritdoc/>
     public void Dispose() => _taker.Dispose();
+
+    // Each block that waits once: they go in the order in which they have come.
+    private void CountWaiting(int wanted)
+    {
+        _parts.Moves.Count(MoveEvent.LeftNoPlace, wanted - _counted);
+        _counted = wanted;
+    }
 
     // False: nobody may go now.
     private bool TryEvict()

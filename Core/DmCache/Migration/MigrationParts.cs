@@ -16,6 +16,9 @@ internal sealed record MigrationParts
     /// <summary>What is to be brought in.</summary>
     public required PromotionQueue Promotions { get; init; }
 
+    /// <summary>What could not be read at home lately.</summary>
+    public required FailedHomes Failed { get; init; }
+
     /// <summary>What has moved, and why other blocks have not.</summary>
     public required MoveCounters Moves { get; init; }
 

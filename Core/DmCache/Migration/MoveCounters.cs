@@ -24,10 +24,12 @@ internal enum MoveEvent
     LeftUnwanted,
     /// <summary>Left out: too many others waited.</summary>
     LeftCrowded,
-    /// <summary>Nobody could give way: all were dirty or busy.</summary>
+    /// <summary>It had to wait: nobody could give way, all were dirty or busy.</summary>
     LeftNoPlace,
     /// <summary>Left out: a device refused the copy, or a request came between.</summary>
     LeftFailed,
+    /// <summary>Left out: home has refused a read of it lately.</summary>
+    LeftUnreadable,
 }
 
 /// <summary>How often each has happened. Any thread; on the way of a block, not of a request that hits.</summary>
@@ -40,4 +42,7 @@ internal sealed class MoveCounters
 
     /// <summary>Once more.</summary>
     public void Count(MoveEvent what) => Interlocked.Increment(ref _counts[(int)what]);
+
+    /// <summary>So many times more.</summary>
+    public void Count(MoveEvent what, int times) => Interlocked.Add(ref _counts[(int)what], times);
 }

@@ -17,7 +17,7 @@ namespace Weir.Core.DmCache.Migration;
 /// (B10). The request that made the policy want it was answered long ago (D27), or takes its bytes from the read, see
 /// <see cref="TryReadAlong"/>. No free place: the evictor is told.
 /// </remarks>
-internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
+internal sealed unsafe partial class Promoter : IBackgroundTask, IIoHandler, IDisposable
 {
     /// <summary>Blocks on their way at a time, at most; and bytes of one that are in memory.</summary>
     private const int MaxSlots = 32, PieceBytes = 256 << 10;
@@ -118,6 +118,7 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
     public bool TryReadAlong(in WantedBlock wanted, Request* request, IBlockReader reader)
     {
         long nowUs = _queues.Io.NowUs;
+        if (IsRefused(wanted.Home, nowUs)) return false;
         if (BringsIn && MayBegin(nowUs) && TryRead(wanted, request, reader, nowUs)) return true;
         // Where all are busy, it is met again if it is worth anything: a copy later would read home twice.
         bool isCrowded = _underWay >= MaxSlots || !_parts.Promotions.TryAdd(wanted);
@@ -133,20 +134,6 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
         if (_slots[index].Step == Step.Waiting) Locked((int)index);
         else Publish((int)index);
         return true;
-    }
-
-    /// <inheritdoc/>
-    public void Completed(IoOp* op)
-    {
-        int index = op->Own<PromotionOp>().Slot;
-        (int result, long length) = (op->Result, op->LengthBytes);
-        bool wasRead = op->Kind == IoKind.Read;
-        _queues.Io.Release(op);
-        if (!wasRead) _parts.Devices.Cache.NoteWrite();
-        if (_slots[index].Reader != null) Answer(index, result);
-        if (result < 0) GiveUp(index);
-        else if (wasRead) Submit(index, IoKind.Write, length);
-        else GoOn(index, length);
     }
 
     /// <inheritdoc/>
@@ -175,13 +162,6 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
         return true;
     }
 
-    private void Answer(int index, int result)
-    {
-        Request* reader = _slots[index].Reader;
-        _slots[index].Reader = null;
-        _reader!.BlockRead(reader, _buffers.At(index), result);
-    }
-
     // False: there is no place for it.
     private bool TryBegin()
     {
@@ -191,6 +171,7 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
             return false;
         }
         if (!_parts.Promotions.TryTake(out WantedBlock promotion)) return false;
+        if (IsRefused(promotion.Home, _queues.Io.NowUs)) return true;
         int index = NewSlot(promotion);
         Slot* slot = &_slots[index];
         slot->Step = Step.Waiting;
@@ -199,6 +180,14 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
         if (Map.Locks.Take(&slot->Lock, _grants)) Locked(index);
         else _parts.Moves.Count(MoveEvent.Clashed);
         return true;
+    }
+
+    // Home has refused a read of it lately: it would be long about it again.
+    private bool IsRefused(long home, long nowUs)
+    {
+        bool isRefused = _parts.Failed.Has(home, nowUs);
+        if (isRefused) _parts.Moves.Count(MoveEvent.LeftUnreadable);
+        return isRefused;
     }
 
     private void Locked(int index)
@@ -222,86 +211,5 @@ internal sealed unsafe class Promoter : IBackgroundTask, IIoHandler, IDisposable
             Mode = Mutant.Is(DmCacheMutant.B8FillUnlocked) ? BlockLockMode.Read : BlockLockMode.Copy,
         };
         return index;
-    }
-
-    private void Start(int index, long nowUs)
-    {
-        _rate.Take(nowUs, _parts.Geometry.BlockBytes, _parts.Options.MigrationRate);
-        Slot* slot = &_slots[index];
-        slot->IsZeroed = slot->Reader == null && _parts.Discards.IsDiscarded(slot->Promotion.Home);
-        if (slot->IsZeroed) _parts.Moves.Count(MoveEvent.CopyAvoided);
-        Continue(index);
-    }
-
-    private void GoOn(int index, long length)
-    {
-        _slots[index].DoneBytes += length;
-        if (_slots[index].DoneBytes < _parts.Geometry.BlockBytes) Continue(index);
-        else LockAlone(index);
-    }
-
-    private void Continue(int index)
-    {
-        Slot* slot = &_slots[index];
-        long left = _parts.Geometry.BlockBytes - slot->DoneBytes;
-        if (!slot->IsZeroed) Submit(index, IoKind.Read, Math.Min(left, _pieceBytes));
-        else if (Mutant.Is(DmCacheMutant.B10PlaceNotZeroed)) GoOn(index, left);
-        else Submit(index, IoKind.WriteZeroes, left);
-    }
-
-    private void Submit(int index, IoKind kind, long length)
-    {
-        Slot* slot = &_slots[index];
-        slot->Step = kind == IoKind.Read ? Step.Reading : Step.Writing;
-        IoOp* op = _queues.Io.Acquire(_handler, kind, urgent: true);
-        Invariant.Check(op != null);
-        long start = kind == IoKind.Read
-            ? Map.Geometry.HomeOffset(slot->Promotion.Home) : Map.Geometry.PlaceOffset(slot->Place);
-        op->OffsetBytes = start + slot->DoneBytes;
-        op->LengthBytes = length;
-        op->Buffer = _buffers.At(index);
-        op->Own<PromotionOp>().Slot = index;
-        (kind == IoKind.Read ? _queues.Backing : _queues.Cache).Submit(op);
-    }
-
-    // All bytes are there. Readers end; nobody has written since the copy began, because of the lock.
-    private void LockAlone(int index)
-    {
-        Slot* slot = &_slots[index];
-        slot->Step = Step.Locking;
-        switch (Map.Locks.Promote(&slot->Lock, _grants))
-        {
-            case Promotion.Done: Publish(index); break;
-            case Promotion.Refused: GiveUp(index); break;
-        }
-    }
-
-    private void Publish(int index)
-    {
-        Slot* slot = &_slots[index];
-        WantedBlock promotion = slot->Promotion;
-        // A mode without a cache may have come, or the last commit gone.
-        if (_parts.Residency.Changes.Failure != null || Map.Find(promotion.Home) >= 0)
-        {
-            GiveUp(index);
-            return;
-        }
-        _parts.Residency.Enter(slot->Place, promotion.Home, PlaceState.None, promotion.Access, isUrgent: false);
-        _parts.Moves.Count(MoveEvent.Promoted);
-        End(index);
-    }
-
-    private void GiveUp(int index)
-    {
-        _parts.Moves.Count(MoveEvent.LeftFailed);
-        Map.Free.Return(_slots[index].Place);
-        End(index);
-    }
-
-    private void End(int index)
-    {
-        Map.Locks.Release(&_slots[index].Lock);
-        _slots[index].Step = Step.Free;
-        _underWay--;
     }
 }

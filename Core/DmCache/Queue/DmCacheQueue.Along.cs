@@ -30,7 +30,6 @@ internal sealed unsafe partial class DmCacheQueue : IBlockReader
         Access access = AccessOf(request, home);
         bool? isWanted = AskPolicy(request, home, access);
         if (isWanted == true) return _work!.TryReadAlong(new WantedBlock(home, access), request, this);
-        if (isWanted == false) _parts.Moves.Count(MoveEvent.LeftUnwanted);
         return false;
     }
 

@@ -35,10 +35,16 @@ internal sealed unsafe partial class DmCacheQueue
     {
         BlockLock* it = &Own(request)->Lock;
         long end = it->FirstBlock + it->BlockCount;
-        for (long home = it->FirstBlock; home < end; home++) _parts.Discards.NoteWrite(home);
+        for (long home = it->FirstBlock; home < end; home++) NoteWrite(home);
         Own(request)->Step = RequestStep.Moving;
         Own(request)->Progress = 0;
         Move(request);
+    }
+
+    private void NoteWrite(long home)
+    {
+        _parts.Discards.NoteWrite(home);
+        _parts.Failed.Forget(home);
     }
 
     // Submits what can be submitted. What is left waits for operations.

@@ -54,6 +54,7 @@ internal sealed unsafe partial class DmCacheQueue
         }
         bool isWanted = policy.Host.Miss(home, access);
         policy.Exit();
+        if (!isWanted) _parts.Moves.Count(MoveEvent.LeftUnwanted);
         return isWanted;
     }
 

@@ -40,7 +40,7 @@ internal sealed unsafe partial class DmCacheQueue
         for (long at = PieceStart(request); at < end; at = _map.Geometry.HomeOffset(_map.Geometry.HomeAt(at) + 1))
         {
             long home = _map.Geometry.HomeAt(at);
-            _parts.Discards.NoteWrite(home);
+            NoteWrite(home);
             long place = _map.Find(home);
             if (place >= 0) ticket = Math.Max(ticket, BeginZeroOf(request, (uint)place, home));
             else if (_map.IsLeaving(home)) ticket = Math.Max(ticket, _parts.Residency.Changes.Urge());

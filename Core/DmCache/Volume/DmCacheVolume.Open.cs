@@ -180,22 +180,24 @@ public sealed unsafe partial class DmCacheVolume
         using Committer committer = NewCommitter(queues);
         committer.First = () => found.Metadata.TryResize(Map.Table.Places);
         committer.Last = TryForgetDiscards;
-        do
-        {
-            committer.Ask();
-            do
-            {
-                committer.Poll(io.Context.NowUs, BackgroundState.Serving);
-                if (!committer.IsQuiet) io.Turn();
-            }
-            while (!committer.IsQuiet);
-        }
+        do CommitOnce(io, committer);
         while (!Changes.IsEmpty && Changes.Failure == null);
         if (Changes.Failure is { } failure) throw new UserErrorException(failure);
     }
 
     private static bool HasLostFlush(FoundCache found) =>
         found.Metadata.Head.Mark is { LostFlush: true } && !Mutant.Is(DmCacheMutant.B6LossForgotten);
+
+    private static void CommitOnce(BlockingIo io, Committer committer)
+    {
+        committer.Ask();
+        do
+        {
+            committer.Poll(io.Context.NowUs, BackgroundState.Serving);
+            if (!committer.IsQuiet) io.Turn();
+        }
+        while (!committer.IsQuiet);
+    }
 
     // Free blocks are free by a superblock that may not be durable yet: the one before it may need them (B6).
     private void FlushFound(BlockingIo io)

@@ -101,6 +101,7 @@ public sealed unsafe partial class DmCacheVolume
         status.Counter("not_promoted_crowded", Moves[MoveEvent.LeftCrowded]);
         status.Counter("not_promoted_no_place", Moves[MoveEvent.LeftNoPlace]);
         status.Counter("not_promoted_failed", Moves[MoveEvent.LeftFailed]);
+        status.Counter("not_promoted_unreadable", Moves[MoveEvent.LeftUnreadable]);
         status.Counter("accesses_untold", Counters[QueueCounters.Untold]);
     }
 

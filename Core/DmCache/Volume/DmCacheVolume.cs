@@ -117,6 +117,8 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
 
     internal PromotionQueue Promotions { get; } = new();
 
+    internal FailedHomes Failed { get; } = new();
+
     internal MoveCounters Moves { get; } = new();
 
     internal CommitCounters Commits { get; } = new();
@@ -144,7 +146,7 @@ public sealed unsafe partial class DmCacheVolume : IVolume, IVolumeExport
 
     internal MigrationParts Migrations => new()
     {
-        Residency = Residency, Devices = Devices, Promotions = Promotions, Moves = Moves,
+        Residency = Residency, Devices = Devices, Promotions = Promotions, Failed = Failed, Moves = Moves,
         Discards = Discards, Options = Options, Mode = Mode, Activity = Activity, Health = Health, Queues = Queues,
     };
 

@@ -109,6 +109,8 @@ public sealed unsafe class FailedMoveTests
         for (long home = 10; home < 20; home++) Assert.Equal(0, cache.Read(home));
         cache.Driver.Until(() => cache["not_promoted_no_place"] > 0, "a block without a place");
         Assert.InRange(TurnsIn(cache, us: 200_000), 0, 1000);
+        // Each block once, however often somebody looks for a place.
+        Assert.Equal(10, cache["not_promoted_no_place"]);
         for (long home = 0; home < 4; home++) Assert.Equal(home + 1, cache.Read(home));
         cache.Backing.RefusesWith = 0;
         cache.Driver.Until(() => cache.IsCached(10) || cache.IsCached(19), "a promotion");

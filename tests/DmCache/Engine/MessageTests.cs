@@ -212,11 +212,25 @@ public sealed class MessageTests
         {
             "cache_cell_clashes", "requests_awaiting_locks", "writes_awaiting_marks", "not_promoted_sequential",
             "not_promoted_unwanted", "not_promoted_crowded", "not_promoted_no_place", "not_promoted_failed",
+            "not_promoted_unreadable",
             "accesses_untold", "policy_figures.not_promoted_by_policy",
         })
             Assert.True(figures.Has(name), name);
         cache.Volume.SetPolicy("mq");
         Assert.True(new StatusFigures(cache.Volume).Has("policy_figures.promote_threshold"));
+    }
+
+    /// <summary>Whoever asks for the block: a read, a write of a part of it, or a write of all of it.</summary>
+    [Theory]
+    [InlineData(RequestKind.Read, 4096)]
+    [InlineData(RequestKind.Write, 4096)]
+    [InlineData(RequestKind.Write, SmallCache.BlockBytes)]
+    public void WhatThePolicyRefusesIsCountedOnce(RequestKind kind, int lengthBytes)
+    {
+        using SmallCache cache = new(set: static options => options.Policy = "cleaner");
+        Assert.Equal(0, cache.Driver.Do(kind, 3 * SmallCache.BlockBytes, lengthBytes));
+        cache.Driver.Idle(20_000);
+        Assert.Equal((1, 0), (cache["not_promoted_unwanted"], cache["promotions"]));
     }
 
     /// <summary>D28: the seed's figures begin anew after 4,294,967,296 requests, which a day brings.</summary>

@@ -1,5 +1,6 @@
 using System;
 using Weir.Core.Base;
+using Weir.Core.DmCache.Migration;
 using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
@@ -52,9 +53,44 @@ public sealed class ReadAlongTests
         Assert.Equal(
             -Errno.EIO, cache.Driver.Do(RequestKind.Read, (3 * SmallCache.BlockBytes) + 8192, 4096));
         Assert.False(cache.IsCached(3));
+    }
+
+    /// <summary>
+    /// A bad sector is met once: reads beside it do not wait for its error again, until the block is written.
+    /// </summary>
+    [Fact]
+    public void WhatCannotBeReadIsNotWantedAgain()
+    {
+        using SmallCache cache = new();
+        cache.WriteBacking(3, 7);
+        cache.Driver.Turn();
+        cache.Backing.Unreadable = ((3 * SmallCache.BlockBytes) + 8192, (3 * SmallCache.BlockBytes) + 12288);
+        Assert.Equal(7, cache.Read(3));
+        cache.Backing.Clear();
+        for (int i = 0; i < 5; i++) Assert.Equal(7, cache.Read(3));
+        Assert.Equal(5, cache.Backing.Reads);
+        Assert.Equal((1, 5), (cache["not_promoted_failed"], cache["not_promoted_unreadable"]));
+        cache.BringIn(4);
         cache.Backing.Unreadable = default;
+        Assert.Equal(0, cache.Driver.Do(RequestKind.Write, (3 * SmallCache.BlockBytes) + 8192, 4096));
         Assert.Equal(7, cache.Read(3));
         cache.Driver.Until(() => cache.IsCached(3), "the block");
+    }
+
+    [Fact]
+    public void WhatCouldNotBeReadIsTriedAgainAfterAWhile()
+    {
+        FailedHomes failed = new();
+        failed.Add(5, nowUs: 1000);
+        Assert.True(failed.Has(5, 1000 + FailedHomes.PauseUs - 1));
+        Assert.False(failed.Has(5, 1000 + FailedHomes.PauseUs));
+        Assert.False(failed.Has(5 + 64, 1000));
+        failed.Forget(5 + 64);
+        Assert.True(failed.Has(5, 1000));
+        failed.Add(5 + 64, nowUs: 1000);
+        Assert.Equal((false, true), (failed.Has(5, 1000), failed.Has(5 + 64, 1000)));
+        failed.Forget(5 + 64);
+        Assert.False(failed.Has(5 + 64, 1000));
     }
 
     /// <summary>A write of the block waits until the copy has ended, and is not lost in it (B8).</summary>
