@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Weir.Core.Devices;
 using Weir.Core.Io;
 
@@ -25,16 +26,20 @@ internal sealed unsafe class LossyDevice(RamDevice inner) : WrappedDevice(inner)
     /// <summary>A write that changes block 0 fails, and everything after it.</summary>
     public bool DiesAtNewRoot { get; set; }
 
+    /// <summary>The flush of anything but block 0 fails, and everything after it.</summary>
+    public bool DiesAtBlocks { get; set; }
+
     private bool IsDead { get; set; }
 
     /// <summary>
     /// Writes since the last flush are there: the device has written them by itself. Those that a failed flush has
-    /// lost are gone.
+    /// lost are gone; so is that of block 0 where it was to be flushed with others.
     /// </summary>
     public void CutPower()
     {
+        if (DiesAtBlocks) _unflushed.Remove(0);
         Keep();
-        (IsDead, DiesAtNewRoot) = (false, false);
+        (IsDead, DiesAtNewRoot, DiesAtBlocks) = (false, false, false);
         _durable.CopyTo(Shown);
     }
 
@@ -54,6 +59,8 @@ internal sealed unsafe class LossyDevice(RamDevice inner) : WrappedDevice(inner)
 
     private bool TryFlush()
     {
+        IsDead |= DiesAtBlocks && _unflushed.Any(static block => block != 0);
+        if (IsDead) return false;
         bool fails = FlushesToFail > 0 && FlushesToPass-- <= 0;
         if (fails) FlushesToFail--;
         else Keep();
@@ -78,7 +85,7 @@ internal sealed unsafe class LossyDevice(RamDevice inner) : WrappedDevice(inner)
             bool isWell = op->Kind switch
             {
                 IoKind.Read => true,
-                IoKind.Flush => !device.IsDead && device.TryFlush(),
+                IoKind.Flush => device.TryFlush(),
                 _ => device.TryChange(op),
             };
             if (isWell) inner.Submit(op);

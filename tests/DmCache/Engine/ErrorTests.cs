@@ -197,6 +197,28 @@ public sealed class ErrorTests
         Assert.Equal(2, cache.Read(0));
     }
 
+    /// <summary>B6: a stop whose last flush has failed ends when the next start will know of it.</summary>
+    [Theory]
+    [InlineData(DmCacheMutant.None, false)]
+    [InlineData(DmCacheMutant.B6LossNotAwaited, true)]
+    public void AStopWaitsUntilALossIsNoted(DmCacheMutant mutant, bool endsBefore)
+    {
+        using MutantScope broken = new(mutant);
+        using SmallCache cache = new();
+        cache.BringIn(0);
+        cache.Write(0, 1);
+        cache.Driver.Until(() => cache.Volume.Changes.IsEmpty, "the commits");
+        cache.Driver.Idle(20_000);
+        cache.Write(0, 2);
+        (cache.Cache.FlushesToFail, cache.Metadata.Hold) = (1, IoKind.Write);
+        cache.Driver.Queue.BeginStop();
+        cache.Driver.Until(() => cache.Metadata.HeldCount > 0, "the note");
+        cache.Driver.Idle(20_000);
+        Assert.Equal(endsBefore, cache.Driver.Queue.StopStatus.IsOver);
+        cache.Metadata.Release();
+        cache.Driver.Until(() => cache.Driver.Queue.StopStatus.IsOver, "the end of the stop");
+    }
+
     /// <summary>
     /// Nor are the marks gone that it was to take away: the durable metadata have them, and the block is written on.
     /// </summary>

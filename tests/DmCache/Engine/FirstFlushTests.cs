@@ -90,18 +90,26 @@ public sealed class FirstFlushTests : IDisposable
     [InlineData(DmCacheMutant.B6FoundRootTrusted, false, false)]
     public void ASuperblockThatWasLostIsWrittenAgain(DmCacheMutant mutant, bool isAtHead, bool isSound)
     {
+        LoseSuperblock(isAtHead);
         using MutantScope broken = new(mutant);
-        _isAtHead = isAtHead;
-        WriteTwice();
-        // What a stop leaves the next start takes back.
-        Start();
-        _driver!.Stop();
-        Kill();
-        AskForRepair();
-        // All but the last: the superblock's.
-        (Home.FlushesToPass, Home.FlushesToFail) = (2, 1);
-        Assert.Throws<UserErrorException>(Repair);
         Home.DiesAtNewRoot = true;
+        Assert.Throws<UserErrorException>(Start);
+        Home.CutPower();
+        Assert.Equal(isSound, OfflineCheck() == 0);
+    }
+
+    /// <summary>
+    /// The same where the power goes before the flush of the blocks: of two writes the device may keep the later one
+    /// alone, so the superblock is durable before the first of them.
+    /// </summary>
+    [Theory]
+    [InlineData(DmCacheMutant.None, true)]
+    [InlineData(DmCacheMutant.B6OldRootOverwritten, false)]
+    public void ASuperblockIsDurableBeforeOthersAreWritten(DmCacheMutant mutant, bool isSound)
+    {
+        LoseSuperblock(isAtHead: false);
+        using MutantScope broken = new(mutant);
+        Home.DiesAtBlocks = true;
         Assert.Throws<UserErrorException>(Start);
         Home.CutPower();
         Assert.Equal(isSound, OfflineCheck() == 0);
@@ -133,6 +141,21 @@ public sealed class FirstFlushTests : IDisposable
         _driver.Until(() => _volume!.Changes.IsEmpty, "the last commit");
         Write(2);
         Kill();
+    }
+
+    // A repair has written its superblock, which shows and is not there.
+    private void LoseSuperblock(bool isAtHead)
+    {
+        _isAtHead = isAtHead;
+        WriteTwice();
+        // What a stop leaves the next start takes back.
+        Start();
+        _driver!.Stop();
+        Kill();
+        AskForRepair();
+        // All but the last: the superblock's.
+        (Home.FlushesToPass, Home.FlushesToFail) = (2, 1);
+        Assert.Throws<UserErrorException>(Repair);
     }
 
     // A client flushes what it sees, and then the power goes.

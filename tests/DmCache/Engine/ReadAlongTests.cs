@@ -1,7 +1,6 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.DmCache.Migration;
-using Weir.Core.DmCache.Settings;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Xunit;
