@@ -35,6 +35,9 @@ internal sealed unsafe class SsdImage : IDisposable
     /// <summary>Its bytes.</summary>
     public Device Device => new KeptDevice(_device);
 
+    /// <summary>It loses power after so many operations.</summary>
+    public Device TornAfter(int operations) => new TearingDevice(_device, operations);
+
     public SsdGeometry Geometry { get; }
 
     /// <summary>What <see cref="WriteSuperblocks"/> writes.</summary>
