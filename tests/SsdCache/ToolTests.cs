@@ -152,6 +152,7 @@ public sealed unsafe class ToolTests
     [InlineData(SsdMode.Writeback, true)]
     [InlineData(SsdMode.Writethrough, false)]
     [InlineData(SsdMode.Readcache, false)]
+    [InlineData((SsdMode)0, false)]
     internal void ALostPageMayHoldDirtyDataInWritebackOnly(SsdMode mode, bool mustDecide)
     {
         using SsdImage image = SsdImage.InUse(mode);

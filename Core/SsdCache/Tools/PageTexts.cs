@@ -8,8 +8,8 @@ internal sealed class PageTexts(SsdGeometry geometry, in SsdSuperblock superbloc
 {
     private readonly SsdSuperblock _superblock = superblock;
 
-    /// <summary>It may name data that are nowhere else.</summary>
-    public bool MayBeDirty => _superblock.Mode is not (SsdMode.Writethrough or SsdMode.Readcache);
+    /// <summary>It may name data that are nowhere else; not so in a cache that nobody has served yet.</summary>
+    public bool MayBeDirty => _superblock.Mode == SsdMode.Writeback;
 
     /// <summary>What is damaged; null: nothing.</summary>
     public string? Of(in FoundPage page)
