@@ -54,13 +54,13 @@ public sealed record Tunable(
     /// <summary>
     /// The one called <paramref name="name"/>, in capitals or not, as in the kernel. Throws, naming those there are.
     /// </summary>
-    public static Tunable Find(IReadOnlyList<Tunable> all, string name)
+    public static Tunable Find(IReadOnlyList<Tunable> all, string name, bool atStart = true)
     {
         List<string> names = [];
         foreach (Tunable tunable in all)
         {
             if (tunable.IsCalled(name)) return tunable;
-            names.Add(tunable.Name);
+            if ((atStart ? tunable.WriteAtStart : tunable.Write) != null) names.Add(tunable.Name);
         }
         throw Unknown(name, names);
     }

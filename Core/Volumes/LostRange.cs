@@ -41,7 +41,7 @@ internal readonly record struct LostRange(string Device, long OffsetBytes, long 
     /// <summary>One range in a line, then, when there are more, how many: for <c>lost_blocks</c>.</summary>
     public static string List(List<LostRange> ranges)
     {
-        StringBuilder text = new();
+        StringBuilder text = new(ranges.Count == 0 ? "nothing is lost\n" : "");
         for (int i = 0; i < Math.Min(ranges.Count, MaxLines); i++)
             text.Append($"{ranges[i].Device} {ranges[i].OffsetBytes} {ranges[i].LengthBytes}\n");
         if (ranges.Count > MaxLines) text.Append($"and {ranges.Count - MaxLines} ranges more\n");
@@ -49,8 +49,8 @@ internal readonly record struct LostRange(string Device, long OffsetBytes, long 
     }
 
     /// <summary>What <paramref name="text"/> of a <c>give_up</c> names: NAME:OFFSET+LENGTH, in bytes.</summary>
-    /// <exception cref="UserErrorException">It is no such range.</exception>
-    public static LostRange Parse(string text)
+    /// <exception cref="UserErrorException">It is no such range, or none of <paramref name="sizeBytes"/>.</exception>
+    public static LostRange Parse(string text, long sizeBytes = long.MaxValue)
     {
         int colon = text.LastIndexOf(':'), plus = text.LastIndexOf('+');
         bool isRange = colon > 0 && plus > colon;
@@ -60,6 +60,8 @@ internal readonly record struct LostRange(string Device, long OffsetBytes, long 
         if (!isRange)
             throw new UserErrorException($"give_up '{text}': expected NAME:OFFSET+LENGTH in bytes, as 'lost_blocks' "
                 + $"has them, or '{Everything}'", 2);
+        if (offset > sizeBytes || length > sizeBytes - offset)
+            throw new UserErrorException($"give_up '{text}': ends behind the volume, which has {sizeBytes} bytes", 2);
         if (offset % SectorBytes != 0 || length % SectorBytes != 0)
             throw new UserErrorException($"give_up '{text}': expected multiples of {SectorBytes} bytes", 2);
         return new LostRange(text[..colon], offset, length);

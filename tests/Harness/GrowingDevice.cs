@@ -36,7 +36,7 @@ internal sealed class GrowingDevice(RamDevice inner, long sizeBytes) : WrappedDe
 
     public override bool TryGrow(long mostBytes, out long foundBytes)
     {
-        foundBytes = Math.Max(_sizeBytes, Room);
+        foundBytes = Room;
         bool grows = foundBytes > _sizeBytes && foundBytes <= mostBytes;
         if (grows) _sizeBytes = foundBytes;
         return grows;

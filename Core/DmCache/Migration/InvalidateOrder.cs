@@ -70,8 +70,8 @@ internal sealed class InvalidateOrder(IReadOnlyList<PlaceRange> ranges)
             return;
         }
         string more = _dirtyCount > NamedMax ? $" and {_dirtyCount - NamedMax} more" : "";
-        Fail($"{taken}, but {_dirtyCount} of them are dirty and stay: places {string.Join(", ", _dirty)}{more}; "
-            + "'weir message drain' writes them back");
+        string stays = _dirtyCount == 1 ? "1 is dirty and stays: place" : $"{_dirtyCount} are dirty and stay: places";
+        Fail($"{taken}, {stays} {string.Join(", ", _dirty)}{more}; 'weir message drain' writes back what is dirty");
     }
 
     /// <summary>It cannot go on.</summary>

@@ -32,6 +32,7 @@ internal sealed class CacheFinder(BlockingIo io, CacheDevices devices, DmCacheOp
         {
             reader.Run(metadata.TryOpen);
             CheckHead(metadata.Head);
+            CheckMetadataSize(metadata.MetadataBlocks);
             FoundCache found = new()
             {
                 Metadata = metadata, Reader = reader, IsOnCache = devices.Metadata == null,
@@ -63,7 +64,36 @@ internal sealed class CacheFinder(BlockingIo io, CacheDevices devices, DmCacheOp
         if (options.BlockBytes != 0 && options.BlockBytes != blockBytes)
             throw new UserErrorException($"{devices.Home.Name}: has blocks of {ByteSize.Format(blockBytes)}; "
                 + $"{ByteSize.Format(options.BlockBytes)} does not change that: leave it out");
+        if (options.MetadataVersion != head.Version && options.HasMetadataVersion)
+            options.Log($"{devices.Home.Name}: has metadata of version {head.Version}; metadata_version="
+                + $"{options.MetadataVersion} does not change that");
         if (head.Places == 0) throw new UserErrorException($"{devices.Home.Name}: names no cache block");
+    }
+
+    // Metadata stay as large as they were made.
+    private void CheckMetadataSize(long blocks)
+    {
+        if (devices.Metadata is not { } device) return;
+        long there = device.SizeBytes / CacheMetadata.BlockBytes;
+        if (there < blocks)
+            throw new UserErrorException($"{device.Name}: has shrunk: it has {there} blocks of 4 KiB, and was "
+                + $"formatted with {blocks} of metadata; enlarge it again");
+        if (there > blocks && there <= CacheMetadata.MaxBlocks)
+            options.Log($"{device.Name}: has {there} blocks of 4 KiB, and was formatted with {blocks}: metadata do not "
+                + "grow");
+    }
+
+    private void SayWhatChanged(long there, uint places, Superblock head)
+    {
+        string was = $"the metadata name {head.Places} cache blocks, and there is room for {there}";
+        if (there != head.Places && places != head.Places)
+            options.Log($"{devices.Cache.Name}: {was}: {places} are used");
+        long pieceBytes = head.DiscardBlockSectors * CacheGeometry.SectorBytes;
+        if (pieceBytes == 0 || head.DiscardBlocks == 0) return;
+        long bytes = devices.Backing.SizeBytes, pieces = (bytes + pieceBytes - 1) / pieceBytes;
+        if (pieces != head.DiscardBlocks && bytes / pieceBytes != head.DiscardBlocks)
+            options.Log($"{devices.Backing.Name}: has {bytes} bytes, and had about "
+                + $"{head.DiscardBlocks * pieceBytes} when these metadata were last used");
     }
 
     // A cache device that has grown is used as far as the metadata can name its places.
@@ -73,7 +103,9 @@ internal sealed class CacheFinder(BlockingIo io, CacheDevices devices, DmCacheOp
         long offset = devices.Metadata == null ? metadata.MetadataBlocks * CacheMetadata.BlockBytes : 0;
         long there = (devices.Cache.SizeBytes - offset) / blockBytes;
         uint places = CacheSizes.CheckPlaces(there, devices.Cache.Name, devices.Cache.SizeBytes, blockBytes);
-        return new CacheGeometry(blockBytes, Nameable(places, metadata, reader), devices.Backing.SizeBytes, offset);
+        places = Nameable(places, metadata, reader);
+        SayWhatChanged(there, places, metadata.Head);
+        return new CacheGeometry(blockBytes, places, devices.Backing.SizeBytes, offset);
     }
 
     private uint Nameable(uint places, CacheMetadata metadata, MetadataReader reader)

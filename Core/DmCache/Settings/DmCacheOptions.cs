@@ -30,6 +30,9 @@ public sealed class DmCacheOptions : CleaningSettings
     /// <summary>Of metadata that are made: 1 or 2.</summary>
     public int MetadataVersion { get; set; } = 2;
 
+    /// <summary>The user has said which version.</summary>
+    public bool HasMetadataVersion { get; set; }
+
     /// <summary>
     /// Sectors that migrations may have under way: one more is begun while it and the others have fewer
     /// (<c>migration_threshold</c>; seed 002, L7152).

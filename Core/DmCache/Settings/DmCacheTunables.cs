@@ -51,7 +51,7 @@ public static class DmCacheTunables
         { WriteAtStart = value => options.Rebind = value == 1 },
         new("metadata_version", 1, 2, "of metadata that are made: 2 keeps dirty bits apart",
             () => options.MetadataVersion, null)
-        { WriteAtStart = value => options.MetadataVersion = (int)value },
+        { WriteAtStart = value => (options.MetadataVersion, options.HasMetadataVersion) = ((int)value, true) },
     ];
 
     private static IEnumerable<Tunable> OfPolicies(DmCacheOptions options)

@@ -40,7 +40,7 @@ public static class DmCacheCommands
         new("set_config", "the kernel's message: set an option by its name")
         {
             Form = "KEY VALUE",
-            RunWith = (arguments, _) => Tunable.Find(tunables, arguments[0]).Answer(arguments[1]),
+            RunWith = (arguments, _) => Tunable.Find(tunables, arguments[0], atStart: false).Answer(arguments[1]),
         },
     ];
 

@@ -77,7 +77,7 @@ internal sealed class LostBlocks(DmCacheVolume volume)
     {
         List<(long Home, uint Place)> lost = Find();
         if (text == LostRange.Everything) return lost;
-        LostRange range = LostRange.Parse(text);
+        LostRange range = LostRange.Parse(text, volume.SizeBytes);
         if (range.Device != Name)
             throw new UserErrorException(
                 $"give_up '{text}': no device is called '{range.Device}'; expected '{Name}'", 2);

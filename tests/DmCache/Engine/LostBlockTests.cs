@@ -17,6 +17,21 @@ public sealed class LostBlockTests
     /// <summary>It is read at home, and its entry goes, durably: a device that gives older bytes later shows none.
     /// </summary>
     [Fact]
+    public void WhereNothingIsLostItIsSaid()
+    {
+        using SmallCache cache = new();
+        Assert.Equal("nothing is lost\n", cache.Say("lost_blocks"));
+        foreach (string range in new[] { "0+9000000000000000001", "4194304+512", "9000000000000000001+512" })
+        {
+            string said = Assert.Throws<UserErrorException>(() => cache.Say("give_up", "backing:" + range)).Message;
+            Assert.Contains("ends behind the volume, which has 4194304 bytes", said, StringComparison.Ordinal);
+        }
+        string unknown = Assert.Throws<UserErrorException>(() => cache.Say("set_config", "foo", "1")).Message;
+        Assert.Contains("migration_threshold", unknown, StringComparison.Ordinal);
+        Assert.DoesNotContain("rebind", unknown, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ACleanBlockLeaves()
     {
         using SmallCache cache = new();

@@ -39,7 +39,7 @@ public sealed class MessageTests
         List<long> dirty = [cache.Volume.Map.Find(1), cache.Volume.Map.Find(2), cache.Volume.Map.Find(5)];
         dirty.Sort();
         string said = Assert.Throws<UserErrorException>(() => cache.Say("invalidate_cblocks", "0-8")).Message;
-        Assert.Contains("3 of them are dirty and stay", said, StringComparison.Ordinal);
+        Assert.Contains("3 are dirty and stay: places ", said, StringComparison.Ordinal);
         Assert.Contains("5 blocks are out", said, StringComparison.Ordinal);
         Assert.Equal(dirty, Places(cache));
         foreach (long home in new[] { 1, 2, 5 }) Assert.Equal(100 + home, cache.Read(home));

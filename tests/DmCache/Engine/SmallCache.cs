@@ -43,8 +43,9 @@ internal sealed class SmallCache : IDisposable
         _metadata = new RamDevice(metadataBytes, sectorBytes);
         _backing = new RamDevice(growsTimes * backingBytes, sectorBytes);
         (CacheRoom, BackingRoom) = (new GrowingDevice(_cache, cacheBytes), new GrowingDevice(_backing, backingBytes));
+        MetadataRoom = new GrowingDevice(_metadata, metadataBytes);
         (Cache, Metadata, Backing) =
-            (new CountingDevice(CacheRoom), new CountingDevice(_metadata), new CountingDevice(BackingRoom));
+            (new CountingDevice(CacheRoom), new CountingDevice(MetadataRoom), new CountingDevice(BackingRoom));
         Options = new DmCacheOptions
         {
             Policy = "lru", IdleUs = long.MaxValue / 4, HighWatermark = 100, ReservesSpace = true,
@@ -62,6 +63,8 @@ internal sealed class SmallCache : IDisposable
     public GrowingDevice CacheRoom { get; }
 
     public GrowingDevice BackingRoom { get; }
+
+    public GrowingDevice MetadataRoom { get; }
 
     public CountingDevice Cache { get; }
 
