@@ -106,13 +106,22 @@ internal sealed unsafe partial class DmCacheQueue
         DmCacheRequest* own = Own(request);
         bool isAlone = own->Lock.Mode == BlockLockMode.Exclusive;
         Meets meets = Look(request);
-        // Home has refused it once: it goes there first.
-        if (isAlone && (meets & Meets.Dirty) != 0) End(request, -Errno.EIO);
+        if (isAlone && (meets & Meets.Dirty) != 0) BeginBesideDirty(request);
         else if (isAlone) LeaveAll(request, RequestStep.AwaitingRemoval);
         else if ((meets & Meets.Cached) != 0) LockAlone(request);
         else if ((meets & Meets.Leaving) != 0)
             Await(request, RequestStep.AwaitingRemoval, _parts.Residency.Changes.Urge());
         else MoveAll(request);
+    }
+
+    // Another mode has come while it waited, in which others write already: it is one of them. No third mode comes
+    // before it has ended. Else home has refused the dirty block once: that goes there first.
+    private void BeginBesideDirty(Request* request)
+    {
+        DmCacheRequest* own = Own(request);
+        own->Mode = _parts.Mode.Current;
+        if (own->Mode == CacheMode.Passthrough) End(request, -Errno.EIO);
+        else BeginWrite(request);
     }
 
     /// <summary>What there is among the blocks of a request.</summary>

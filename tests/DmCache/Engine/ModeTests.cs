@@ -1,3 +1,4 @@
+using System;
 using Weir.Core.Base;
 using Weir.Core.DmCache;
 using Weir.Core.Io;
@@ -110,6 +111,54 @@ public sealed class ModeTests
         finally
         {
             Mutant.Active = null;
+        }
+    }
+
+    /// <summary>
+    /// A write that goes past the cache waits for its blocks, and one of them becomes dirty meanwhile: on another queue
+    /// write-back has begun. It is no error.
+    /// </summary>
+    [Fact]
+    public unsafe void AWriteOfTheModeBeforeMayMeetADirtyBlock()
+    {
+        using SmallCache cache = new(places: 40, homes: 200);
+        foreach (long home in (long[])[1, 15]) cache.BringIn(home);
+        using QueueDriver waiting = new(cache.Volume, index: 1);
+        using QueueDriver ahead = new(cache.Volume, index: 2);
+        cache.Volume.SetMode(CacheMode.Passthrough);
+        TurnUntil(() => cache.Volume.Mode.Named == CacheMode.Passthrough, cache.Driver, waiting, ahead);
+        (cache.Backing.Hold, cache.Backing.HoldAt) = (IoKind.Read, SmallCache.BlockBytes);
+        Request read = new()
+        {
+            Kind = RequestKind.Read, OffsetBytes = SmallCache.BlockBytes, LengthBytes = 4096, Data = cache.Driver.Data,
+        };
+        cache.Driver.Queue.Submit(&read);
+        Request around = new()
+        {
+            Kind = RequestKind.Write, OffsetBytes = SmallCache.BlockBytes, LengthBytes = 15 * SmallCache.BlockBytes,
+            Data = waiting.Data,
+        };
+        waiting.Queue.Submit(&around);
+        cache.Volume.SetMode(CacheMode.Writeback);
+        TurnUntil(() => cache.Volume.Mode.Current == CacheMode.Writeback, cache.Driver, waiting, ahead);
+        Request back = new()
+        {
+            Kind = RequestKind.Write, OffsetBytes = 15 * SmallCache.BlockBytes, LengthBytes = 4096, Data = ahead.Data,
+        };
+        ahead.Queue.Submit(&back);
+        TurnUntil(() => ahead.Queue.TakeCompleted() != null, cache.Driver, waiting, ahead);
+        Assert.Equal((0, 1), (back.Result, cache["dirty_blocks"]));
+        cache.Backing.Release();
+        TurnUntil(() => waiting.Queue.TakeCompleted() != null, cache.Driver, waiting, ahead);
+        Assert.Equal(0, around.Result);
+    }
+
+    private static void TurnUntil(Func<bool> condition, params QueueDriver[] queues)
+    {
+        for (int turns = 0; !condition(); turns++)
+        {
+            Assert.True(turns < 20_000, "it never happens");
+            foreach (QueueDriver queue in queues) queue.Turn();
         }
     }
 }
