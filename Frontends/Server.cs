@@ -106,6 +106,7 @@ internal sealed class Server : IDisposable
         _volume.Volume.Report(health);
         _lastWords = [.. health.Lines];
         foreach (string line in _lastWords) Program.Log(line);
+        if (health.HasLost && result >= 0) result = -Errno.EIO;
         // Held up by a device that hangs: the process's end closes what is in use.
         if (!_rundown.Close(RundownPatienceMs)) return result;
         _serving.Dispose();

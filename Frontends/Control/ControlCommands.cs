@@ -148,6 +148,7 @@ internal sealed class ControlCommands(
         int result = stop(force);
         return result >= 0
             ? string.Concat(LastWords().Select(static line => $"{line}\n"))
-            : throw new UserErrorException($"stopped, but not everything is durable: {Errno.Text(result)}");
+            : throw new UserErrorException(string.Join("; ",
+                [$"stopped, but not everything is durable: {Errno.Text(result)}", .. LastWords()]));
     }
 }

@@ -5,8 +5,8 @@ namespace Weir.Frontends.Status;
 
 /// <summary>
 /// What is said when a volume stops that was not healthy, or has blocks that are lost. The exit code speaks of
-/// durability alone (R15): a volume that has become read-only ends with 0 when all it has acknowledged is durable, and
-/// must not do so without a word.
+/// durability alone (R15): it is 1 where blocks are lost. A volume that has become read-only ends with 0 when all it
+/// has acknowledged is durable, and must not do so without a word.
 /// </summary>
 internal sealed class HealthNote : IStatusWriter
 {
@@ -16,6 +16,9 @@ internal sealed class HealthNote : IStatusWriter
     private string _alone = "";
     private long _dirtyBlocks;
     private long _dirtyRanges;
+
+    /// <summary>Blocks are lost: not all of what was acknowledged is on a device.</summary>
+    public bool HasLost => _lost != "";
 
     /// <summary>The lines, none when there is nothing to say.</summary>
     public IEnumerable<string> Lines
