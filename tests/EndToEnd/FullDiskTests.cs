@@ -1,6 +1,5 @@
 using System;
 using System.IO;
-using Weir.Tests.Harness;
 using Xunit;
 
 namespace Weir.Tests.EndToEnd;
