@@ -75,7 +75,7 @@ public sealed class BadInputTests : IDisposable
     public void CacheTooSmallForABlock()
     {
         (string cache, string backing) = (Cache(32 << 10), Backing());
-        string metadata = _folder.File("metadata", 4 << 20), words = $"{cache}: is too small for one block of 64 KiB";
+        string metadata = _folder.File("metadata", 4 << 20), words = $"{cache}: has 32768 bytes: too small";
         string[] devices = ["dmcache", "--cache", cache, "--metadata", metadata];
         Refused(1, words, () => Serve([.. devices, "--backing", backing]));
         Refused(1, words, () => WeirProcess.Run(["format", .. devices]));
