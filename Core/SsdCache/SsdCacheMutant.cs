@@ -43,6 +43,8 @@ public enum SsdCacheMutant
     B11CleanNotReadAtHome,
     /// <summary>B12: a mode is named while blocks are still dirty.</summary>
     B12NamedTooEarly,
+    /// <summary>B13: what memory has is served before the device has it.</summary>
+    B13MemoryUnwritten,
     /// <summary>B13: after a power cut clean sectors of an open page are believed.</summary>
     B13OpenBelieved,
     /// <summary>B14: nobody looks whether the devices are those of the cache.</summary>

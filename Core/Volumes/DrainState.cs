@@ -7,10 +7,11 @@ internal sealed class DrainState
 {
     private int _orders;
     private volatile bool _forMode;
+    private volatile bool _isHurried;
     private volatile bool _forPolicy;
 
     /// <summary>Somebody does.</summary>
-    public bool IsOn => Volatile.Read(ref _orders) > 0 || _forMode || _forPolicy;
+    public bool IsOn => Volatile.Read(ref _orders) > 0 || _forMode || _forPolicy || _isHurried;
 
     /// <summary>A mode is entered that has nothing dirty.</summary>
     public bool ForMode
@@ -25,6 +26,12 @@ internal sealed class DrainState
         get => _forPolicy;
         set => _forPolicy = value;
     }
+
+    /// <summary>A request waits for what is under way to end.</summary>
+    public void Hurry() => _isHurried = true;
+
+    /// <summary>It has ended.</summary>
+    public void EndHurry() => _isHurried = false;
 
     /// <summary>An order begins.</summary>
     public void Begin() => Interlocked.Increment(ref _orders);

@@ -213,9 +213,10 @@ public sealed unsafe class InjectionRun : IDisposable
         if (_engine.Inspect(_config, _devices) is { } wrong) throw new SimViolationException($"{State}: {wrong}");
     }
 
-    // Everything goes home, and back perhaps: what was shown stays.
+    // Everything goes home, and back perhaps: what was shown stays. A cache that is refused moves nothing.
     private void ReadAgain()
     {
+        if (_volume == null) return;
         var shown = (ulong[])_image.Clone();
         _engine.Drain(_volume!);
         for (int i = 0; i < 100 && !_engine.IsDrained(_volume!); i++) _client!.Idle(100_000);

@@ -87,6 +87,9 @@ internal sealed unsafe partial class SetTable
         Invariant.Check((state & WayState.Cleaning) != 0);
     }
 
+    /// <summary>The device names something of it dirty, or may do so.</summary>
+    public bool IsNamed(uint slot) => (Volatile.Read(ref *StateOf(slot)) & WayState.Named) != 0;
+
     /// <summary>It is being written back.</summary>
     public bool IsCleaning(uint slot) => (Volatile.Read(ref *StateOf(slot)) & WayState.Cleaning) != 0;
 

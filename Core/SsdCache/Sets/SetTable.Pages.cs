@@ -61,6 +61,37 @@ internal sealed unsafe partial class SetTable
     }
 
     /// <summary>
+    /// What is dirty here is not what this copy of a page names dirty. At the start, on one thread.
+    /// </summary>
+    public bool Differs(int page, byte* image)
+    {
+        uint slot = _geometry.FirstSetOf(page) * Ways;
+        int entries = DirectoryPage.EntriesOf(_geometry, page);
+        for (int entry = 0; entry < entries; entry++, slot++)
+        {
+            bool isNamed = DirectoryPage.IsUsed(image, _geometry, entry)
+                && DirectoryPage.IsDirty(image, _geometry, entry);
+            if (isNamed != IsDirty(slot) || (isNamed && !IsSame(slot, image, entry))) return true;
+        }
+        return false;
+    }
+
+    // Of units that are not dirty nothing counts.
+    private bool IsSame(uint slot, byte* image, int entry)
+    {
+        if (_tags[slot] != DirectoryPage.TagOf(image, _geometry, entry) + 1) return false;
+        byte* named = (byte*)DirectoryPage.ValidOf(image, _geometry, entry);
+        byte* own = (byte*)(_valid + ((nuint)slot * (nuint)_validWords));
+        ulong* dirty = DirectoryPage.DirtyOf(image, _geometry, entry);
+        for (int unit = 0; unit < _geometry.BlockUnits; unit++)
+        {
+            bool isNamed = (dirty[unit / 64] >> (unit % 64) & 1) != 0;
+            if (isNamed != DirtyOf(slot).Any(unit, 1) || (isNamed && named[unit] != own[unit])) return false;
+        }
+        return true;
+    }
+
+    /// <summary>
     /// What a page says, or only what it says of dirty units: into an empty table, at the start, on one thread.
     /// </summary>
     public void Load(int page, byte* image, bool onlyDirty)
