@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Weir.Core.Base;
+using Weir.Core.Io;
 
 namespace Weir.Core.Volumes;
 
@@ -16,6 +17,12 @@ namespace Weir.Core.Volumes;
 internal sealed class CounterTotals<T>(int queues)
     where T : RequestCounters, new()
 {
+    private static readonly (RequestKind Kind, string Name)[] s_kinds =
+    [
+        (RequestKind.Read, "read"), (RequestKind.Write, "write"), (RequestKind.Flush, "flush"),
+        (RequestKind.Discard, "discard"), (RequestKind.WriteZeroes, "write_zeroes"),
+    ];
+
     private readonly T?[] _queues = new T?[queues];
     private long[] _before = new long[new T().Length];
 
@@ -40,6 +47,35 @@ internal sealed class CounterTotals<T>(int queues)
             Invariant.Check(since >= 0);
             return since;
         }
+    }
+
+    /// <summary>
+    /// Requests answered so far while clients had a latency target, and those of them that took longer; never cleared.
+    /// </summary>
+    public (long Timed, long Slow) Answers
+    {
+        get
+        {
+            (long timed, long slow) = (0, 0);
+            for (int i = 0; i < _queues.Length; i++)
+            {
+                if (Volatile.Read(ref _queues[i]) is not { } queue) continue;
+                timed += queue.Latency.Timed;
+                slow += queue.Latency.Slow;
+            }
+            return (timed, slow);
+        }
+    }
+
+    /// <summary>Adds what has been asked for, by kind.</summary>
+    public void ReportRequests(IStatusWriter status)
+    {
+        foreach ((RequestKind kind, string name) in s_kinds)
+        {
+            status.Counter($"requests_{name}", this[RequestCounters.RequestsOf(kind)]);
+            if (kind != RequestKind.Flush) status.Counter($"{name}_bytes", this[RequestCounters.BytesOf(kind)]);
+        }
+        status.Counter("requests_fua", this[RequestCounters.Fua]);
     }
 
     /// <summary>From now on everything counts from zero (the seeds' clear_stat).</summary>

@@ -1,4 +1,6 @@
+using System;
 using System.Threading;
+using Weir.Core.Io;
 
 namespace Weir.Core.Volumes;
 
@@ -38,4 +40,17 @@ internal sealed class DrainState
 
     /// <summary>It is over.</summary>
     public void End() => Interlocked.Decrement(ref _orders);
+
+    /// <summary>The order that has begun is over when <paramref name="wait"/> is.</summary>
+    public Func<OrderProgress> EndWith(Func<OrderProgress> wait)
+    {
+        bool isOver = false;
+        return () =>
+        {
+            OrderProgress at = wait();
+            if (at.IsOver && !isOver) End();
+            isOver |= at.IsOver;
+            return at;
+        };
+    }
 }

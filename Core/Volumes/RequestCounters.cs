@@ -28,6 +28,9 @@ internal class RequestCounters(int own = 0)
 
     private readonly long[] _values = new long[FirstOwn + own];
 
+    /// <summary>Answers, for write-back, which aims at the clients' target.</summary>
+    public LatencyMeter Latency { get; } = new();
+
     /// <summary>How many numbers there are.</summary>
     public int Length => _values.Length;
 

@@ -22,7 +22,4 @@ internal sealed class QueueCounters() : RequestCounters(own: Last - FirstOwn + 1
     public const int Untold = ZeroPieces + 1;
 
     private const int Last = Untold;
-
-    /// <summary>Answers, for write-back, which aims at the clients' target.</summary>
-    public LatencyMeter Latency { get; } = new();
 }

@@ -1,6 +1,5 @@
 using System;
 using Weir.Core.Cleaning;
-using Weir.Core.DmCache.Queue;
 
 namespace Weir.Core.DmCache.Volume;
 
@@ -17,20 +16,7 @@ internal sealed class CleaningLoad(DmCacheVolume volume, Func<bool> isStarved) :
     public int LargestThreshold => volume.Options.WritebackThreshold;
 
     /// <inheritdoc/>
-    public (long Timed, long Slow) Answers
-    {
-        get
-        {
-            (long timed, long slow) = (0, 0);
-            foreach (QueueCounters? queue in volume.Counters.Queues)
-            {
-                if (queue == null) continue;
-                timed += queue.Latency.Timed;
-                slow += queue.Latency.Slow;
-            }
-            return (timed, slow);
-        }
-    }
+    public (long Timed, long Slow) Answers => volume.Counters.Answers;
 
     /// <inheritdoc/>
     public bool IsUsedAbove(int percent) =>

@@ -69,14 +69,6 @@ public static class DmCacheCommands
     private static Func<OrderProgress> BeginDrain(DmCacheVolume volume)
     {
         volume.BeginDrain();
-        Func<OrderProgress> wait = Wait(volume);
-        bool isOver = false;
-        return () =>
-        {
-            OrderProgress at = wait();
-            if (at.IsOver && !isOver) volume.EndDrain();
-            isOver |= at.IsOver;
-            return at;
-        };
+        return volume.Drains.EndWith(Wait(volume));
     }
 }

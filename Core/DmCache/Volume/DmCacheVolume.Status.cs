@@ -1,5 +1,4 @@
 using System.Collections.Generic;
-using System.Globalization;
 using Weir.Core.DmCache.Migration;
 using Weir.Core.DmCache.Queue;
 using Weir.Core.DmCache.Settings;
@@ -11,12 +10,6 @@ namespace Weir.Core.DmCache.Volume;
 /// <content>The figures.</content>
 public sealed unsafe partial class DmCacheVolume
 {
-    private static readonly (RequestKind Kind, string Name)[] s_kinds =
-    [
-        (RequestKind.Read, "read"), (RequestKind.Write, "write"), (RequestKind.Flush, "flush"),
-        (RequestKind.Discard, "discard"), (RequestKind.WriteZeroes, "write_zeroes"),
-    ];
-
     private static readonly string[] s_modes = ["writeback", "writethrough", "passthrough"];
 
     /// <summary>The mode's name, as the command line and the kernel have it.</summary>
@@ -27,12 +20,7 @@ public sealed unsafe partial class DmCacheVolume
     {
         status.Text("engine", Engine);
         status.Text("name", Options.VolumeName);
-        HealthReport health = Health.Now;
-        status.Text("state", VolumeHealth.NameOf(health.State));
-        status.Number("state_number", (int)health.State);
-        if (health.State != VolumeState.Healthy) status.Text("state_reason", health.Reason);
-        status.Text("state_since", health.Since.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture));
-        status.Gauge("state_seconds", Health.SecondsIn(health));
+        Health.Report(status);
         if (Hang is { } hang) status.Text("not_answering", hang);
         status.Text("cache", _devices.Cache.Name);
         status.Text("metadata", _devices.Metadata?.Name ?? "at the head of the cache device");
@@ -70,12 +58,7 @@ public sealed unsafe partial class DmCacheVolume
 
     private void ReportRequests(IStatusWriter status)
     {
-        foreach ((RequestKind kind, string name) in s_kinds)
-        {
-            status.Counter($"requests_{name}", Counters[RequestCounters.RequestsOf(kind)]);
-            if (kind != RequestKind.Flush) status.Counter($"{name}_bytes", Counters[RequestCounters.BytesOf(kind)]);
-        }
-        status.Counter("requests_fua", Counters[RequestCounters.Fua]);
+        Counters.ReportRequests(status);
         status.Counter("read_hits", Counters[QueueCounters.ReadHits]);
         status.Counter("read_misses", Counters[QueueCounters.ReadMisses]);
         status.Counter("write_hits", Counters[QueueCounters.WriteHits]);

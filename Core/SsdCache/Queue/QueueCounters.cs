@@ -24,7 +24,4 @@ internal sealed class QueueCounters() : RequestCounters(own: Last - FirstOwn + 1
         FillsClosed = FillsCrowded + 1, FillsWithoutWay = FillsClosed + 1, NotAdmitted = FillsWithoutWay + 1;
 
     private const int Last = NotAdmitted;
-
-    /// <summary>Answers, for write-back, which aims at the clients' target.</summary>
-    public LatencyMeter Latency { get; } = new();
 }

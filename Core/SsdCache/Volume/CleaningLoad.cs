@@ -1,5 +1,4 @@
 using Weir.Core.Cleaning;
-using Weir.Core.SsdCache.Queue;
 
 namespace Weir.Core.SsdCache.Volume;
 
@@ -16,20 +15,7 @@ internal sealed class CleaningLoad(SsdCacheVolume volume) : ICleaningLoad
     public int LargestThreshold => volume.Options.WritebackThreshold;
 
     /// <inheritdoc/>
-    public (long Timed, long Slow) Answers
-    {
-        get
-        {
-            (long timed, long slow) = (0, 0);
-            foreach (QueueCounters? queue in volume.Counters.Queues)
-            {
-                if (queue == null) continue;
-                timed += queue.Latency.Timed;
-                slow += queue.Latency.Slow;
-            }
-            return (timed, slow);
-        }
-    }
+    public (long Timed, long Slow) Answers => volume.Counters.Answers;
 
     /// <inheritdoc/>
     public bool IsUsedAbove(int percent) =>

@@ -44,14 +44,6 @@ internal static class SsdCacheCommands
     private static Func<OrderProgress> BeginDrain(SsdCacheVolume volume)
     {
         volume.BeginDrain();
-        Func<OrderProgress> wait = Wait(volume);
-        bool isOver = false;
-        return () =>
-        {
-            OrderProgress at = wait();
-            if (at.IsOver && !isOver) volume.EndDrain();
-            isOver |= at.IsOver;
-            return at;
-        };
+        return volume.Drains.EndWith(Wait(volume));
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Weir.Core.Io;
 using Weir.Core.SsdCache.Queue;
 using Weir.Core.SsdCache.Settings;
@@ -9,23 +8,12 @@ namespace Weir.Core.SsdCache.Volume;
 /// <content>The figures.</content>
 internal sealed unsafe partial class SsdCacheVolume
 {
-    private static readonly (RequestKind Kind, string Name)[] s_kinds =
-    [
-        (RequestKind.Read, "read"), (RequestKind.Write, "write"), (RequestKind.Flush, "flush"),
-        (RequestKind.Discard, "discard"), (RequestKind.WriteZeroes, "write_zeroes"),
-    ];
-
     /// <inheritdoc/>
     public void Report(IStatusWriter status)
     {
         status.Text("engine", Engine);
         status.Text("name", Options.VolumeName);
-        HealthReport health = Health.Now;
-        status.Text("state", VolumeHealth.NameOf(health.State));
-        status.Number("state_number", (int)health.State);
-        if (health.State != VolumeState.Healthy) status.Text("state_reason", health.Reason);
-        status.Text("state_since", health.Since.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture));
-        status.Gauge("state_seconds", Health.SecondsIn(health));
+        Health.Report(status);
         if (Hang is { } hang) status.Text("not_answering", hang);
         status.Text("cache", _cache.Name);
         status.Text("backing", _backing.Name);
@@ -61,12 +49,7 @@ internal sealed unsafe partial class SsdCacheVolume
 
     private void ReportRequests(IStatusWriter status)
     {
-        foreach ((RequestKind kind, string name) in s_kinds)
-        {
-            status.Counter($"requests_{name}", Counters[RequestCounters.RequestsOf(kind)]);
-            if (kind != RequestKind.Flush) status.Counter($"{name}_bytes", Counters[RequestCounters.BytesOf(kind)]);
-        }
-        status.Counter("requests_fua", Counters[RequestCounters.Fua]);
+        Counters.ReportRequests(status);
         ReportResults(status);
         status.Counter("errors", Counters[QueueCounters.Errors]);
         status.Counter("hits_read_at_home", Counters[QueueCounters.ReadAtHome]);

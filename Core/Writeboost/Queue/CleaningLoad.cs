@@ -35,20 +35,7 @@ internal sealed class CleaningLoad(
     }
 
     /// <inheritdoc/>
-    public (long Timed, long Slow) Answers
-    {
-        get
-        {
-            (long timed, long slow) = (0, 0);
-            foreach (QueueCounters? queue in counters.Queues)
-            {
-                if (queue == null) continue;
-                timed += queue.Latency.Timed;
-                slow += queue.Latency.Slow;
-            }
-            return (timed, slow);
-        }
-    }
+    public (long Timed, long Slow) Answers => counters.Answers;
 
     /// <inheritdoc/>
     public bool IsUsedAbove(int percent) => log.IsUsedAbove(percent);

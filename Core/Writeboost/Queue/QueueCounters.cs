@@ -44,9 +44,6 @@ internal sealed class QueueCounters() : RequestCounters(own: Last - FirstOwn + 1
         "pieces_write_cache_part", "pieces_write_cache_full", "pieces_write_ram_part", "pieces_write_ram_full",
     ];
 
-    /// <summary>Answers, for write-back, which aims at the clients' target.</summary>
-    public LatencyMeter Latency { get; } = new();
-
     /// <summary>Counts where a block came from.</summary>
     public unsafe void CountRead(BlockVersion* versions, int count, bool fromBacking)
     {

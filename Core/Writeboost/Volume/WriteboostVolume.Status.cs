@@ -1,5 +1,4 @@
 using System.Collections.Generic;
-using System.Globalization;
 using Weir.Core.Io;
 using Weir.Core.Volumes;
 using Weir.Core.Writeboost.Backings;
@@ -12,12 +11,6 @@ namespace Weir.Core.Writeboost.Volume;
 /// <content>The figures.</content>
 public sealed unsafe partial class WriteboostVolume
 {
-    private static readonly (RequestKind Kind, string Name)[] s_kinds =
-    [
-        (RequestKind.Read, "read"), (RequestKind.Write, "write"), (RequestKind.Flush, "flush"),
-        (RequestKind.Discard, "discard"), (RequestKind.WriteZeroes, "write_zeroes"),
-    ];
-
     private static readonly string[] s_paces = ["rest", "share", "full"];
     private long _partialBefore;
 
@@ -28,12 +21,7 @@ public sealed unsafe partial class WriteboostVolume
         status.Text("layout", Layout.Name);
         if (Layout.Limits.Length > 0) status.Text("layout_limits", Layout.Limits);
         status.Text("name", Options.VolumeName);
-        HealthReport health = Health.Now;
-        status.Text("state", VolumeHealth.NameOf(health.State));
-        status.Number("state_number", (int)health.State);
-        if (health.State != VolumeState.Healthy) status.Text("state_reason", health.Reason);
-        status.Text("state_since", health.Since.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture));
-        status.Gauge("state_seconds", Health.SecondsIn(health));
+        Health.Report(status);
         if (Alone.FlushLoss is { } loss)
             status.Text("flushes_without_cache", $"{loss}, and flushes fail until 'weir message resume'");
         status.Text("cache", Cache.Name);
@@ -121,12 +109,7 @@ public sealed unsafe partial class WriteboostVolume
 
     private void ReportRequests(IStatusWriter status)
     {
-        foreach ((RequestKind kind, string name) in s_kinds)
-        {
-            status.Counter($"requests_{name}", Counters[RequestCounters.RequestsOf(kind)]);
-            if (kind != RequestKind.Flush) status.Counter($"{name}_bytes", Counters[RequestCounters.BytesOf(kind)]);
-        }
-        status.Counter("requests_fua", Counters[RequestCounters.Fua]);
+        Counters.ReportRequests(status);
         for (int i = 0; i < QueueCounters.PieceNames.Length; i++)
             status.Counter(QueueCounters.PieceNames[i], Counters[QueueCounters.Pieces + i]);
         status.Counter("blocks_staged", Counters[QueueCounters.Staged]);
