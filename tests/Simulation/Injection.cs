@@ -83,6 +83,26 @@ public readonly record struct Injection(
         InjectionSeries series, InjectionRun healthy, InjectedError error, CrashKind end, bool early,
         List<Injection> all) => At(SimRole.Backing, series, healthy, error, end, early, all);
 
+    /// <summary>For an engine in place, in its main form: most errors and ends.</summary>
+    public static void NearlyEverything(InjectionSeries series, InjectionRun healthy, List<Injection> all)
+    {
+        WhatTellsApart(series, healthy, all);
+        Everywhere(series, healthy, InjectedError.Once, CrashKind.Power, early: true, all);
+        Everywhere(series, healthy, InjectedError.Always, CrashKind.Process, early: false, all);
+        Everywhere(series, healthy, InjectedError.FlushOnce, CrashKind.Power, early: true, all);
+        Everywhere(series, healthy, InjectedError.Gone, CrashKind.Power, early: false, all);
+        Everywhere(series, healthy, InjectedError.Window, CrashKind.Power, early: false, all);
+    }
+
+    /// <summary>For its other forms: the errors and ends that differ most.</summary>
+    public static void WhatTellsApart(InjectionSeries series, InjectionRun healthy, List<Injection> all)
+    {
+        Everywhere(series, healthy, InjectedError.Once, CrashKind.Process, early: false, all);
+        Everywhere(series, healthy, InjectedError.Always, CrashKind.Power, early: false, all);
+        Everywhere(series, healthy, InjectedError.WritesAlways, CrashKind.Power, early: true, all);
+        Everywhere(series, healthy, InjectedError.FlushOnce, CrashKind.Power, early: false, all);
+    }
+
     private static void At(
         SimRole role, InjectionSeries series, InjectionRun healthy, InjectedError error, CrashKind end, bool early,
         List<Injection> all)

@@ -18,15 +18,15 @@ public sealed partial class DmCacheEngine
     [
         new(Writeback)
         {
-            Injections = NearlyEverything, LeastOnCache = 50, LeastOnBacking = 50,
+            Injections = Injection.NearlyEverything, LeastOnCache = 50, LeastOnBacking = 50,
             Mutants = [DmCacheMutant.B6FailureForgotten],
         },
         new(Writethrough)
         {
-            Injections = WhatTellsApart, LeastOnCache = 50, LeastOnBacking = 50,
+            Injections = Injection.WhatTellsApart, LeastOnCache = 50, LeastOnBacking = 50,
             Mutants = [DmCacheMutant.B11StaleKept, DmCacheMutant.B11CleanNotReadAtHome],
         },
-        new(AtHead) { Injections = WhatTellsApart, LeastOnCache = 100, LeastOnBacking = 50 },
+        new(AtHead) { Injections = Injection.WhatTellsApart, LeastOnCache = 100, LeastOnBacking = 50 },
     ];
 
     /// <summary>Each has hundreds of operations: metadata are written for every block that comes or goes.</summary>
@@ -59,22 +59,4 @@ public sealed partial class DmCacheEngine
     public bool MayEnd(in Injection injection, VolumeState state) =>
         state is VolumeState.Healthy or VolumeState.ReadOnly
         || (state == VolumeState.Retrying && (injection.Early || !injection.Passes));
-
-    private static void NearlyEverything(InjectionSeries series, InjectionRun healthy, List<Injection> all)
-    {
-        WhatTellsApart(series, healthy, all);
-        Injection.Everywhere(series, healthy, InjectedError.Once, CrashKind.Power, early: true, all);
-        Injection.Everywhere(series, healthy, InjectedError.Always, CrashKind.Process, early: false, all);
-        Injection.Everywhere(series, healthy, InjectedError.FlushOnce, CrashKind.Power, early: true, all);
-        Injection.Everywhere(series, healthy, InjectedError.Gone, CrashKind.Power, early: false, all);
-        Injection.Everywhere(series, healthy, InjectedError.Window, CrashKind.Power, early: false, all);
-    }
-
-    private static void WhatTellsApart(InjectionSeries series, InjectionRun healthy, List<Injection> all)
-    {
-        Injection.Everywhere(series, healthy, InjectedError.Once, CrashKind.Process, early: false, all);
-        Injection.Everywhere(series, healthy, InjectedError.Always, CrashKind.Power, early: false, all);
-        Injection.Everywhere(series, healthy, InjectedError.WritesAlways, CrashKind.Power, early: true, all);
-        Injection.Everywhere(series, healthy, InjectedError.FlushOnce, CrashKind.Power, early: false, all);
-    }
 }

@@ -14,14 +14,14 @@ public sealed partial class SsdCacheEngine
     [
         new(Writeback)
         {
-            Injections = NearlyEverything, LeastOnCache = 50, LeastOnBacking = 20,
+            Injections = Injection.NearlyEverything, LeastOnCache = 50, LeastOnBacking = 20,
         },
         new(Writethrough)
         {
-            Injections = WhatTellsApart, LeastOnCache = 50, LeastOnBacking = 50,
+            Injections = Injection.WhatTellsApart, LeastOnCache = 50, LeastOnBacking = 50,
             Mutants = [SsdCacheMutant.B11CleanNotReadAtHome],
         },
-        new(Readcache) { Injections = WhatTellsApart, LeastOnCache = 20, LeastOnBacking = 50 },
+        new(Readcache) { Injections = Injection.WhatTellsApart, LeastOnCache = 20, LeastOnBacking = 50 },
     ];
 
     /// <summary>Each has hundreds of operations.</summary>
@@ -53,22 +53,4 @@ public sealed partial class SsdCacheEngine
         state is VolumeState.Healthy or VolumeState.ReadOnly
         || (state == VolumeState.PassThrough && injection.Form != Writeback && injection.Role == SimRole.Cache)
         || (state == VolumeState.Retrying && (injection.Early || !injection.Passes));
-
-    private static void NearlyEverything(InjectionSeries series, InjectionRun healthy, List<Injection> all)
-    {
-        WhatTellsApart(series, healthy, all);
-        Injection.Everywhere(series, healthy, InjectedError.Once, CrashKind.Power, early: true, all);
-        Injection.Everywhere(series, healthy, InjectedError.Always, CrashKind.Process, early: false, all);
-        Injection.Everywhere(series, healthy, InjectedError.FlushOnce, CrashKind.Power, early: true, all);
-        Injection.Everywhere(series, healthy, InjectedError.Gone, CrashKind.Power, early: false, all);
-        Injection.Everywhere(series, healthy, InjectedError.Window, CrashKind.Power, early: false, all);
-    }
-
-    private static void WhatTellsApart(InjectionSeries series, InjectionRun healthy, List<Injection> all)
-    {
-        Injection.Everywhere(series, healthy, InjectedError.Once, CrashKind.Process, early: false, all);
-        Injection.Everywhere(series, healthy, InjectedError.Always, CrashKind.Power, early: false, all);
-        Injection.Everywhere(series, healthy, InjectedError.WritesAlways, CrashKind.Power, early: true, all);
-        Injection.Everywhere(series, healthy, InjectedError.FlushOnce, CrashKind.Power, early: false, all);
-    }
 }
