@@ -1,6 +1,6 @@
 using System;
 
-namespace Weir.Core.DmCache.Migration;
+namespace Weir.Core.Cleaning;
 
 /// <summary>How long to wait before something that was refused is tried again: longer each time. One thread.</summary>
 internal sealed class RetryPause

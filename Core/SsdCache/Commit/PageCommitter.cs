@@ -1,7 +1,6 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
-using Weir.Core.SsdCache.Format;
 using Weir.Core.Volumes;
 using Errno = Weir.Native.Errno;
 
@@ -148,13 +147,8 @@ internal sealed unsafe partial class PageCommitter : IBackgroundTask, IIoHandler
     {
         int index = _count++;
         _batch[index] = new BatchPage { Page = page, IsOpen = isOpen };
-        byte* image = BufferOf(index);
-        DirectoryPage.Clear(image, _parts.Geometry, _parts.CacheId, page);
-        ref DirectoryPageHeader header = ref DirectoryPage.Header(image);
-        (header.Sequence, header.Epoch) = (_parts.Pages.SequenceOf(page) + 1, _parts.Epoch);
-        header.Flags = isOpen ? DirectoryPage.OpenFlag : 0;
-        _parts.Table.Snapshot(page, image);
-        DirectoryPage.Seal(image, _parts.Geometry.PageBytes);
+        PageImage.Fill(BufferOf(index), page, _parts.Table, _parts.Pages, _parts.Geometry, _parts.CacheId,
+            _parts.Epoch, isOpen);
     }
 
     private void Cover(DataDevice device, DeviceQueue queue)

@@ -46,8 +46,6 @@ internal sealed unsafe class PageStates : IPageGate, IDisposable
     private readonly ulong* _dirty;
     private readonly int _markWords;
     private int _open;
-    private int _wanted;
-    private int _changed;
 
     /// <summary>All of <paramref name="pages"/> closed.</summary>
     public PageStates(int pages)
@@ -66,12 +64,6 @@ internal sealed unsafe class PageStates : IPageGate, IDisposable
 
     /// <summary>Pages that are open.</summary>
     public int OpenCount => Volatile.Read(ref _open);
-
-    /// <summary>Pages that somebody waits for; may be too large for a moment.</summary>
-    public int WantedCount => Volatile.Read(ref _wanted);
-
-    /// <summary>Pages that a flush has to write.</summary>
-    public int ChangedCount => Volatile.Read(ref _changed);
 
     /// <summary>Bytes of memory.</summary>
     public long MemoryBytes =>
@@ -117,7 +109,7 @@ internal sealed unsafe class PageStates : IPageGate, IDisposable
     /// <summary>Somebody wants to change it. True: nobody has said so before.</summary>
     public bool Want(int page)
     {
-        bool isNew = Set(page, PageState.Wanted, ref _wanted);
+        bool isNew = Set(page, PageState.Wanted);
         Set(_marks, page);
         return isNew;
     }
@@ -127,7 +119,7 @@ internal sealed unsafe class PageStates : IPageGate, IDisposable
     {
         Volatile.Write(ref _touched[page], second);
         Set(_dirty, page);
-        Set(page, PageState.Changed, ref _changed);
+        Set(page, PageState.Changed);
         Set(_marks, page);
     }
 
@@ -141,17 +133,14 @@ internal sealed unsafe class PageStates : IPageGate, IDisposable
     public PageState BeginSnapshot(int page)
     {
         Interlocked.And(ref _marks[page >> 6], ~(1UL << (page & 63)));
-        PageState was = Clear(page, PageState.Wanted | PageState.Changed);
-        if ((was & PageState.Wanted) != 0) Interlocked.Decrement(ref _wanted);
-        if ((was & PageState.Changed) != 0) Interlocked.Decrement(ref _changed);
-        return was;
+        return Clear(page, PageState.Wanted | PageState.Changed);
     }
 
     /// <summary>The device says that it is open; or no longer, nothing being under way in it.</summary>
     public void SetOpen(int page, bool isOpen)
     {
-        if (isOpen) Set(page, PageState.Open, ref _open);
-        else if ((Clear(page, PageState.Open) & PageState.Open) != 0) Interlocked.Decrement(ref _open);
+        if (!isOpen && (Clear(page, PageState.Open) & PageState.Open) != 0) Interlocked.Decrement(ref _open);
+        else if (isOpen && Set(page, PageState.Open)) Interlocked.Increment(ref _open);
     }
 
     /// <summary>Nothing begins to change it from now on; a full fence.</summary>
@@ -170,13 +159,12 @@ internal sealed unsafe class PageStates : IPageGate, IDisposable
         NativeMemory.Free(_dirty);
     }
 
-    private bool Set(int page, PageState state, ref int count)
+    // True: it was not set.
+    private bool Set(int page, PageState state)
     {
         Invariant.Check((uint)page < (uint)Count);
         if ((this[page] & state) != 0) return false;
-        bool isNew = ((PageState)Interlocked.Or(ref _states[page], (uint)state) & state) == 0;
-        if (isNew) Interlocked.Increment(ref count);
-        return isNew;
+        return ((PageState)Interlocked.Or(ref _states[page], (uint)state) & state) == 0;
     }
 
     private int Next(ulong* bits, int from)

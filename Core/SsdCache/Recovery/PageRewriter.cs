@@ -63,13 +63,8 @@ internal sealed unsafe class PageRewriter(BlockingIo io, Device cache, Directory
 
     private void Rewrite(int page, byte* image, in SsdSuperblock head)
     {
-        DirectoryPage.Clear(image, Geometry, head.CacheId, page);
-        ref DirectoryPageHeader header = ref DirectoryPage.Header(image);
-        (header.Sequence, header.Epoch) = (pages.SequenceOf(page) + 1, head.Epoch);
         // One that is open stays so; one that is closed need not be, but nothing in it was changed.
-        header.Flags = DirectoryPage.OpenFlag;
-        Table.Snapshot(page, image);
-        DirectoryPage.Seal(image, Geometry.PageBytes);
+        PageImage.Fill(image, page, Table, pages, Geometry, head.CacheId, head.Epoch, isOpen: true);
         long offset = Geometry.PageOffset(page, pages.NextSlotOf(page));
         io.Start(io.QueueOf(cache), IoKind.Write, offset, image, Geometry.PageBytes);
         io.WaitOrFail("writing the directory", cache);

@@ -1,28 +1,29 @@
 using Weir.Core.Base;
 using Weir.Core.Io;
+using Weir.Core.Metadata;
 using Weir.Core.SsdCache.Format;
+using Errno = Weir.Native.Errno;
 
 namespace Weir.Core.SsdCache.Recovery;
 
-/// <summary>Writes both copies of the superblock, one after the other, while nobody is served.</summary>
-internal static unsafe class SuperblockWriter
+/// <summary>Writes both copies of a superblock, and waits for it; nobody is served.</summary>
+internal static unsafe class SuperblockUpdate
 {
     /// <summary>
-    /// Seals it and writes it: a copy, flush, the other, flush. The first is the one that may be lost.
+    /// Makes <paramref name="superblock"/> durable with the next generation, beginning with the copy that may be lost;
+    /// what was written.
     /// </summary>
-    /// <exception cref="UserErrorException">The device fails.</exception>
-    public static void Write(BlockingIo io, Device cache, in SsdSuperblock superblock, bool beginsWithB)
+    /// <exception cref="UserErrorException">The device cannot be written.</exception>
+    public static SsdSuperblock Write(BlockingIo io, Device cache, SsdSuperblock superblock, bool beginsWithB)
     {
-        using AlignedMemory memory = new(SsdSuperblock.Bytes);
-        *(SsdSuperblock*)memory.Pointer = superblock;
-        SsdSuperblock.Seal((SsdSuperblock*)memory.Pointer);
-        for (int i = 0; i < 2; i++)
-        {
-            long offset = (i == 0) == beginsWithB ? SsdSuperblock.CopyBOffset : SsdSuperblock.CopyAOffset;
-            io.Start(io.QueueOf(cache), IoKind.Write, offset, memory.Pointer, SsdSuperblock.Bytes);
-            io.WaitOrFail("writing the superblock", cache);
-            io.StartFlush(io.QueueOf(cache));
-            io.WaitOrFail("flushing the superblock", cache);
-        }
+        using TwoCopyWriter writer = new(SsdSuperblock.Bytes, io.QueueOf(cache), io.Context);
+        superblock.Generation++;
+        SsdSuperblock.Seal(&superblock);
+        *(SsdSuperblock*)writer.Pointer = superblock;
+        (long first, long second) = (SsdSuperblock.CopyAOffset, SsdSuperblock.CopyBOffset);
+        writer.Begin(beginsWithB ? second : first, beginsWithB ? first : second);
+        while (writer.IsBusy) io.Turn();
+        return writer.Result >= 0 ? superblock : throw new UserErrorException(
+            $"{cache.Name}: writing the superblock failed: {Errno.Text(writer.Result)}");
     }
 }

@@ -16,8 +16,8 @@ internal sealed class SsdCacheOptions : CleaningSettings
     /// <summary>Bytes of a block where the user says none.</summary>
     public const int DefaultBlockBytes = 128 << 10;
 
-    /// <summary>Further sets that are tried where the user says nothing, and the most there can be.</summary>
-    public const int DefaultAssoc = 4, MaxAssoc = 16;
+    /// <summary>Further sets that are tried where the user says nothing.</summary>
+    public const int DefaultAssoc = 4;
 
     /// <summary>What a volume that is opened begins with.</summary>
     public CacheMode Mode { get; set; } = CacheMode.Writethrough;

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using Weir.Core.Cleaning;
 using Weir.Core.Io;
+using Weir.Core.SsdCache.Format;
 using Weir.Core.SsdCache.Sets;
 using Weir.Core.Volumes;
 
@@ -37,7 +38,7 @@ internal static class SsdCacheTunables
         new("admit", 0, 2, "which blocks that were read come in: all, those read for the second time, or none",
             () => (int)options.Admit, value => Choose(options, () => options.Admit = (AdmitRule)value))
         { Words = ["always", "second-read", "never"] },
-        new("assoc", 0, SsdCacheOptions.MaxAssoc, "sets that are tried after a block's own",
+        new("assoc", 0, SsdGeometry.MaxAssoc, "sets that are tried after a block's own",
             () => options.Assoc ?? SsdCacheOptions.DefaultAssoc, null)
         { WriteAtStart = value => options.Assoc = (int)value },
         Flag("async_lookup", "a request goes home at once where the directory would make it wait, and is not cached",

@@ -1,9 +1,8 @@
 using System;
 using Weir.Core.Base;
 using Weir.Core.Io;
-using Weir.Core.Metadata;
 using Weir.Core.SsdCache.Format;
-using Errno = Weir.Native.Errno;
+using Weir.Core.SsdCache.Recovery;
 
 namespace Weir.Core.SsdCache.Tools;
 
@@ -45,7 +44,7 @@ internal sealed unsafe class SsdFormat(IoContext io, Device cache, int blockByte
         new Span<byte>(memory.Pointer, ChunkBytes).Clear();
         WriteZeroes(memory, EndOfPages, EndOfZeroes);
         Flush();
-        SuperblockUpdate.Write(io, cache, superblock, beginsWithB: false);
+        SuperblockUpdate.Write(_io, cache, superblock, beginsWithB: false);
         return $"{_geometry.Sets} sets of {SsdGeometry.Ways} blocks of {ByteSize.Format(blockBytes)}, directory of "
             + ByteSize.Format(2L * _geometry.Pages * _geometry.PageBytes);
     }
@@ -84,27 +83,5 @@ internal sealed unsafe class SsdFormat(IoContext io, Device cache, int blockByte
     {
         _io.StartFlush(Queue);
         _io.WaitOrFail("flush", cache);
-    }
-}
-
-/// <summary>Writes both copies of a superblock, and waits for it.</summary>
-internal static unsafe class SuperblockUpdate
-{
-    /// <summary>
-    /// Makes <paramref name="superblock"/> durable with the next generation, beginning with the copy that may be lost.
-    /// </summary>
-    /// <exception cref="UserErrorException">The device cannot be written.</exception>
-    public static void Write(IoContext io, Device cache, SsdSuperblock superblock, bool beginsWithB)
-    {
-        BlockingIo blocking = new(io);
-        using TwoCopyWriter writer = new(SsdSuperblock.Bytes, blocking.QueueOf(cache), io);
-        superblock.Generation++;
-        SsdSuperblock.Seal(&superblock);
-        *(SsdSuperblock*)writer.Pointer = superblock;
-        (long first, long second) = (SsdSuperblock.CopyAOffset, SsdSuperblock.CopyBOffset);
-        writer.Begin(beginsWithB ? second : first, beginsWithB ? first : second);
-        while (writer.IsBusy) blocking.Turn();
-        if (writer.Result < 0)
-            throw new UserErrorException($"{cache.Name}: writing the superblock failed: {Errno.Text(writer.Result)}");
     }
 }

@@ -115,7 +115,7 @@ internal sealed class SsdRepairer(IoContext io, Device cache, IItemWriter items)
         if (_pages.Count > 0) repair.Run();
         // A page that is open now says so itself; no stop has closed it.
         if (repair.HasOpened) superblock.Flags &= ~SsdSuperblock.CleanFlag;
-        SuperblockUpdate.Write(io, cache, superblock, pair.BeginsWithB);
+        SuperblockUpdate.Write(_io, cache, superblock, pair.BeginsWithB);
         _findings.Say("done", $"wrote {_pages.Count} pages and the superblock");
     }
 }

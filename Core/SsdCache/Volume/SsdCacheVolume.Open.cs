@@ -131,7 +131,6 @@ internal sealed unsafe partial class SsdCacheVolume
     {
         SsdSuperblock next = Head;
         next.Epoch = _memory.NextEpoch(Head);
-        next.Generation++;
         next.Flags = 0;
         next.Assoc = _assoc;
         next.Mode = ModeOf(Options.Mode);
@@ -143,7 +142,7 @@ internal sealed unsafe partial class SsdCacheVolume
         if (!TrustsClean) rewriter.ForgetClean(Head);
         else if (_differs && !Mutant.Is(SsdCacheMutant.B13MemoryUnwritten)) rewriter.WriteNamed(Head);
         if (!_memory.IsFound) _memory.Publish(next, Options.CachePath ?? _cache.Name);
-        SuperblockWriter.Write(io, _cache, next, beginsWithB);
+        next = SuperblockUpdate.Write(io, _cache, next, beginsWithB);
         if (_memory.IsFound) _memory.Publish(next, Options.CachePath ?? _cache.Name);
         Head = next;
     }

@@ -156,15 +156,12 @@ internal sealed unsafe partial class SsdCacheVolume : IVolume, IVolumeExport
         Queues.WakeFirst();
     }
 
-    /// <summary>Everything dirty goes home as fast as it can, until <see cref="EndDrain"/>.</summary>
+    /// <summary>Everything dirty goes home as fast as it can, until it is ended in <see cref="Drains"/>.</summary>
     public void BeginDrain()
     {
         Drains.Begin();
         Queues.WakeFirst();
     }
-
-    /// <summary>Write-back goes its own pace again.</summary>
-    public void EndDrain() => Drains.End();
 
     /// <summary>Closes the devices too; nothing is under way.</summary>
     public void Dispose()

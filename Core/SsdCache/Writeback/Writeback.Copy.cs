@@ -10,8 +10,6 @@ namespace Weir.Core.SsdCache.Writeback;
 // The bytes of a batch, run by run, and what a flush makes of them.
 internal sealed unsafe partial class Writeback
 {
-    private const long PauseUs = 1_000_000;
-
     // Bytes lie in memory as on the devices: sectors of 4 KiB want that.
     private byte* BufferOf(int run) => _buffers.Pointer + ((long)run * (BufferBytes + SsdGeometry.UnitBytes))
         + (_segments[_runs[run].First].HomeOffset % SsdGeometry.UnitBytes);
@@ -103,7 +101,7 @@ internal sealed unsafe partial class Writeback
         _parts.Health.Hold(Trouble.Writeback, $"{device.Name}: block {_blocks[_segments[run.First].Block].Number} "
             + $"cannot be {(isRead ? "read" : "written")} for write-back: {Errno.Text(error)}"
             + VolumeHealth.TriedAgain);
-        _pauseEndUs = _queues.Io.NowUs + PauseUs;
+        _pause.Begin(_queues.Io.NowUs);
     }
 
     private void TryFlush()
@@ -132,7 +130,11 @@ internal sealed unsafe partial class Writeback
         _parts.Drains.EndHurry();
         _flusher.GiveBack();
         if (_flushError == 0) _parts.Tickets.AskFlush();
-        if (!anyFailed && _flushError == 0) _parts.Health.Pass(Trouble.Writeback);
+        if (!anyFailed && _flushError == 0)
+        {
+            _pause.End();
+            _parts.Health.Pass(Trouble.Writeback);
+        }
         // Who wants to write such a block at home has waited, and who wants nothing dirty looks.
         _parts.Queues.WakeAll();
     }

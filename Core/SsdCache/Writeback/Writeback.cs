@@ -85,7 +85,7 @@ internal sealed unsafe partial class Writeback : IBackgroundTask, IIoHandler, ID
     private int _pageCursor;
     private bool _isFlushing;
     private int _flushError;
-    private long _pauseEndUs;
+    private readonly RetryPause _pause = new();
     private long _nextUs;
 
     /// <summary>On the thread of <paramref name="queues"/>.</summary>
@@ -101,10 +101,10 @@ internal sealed unsafe partial class Writeback : IBackgroundTask, IIoHandler, ID
 
     /// <inheritdoc/>
     public long DeadlineUs => _parts.Table.DirtyCount == 0 || _runsUnderWay > 0 || _isFlushing ? long.MaxValue
-        : Math.Max(Math.Max(_governor.ResumeUs, _nextUs), _pauseEndUs);
+        : Math.Max(Math.Max(_governor.ResumeUs, _nextUs), _pause.EndUs);
 
     private bool MayBegin(long nowUs, BackgroundState state) => state == BackgroundState.Serving
-        && _parts.Table.DirtyCount > 0 && nowUs >= _pauseEndUs && _parts.Devices.FlushError == 0;
+        && _parts.Table.DirtyCount > 0 && !_pause.IsOnAt(nowUs) && _parts.Devices.FlushError == 0;
 
     /// <inheritdoc/>
     public void Poll(long nowUs, BackgroundState state)
