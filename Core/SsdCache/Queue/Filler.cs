@@ -83,7 +83,8 @@ internal sealed unsafe class Filler : IIoHandler, IDisposable
         _queues.Io.Release(op);
         _parts.Devices.Cache.NoteWrite();
         Fill* fill = &_fills[index];
-        if (result >= 0) _parts.Table.SetValid(fill->Slot, fill->First, fill->Count);
+        if (result >= 0 && _parts.Table.SetValid(fill->Slot, fill->First, fill->Count))
+            _parts.Pages.NoteChange(PageOf(fill->Slot), NowSecond);
         _counters.Add(result >= 0 ? QueueCounters.Fills : QueueCounters.FillsFailed, 1);
         _parts.Table.Unpin(fill->Slot);
         _parts.Locks.Release(&fill->Lock);
@@ -109,7 +110,7 @@ internal sealed unsafe class Filler : IIoHandler, IDisposable
         if (taken == TakeResult.NoWay) return taken;
         if (isTaken && _parts.Pages.IsOpen(page))
         {
-            _parts.Pages.Touch(page, (uint)(_queues.Io.NowUs / 1_000_000));
+            _parts.Pages.Touch(page, NowSecond);
             return taken;
         }
         if (isTaken) _parts.Table.Unpin(slot);
@@ -117,6 +118,8 @@ internal sealed unsafe class Filler : IIoHandler, IDisposable
         _parts.Queues.WakeFirst();
         return TakeResult.Closed;
     }
+
+    private uint NowSecond => (uint)(_queues.Io.NowUs / 1_000_000);
 
     // A millisecond, about.
     private uint Tick => (uint)(_queues.Io.NowUs >> 10);

@@ -61,10 +61,15 @@ internal sealed unsafe partial class SsdCacheQueue
             (int first, int count) = piece->SectorsOf(it, _geometry);
             bool isCached = (it.Action & LookupAction.WriteCache) != 0 && !cacheFailed;
             if (!isCached) Leave(request, (uint)it.Slot, first, count);
-            else if ((it.Action & LookupAction.WriteHome) != 0) _table.SetValid((uint)it.Slot, first, count);
+            else if ((it.Action & LookupAction.WriteHome) != 0) KeepClean((uint)it.Slot, first, count);
             else KeepDirty(request, (uint)it.Slot, first, count);
         }
         EndPiece(request);
+    }
+
+    private void KeepClean(uint slot, int first, int count)
+    {
+        if (_table.SetValid(slot, first, count)) NoteChange(slot);
     }
 
     private void KeepDirty(Request* request, uint slot, int first, int count)

@@ -43,13 +43,28 @@ internal sealed unsafe partial class SetTable
         return false;
     }
 
-    /// <summary>They are here now.</summary>
-    public void SetValid(uint slot, int first, int count)
+    /// <summary>
+    /// They are here now. True: some were not, and are in a dirty unit; the device has to name them before a flush
+    /// ends, for whoever writes over them finds nothing new.
+    /// </summary>
+    public bool SetValid(uint slot, int first, int count)
     {
         ref SpinLatch latch = ref LatchOf(slot);
         latch.Enter();
+        bool isNew = IsDirty(slot) && LacksInDirtyUnits(slot, first, first + count);
         ValidOf(slot).Set(first, count);
         latch.Exit();
+        return isNew;
+    }
+
+    private bool LacksInDirtyUnits(uint slot, int first, int limit)
+    {
+        while (TryNextDirtyUnits(slot, first, limit, out int start, out int end))
+        {
+            if (!ValidOf(slot).All(start, end - start)) return true;
+            first = end;
+        }
+        return false;
     }
 
     /// <summary>

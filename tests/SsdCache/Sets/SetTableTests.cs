@@ -27,6 +27,21 @@ public sealed unsafe class SetTableTests
             model.CheckAll();
         }).QuickCheckThrowOnFailure();
 
+    /// <summary>Else a write over such a sector finds nothing new, and a power cut forgets it after its flush (B6).
+    /// </summary>
+    [Fact]
+    public void WhatComesIntoADirtyUnitHasToBeNamed()
+    {
+        using SetTable table = new(SetModel.GeometryOf(8192, 1), 4, null);
+        _ = table.TryTake(7, mayEvict: true, null, 1, out uint slot);
+        Assert.True(table.SetValidDirty(slot, 0, 2));
+        Assert.False(table.SetValid(slot, 8, 8));
+        Assert.True(table.SetValid(slot, 2, 1));
+        Assert.False(table.SetValid(slot, 0, 3));
+        Assert.False(table.SetDirty(slot, 2, 1));
+        Assert.False(table.SetValidDirty(slot, 2, 1));
+    }
+
     [Fact]
     public void ABlockComesInOnceAndStaysWhileItIsPinned()
     {
